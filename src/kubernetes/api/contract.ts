@@ -1,0 +1,90 @@
+/**
+ * What a component may ask of the API server, and what it is told.
+ *
+ * Owns: the contract only; server.ts implements it. Every component sees the cluster through its own
+ * Informer, at its own time: nobody reads the store itself.
+ */
+import type { DurationNs } from "../../engine/index.ts";
+import type { Kind, ObjectByKind, ObjectKey } from "./types.ts";
+
+export type WriteError = "NotFound" | "AlreadyExists" | "Conflict";
+
+/** Called at the instant the response reaches the client: exactly one of the two is non-null. */
+export type WriteCallback<K extends Kind> = (
+  object: ObjectByKind[K] | null,
+  error: WriteError | null,
+) => void;
+
+/**
+ * A component's own connection to the API server, with its client-side rate limit (token bucket).
+ * Calls wait for a token in call order, then cost one write at the server.
+ */
+export interface ApiClient {
+  readonly name: string;
+  /** `object.metadata` is completed by the server (uid if empty, resourceVersion, creation time). */
+  create<K extends Kind>(kind: K, object: ObjectByKind[K], done?: WriteCallback<K>): void;
+  /**
+   * Replaces the object if its stored resourceVersion still equals `object.metadata.resourceVersion`,
+   * otherwise fails with Conflict.
+   */
+  update<K extends Kind>(kind: K, object: ObjectByKind[K], done?: WriteCallback<K>): void;
+  /**
+   * A PATCH: `change` gets the stored object at commit and returns the new one, or null for nothing
+   * to do (the callback then gets the stored object). Never conflicts.
+   */
+  patch<K extends Kind>(
+    kind: K,
+    key: ObjectKey,
+    change: (stored: ObjectByKind[K]) => ObjectByKind[K] | null,
+    done?: WriteCallback<K>,
+  ): void;
+  /**
+   * Pods: sets deletionTimestamp and grace (only ever shortened), or removes the object at once when
+   * the grace is 0, or when the pod was never scheduled or is in a terminal phase. Others: removed.
+   * `uid` is a precondition (NotFound when another object has taken the name), null for none.
+   */
+  delete(
+    kind: Kind,
+    key: ObjectKey,
+    options: { readonly gracePeriodNs?: DurationNs | null; readonly uid?: string | null },
+    done?: WriteCallback<Kind>,
+  ): void;
+}
+
+export interface InformerHandlers<K extends Kind> {
+  readonly added?: (object: ObjectByKind[K]) => void;
+  readonly updated?: (previous: ObjectByKind[K], object: ObjectByKind[K]) => void;
+  readonly deleted?: (object: ObjectByKind[K]) => void;
+}
+
+/** A watch with its local cache: what one component believes. */
+export interface Informer<K extends Kind> {
+  get(key: ObjectKey): ObjectByKind[K] | undefined;
+  /** In order of first arrival at this informer. */
+  values(): IterableIterator<ObjectByKind[K]>;
+  readonly size: number;
+}
+
+export interface WatchOptions<K extends Kind> {
+  /** Who watches: names the random stream of its delivery latency, and shows in traces. */
+  readonly watcher: string;
+  /** Field selector spec.nodeName of a Pod watch (kubelets). Absent: everything. */
+  readonly nodeName?: string;
+  readonly handlers: InformerHandlers<K>;
+}
+
+export interface ApiServer {
+  client(options: {
+    readonly name: string;
+    readonly qps: number;
+    readonly burst: number;
+  }): ApiClient;
+  /**
+   * Starts a watch whose cache is filled at once with the stored objects (no handler is called for
+   * these): a component that has been running since before the simulation began. Later events come
+   * in resourceVersion order, each after its delivery latency, with no overtaking in one watch.
+   */
+  watch<K extends Kind>(kind: K, options: WatchOptions<K>): Informer<K>;
+  /** Stores an object at no cost and tells no one. Only before any watch of its kind has started. */
+  preload<K extends Kind>(kind: K, object: ObjectByKind[K]): ObjectByKind[K];
+}

@@ -1,0 +1,283 @@
+/**
+ * The Kubernetes objects the model works with, in Kubernetes' own field names.
+ *
+ * Owns: their shapes. Refuses to own: defaulting and parsing of manifests (scenario/), storage
+ * (store.ts). Durations are parsed to integer nanoseconds and quantities to milli-CPU and bytes, and
+ * such fields carry the unit in their name. Objects are immutable once stored: a change is a new
+ * object with a greater resourceVersion.
+ */
+import type { DurationNs, SimTimeNs } from "../../engine/index.ts";
+
+export type Protocol = "TCP" | "UDP" | "SCTP";
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** metadata, as far as the model reads it. `uid` is the object's identity: never reused. */
+export interface ObjectMeta {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly labels: Labels;
+  readonly annotations: Labels;
+  readonly resourceVersion: number;
+  readonly creationTimestampNs: SimTimeNs;
+  /** Set by a graceful delete; null while the object is not being deleted. */
+  readonly deletionTimestampNs: SimTimeNs | null;
+  /** Grace period of that delete; null while the object is not being deleted. */
+  readonly deletionGracePeriodNs: DurationNs | null;
+  /** uid of the controller that owns this object, or null. */
+  readonly ownerUid: string | null;
+}
+
+export interface ContainerPort {
+  readonly name: string | null;
+  readonly containerPort: number;
+  readonly hostPort: number | null;
+  readonly protocol: Protocol;
+}
+
+export interface Probe {
+  readonly handler: ProbeHandler;
+  readonly initialDelayNs: DurationNs;
+  readonly periodNs: DurationNs;
+  readonly timeoutNs: DurationNs;
+  readonly successThreshold: number;
+  readonly failureThreshold: number;
+}
+
+/** `exec` succeeds while its container runs: the model has no file system to look at. */
+export type ProbeHandler =
+  | { readonly kind: "httpGet"; readonly port: number; readonly path: string }
+  | { readonly kind: "tcpSocket"; readonly port: number }
+  | { readonly kind: "exec" };
+
+export interface ResourceRequests {
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+}
+
+export interface Container {
+  readonly name: string;
+  readonly image: string;
+  readonly ports: readonly ContainerPort[];
+  readonly requests: ResourceRequests;
+  readonly limits: { readonly cpuMillis: number | null; readonly memoryBytes: number | null };
+  readonly readinessProbe: Probe | null;
+  readonly livenessProbe: Probe | null;
+  /** Length of a preStop sleep, or null. Other preStop handlers run in no time at all. */
+  readonly preStopSleepNs: DurationNs | null;
+  readonly env: Labels;
+}
+
+export interface PodSpec {
+  readonly containers: readonly Container[];
+  readonly nodeName: string | null;
+  readonly terminationGracePeriodNs: DurationNs;
+  readonly restartPolicy: "Always" | "OnFailure" | "Never";
+  readonly hostNetwork: boolean;
+  readonly nodeSelector: Labels;
+}
+
+export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed";
+
+/** A node address or pod address in canonical text; the network room interns it. */
+export type IpText = string;
+
+export interface PodCondition {
+  readonly status: boolean;
+  readonly lastTransitionTimeNs: SimTimeNs;
+}
+
+export interface PodStatus {
+  readonly phase: PodPhase;
+  /** Empty until the CNI has given one. Two entries on dual stack. */
+  readonly podIPs: readonly IpText[];
+  readonly ready: PodCondition;
+  readonly restartCount: number;
+  /**
+   * When the thing that this status reports really happened in the pod (a probe passed, a process
+   * died). Observational: no component decides by it; endpoint_update_lag.csv starts there.
+   */
+  readonly observedCauseNs: SimTimeNs;
+}
+
+export interface Pod {
+  readonly kind: "Pod";
+  readonly metadata: ObjectMeta;
+  readonly spec: PodSpec;
+  readonly status: PodStatus;
+}
+
+export interface PodTemplate {
+  readonly labels: Labels;
+  readonly annotations: Labels;
+  readonly spec: PodSpec;
+}
+
+export interface LabelSelector {
+  readonly matchLabels: Labels;
+  readonly matchExpressions: readonly {
+    readonly key: string;
+    readonly operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
+    readonly values: readonly string[];
+  }[];
+}
+
+export interface Deployment {
+  readonly kind: "Deployment";
+  readonly metadata: ObjectMeta;
+  readonly spec: {
+    readonly replicas: number;
+    readonly selector: LabelSelector;
+    readonly template: PodTemplate;
+    /** Integer or percentage text ("25%"), as written; the controller rounds. */
+    readonly maxSurge: number | string;
+    readonly maxUnavailable: number | string;
+    readonly strategy: "RollingUpdate" | "Recreate";
+    readonly minReadyNs: DurationNs;
+  };
+  readonly status: {
+    readonly replicas: number;
+    readonly readyReplicas: number;
+    readonly availableReplicas: number;
+  };
+}
+
+export interface ReplicaSet {
+  readonly kind: "ReplicaSet";
+  readonly metadata: ObjectMeta;
+  readonly spec: {
+    readonly replicas: number;
+    readonly selector: LabelSelector;
+    readonly template: PodTemplate;
+    readonly minReadyNs: DurationNs;
+  };
+  readonly status: {
+    readonly replicas: number;
+    readonly readyReplicas: number;
+    readonly availableReplicas: number;
+  };
+}
+
+export interface Node {
+  readonly kind: "Node";
+  readonly metadata: ObjectMeta;
+  readonly spec: {
+    readonly podCIDR: string;
+    readonly unschedulable: boolean;
+  };
+  readonly status: {
+    readonly internalIP: IpText;
+    readonly allocatable: ResourceRequests & { readonly maxPods: number };
+    readonly ready: PodCondition;
+  };
+}
+
+export type ServiceType = "ClusterIP" | "NodePort" | "LoadBalancer" | "ExternalName";
+export type TrafficPolicy = "Cluster" | "Local";
+
+export interface ServicePort {
+  readonly name: string | null;
+  readonly protocol: Protocol;
+  readonly port: number;
+  /** Number, or the name of a container port. */
+  readonly targetPort: number | string;
+  /** Allocated node port, or null where the Service has none. */
+  readonly nodePort: number | null;
+}
+
+export interface Service {
+  readonly kind: "Service";
+  readonly metadata: ObjectMeta;
+  readonly spec: {
+    readonly type: ServiceType;
+    /** Allocated address; "None" is a headless Service. */
+    readonly clusterIP: IpText | "None";
+    /** null: no selector, the user keeps the EndpointSlices. */
+    readonly selector: Labels | null;
+    readonly ports: readonly ServicePort[];
+    readonly sessionAffinity: "None" | "ClientIP";
+    readonly sessionAffinityTimeoutNs: DurationNs;
+    readonly externalTrafficPolicy: TrafficPolicy;
+    readonly internalTrafficPolicy: TrafficPolicy;
+    readonly publishNotReadyAddresses: boolean;
+  };
+}
+
+/** discovery.k8s.io/v1 Endpoint. One address each, as real slices have in practice. */
+export interface Endpoint {
+  readonly address: IpText;
+  readonly podUid: string;
+  readonly podName: string;
+  readonly nodeName: string;
+  readonly conditions: {
+    readonly ready: boolean;
+    readonly serving: boolean;
+    readonly terminating: boolean;
+  };
+  /**
+   * The change this state came from, as numbered by the ChangeLedger; null at rest. Observational:
+   * it lets a node's sync be matched with its cause, and nothing decides by it.
+   */
+  readonly changeId: number | null;
+}
+
+export interface EndpointSlice {
+  readonly kind: "EndpointSlice";
+  readonly metadata: ObjectMeta;
+  /** namespace/name of the owning Service. */
+  readonly service: string;
+  readonly addressType: "IPv4" | "IPv6";
+  readonly ports: readonly {
+    readonly name: string | null;
+    readonly protocol: Protocol;
+    readonly port: number;
+  }[];
+  readonly endpoints: readonly Endpoint[];
+}
+
+export interface ObjectByKind {
+  readonly Pod: Pod;
+  readonly Deployment: Deployment;
+  readonly ReplicaSet: ReplicaSet;
+  readonly Node: Node;
+  readonly Service: Service;
+  readonly EndpointSlice: EndpointSlice;
+}
+
+export type Kind = keyof ObjectByKind;
+export type ApiObject = ObjectByKind[Kind];
+
+/** "namespace/name", the key of an object within its kind (Nodes: "/name"). */
+export type ObjectKey = string;
+
+export function objectKey(object: { readonly metadata: ObjectMeta }): ObjectKey {
+  return `${object.metadata.namespace}/${object.metadata.name}`;
+}
+
+/** Whether `labels` satisfy every term of `selector` (apimachinery LabelSelector semantics). */
+export function matchesSelector(selector: LabelSelector, labels: Labels): boolean {
+  return (
+    matchesLabels(selector.matchLabels, labels) &&
+    selector.matchExpressions.every(({ key, operator, values }) => {
+      const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
+      switch (operator) {
+        case "In":
+          return value !== undefined && values.includes(value);
+        case "NotIn":
+          return value === undefined || !values.includes(value);
+        case "Exists":
+          return value !== undefined;
+        case "DoesNotExist":
+          return value === undefined;
+      }
+    })
+  );
+}
+
+/** Whether `labels` hold every pair of `wanted` (a Service's selector). */
+export function matchesLabels(wanted: Labels, labels: Labels): boolean {
+  return Object.entries(wanted).every(
+    ([key, value]) => Object.hasOwn(labels, key) && labels[key] === value,
+  );
+}

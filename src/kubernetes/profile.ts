@@ -1,0 +1,22 @@
+/**
+ * The Kubernetes half of a profile: every constant of the control plane, by component.
+ *
+ * Owns: putting the components' profiles together under one version name. Each component's constants
+ * stand in its own profile.ts with unit and source.
+ */
+import { apiServerProfile } from "./api/profile.ts";
+import { controllerManagerProfile } from "./controllers/profile.ts";
+import { kubeletProfile } from "./kubelet/profile.ts";
+import { kubeProxyProfile } from "./proxy/profile.ts";
+import { schedulerProfile } from "./scheduler/profile.ts";
+
+export const kubernetes136 = {
+  version: "1.36",
+  apiServer: apiServerProfile,
+  controllerManager: controllerManagerProfile,
+  scheduler: schedulerProfile,
+  kubelet: kubeletProfile,
+  kubeProxy: kubeProxyProfile,
+};
+
+export type KubernetesProfile = typeof kubernetes136;

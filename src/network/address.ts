@@ -1,0 +1,102 @@
+/**
+ * IP addresses as small integers.
+ *
+ * Owns: interning (each address text has one id in a simulation) and prefix tests. Refuses to own:
+ * who holds an address (namespaces do) and how one is chosen (ipam/). Parsing is ip-address's.
+ */
+import { Address4, Address6 } from "ip-address";
+
+/** Index into one simulation's AddressTable. Compared, never computed with. */
+export type AddressId = number;
+
+/** No address: an absent translation, an unset source. */
+export const NO_ADDRESS: AddressId = -1;
+
+/** A network in binary form, for repeated tests against ids. */
+export interface Prefix {
+  readonly text: string;
+  readonly family: 4 | 6;
+  readonly length: number;
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+export class AddressTable {
+  readonly #ids = new Map<string, AddressId>();
+  readonly #texts: string[] = [];
+  readonly #values: bigint[] = [];
+  readonly #families: (4 | 6)[] = [];
+
+  /** The id of an address. @throws RangeError if the text is no IP address. */
+  intern(text: string): AddressId {
+    const known = this.#ids.get(text);
+    if (known !== undefined) return known;
+    const { family, value, canonical } = parseAddress(text);
+    const same = this.#ids.get(canonical);
+    const id = same ?? this.#append(family, value, canonical);
+    this.#ids.set(text, id);
+    return id;
+  }
+
+  /** The id of an address given as a number within its family. */
+  internValue(family: 4 | 6, value: bigint): AddressId {
+    const text =
+      family === 4 ? Address4.fromBigInt(value).address : Address6.fromBigInt(value).correctForm();
+    return this.intern(text);
+  }
+
+  text(id: AddressId): string {
+    return this.#texts[id] ?? "(none)";
+  }
+
+  family(id: AddressId): 4 | 6 {
+    return this.#families[id] as 4 | 6;
+  }
+
+  contains(prefix: Prefix, id: AddressId): boolean {
+    const value = this.#values[id];
+    return (
+      value !== undefined &&
+      this.#families[id] === prefix.family &&
+      value >= prefix.first &&
+      value <= prefix.last
+    );
+  }
+
+  #append(family: 4 | 6, value: bigint, canonical: string): AddressId {
+    const id = this.#texts.length;
+    this.#texts.push(canonical);
+    this.#values.push(value);
+    this.#families.push(family);
+    this.#ids.set(canonical, id);
+    return id;
+  }
+}
+
+/** @throws RangeError if the text is no CIDR prefix. */
+export function parsePrefix(text: string): Prefix {
+  const slash = text.indexOf("/");
+  const length = Number(text.slice(slash + 1));
+  const { family, value } = parseAddress(slash < 0 ? "" : text.slice(0, slash));
+  const bits = family === 4 ? 32 : 128;
+  if (!/^\d+$/.test(text.slice(slash + 1)) || length > bits) {
+    throw new RangeError(`not a CIDR prefix: ${JSON.stringify(text)}`);
+  }
+  const hostBits = BigInt(bits - length);
+  const first = (value >> hostBits) << hostBits;
+  return { text, family, length, first, last: first + (1n << hostBits) - 1n };
+}
+
+function parseAddress(text: string): { family: 4 | 6; value: bigint; canonical: string } {
+  if (!text.includes("/")) {
+    if (Address4.isValid(text)) {
+      const address = new Address4(text);
+      return { family: 4, value: address.bigInt(), canonical: address.correctForm() };
+    }
+    if (Address6.isValid(text)) {
+      const address = new Address6(text);
+      return { family: 6, value: address.bigInt(), canonical: address.correctForm() };
+    }
+  }
+  throw new RangeError(`not an IP address: ${JSON.stringify(text)}`);
+}

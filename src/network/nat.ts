@@ -1,0 +1,48 @@
+/**
+ * What a host's netfilter asks of whoever programs its nat rules, for a connection's first packet.
+ *
+ * Owns: the contract only. conntrack.ts calls it once per connection and repeats the decision for
+ * the rest; kubernetes/proxy and docker implement it.
+ */
+import type { AddressId } from "./address.ts";
+import type { DurationNs } from "../engine/index.ts";
+
+export const TransportProtocol = { TCP: 6, UDP: 17, SCTP: 132 } as const;
+export type TransportProtocolNumber = (typeof TransportProtocol)[keyof typeof TransportProtocol];
+
+/** Where the packet entered netfilter: from a link, or from a socket of the host itself. */
+export type NatHookPoint = "PREROUTING" | "OUTPUT";
+
+/** The first packet of a connection, as nat sees it. */
+export interface FirstPacket {
+  readonly protocol: TransportProtocolNumber;
+  readonly source: AddressId;
+  readonly sourcePort: number;
+  readonly destination: AddressId;
+  readonly destinationPort: number;
+  /** Whether `destination` is an address of this host itself (fib type LOCAL). */
+  readonly destinationIsLocal: boolean;
+  /** The socket that sent it, for observations only. */
+  readonly originSocket: number;
+}
+
+export const NatVerdict = { accept: 0, drop: 1, reject: 2 } as const;
+export type NatVerdictCode = (typeof NatVerdict)[keyof typeof NatVerdict];
+
+/** Filled in by the rules; reused between calls, so copy what you keep. */
+export interface NatDecision {
+  verdict: NatVerdictCode;
+  /** NO_ADDRESS: the destination stays. */
+  dnatAddress: AddressId;
+  dnatPort: number;
+  /** Source NAT to the host's address on the way out. */
+  masquerade: boolean;
+  /** Time the first packet spends walking rules. */
+  walkNs: DurationNs;
+  /** Rule or chain that gave a drop or reject, for the drop's cause. */
+  rule: string;
+}
+
+export interface NatRules {
+  decide(point: NatHookPoint, packet: FirstPacket, decision: NatDecision): void;
+}

@@ -1,0 +1,130 @@
+/**
+ * Everything the model tells the outside world, as one typed hub.
+ *
+ * Owns: the list of observations and handing each to the recorders that asked for it. Refuses to
+ * own: what is kept (recorders/), and any influence on the model: an observer cannot answer back.
+ * Hot observations take numbers only; names are given once through the `...Named` registrations.
+ */
+import type { SimTimeNs } from "../engine/index.ts";
+
+/** How a request ended. `served` is the one success; every other is a cause of failure. */
+export const Outcome = {
+  served: 0,
+  /** RST or ICMP port unreachable in answer to a SYN. */
+  refused: 1,
+  /** EHOSTUNREACH or ENETUNREACH. */
+  unreachable: 2,
+  /** An established connection was reset. */
+  reset: 3,
+  /** The peer closed in mid-request: end of file before the response. */
+  closed: 4,
+  /** The client's own deadline passed (or the kernel gave up: ETIMEDOUT). */
+  timeout: 5,
+  /** The server answered 503: its queue was full. */
+  overloaded: 6,
+  /** No free local port (EADDRNOTAVAIL). */
+  no_local_port: 7,
+  /** Another application answered: the address had been reused. */
+  misrouted: 8,
+} as const;
+export type OutcomeName = keyof typeof Outcome;
+export type OutcomeCode = (typeof Outcome)[OutcomeName];
+export const outcomeNames = Object.keys(Outcome) as readonly OutcomeName[];
+
+/** One observer's interest: implement only what is needed. */
+export interface Observer {
+  /** A client (by index) exists, and the Service (by index) it calls. */
+  clientNamed?(client: number, name: string): void;
+  /** "namespace/name"; index is dense from 0. */
+  serviceNamed?(service: number, name: string): void;
+  /** An endpoint "ip:port" that has backed a Service, with its pod and node; index dense from 0. */
+  endpointNamed?(
+    endpoint: number,
+    service: number,
+    address: string,
+    pod: string,
+    node: string,
+  ): void;
+
+  requestStarted?(client: number, service: number, atNs: SimTimeNs): void;
+  /**
+   * @param attempts tries it took, at least 1
+   * @param staleRouted 1 if its last attempt went over a connection opened to an endpoint that had
+   *   already gone from the Service in truth
+   */
+  requestEnded?(
+    client: number,
+    service: number,
+    outcome: OutcomeCode,
+    startedAtNs: SimTimeNs,
+    endedAtNs: SimTimeNs,
+    attempts: number,
+    staleRouted: number,
+  ): void;
+  /** A node chose `endpoint` for a new connection. */
+  connectionRouted?(node: number, endpoint: number, atNs: SimTimeNs, staleRouted: number): void;
+  /** A request reached an endpoint's server, and left it (answered, refused or lost with it). */
+  endpointRequestStarted?(endpoint: number, atNs: SimTimeNs): void;
+  endpointRequestEnded?(endpoint: number, atNs: SimTimeNs): void;
+
+  endpointChanged?(
+    id: number,
+    service: string,
+    endpoint: string,
+    change: "added" | "removed" | "condition",
+    changedAtNs: SimTimeNs,
+  ): void;
+  endpointProgrammed?(id: number, node: string, atNs: SimTimeNs): void;
+  nodeNamed?(node: number, name: string): void;
+
+  /** Something worth a line in events.csv. `kind` is lower_snake_case, `object` is "kind/name". */
+  event?(atNs: SimTimeNs, kind: string, object: string, detail: string): void;
+
+  /** A metrics window [startNs, endNs) closed; the last one may be shorter. */
+  windowClosed?(startNs: SimTimeNs, endNs: SimTimeNs): void;
+}
+
+type ObservationName = keyof Observer;
+
+/** The hub. Calling a method of it hands the observation to each observer, in order of `add`. */
+export type Observations = Required<Observer>;
+
+/**
+ * Builds the hub for a fixed list of observers. A method that nobody wants is an empty function, one
+ * wanted by a single observer is bound straight to it, so that an unobserved fact costs a call.
+ */
+export function createObservations(observers: readonly Observer[]): Observations {
+  const names: readonly ObservationName[] = [
+    "clientNamed",
+    "serviceNamed",
+    "endpointNamed",
+    "requestStarted",
+    "requestEnded",
+    "connectionRouted",
+    "endpointRequestStarted",
+    "endpointRequestEnded",
+    "endpointChanged",
+    "endpointProgrammed",
+    "nodeNamed",
+    "event",
+    "windowClosed",
+  ];
+  const hub: Record<string, unknown> = {};
+  for (const name of names) {
+    const wanting = observers.filter((observer) => observer[name] !== undefined);
+    hub[name] = fanOut(name, wanting);
+  }
+  return hub as unknown as Observations;
+}
+
+function fanOut(name: ObservationName, wanting: readonly Observer[]): unknown {
+  const methods = wanting.map(
+    (observer) => (observer[name] as Function).bind(observer) as Function,
+  );
+  const [first] = methods;
+  if (first === undefined) return () => {};
+  if (methods.length === 1) return first;
+  return (...values: unknown[]) => {
+    for (const method of methods) method(...values);
+  };
+}
