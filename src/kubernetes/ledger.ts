@@ -7,7 +7,8 @@
  */
 import type { SimTimeNs } from "../engine/index.ts";
 import type { Observations } from "../observe/observations.ts";
-import { matchesLabels, objectKey, type Pod, type Service } from "./api/types.ts";
+import { SelectorIndex } from "./api/selectorIndex.ts";
+import { objectKey, type Pod, type Service } from "./api/types.ts";
 
 export type EndpointChangeKind = "added" | "removed" | "condition";
 
@@ -28,7 +29,7 @@ interface Tracked {
 
 export class ChangeLedger {
   readonly #observations: Observations;
-  readonly #services: Service[] = [];
+  readonly #selectors = new SelectorIndex();
   readonly #serviceIndex = new Map<string, number>();
   readonly #tracked = new Map<string, Tracked>();
   /** By endpoint index: 1 while it should get no new connection. */
@@ -40,9 +41,10 @@ export class ChangeLedger {
   }
 
   addService(service: Service): void {
-    this.#serviceIndex.set(objectKey(service), this.#services.length);
-    this.#observations.serviceNamed(this.#services.length, objectKey(service));
-    this.#services.push(service);
+    const index = this.#serviceIndex.size;
+    this.#serviceIndex.set(objectKey(service), index);
+    this.#observations.serviceNamed(index, objectKey(service));
+    this.#selectors.add(service);
   }
 
   /** Index of a Service "namespace/name" in the observations. */
@@ -52,13 +54,13 @@ export class ChangeLedger {
 
   /** A pod that is ready when the run begins: an endpoint without a change. */
   atRest(pod: Pod): void {
-    for (const service of this.#servicesOf(pod)) this.#track(service, pod).usable = true;
+    for (const service of this.#selectors.servicesOf(pod)) this.#track(service, pod).usable = true;
   }
 
   /** A pod's readiness changed in truth: a probe's verdict, or its process ended. */
   readiness(pod: Pod, ready: boolean, atNs: SimTimeNs): void {
     if (pod.metadata.deletionTimestampNs !== null || pod.status.podIPs.length === 0) return;
-    for (const service of this.#servicesOf(pod)) {
+    for (const service of this.#selectors.servicesOf(pod)) {
       if (service.spec.publishNotReadyAddresses) continue;
       const tracked = this.#track(service, pod);
       if (tracked.usable === ready) continue;
@@ -69,7 +71,7 @@ export class ChangeLedger {
 
   /** A pod was told to go, or is gone at once. */
   deleted(pod: Pod, atNs: SimTimeNs): void {
-    for (const service of this.#servicesOf(pod)) {
+    for (const service of this.#selectors.servicesOf(pod)) {
       const tracked = this.#tracked.get(trackKey(service, pod));
       if (tracked?.usable) this.#open(service, tracked, "removed", false, atNs);
     }
@@ -138,15 +140,6 @@ export class ChangeLedger {
       );
     }
     return tracked;
-  }
-
-  #servicesOf(pod: Pod): Service[] {
-    return this.#services.filter(
-      ({ metadata, spec }) =>
-        spec.selector !== null &&
-        metadata.namespace === pod.metadata.namespace &&
-        matchesLabels(spec.selector, pod.metadata.labels),
-    );
   }
 }
 

@@ -139,7 +139,7 @@ export class SimulatedApiServer implements ApiServer {
       this.#snapshots.set(kind, snapshot);
     }
     const found = snapshot.byNode.get(nodeName) ?? new Map<ObjectKey, ObjectByKind[Kind]>();
-    return found as ReadonlyMap<ObjectKey, ObjectByKind[K]>;
+    return found as unknown as ReadonlyMap<ObjectKey, ObjectByKind[K]>;
   }
 
   /** A call: waits for its token, travels, costs a write, commits, and the response travels back. */
@@ -197,7 +197,7 @@ export class SimulatedApiServer implements ApiServer {
     }
     this.#store(kind).delete(key);
     const last = this.#complete(stored, { creation: false });
-    this.#announce(kind, stored, { type: "deleted", object: last });
+    this.#announce(kind, stored, { type: "deleted", object: last } as WatchEvent<Kind>);
     return { object: last };
   }
 
