@@ -97,7 +97,7 @@ export function compareVictims(siblings: ReadonlyMap<string, number>, nowNs: num
     pod.spec.nodeName === null ? 0 : 1,
     pod.status.phase === "Pending" ? 0 : 1,
     pod.status.ready.status ? 1 : 0,
-    -deletionCostSign(pod),
+    deletionCost(pod),
     -(siblings.get(pod.spec.nodeName ?? "") ?? 0),
     ageBucket(nowNs - pod.status.ready.lastTransitionTimeNs),
     -pod.status.restartCount,
@@ -112,9 +112,8 @@ export function compareVictims(siblings: ReadonlyMap<string, number>, nowNs: num
   };
 }
 
-function deletionCostSign(pod: Pod): number {
-  const cost = Number(pod.metadata.annotations["controller.kubernetes.io/pod-deletion-cost"] ?? 0);
-  return -cost;
+function deletionCost(pod: Pod): number {
+  return Number(pod.metadata.annotations["controller.kubernetes.io/pod-deletion-cost"] ?? 0);
 }
 
 /** floor(log2(ns)), as upstream compares ages. */
