@@ -82,7 +82,10 @@ const ownPackage: Plugin = {
       if (entry === undefined) {
         return { errors: [{ text: `${path} is no entry of this package` }] };
       }
-      return { path: fileURLToPath(new URL(entry + OWN_EXTENSION, import.meta.url)), sideEffects: false };
+      return {
+        path: fileURLToPath(new URL(entry + OWN_EXTENSION, import.meta.url)),
+        sideEffects: false,
+      };
     });
   },
 };
@@ -106,7 +109,13 @@ function runBundle(file: string, path: string, { code, map }: Bundle): unknown {
     const run = compileFunction(code, ["module", "exports", "require"], { filename: path });
     run.call(module.exports, module, module.exports, createRequire(path));
     if (!("default" in module.exports)) {
-      throw failure(file, null, null, "no default export", "export default defineScenario({ ... })");
+      throw failure(
+        file,
+        null,
+        null,
+        "no default export",
+        "export default defineScenario({ ... })",
+      );
     }
     return module.exports["default"];
   });

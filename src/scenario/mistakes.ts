@@ -110,25 +110,34 @@ function editDistance(a: string, b: string): number {
 /** Finds where a path of a document stands in its file. */
 export type Locate = (path: Path) => { readonly line: number; readonly column: number } | null;
 
-/** Collects the mistakes of one file. */
+/** Collects the mistakes of one document, or of a part of it. */
 export class FileMistakes {
   readonly file: string | null;
   readonly #locate: Locate;
   readonly #sink: Mistake[];
+  readonly #base: Path;
 
-  constructor(file: string | null, locate: Locate, sink: Mistake[]) {
+  /** @param base where paths begin: the part of the document that this one is about */
+  constructor(file: string | null, locate: Locate, sink: Mistake[], base: Path = []) {
     this.file = file;
     this.#locate = locate;
     this.#sink = sink;
+    this.#base = base;
+  }
+
+  /** The same for the part at `path`. */
+  within(path: Path): FileMistakes {
+    return new FileMistakes(this.file, this.#locate, this.#sink, [...this.#base, ...path]);
   }
 
   add(path: Path, found: string, allowed: string | null = null, suggestion: string | null = null) {
-    const place = this.#locate(path);
+    const whole = [...this.#base, ...path];
+    const place = this.#locate(whole);
     this.#sink.push({
       file: this.file,
       line: place?.line ?? null,
       column: place?.column ?? null,
-      path: pathText(path),
+      path: pathText(whole),
       found,
       allowed,
       suggestion,
@@ -136,8 +145,8 @@ export class FileMistakes {
   }
 
   /** "file:line" of a path, for notices that are no mistakes. */
-  place(path: Path): string {
-    const place = this.#locate(path);
+  place(path: Path = []): string {
+    const place = this.#locate([...this.#base, ...path]);
     return place === null ? `${this.file}` : `${this.file}:${place.line}`;
   }
 }

@@ -19,10 +19,12 @@ export function plainData(value: unknown, mistakes: FileMistakes): unknown {
     return undefined;
   };
   const copy = (part: unknown, path: Path, ancestors: readonly object[]): unknown => {
-    if (++values > MOST_VALUES) return values === MOST_VALUES + 1 ? wrong(path, "too large") : undefined;
+    if (++values > MOST_VALUES)
+      return values === MOST_VALUES + 1 ? wrong(path, "too large") : undefined;
     if (part === null || part === undefined) return undefined;
     if (typeof part !== "object") {
-      const isScalar = typeof part === "string" || typeof part === "number" || typeof part === "boolean";
+      const isScalar =
+        typeof part === "string" || typeof part === "number" || typeof part === "boolean";
       return isScalar ? part : wrong(path, describeValue(part));
     }
     if (ancestors.includes(part)) return wrong(path, "an object that holds itself");
@@ -34,8 +36,10 @@ export function plainData(value: unknown, mistakes: FileMistakes): unknown {
       return wrong(path, "an object with a prototype of its own");
     }
     const result: Record<string, unknown> = {};
-    for (const [key, member] of Object.entries(part)) {
+    for (const [key, property] of Object.entries(Object.getOwnPropertyDescriptors(part))) {
+      const member: unknown = property.value;
       if (key === "__proto__") wrong([...path, key], "the key __proto__");
+      else if (property.get !== undefined) wrong([...path, key], "a getter");
       else if (member !== undefined) result[key] = copy(member, [...path, key], inside);
     }
     return result;

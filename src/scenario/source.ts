@@ -86,7 +86,8 @@ function property(node: SyntaxNode, name: string, constants: Constants): Found |
 
 function keyOf(member: SyntaxNode): string | null {
   const key = member["key"] as SyntaxNode | undefined;
-  if (key === undefined || (member["computed"] === true && key.type !== "StringLiteral")) return null;
+  if (key === undefined || (member["computed"] === true && key.type !== "StringLiteral"))
+    return null;
   const name = key.type === "Identifier" ? key["name"] : key["value"];
   return typeof name === "string" || typeof name === "number" ? String(name) : null;
 }
@@ -130,7 +131,11 @@ function returned(body: SyntaxNode): SyntaxNode | null {
 function syntaxTree(text: string): { exported: SyntaxNode; constants: Constants } | null {
   let body: SyntaxNode[];
   try {
-    const file = parse(text, { sourceType: "module", plugins: ["typescript"], errorRecovery: true });
+    const file = parse(text, {
+      sourceType: "module",
+      plugins: ["typescript"],
+      errorRecovery: true,
+    });
     body = file.program.body as unknown as SyntaxNode[];
   } catch {
     return null;
@@ -145,7 +150,10 @@ function syntaxTree(text: string): { exported: SyntaxNode; constants: Constants 
 
 /** Constants at the top of the file and, for `({ env }) => { const ... }`, those of the function. */
 function collectConstants(statement: SyntaxNode, constants: Map<string, SyntaxNode>): void {
-  if (statement.type === "ExportNamedDeclaration" || statement.type === "ExportDefaultDeclaration") {
+  if (
+    statement.type === "ExportNamedDeclaration" ||
+    statement.type === "ExportDefaultDeclaration"
+  ) {
     let declared = statement["declaration"] as SyntaxNode | null;
     if (declared?.type === "CallExpression") declared = nodes(declared["arguments"])[0] ?? null;
     if (declared === null) return;

@@ -141,6 +141,8 @@ function scale(amount: string, factor: bigint): bigint | null {
 function decimal(value: number, unit: number): string {
   const whole = Math.floor(value / unit);
   const digits = String(unit).length - 1;
-  const fraction = String(value % unit).padStart(digits, "0").replace(/0+$/, "");
+  const fraction = String(value % unit)
+    .padStart(digits, "0")
+    .replace(/0+$/, "");
   return fraction === "" ? String(whole) : `${whole}.${fraction}`;
 }

@@ -40,7 +40,9 @@ export function erlang(options: Options<"erlang">): DistributionInput {
   return { ...options, kind: "erlang" };
 }
 /** One of several exponentials, drawn by probability: more variable than one. */
-export function hyperexponential(branches: { probability: number; mean: Duration }[]): DistributionInput {
+export function hyperexponential(
+  branches: { probability: number; mean: Duration }[],
+): DistributionInput {
   return { kind: "hyperexponential", branches };
 }
 /** Lognormal by its median and 99th percentile. */
@@ -63,4 +65,3 @@ export function empirical(values: Duration[]): DistributionInput {
 export function discrete(options: Options<"discrete">): DistributionInput {
   return { ...options, kind: "discrete" };
 }
-

@@ -54,4 +54,3 @@ export function burst(options: Options<"burst">): RateInput {
 export function stages(list: StageInput[]): RateInput {
   return { kind: "stages", stages: list };
 }
-

@@ -83,7 +83,11 @@ function checkSpec(spec: DistributionSpec, mistake: Mistaken): void {
 
 function checkDiscrete(values: readonly number[], weights: readonly number[], mistake: Mistaken) {
   if (values.length !== weights.length) {
-    mistake(["weights"], `${weights.length} weights`, `one weight for each of ${values.length} values`);
+    mistake(
+      ["weights"],
+      `${weights.length} weights`,
+      `one weight for each of ${values.length} values`,
+    );
   } else if (!weights.some((weight) => weight > 0)) {
     mistake(["weights"], "no weight above 0", "at least one weight above 0");
   }

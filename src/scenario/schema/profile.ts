@@ -7,9 +7,12 @@
 import type { DistributionSpec } from "../../engine/index.ts";
 import { describeValue, nearest, type FileMistakes, type Path } from "../mistakes.ts";
 import { distribution, distributionOf } from "./distribution.ts";
-import { boolean, duration, isRecord, number, read, text } from "./reading.ts";
+import { boolean, duration, isRecord, number, read, scalar, text } from "./reading.ts";
 
-const plainNumber = number("a number from 0", (n) => n >= 0);
+/** Infinity is a constant too: a queue or a link without a limit. */
+const plainNumber = scalar("a number from 0", (input) =>
+  typeof input === "number" && input >= 0 ? { value: input } : null,
+);
 const plainDistribution = distributionOf(plainNumber);
 
 /** `defaults` with the constants of `override` put in. Mistakes go to `mistakes`. */
@@ -31,7 +34,11 @@ function overrideObject(
 ): Record<string, unknown> {
   const result = { ...defaults };
   if (!isRecord(override)) {
-    mistakes.add(path, describeValue(override), `an object with ${writtenNames(defaults).join(", ")}`);
+    mistakes.add(
+      path,
+      describeValue(override),
+      `an object with ${writtenNames(defaults).join(", ")}`,
+    );
     return result;
   }
   for (const [name, value] of Object.entries(override)) {
@@ -42,7 +49,10 @@ function overrideObject(
       const meant = Object.hasOwn(defaults, name) ? written(name) : nearest(name, names);
       mistakes.add([...path, name], "unknown constant", names.join(", "), meant);
     } else if (value !== undefined) {
-      result[key] = overrideValue(defaults[key], value, key.endsWith("Ns"), mistakes, [...path, name]);
+      result[key] = overrideValue(defaults[key], value, key.endsWith("Ns"), mistakes, [
+        ...path,
+        name,
+      ]);
     }
   }
   return result;

@@ -91,7 +91,11 @@ function stagesOf(
   let freeFromNs = 0;
   for (const [index, stage] of list.entries()) {
     if (stage.at < freeFromNs) {
-      mistake(["stages", index, "at"], "before the end of the stage before", "stages in order of time");
+      mistake(
+        ["stages", index, "at"],
+        "before the end of the stage before",
+        "stages in order of time",
+      );
     }
     segments.push(sloped(stage.at, previousRps, stage.rps, stage.over ?? 0));
     previousRps = stage.rps;

@@ -196,7 +196,12 @@ function report(issue: z.core.$ZodIssue, input: unknown, mistakes: FileMistakes,
   const standing = value === undefined ? "missing" : describeValue(value);
   if (issue.code === "custom") {
     const details = (issue.params ?? {}) as Partial<Details>;
-    mistakes.add(at, details.found ?? standing, details.allowed ?? null, details.suggestion ?? null);
+    mistakes.add(
+      at,
+      details.found ?? standing,
+      details.allowed ?? null,
+      details.suggestion ?? null,
+    );
     return;
   }
   mistakes.add(at, standing, issue.message);
@@ -228,7 +233,8 @@ const EXPECTED: Readonly<Record<string, string>> = {
 function valueAt(input: unknown, path: Path): unknown {
   let value = input;
   for (const part of path) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, part)) return undefined;
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, part))
+      return undefined;
     value = (value as Record<string | number, unknown>)[part];
   }
   return value;
