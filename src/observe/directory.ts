@@ -63,7 +63,8 @@ export class Directory implements Observer {
   /** @throws Error for an endpoint that was never named */
   endpoint(endpoint: number): EndpointName {
     const name = this.endpoints[endpoint];
-    if (name === undefined) throw new Error(`endpoint ${endpoint} was observed before it was named`);
+    if (name === undefined)
+      throw new Error(`endpoint ${endpoint} was observed before it was named`);
     return name;
   }
 }
