@@ -1,0 +1,213 @@
+/**
+ * The pending events: a 4-ary heap over (time, order) on typed arrays, with cancel and reschedule.
+ *
+ * Owns: which pending event is next, and the numbers each event carries. Refuses to own: the clock, what
+ * an event means, and any check of its arguments (simulation.ts). Nothing is allocated per event: events
+ * live in slots that are used again, and a slot's generation tells a live handle from a stale one.
+ */
+import type { SimTimeNs } from "./time.ts";
+
+/**
+ * Names one scheduled event: generation * 2^24 + slot. Never 0, so 0 can mean "none". Once the event has
+ * happened or was cancelled, the handle is stale and every use of it answers false.
+ */
+export type EventHandle = number;
+
+const SLOT_BITS = 24;
+const SLOT_LIMIT = 2 ** SLOT_BITS;
+const SLOT_MASK = SLOT_LIMIT - 1;
+/** Generations wrap here so that a handle stays below 2^53; by then 2^29 events have used the slot. */
+const GENERATION_LIMIT = 2 ** 29;
+const NOT_PENDING = -1;
+
+/** Pending events, smallest (time, order) first. Orders must be unique. */
+export class EventQueue {
+  /** Event kind by slot; readable after `removeFirst` until the next `add`. */
+  kinds: Int32Array;
+  /** First argument by slot. */
+  as: Float64Array;
+  /** Second argument by slot. */
+  bs: Float64Array;
+
+  /** By heap position: time at 2i, order at 2i + 1, so that one comparison touches one cache line. */
+  private keys: Float64Array;
+  private slots: Int32Array;
+  /** Heap position by slot, or NOT_PENDING. */
+  private positions: Int32Array;
+  private generations: Int32Array;
+  private freeSlots: Int32Array;
+  private freeCount: number;
+  private pending = 0;
+  private capacity: number;
+
+  constructor(capacity = 64) {
+    this.capacity = capacity;
+    this.kinds = new Int32Array(capacity);
+    this.as = new Float64Array(capacity);
+    this.bs = new Float64Array(capacity);
+    this.keys = new Float64Array(2 * capacity);
+    this.slots = new Int32Array(capacity);
+    this.positions = new Int32Array(capacity).fill(NOT_PENDING);
+    this.generations = new Int32Array(capacity).fill(1);
+    this.freeSlots = Int32Array.from({ length: capacity }, (_, i) => capacity - 1 - i);
+    this.freeCount = capacity;
+  }
+
+  /** Number of pending events. */
+  get size(): number {
+    return this.pending;
+  }
+
+  /** Time of the first pending event, or Infinity. */
+  firstTime(): SimTimeNs {
+    return this.pending === 0 ? Infinity : this.keys[0]!;
+  }
+
+  /** O(log n). @throws RangeError above 2^24 pending events */
+  add(time: SimTimeNs, order: number, kind: number, a: number, b: number): EventHandle {
+    if (this.freeCount === 0) this.grow();
+    const slot = this.freeSlots[--this.freeCount]!;
+    this.kinds[slot] = kind;
+    this.as[slot] = a;
+    this.bs[slot] = b;
+    this.siftUp(this.pending++, time, order, slot);
+    return this.generations[slot]! * SLOT_LIMIT + slot;
+  }
+
+  /**
+   * Takes the first event out and returns its slot, whose kind and arguments stay readable until the next
+   * `add`. The queue must not be empty.
+   */
+  removeFirst(): number {
+    const slot = this.slots[0]!;
+    this.release(slot);
+    const last = --this.pending;
+    if (last > 0) {
+      this.siftDown(0, this.keys[2 * last]!, this.keys[2 * last + 1]!, this.slots[last]!);
+    }
+    return slot;
+  }
+
+  isPending(handle: EventHandle): boolean {
+    return this.slotOf(handle) !== NOT_PENDING;
+  }
+
+  /** The slot of a pending event, or -1 for a stale handle. */
+  slotOf(handle: EventHandle): number {
+    const slot = handle & SLOT_MASK;
+    if (slot >= this.capacity || this.positions[slot] === NOT_PENDING) return NOT_PENDING;
+    const generation = (handle - slot) / SLOT_LIMIT;
+    return this.generations[slot] === generation ? slot : NOT_PENDING;
+  }
+
+  /** O(log n). @returns false for a stale handle */
+  cancel(handle: EventHandle): boolean {
+    const slot = this.slotOf(handle);
+    if (slot === NOT_PENDING) return false;
+    const position = this.positions[slot]!;
+    this.release(slot);
+    const last = --this.pending;
+    if (position !== last) {
+      this.replace(position, this.keys[2 * last]!, this.keys[2 * last + 1]!, this.slots[last]!);
+    }
+    return true;
+  }
+
+  /** O(log n); the event keeps its handle, kind and arguments. @returns false for a stale handle */
+  reschedule(handle: EventHandle, time: SimTimeNs, order: number): boolean {
+    const slot = this.slotOf(handle);
+    if (slot === NOT_PENDING) return false;
+    this.replace(this.positions[slot]!, time, order, slot);
+    return true;
+  }
+
+  private release(slot: number): void {
+    this.positions[slot] = NOT_PENDING;
+    const next = this.generations[slot]! + 1;
+    this.generations[slot] = next === GENERATION_LIMIT ? 1 : next;
+    this.freeSlots[this.freeCount++] = slot;
+  }
+
+  /** Puts a key where another was: it may have to go either way. */
+  private replace(position: number, time: number, order: number, slot: number): void {
+    const oldTime = this.keys[2 * position]!;
+    if (time < oldTime || (time === oldTime && order < this.keys[2 * position + 1]!)) {
+      this.siftUp(position, time, order, slot);
+    } else {
+      this.siftDown(position, time, order, slot);
+    }
+  }
+
+  private siftUp(start: number, time: number, order: number, slot: number): void {
+    const { keys, slots, positions } = this;
+    let position = start;
+    while (position > 0) {
+      const parent = (position - 1) >> 2;
+      const parentTime = keys[2 * parent]!;
+      if (parentTime < time) break;
+      const parentOrder = keys[2 * parent + 1]!;
+      if (parentTime === time && parentOrder < order) break;
+      const moved = slots[parent]!;
+      keys[2 * position] = parentTime;
+      keys[2 * position + 1] = parentOrder;
+      slots[position] = moved;
+      positions[moved] = position;
+      position = parent;
+    }
+    keys[2 * position] = time;
+    keys[2 * position + 1] = order;
+    slots[position] = slot;
+    positions[slot] = position;
+  }
+
+  private siftDown(start: number, time: number, order: number, slot: number): void {
+    const { keys, slots, positions, pending } = this;
+    let position = start;
+    for (;;) {
+      let child = 4 * position + 1;
+      if (child >= pending) break;
+      const end = child + 4 < pending ? child + 4 : pending;
+      let best = child;
+      let bestTime = keys[2 * child]!;
+      for (child++; child < end; child++) {
+        const childTime = keys[2 * child]!;
+        if (childTime > bestTime) continue;
+        if (childTime === bestTime && keys[2 * child + 1]! > keys[2 * best + 1]!) continue;
+        best = child;
+        bestTime = childTime;
+      }
+      const bestOrder = keys[2 * best + 1]!;
+      if (time < bestTime || (time === bestTime && order < bestOrder)) break;
+      const moved = slots[best]!;
+      keys[2 * position] = bestTime;
+      keys[2 * position + 1] = bestOrder;
+      slots[position] = moved;
+      positions[moved] = position;
+      position = best;
+    }
+    keys[2 * position] = time;
+    keys[2 * position + 1] = order;
+    slots[position] = slot;
+    positions[slot] = position;
+  }
+
+  private grow(): void {
+    const old = this.capacity;
+    if (old >= SLOT_LIMIT) throw new RangeError(`more than ${SLOT_LIMIT} pending events`);
+    const capacity = Math.min(2 * old, SLOT_LIMIT);
+    const enlarge = <T extends Int32Array | Float64Array>(from: T, to: T): T => {
+      to.set(from);
+      return to;
+    };
+    this.kinds = enlarge(this.kinds, new Int32Array(capacity));
+    this.as = enlarge(this.as, new Float64Array(capacity));
+    this.bs = enlarge(this.bs, new Float64Array(capacity));
+    this.keys = enlarge(this.keys, new Float64Array(2 * capacity));
+    this.slots = enlarge(this.slots, new Int32Array(capacity));
+    this.positions = enlarge(this.positions, new Int32Array(capacity).fill(NOT_PENDING));
+    this.generations = enlarge(this.generations, new Int32Array(capacity).fill(1));
+    this.freeSlots = new Int32Array(capacity);
+    for (let slot = capacity - 1; slot >= old; slot--) this.freeSlots[this.freeCount++] = slot;
+    this.capacity = capacity;
+  }
+}

@@ -1,0 +1,487 @@
+/**
+ * Connection tracking and NAT of every host.
+ *
+ * Owns: the entries (one a connection and host), their TCP state and time-out, and the translation of
+ * each later packet as the first one was translated. Refuses to own: which endpoint a new connection
+ * gets (NatRules) and where a packet goes next (stack.ts).
+ *
+ * Not modelled: the race of two inserts for one tuple, expectations, zones.
+ */
+import type { RandomStream, Simulation } from "../engine/index.ts";
+import { NO_ADDRESS, type AddressId } from "./address.ts";
+import {
+  NatVerdict,
+  type FirstPacket,
+  type NatDecision,
+  type NatHookPoint,
+  type NatRules,
+} from "./nat.ts";
+import { Flag, ICMP_FLAGS, type Packet } from "./packet.ts";
+import type { LinuxProfile } from "./profile.ts";
+import { ABSENT, TupleTable } from "./tupleTable.ts";
+import type { Egress } from "./host.ts";
+
+/** TCP states as nf_conntrack names them. */
+export const CtState = {
+  synSent: 0,
+  synRecv: 1,
+  established: 2,
+  finWait: 3,
+  timeWait: 4,
+  close: 5,
+} as const;
+type CtStateCode = (typeof CtState)[keyof typeof CtState];
+
+/** Which way a packet goes through an entry. */
+const ORIGINAL = 0;
+const REPLY = 1;
+
+export class ConntrackEntry {
+  readonly id: number;
+  host = 0;
+  protocol = 6;
+  alive = false;
+  state: CtStateCode = CtState.synSent;
+  expiresAtNs = 0;
+  /** When its time-out list looks at it next; at most expiresAtNs. */
+  queuedUntilNs = 0;
+  /** The tuple as the first packet came, and as replies come. */
+  source: AddressId = NO_ADDRESS;
+  sourcePort = 0;
+  destination: AddressId = NO_ADDRESS;
+  destinationPort = 0;
+  replySource: AddressId = NO_ADDRESS;
+  replySourcePort = 0;
+  replyDestination: AddressId = NO_ADDRESS;
+  replyDestinationPort = 0;
+  finSeen = 0;
+  /** Next hop each way, as found at `routeGeneration` of the host. */
+  egress: [Egress | null, Egress | null] = [null, null];
+  egressGeneration: [number, number] = [-1, -1];
+  /** Time-out list of its state. */
+  previous: ConntrackEntry | null = null;
+  next: ConntrackEntry | null = null;
+  list = -1;
+
+  constructor(id: number) {
+    this.id = id;
+  }
+
+  matches(direction: number, host: number, packet: Packet): boolean {
+    if (!this.alive || this.host !== host || this.protocol !== packet.protocol) return false;
+    return direction === ORIGINAL
+      ? this.source === packet.source &&
+          this.sourcePort === packet.sourcePort &&
+          this.destination === packet.destination &&
+          this.destinationPort === packet.destinationPort
+      : this.replySource === packet.source &&
+          this.replySourcePort === packet.sourcePort &&
+          this.replyDestination === packet.destination &&
+          this.replyDestinationPort === packet.destinationPort;
+  }
+}
+
+/** All entries of all hosts: one pool and one table, scoped by host. */
+export class ConntrackTables {
+  readonly entries: ConntrackEntry[] = [];
+  readonly table = new TupleTable();
+  private readonly free: ConntrackEntry[] = [];
+
+  take(): ConntrackEntry {
+    let entry = this.free.pop();
+    if (entry === undefined) {
+      entry = new ConntrackEntry(this.entries.length);
+      this.entries.push(entry);
+    }
+    return entry;
+  }
+
+  release(entry: ConntrackEntry): void {
+    this.free.push(entry);
+  }
+}
+
+/** What track() decided about the packet. */
+export const Track = { pass: 0, drop: 1, reject: 2 } as const;
+export type TrackVerdict = (typeof Track)[keyof typeof Track];
+
+export class Conntrack {
+  /** Entry and direction of the packet last tracked; null for one that passes untracked. */
+  entry: ConntrackEntry | null = null;
+  direction = ORIGINAL;
+  /** Time its rules took, beyond an established connection's nothing; and why it was dropped. */
+  walkNs = 0;
+  cause = "";
+  /** Whether the last packet made its entry. */
+  isNew = false;
+  count = 0;
+  inserted = 0;
+
+  private readonly sim: Simulation;
+  private readonly host: number;
+  private readonly hostAddress: AddressId;
+  private readonly tables: ConntrackTables;
+  private readonly profile: LinuxProfile["conntrack"];
+  private readonly limit: number;
+  private readonly timeouts: readonly number[];
+  private readonly snatStream: RandomStream;
+  private readonly lists: EntryList[];
+  private readonly decision: NatDecision = {
+    verdict: NatVerdict.accept,
+    dnatAddress: NO_ADDRESS,
+    dnatPort: 0,
+    masquerade: false,
+    walkNs: 0,
+    rule: "",
+  };
+  private readonly first: { -readonly [K in keyof FirstPacket]: FirstPacket[K] } = {
+    protocol: 6,
+    source: NO_ADDRESS,
+    sourcePort: 0,
+    destination: NO_ADDRESS,
+    destinationPort: 0,
+    destinationIsLocal: false,
+    originSocket: -1,
+  };
+
+  constructor(
+    sim: Simulation,
+    options: {
+      readonly host: number;
+      readonly hostName: string;
+      readonly address: AddressId;
+      readonly cores: number;
+      readonly profile: LinuxProfile["conntrack"];
+      readonly tables: ConntrackTables;
+    },
+  ) {
+    const { profile } = options;
+    this.sim = sim;
+    this.host = options.host;
+    this.hostAddress = options.address;
+    this.tables = options.tables;
+    this.profile = profile;
+    this.limit = Math.min(
+      profile.maxEntries,
+      Math.max(profile.minEntries, profile.maxPerCore * options.cores),
+    );
+    this.timeouts = [
+      profile.synSentNs,
+      profile.synRecvNs,
+      profile.establishedNs,
+      profile.finWaitNs,
+      profile.timeWaitNs,
+      profile.closeNs,
+    ];
+    this.lists = this.timeouts.map(() => new EntryList());
+    this.snatStream = sim.streams.get(`conntrack/${options.hostName}`);
+  }
+
+  /**
+   * Takes a packet through conntrack and nat: translates it in place and sets entry, direction, walkNs.
+   * @param hints the origin socket's memory of entries, indexed by tables met; checked, never trusted
+   */
+  track(
+    packet: Packet,
+    point: NatHookPoint,
+    isLocal: boolean,
+    rules: NatRules | null,
+    hints: Int32Array | null,
+  ): TrackVerdict {
+    this.walkNs = 0;
+    this.isNew = false;
+    if (this.find(packet, hints)) {
+      this.follow(this.entry!, packet);
+      return Track.pass;
+    }
+    if ((packet.flags & ICMP_FLAGS) !== 0) return Track.pass;
+    if ((packet.flags & Flag.rst) !== 0) {
+      this.cause = "conntrack_invalid";
+      return Track.drop;
+    }
+    return this.begin(packet, point, isLocal, rules);
+  }
+
+  /** Takes back an entry whose first packet this host itself did not pass on (never confirmed). */
+  unconfirm(): void {
+    if (this.entry !== null && this.isNew) this.remove(this.entry);
+  }
+
+  /** Forgets what has timed out. The kernel's collector does it in the background. */
+  expire(nowNs: number): void {
+    for (const list of this.lists) {
+      for (let head = list.head; head !== null && head.queuedUntilNs <= nowNs; head = list.head) {
+        if (head.expiresAtNs <= nowNs) {
+          this.remove(head);
+        } else {
+          // Used again since it was queued: it goes behind those that were not.
+          list.unlink(head);
+          head.queuedUntilNs = head.expiresAtNs;
+          list.append(head);
+        }
+      }
+    }
+  }
+
+  private find(packet: Packet, hints: Int32Array | null): boolean {
+    const slot = packet.tables++;
+    if (hints !== null && slot < hints.length) {
+      const hint = this.tables.entries[hints[slot]!];
+      if (hint !== undefined && this.accept(hint, packet)) return true;
+    }
+    const value = this.tables.table.get(
+      this.host,
+      packet.protocol,
+      packet.source,
+      packet.sourcePort,
+      packet.destination,
+      packet.destinationPort,
+    );
+    this.entry = null;
+    if (value === ABSENT) return false;
+    const entry = this.tables.entries[value >> 1]!;
+    if (entry.expiresAtNs <= this.sim.nowNs) {
+      this.remove(entry);
+      return false;
+    }
+    this.entry = entry;
+    this.direction = value & 1;
+    if (hints !== null && slot < hints.length) hints[slot] = entry.id;
+    return true;
+  }
+
+  private accept(entry: ConntrackEntry, packet: Packet): boolean {
+    if (entry.expiresAtNs <= this.sim.nowNs) return false;
+    if (entry.matches(ORIGINAL, this.host, packet)) this.direction = ORIGINAL;
+    else if (entry.matches(REPLY, this.host, packet)) this.direction = REPLY;
+    else return false;
+    this.entry = entry;
+    return true;
+  }
+
+  private follow(entry: ConntrackEntry, packet: Packet): void {
+    if ((packet.flags & ICMP_FLAGS) === 0) this.advance(entry, packet.flags);
+    if (this.direction === ORIGINAL) {
+      packet.source = entry.replyDestination;
+      packet.sourcePort = entry.replyDestinationPort;
+      packet.destination = entry.replySource;
+      packet.destinationPort = entry.replySourcePort;
+    } else {
+      packet.source = entry.destination;
+      packet.sourcePort = entry.destinationPort;
+      packet.destination = entry.source;
+      packet.destinationPort = entry.sourcePort;
+    }
+  }
+
+  /** nf_conntrack_proto_tcp's states, as far as trains carry the flags. */
+  private advance(entry: ConntrackEntry, flags: number): void {
+    let state: CtStateCode = entry.state;
+    if ((flags & Flag.rst) !== 0) state = CtState.close;
+    else if ((flags & Flag.syn) !== 0) state = this.synState(entry, flags);
+    else if ((flags & Flag.fin) !== 0) {
+      entry.finSeen |= 1 << this.direction;
+      state = entry.finSeen === 3 ? CtState.timeWait : CtState.finWait;
+    } else if (state === CtState.synRecv) state = CtState.established;
+    this.setState(entry, state);
+  }
+
+  private synState(entry: ConntrackEntry, flags: number): CtStateCode {
+    if ((flags & Flag.ack) !== 0) {
+      return entry.state === CtState.synSent ? CtState.synRecv : entry.state;
+    }
+    const reopened = entry.state === CtState.timeWait || entry.state === CtState.close;
+    if (reopened) entry.finSeen = 0;
+    return reopened ? CtState.synSent : entry.state;
+  }
+
+  private setState(entry: ConntrackEntry, state: CtStateCode): void {
+    entry.expiresAtNs = this.sim.nowNs + this.timeouts[state]!;
+    if (state === entry.state && entry.list === state) return;
+    entry.state = state;
+    if (entry.list >= 0) this.lists[entry.list]!.unlink(entry);
+    entry.queuedUntilNs = entry.expiresAtNs;
+    this.lists[state]!.append(entry);
+    entry.list = state;
+  }
+
+  private begin(
+    packet: Packet,
+    point: NatHookPoint,
+    isLocal: boolean,
+    rules: NatRules | null,
+  ): TrackVerdict {
+    const decision = this.decide(packet, point, isLocal, rules);
+    this.walkNs = decision.walkNs;
+    if (decision.verdict !== NatVerdict.accept) {
+      this.cause = decision.rule;
+      return decision.verdict === NatVerdict.reject ? Track.reject : Track.drop;
+    }
+    this.expire(this.sim.nowNs);
+    if (this.count >= this.limit) {
+      this.cause = "conntrack_full";
+      return Track.drop;
+    }
+    const entry = this.insert(packet, decision);
+    if (entry === null) {
+      this.cause = "snat_ports_exhausted";
+      return Track.drop;
+    }
+    this.entry = entry;
+    this.direction = ORIGINAL;
+    this.isNew = true;
+    this.setState(entry, (packet.flags & Flag.syn) !== 0 ? CtState.synSent : CtState.established);
+    this.follow(entry, packet);
+    return Track.pass;
+  }
+
+  private decide(
+    packet: Packet,
+    point: NatHookPoint,
+    isLocal: boolean,
+    rules: NatRules | null,
+  ): NatDecision {
+    const { first, decision } = this;
+    first.protocol = packet.protocol;
+    first.source = packet.source;
+    first.sourcePort = packet.sourcePort;
+    first.destination = packet.destination;
+    first.destinationPort = packet.destinationPort;
+    first.destinationIsLocal = isLocal;
+    first.originSocket = packet.originSocket;
+    decision.verdict = NatVerdict.accept;
+    decision.dnatAddress = NO_ADDRESS;
+    decision.dnatPort = 0;
+    decision.masquerade = false;
+    decision.walkNs = 0;
+    decision.rule = "";
+    rules?.decide(point, first, decision);
+    return decision;
+  }
+
+  private insert(packet: Packet, decision: NatDecision): ConntrackEntry | null {
+    const translated = decision.dnatAddress !== NO_ADDRESS;
+    const replySource = translated ? decision.dnatAddress : packet.destination;
+    const replySourcePort = translated ? decision.dnatPort : packet.destinationPort;
+    const replyDestination = decision.masquerade ? this.hostAddress : packet.source;
+    const inUse = (port: number): boolean =>
+      this.tables.table.get(
+        this.host,
+        packet.protocol,
+        replySource,
+        replySourcePort,
+        replyDestination,
+        port,
+      ) !== ABSENT;
+    // Two connections that would look the same to the endpoint: nat changes the source port.
+    const replyDestinationPort =
+      decision.masquerade || inUse(packet.sourcePort)
+        ? this.pickSnatPort(inUse)
+        : packet.sourcePort;
+    if (replyDestinationPort < 0) return null;
+    const entry = this.tables.take();
+    entry.host = this.host;
+    entry.protocol = packet.protocol;
+    entry.alive = true;
+    entry.source = packet.source;
+    entry.sourcePort = packet.sourcePort;
+    entry.destination = packet.destination;
+    entry.destinationPort = packet.destinationPort;
+    entry.replySource = replySource;
+    entry.replySourcePort = replySourcePort;
+    entry.replyDestination = replyDestination;
+    entry.replyDestinationPort = replyDestinationPort;
+    entry.finSeen = 0;
+    entry.egressGeneration[0] = -1;
+    entry.egressGeneration[1] = -1;
+    this.index(entry);
+    this.count++;
+    this.inserted++;
+    return entry;
+  }
+
+  /** --random-fully: a random free port, then the next free ones; -1 when all are in use. */
+  private pickSnatPort(inUse: (port: number) => boolean): number {
+    const { snatPortFirst: first, snatPortLast: last } = this.profile;
+    const ports = last - first + 1;
+    const start = this.snatStream.below(ports);
+    for (let i = 0; i < ports; i++) {
+      const port = first + ((start + i) % ports);
+      if (!inUse(port)) return port;
+    }
+    return -1;
+  }
+
+  private index(entry: ConntrackEntry): void {
+    const { table } = this.tables;
+    table.set(
+      this.host,
+      entry.protocol,
+      entry.source,
+      entry.sourcePort,
+      entry.destination,
+      entry.destinationPort,
+      2 * entry.id,
+    );
+    table.set(
+      this.host,
+      entry.protocol,
+      entry.replySource,
+      entry.replySourcePort,
+      entry.replyDestination,
+      entry.replyDestinationPort,
+      2 * entry.id + 1,
+    );
+  }
+
+  private remove(entry: ConntrackEntry): void {
+    const { table } = this.tables;
+    table.delete(
+      this.host,
+      entry.protocol,
+      entry.source,
+      entry.sourcePort,
+      entry.destination,
+      entry.destinationPort,
+    );
+    table.delete(
+      this.host,
+      entry.protocol,
+      entry.replySource,
+      entry.replySourcePort,
+      entry.replyDestination,
+      entry.replyDestinationPort,
+    );
+    if (entry.list >= 0) this.lists[entry.list]!.unlink(entry);
+    entry.list = -1;
+    entry.alive = false;
+    entry.egress[0] = null;
+    entry.egress[1] = null;
+    if (this.entry === entry) this.entry = null;
+    this.count--;
+    this.tables.release(entry);
+  }
+}
+
+/** Entries of one state, in the order in which they entered it. */
+class EntryList {
+  head: ConntrackEntry | null = null;
+  tail: ConntrackEntry | null = null;
+
+  append(entry: ConntrackEntry): void {
+    entry.previous = this.tail;
+    entry.next = null;
+    if (this.tail === null) this.head = entry;
+    else this.tail.next = entry;
+    this.tail = entry;
+  }
+
+  unlink(entry: ConntrackEntry): void {
+    if (entry.previous === null) this.head = entry.next;
+    else entry.previous.next = entry.next;
+    if (entry.next === null) this.tail = entry.previous;
+    else entry.next.previous = entry.previous;
+    entry.previous = null;
+    entry.next = null;
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * The network of a simulation: its hosts, namespaces, hops and packets.
+ *
+ * Owns: building and naming them, and counting what is dropped outside a hop. Refuses to own: how a
+ * packet moves (stack.ts) and what a kind of pod network builds from these parts (kinds/).
+ */
+import type { Simulation } from "../engine/index.ts";
+import { AddressTable, type AddressId } from "./address.ts";
+import { Conntrack, ConntrackTables } from "./conntrack.ts";
+import { Hop, type HopKind } from "./hop.ts";
+import { Host, Namespace, type VethPair } from "./host.ts";
+import { PacketPool } from "./packet.ts";
+import type { HopProfile, LinuxProfile } from "./profile.ts";
+
+/** Drops by place that has no queue of its own: "node-1/netfilter" -> cause -> packets. */
+export type PlaceDrops = Map<string, Map<string, number>>;
+
+export class Network {
+  readonly sim: Simulation;
+  readonly profile: LinuxProfile;
+  readonly addresses = new AddressTable();
+  readonly packets = new PacketPool();
+  readonly conntracks = new ConntrackTables();
+  readonly hosts: Host[] = [];
+  readonly namespaces: Namespace[] = [];
+  readonly hops: Hop[] = [];
+  readonly drops: PlaceDrops = new Map();
+  readonly #hostByAddress = new Map<AddressId, number>();
+
+  constructor(sim: Simulation, profile: LinuxProfile) {
+    this.sim = sim;
+    this.profile = profile;
+  }
+
+  /** A machine on the switch. `tracked` hosts have netfilter and a bridge for guests. */
+  addHost(options: {
+    readonly name: string;
+    readonly address: string;
+    readonly cores: number;
+    readonly tracked: boolean;
+  }): Host {
+    const { name, tracked } = options;
+    const index = this.hosts.length;
+    const address = this.addresses.intern(options.address);
+    const namespace = this.#addNamespace(name, "host", index, null);
+    namespace.addresses.add(address);
+    const host = new Host({
+      index,
+      name,
+      namespace,
+      address,
+      nic: this.#addHop(`${name}/eth0`, "nic", this.profile.nic),
+      switchPort: this.#addHop(`switch/${name}`, "switch", this.profile.switchPort),
+      bridge: tracked ? this.#addHop(`${name}/cni0`, "bridge", this.profile.bridge) : null,
+      conntrack: tracked
+        ? new Conntrack(this.sim, {
+            host: index,
+            hostName: name,
+            address,
+            cores: options.cores,
+            profile: this.profile.conntrack,
+            tables: this.conntracks,
+          })
+        : null,
+      icmp: this.profile.icmp,
+      addresses: this.addresses,
+      fabric: (wanted) => this.#hostByAddress.get(wanted),
+    });
+    this.hosts.push(host);
+    this.#hostByAddress.set(address, index);
+    return host;
+  }
+
+  /** A namespace behind `host`'s bridge, without an address yet. */
+  addGuest(name: string, host: Host): Namespace {
+    const link: VethPair = {
+      out: this.#addHop(`${host.name}/${name}/out`, "veth", this.profile.veth),
+      in: this.#addHop(`${host.name}/${name}/in`, "veth", this.profile.veth),
+    };
+    return this.#addNamespace(name, "guest", host.index, link);
+  }
+
+  countDrop(place: string, cause: string, packets: number): void {
+    let causes = this.drops.get(place);
+    if (causes === undefined) this.drops.set(place, (causes = new Map()));
+    causes.set(cause, (causes.get(cause) ?? 0) + packets);
+  }
+
+  #addNamespace(
+    name: string,
+    kind: "host" | "guest",
+    host: number,
+    link: VethPair | null,
+  ): Namespace {
+    const loopback = this.#addHop(`${name}/lo`, "loopback", this.profile.loopback);
+    const index = this.namespaces.length;
+    const namespace = new Namespace({ index, name, kind, host, loopback, link });
+    this.namespaces.push(namespace);
+    return namespace;
+  }
+
+  #addHop(name: string, kind: HopKind, profile: HopProfile): Hop {
+    const hop = new Hop(name, kind, profile);
+    this.hops.push(hop);
+    return hop;
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * Packets: what travels. One Packet stands for a train of segments that leave together.
+ *
+ * Owns: the fields on the wire and the pool. Refuses to own: any decision about a packet.
+ */
+import { NO_ADDRESS, type AddressId } from "./address.ts";
+import type { TransportProtocolNumber } from "./nat.ts";
+
+/** Bits of Packet.flags. The ICMP bits mark an error message about the inverse flow. */
+export const Flag = {
+  syn: 1,
+  ack: 2,
+  fin: 4,
+  rst: 8,
+  /** Last train of a message. */
+  push: 16,
+  icmpPortUnreachable: 32,
+  icmpHostUnreachable: 64,
+  icmpNetUnreachable: 128,
+} as const;
+
+export const ICMP_FLAGS =
+  Flag.icmpPortUnreachable | Flag.icmpHostUnreachable | Flag.icmpNetUnreachable;
+
+/** No socket: a packet that no socket sent (ICMP, RST by a closed port). */
+export const NO_SOCKET = -1;
+
+export class Packet {
+  readonly id: number;
+  protocol: TransportProtocolNumber = 6;
+  source: AddressId = NO_ADDRESS;
+  sourcePort = 0;
+  destination: AddressId = NO_ADDRESS;
+  destinationPort = 0;
+  flags = 0;
+  /** Segments in the train, and their bytes with all headers. */
+  packets = 0;
+  wireBytes = 0;
+  payloadBytes = 0;
+  /** Size of the message that the payload belongs to, and the application's words about it. */
+  messageBytes = 0;
+  message = 0;
+  messageInfo = 0;
+  /** When it left its socket, and the how-manieth try it is. */
+  sentAtNs = 0;
+  attempt = 0;
+  /** Socket that sent it: whose retransmission timer runs. */
+  originSocket = NO_SOCKET;
+  originGeneration = 0;
+  /** Conntrack tables met so far: which of the origin's hints comes next. */
+  tables = 0;
+  inUse = false;
+
+  constructor(id: number) {
+    this.id = id;
+  }
+}
+
+export class PacketPool {
+  readonly all: Packet[] = [];
+  sent = 0;
+  delivered = 0;
+  dropped = 0;
+  private readonly free: Packet[] = [];
+
+  /** Packets on their way: sent = delivered + dropped + inFlight, always. */
+  get inFlight(): number {
+    return this.all.length - this.free.length;
+  }
+
+  take(): Packet {
+    this.sent++;
+    let packet = this.free.pop();
+    if (packet === undefined) {
+      packet = new Packet(this.all.length);
+      this.all.push(packet);
+    }
+    packet.inUse = true;
+    packet.tables = 0;
+    return packet;
+  }
+
+  release(packet: Packet): void {
+    packet.inUse = false;
+    this.free.push(packet);
+  }
+}

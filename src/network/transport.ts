@@ -1,0 +1,519 @@
+/**
+ * TCP, at the grain of trains: connections between sockets of namespaces.
+ *
+ * Owns: handshake, messages in both directions, closing, resets, and retransmission with Linux' time-
+ * outs. Refuses to own: the way of a packet (stack.ts) and what a message means (workload/).
+ *
+ * Grain: a message leaves as trains of at most 64 KiB, all at once. Not modelled: pure ACKs (a lost
+ * packet is retransmitted when the timer that its missing ACK would have let expire fires, so nothing
+ * needs them), congestion and receive windows, fast retransmit, reordering. A retransmission timer
+ * is armed when the packet is lost, for the time at which it would have fired: the timers of packets
+ * that arrive would only ever be cancelled.
+ */
+import { Phase, type EventKind, type SimTimeNs, type Simulation } from "../engine/index.ts";
+import type { AddressId } from "./address.ts";
+import type { Namespace } from "./host.ts";
+import { TransportProtocol } from "./nat.ts";
+import type { Network } from "./network.ts";
+import { Flag, ICMP_FLAGS, NO_SOCKET, type Packet } from "./packet.ts";
+import type { NetworkStack, PacketReceiver } from "./stack.ts";
+import {
+  SocketPool,
+  SocketState,
+  type Listener,
+  type ListenerHandler,
+  type Socket,
+  type SocketError,
+  type SocketHandler,
+} from "./socket.ts";
+import { ABSENT, TupleTable } from "./tupleTable.ts";
+
+const TCP = TransportProtocol.TCP;
+
+/** A packet that was lost, waiting for its timer: what is needed to send it again. */
+interface Retransmission {
+  readonly socket: Socket;
+  readonly generation: number;
+  readonly flags: number;
+  readonly payloadBytes: number;
+  readonly messageBytes: number;
+  readonly message: number;
+  readonly messageInfo: number;
+  readonly attempt: number;
+}
+
+export class Transport implements PacketReceiver {
+  readonly sockets = new SocketPool();
+  readonly network: Network;
+  readonly #sim: Simulation;
+  readonly #stack: NetworkStack;
+  readonly #table = new TupleTable();
+  readonly #listeners = new Map<number, Map<number, Listener>>();
+  readonly #nextPort = new Map<number, number>();
+  readonly #pending: (Retransmission | null)[] = [];
+  readonly #pendingFree: number[] = [];
+  readonly #retransmitKind: EventKind;
+  readonly #lingerKind: EventKind;
+  /** Sockets in FIN_WAIT or TIME_WAIT, in order of the end of their wait. */
+  readonly #lingering: { socket: Socket; generation: number; untilNs: SimTimeNs }[] = [];
+  #lingeringHead = 0;
+  readonly #mssBytes: number;
+  readonly #overheadBytes: number;
+
+  constructor(network: Network, stack: NetworkStack) {
+    this.network = network;
+    this.#sim = network.sim;
+    this.#stack = stack;
+    const { profile } = network;
+    this.#mssBytes = profile.mtuBytes - profile.headerBytesPerPacket;
+    this.#overheadBytes = profile.headerBytesPerPacket + profile.frameBytesPerPacket;
+    this.#retransmitKind = this.#sim.defineKind("tcp_retransmit", Phase.timeout, (a) =>
+      this.#retransmit(a),
+    );
+    this.#lingerKind = this.#sim.defineKind("tcp_linger_end", Phase.timeout, () =>
+      this.#endLinger(),
+    );
+    stack.attach(this);
+  }
+
+  /** @returns the listener, or null when the port is taken in this namespace (EADDRINUSE) */
+  listen(namespace: Namespace, port: number, handler: ListenerHandler): Listener | null {
+    let ports = this.#listeners.get(namespace.index);
+    if (ports === undefined) this.#listeners.set(namespace.index, (ports = new Map()));
+    if (ports.has(port)) return null;
+    const listener: Listener = { namespace, protocol: TCP, port, handler, pending: 0, open: true };
+    ports.set(port, listener);
+    return listener;
+  }
+
+  /** Stops listening; new SYNs are refused. Connections that were accepted live on. */
+  closeListener(listener: Listener): void {
+    listener.open = false;
+    this.#listeners.get(listener.namespace.index)?.delete(listener.port);
+  }
+
+  /**
+   * Opens a connection. The outcome comes as connected() or failed(), never before this returns.
+   * @returns null when no local port is free for this destination (EADDRNOTAVAIL)
+   */
+  connect(
+    namespace: Namespace,
+    address: AddressId,
+    port: number,
+    handler: SocketHandler,
+    user: number,
+  ): Socket | null {
+    const localAddress = this.#sourceAddress(namespace, address);
+    const localPort = this.#pickPort(namespace, localAddress, address, port);
+    if (localPort < 0) return null;
+    const socket = this.#open(namespace, localAddress, localPort, address, port);
+    socket.handler = handler;
+    socket.user = user;
+    socket.state = SocketState.synSent;
+    this.#send(socket, Flag.syn, 0, 0, 0, 0, 0);
+    return socket;
+  }
+
+  /**
+   * Sends a message of `bytes` in trains, followed by a FIN if `close`.
+   * @param message,info the application's words about it, handed to the peer with its last byte
+   */
+  send(socket: Socket, bytes: number, message: number, info: number, close: boolean): void {
+    const { trainBytes } = this.network.profile;
+    let leftBytes = bytes;
+    while (leftBytes > trainBytes) {
+      this.#send(socket, Flag.ack, trainBytes, bytes, message, info, 0);
+      leftBytes -= trainBytes;
+    }
+    const flags = Flag.ack | Flag.push | (close ? Flag.fin : 0);
+    this.#send(socket, flags, leftBytes, bytes, message, info, 0);
+    if (close) this.#sentFin(socket);
+  }
+
+  /** close(): sends a FIN; the socket is the kernel's from now on and calls its handler no more. */
+  close(socket: Socket): void {
+    switch (socket.state) {
+      case SocketState.established:
+      case SocketState.closeWait:
+        this.#send(socket, Flag.ack | Flag.fin, 0, 0, 0, 0, 0);
+        this.#sentFin(socket);
+        return;
+      case SocketState.synRecv:
+        this.abort(socket);
+        return;
+      case SocketState.synSent:
+        this.#release(socket);
+        return;
+    }
+  }
+
+  /** close() with data unread, or SO_LINGER 0: a RST, and the socket is gone. */
+  abort(socket: Socket): void {
+    if (socket.state === SocketState.free) return;
+    if (socket.state !== SocketState.synSent) this.#send(socket, Flag.rst, 0, 0, 0, 0, 0);
+    this.#release(socket);
+  }
+
+  /** The namespace ends: its sockets and listeners vanish without a packet. */
+  closeNamespace(namespace: Namespace): void {
+    namespace.alive = false;
+    this.#listeners.delete(namespace.index);
+    for (const socket of this.sockets.all) {
+      if (socket.namespace === namespace) this.#release(socket);
+    }
+  }
+
+  hints(packet: Packet): Int32Array | null {
+    return packet.originSocket === NO_SOCKET
+      ? null
+      : this.sockets.all[packet.originSocket]!.hints;
+  }
+
+  receive(namespace: Namespace, packet: Packet): void {
+    const socket = this.#socketFor(namespace, packet);
+    if (socket === null) {
+      this.#receiveWithoutSocket(namespace, packet);
+      return;
+    }
+    socket.peer = packet.originSocket;
+    const { flags } = packet;
+    if ((flags & ICMP_FLAGS) !== 0) this.#receiveIcmp(socket, flags);
+    else if ((flags & Flag.rst) !== 0) this.#receiveReset(socket);
+    else if ((flags & Flag.syn) !== 0) this.#receiveSyn(socket, packet, namespace);
+    else this.#receiveData(socket, packet);
+  }
+
+  lost(packet: Packet): void {
+    if (packet.originSocket === NO_SOCKET) return;
+    const socket = this.sockets.all[packet.originSocket]!;
+    if (socket.generation !== packet.originGeneration) return;
+    if ((packet.flags & Flag.rst) !== 0) return;
+    const dueNs = packet.sentAtNs + this.#rtoNs(packet.flags, packet.attempt);
+    const index = this.#pendingFree.pop() ?? this.#pending.length;
+    this.#pending[index] = {
+      socket,
+      generation: socket.generation,
+      flags: packet.flags,
+      payloadBytes: packet.payloadBytes,
+      messageBytes: packet.messageBytes,
+      message: packet.message,
+      messageInfo: packet.messageInfo,
+      attempt: packet.attempt + 1,
+    };
+    this.#sim.at(Math.max(dueNs, this.#sim.nowNs), this.#retransmitKind, index);
+  }
+
+  /** Time after try number `attempt` (0 the first) at which the next is made. */
+  #rtoNs(flags: number, attempt: number): number {
+    const { tcp } = this.network.profile;
+    if ((flags & Flag.syn) === 0) return Math.min(tcp.maxRtoNs, tcp.minRtoNs * 2 ** attempt);
+    const linear = (flags & Flag.ack) === 0 ? tcp.synLinearTimeouts : 0;
+    const doublings = Math.max(0, attempt - linear);
+    return Math.min(tcp.maxRtoNs, tcp.initialRtoNs * 2 ** doublings);
+  }
+
+  #retransmit(index: number): void {
+    const again = this.#pending[index]!;
+    this.#pending[index] = null;
+    this.#pendingFree.push(index);
+    const { socket, flags, attempt } = again;
+    if (socket.generation !== again.generation) return;
+    if ((flags & Flag.syn) !== 0 && !this.#inHandshake(socket, flags)) return;
+    const { tcp } = this.network.profile;
+    if (attempt > retriesFor(flags, tcp)) {
+      this.#fail(socket, "ETIMEDOUT");
+      return;
+    }
+    const { payloadBytes, messageBytes, message, messageInfo } = again;
+    this.#send(socket, flags, payloadBytes, messageBytes, message, messageInfo, attempt);
+  }
+
+  #inHandshake(socket: Socket, flags: number): boolean {
+    const synAck = (flags & Flag.ack) !== 0;
+    return socket.state === (synAck ? SocketState.synRecv : SocketState.synSent);
+  }
+
+  #sourceAddress(namespace: Namespace, destination: AddressId): AddressId {
+    const family = this.network.addresses.family(destination);
+    for (const address of namespace.addresses) {
+      if (this.network.addresses.family(address) === family) return address;
+    }
+    throw new Error(`${namespace.name} has no IPv${family} address to connect from`);
+  }
+
+  /** The next local port that is free for this destination, cycling through the range; -1 if none. */
+  #pickPort(namespace: Namespace, local: AddressId, remote: AddressId, remotePort: number): number {
+    const { localPortFirst: first, localPortLast: last } = this.network.profile.tcp;
+    let port = this.#nextPort.get(namespace.index) ?? first;
+    for (let tried = first; tried <= last; tried++) {
+      const candidate = port;
+      port = port === last ? first : port + 1;
+      const used = this.#table.get(namespace.index, TCP, local, candidate, remote, remotePort);
+      if (used === ABSENT) {
+        this.#nextPort.set(namespace.index, port);
+        return candidate;
+      }
+    }
+    return -1;
+  }
+
+  #open(
+    namespace: Namespace,
+    localAddress: AddressId,
+    localPort: number,
+    remoteAddress: AddressId,
+    remotePort: number,
+  ): Socket {
+    const socket = this.sockets.take();
+    socket.namespace = namespace;
+    socket.localAddress = localAddress;
+    socket.localPort = localPort;
+    socket.remoteAddress = remoteAddress;
+    socket.remotePort = remotePort;
+    const { index } = namespace;
+    this.#table.set(index, TCP, localAddress, localPort, remoteAddress, remotePort, socket.id);
+    return socket;
+  }
+
+  #release(socket: Socket): void {
+    const { namespace, localAddress, localPort, remoteAddress, remotePort } = socket;
+    this.#table.delete(
+      namespace!.index,
+      TCP,
+      localAddress,
+      localPort,
+      remoteAddress,
+      remotePort,
+    );
+    if (socket.state === SocketState.synRecv) socket.listener!.pending--;
+    this.sockets.release(socket);
+  }
+
+  #fail(socket: Socket, error: SocketError): void {
+    const { handler, state } = socket;
+    const applicationHasIt =
+      state === SocketState.synSent ||
+      state === SocketState.established ||
+      state === SocketState.closeWait;
+    if (applicationHasIt) handler?.failed(socket, error);
+    if (socket.state !== SocketState.free) this.#release(socket);
+  }
+
+  #socketFor(namespace: Namespace, packet: Packet): Socket | null {
+    const origin = packet.originSocket;
+    if (origin !== NO_SOCKET) {
+      const hint = this.sockets.all[this.sockets.all[origin]!.peer];
+      if (hint !== undefined && owns(hint, namespace, packet)) return hint;
+    }
+    const id = this.#table.get(
+      namespace.index,
+      TCP,
+      packet.destination,
+      packet.destinationPort,
+      packet.source,
+      packet.sourcePort,
+    );
+    if (id === ABSENT) return null;
+    if (origin !== NO_SOCKET) this.sockets.all[origin]!.peer = id;
+    return this.sockets.all[id]!;
+  }
+
+  #receiveWithoutSocket(namespace: Namespace, packet: Packet): void {
+    const { flags } = packet;
+    if ((flags & (ICMP_FLAGS | Flag.rst)) !== 0) return;
+    if ((flags & (Flag.syn | Flag.ack)) === Flag.syn) {
+      const listener = this.#listeners.get(namespace.index)?.get(packet.destinationPort);
+      if (listener !== undefined) {
+        this.#accept(listener, packet);
+        return;
+      }
+    }
+    this.#replyReset(namespace, packet);
+  }
+
+  #accept(listener: Listener, packet: Packet): void {
+    if (listener.pending >= this.network.profile.tcp.listenBacklog) {
+      this.network.countDrop(listener.namespace.name, "listen_overflow", packet.packets);
+      this.lost(packet);
+      return;
+    }
+    const socket = this.#open(
+      listener.namespace,
+      packet.destination,
+      packet.destinationPort,
+      packet.source,
+      packet.sourcePort,
+    );
+    socket.handler = listener.handler;
+    socket.listener = listener;
+    socket.state = SocketState.synRecv;
+    listener.pending++;
+    socket.peer = packet.originSocket;
+    if (packet.originSocket !== NO_SOCKET) {
+      socket.routeNote = this.sockets.all[packet.originSocket]!.routeNote;
+    }
+    this.#send(socket, Flag.syn | Flag.ack, 0, 0, 0, 0, 0);
+  }
+
+  /** A closed port answers with a RST: ECONNREFUSED or ECONNRESET at the other end. */
+  #replyReset(namespace: Namespace, packet: Packet): void {
+    const reset = this.network.packets.take();
+    reset.protocol = TCP;
+    reset.source = packet.destination;
+    reset.sourcePort = packet.destinationPort;
+    reset.destination = packet.source;
+    reset.destinationPort = packet.sourcePort;
+    reset.flags = Flag.rst;
+    reset.packets = 1;
+    reset.payloadBytes = 0;
+    reset.wireBytes = this.#overheadBytes;
+    reset.sentAtNs = this.#sim.nowNs;
+    reset.attempt = 0;
+    reset.originSocket = NO_SOCKET;
+    this.#stack.output(reset, namespace);
+  }
+
+  /** In SYN_SENT an ICMP error ends connect(); later it is a soft error and nothing happens. */
+  #receiveIcmp(socket: Socket, flags: number): void {
+    if (socket.state !== SocketState.synSent) return;
+    if ((flags & Flag.icmpPortUnreachable) !== 0) this.#fail(socket, "ECONNREFUSED");
+    else if ((flags & Flag.icmpHostUnreachable) !== 0) this.#fail(socket, "EHOSTUNREACH");
+    else this.#fail(socket, "ENETUNREACH");
+  }
+
+  #receiveReset(socket: Socket): void {
+    this.#fail(socket, socket.state === SocketState.synSent ? "ECONNREFUSED" : "ECONNRESET");
+  }
+
+  #receiveSyn(socket: Socket, packet: Packet, namespace: Namespace): void {
+    if ((packet.flags & Flag.ack) !== 0) {
+      if (socket.state !== SocketState.synSent) return;
+      socket.state = SocketState.established;
+      socket.handler!.connected(socket);
+      return;
+    }
+    // A SYN for a connection that still lingers: Linux lets a new one with a later sequence in.
+    if (socket.state === SocketState.timeWait || socket.state === SocketState.finWait) {
+      this.#release(socket);
+      this.#receiveWithoutSocket(namespace, packet);
+    }
+  }
+
+  #receiveData(socket: Socket, packet: Packet): void {
+    if (socket.state === SocketState.synRecv) {
+      socket.state = SocketState.established;
+      socket.listener!.pending--;
+      (socket.handler as ListenerHandler).accepted(socket);
+    }
+    if (socket.state === SocketState.synSent || socket.state === SocketState.free) return;
+    if (socket.state === SocketState.timeWait) return;
+    const fin = (packet.flags & Flag.fin) !== 0;
+    if (packet.payloadBytes > 0 && !this.#receivePayload(socket, packet)) return;
+    if (fin) this.#receiveFin(socket);
+  }
+
+  /** @returns whether the socket still lives */
+  #receivePayload(socket: Socket, packet: Packet): boolean {
+    if (socket.state === SocketState.finWait) {
+      // The application has closed with data still to come: Linux answers with a RST.
+      this.abort(socket);
+      return false;
+    }
+    socket.receivedBytes += packet.payloadBytes;
+    if (socket.receivedBytes < packet.messageBytes) return true;
+    socket.receivedBytes = 0;
+    const { generation } = socket;
+    socket.handler!.message(socket, packet.message, packet.messageInfo);
+    return socket.generation === generation;
+  }
+
+  #receiveFin(socket: Socket): void {
+    if (socket.state === SocketState.finWait) {
+      // The side that connected holds its port for 60 s. At the other end a new SYN would be let in
+      // anyway, so nothing is kept.
+      if (socket.listener === null) socket.state = SocketState.timeWait;
+      else this.#release(socket);
+      return;
+    }
+    socket.state = SocketState.closeWait;
+    socket.handler!.peerClosed(socket);
+  }
+
+  #sentFin(socket: Socket): void {
+    if (socket.state === SocketState.closeWait) {
+      this.#release(socket);
+      return;
+    }
+    socket.state = SocketState.finWait;
+    const untilNs = this.#sim.nowNs + this.network.profile.tcp.lingerNs;
+    if (this.#lingeringHead === this.#lingering.length) {
+      this.#lingering.length = 0;
+      this.#lingeringHead = 0;
+      this.#sim.at(untilNs, this.#lingerKind);
+    }
+    this.#lingering.push({ socket, generation: socket.generation, untilNs });
+  }
+
+  #endLinger(): void {
+    const { nowNs } = this.#sim;
+    const queue = this.#lingering;
+    while (this.#lingeringHead < queue.length && queue[this.#lingeringHead]!.untilNs <= nowNs) {
+      const { socket, generation } = queue[this.#lingeringHead++]!;
+      if (socket.generation === generation) this.#release(socket);
+    }
+    if (this.#lingeringHead < queue.length) {
+      this.#sim.at(queue[this.#lingeringHead]!.untilNs, this.#lingerKind);
+    }
+    if (this.#lingeringHead > 4096 && 2 * this.#lingeringHead > queue.length) {
+      queue.splice(0, this.#lingeringHead);
+      this.#lingeringHead = 0;
+    }
+  }
+
+  #send(
+    socket: Socket,
+    flags: number,
+    payloadBytes: number,
+    messageBytes: number,
+    message: number,
+    messageInfo: number,
+    attempt: number,
+  ): void {
+    const packet = this.network.packets.take();
+    packet.protocol = TCP;
+    packet.source = socket.localAddress;
+    packet.sourcePort = socket.localPort;
+    packet.destination = socket.remoteAddress;
+    packet.destinationPort = socket.remotePort;
+    packet.flags = flags;
+    packet.packets = payloadBytes <= this.#mssBytes ? 1 : Math.ceil(payloadBytes / this.#mssBytes);
+    packet.payloadBytes = payloadBytes;
+    packet.wireBytes = payloadBytes + packet.packets * this.#overheadBytes;
+    packet.messageBytes = messageBytes;
+    packet.message = message;
+    packet.messageInfo = messageInfo;
+    packet.sentAtNs = this.#sim.nowNs;
+    packet.attempt = attempt;
+    packet.originSocket = socket.id;
+    packet.originGeneration = socket.generation;
+    this.#stack.output(packet, socket.namespace!);
+  }
+}
+
+function owns(socket: Socket, namespace: Namespace, packet: Packet): boolean {
+  return (
+    socket.namespace === namespace &&
+    socket.localPort === packet.destinationPort &&
+    socket.remotePort === packet.sourcePort &&
+    socket.localAddress === packet.destination &&
+    socket.remoteAddress === packet.source
+  );
+}
+
+function retriesFor(
+  flags: number,
+  tcp: { readonly synRetries: number; readonly synackRetries: number; readonly dataRetries: number },
+): number {
+  if ((flags & Flag.syn) === 0) return tcp.dataRetries;
+  return (flags & Flag.ack) === 0 ? tcp.synRetries : tcp.synackRetries;
+}
