@@ -4,13 +4,12 @@
  * Owns: the temporary sibling, replacing an earlier run's folder, and refusing to delete anything that
  * is not one. Refuses to own: what the files say.
  */
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import {
   access,
   constants,
   mkdir,
-  mkdtemp,
   open,
   readdir,
   readFile,
@@ -139,7 +138,10 @@ async function writeBeside(
   results: Results,
   signal: AbortSignal | undefined,
 ): Promise<ResultsDigest> {
-  const temporary = await mkdtemp(join(dirname(target), `.${basename(target)}.partial-`));
+  const name = `.${basename(target)}.partial-${randomBytes(6).toString("hex")}`;
+  const temporary = join(dirname(target), name);
+  // Not mkdtemp: its folders are for their owner alone, and results follow the user's umask.
+  await mkdir(temporary);
   try {
     const digest = await writeTables(temporary, results.tables, signal);
     for (const [name, document] of Object.entries(results.documents(digest))) {
