@@ -195,10 +195,6 @@ export class EventQueue {
     const old = this.capacity;
     if (old >= SLOT_LIMIT) throw new RangeError(`more than ${SLOT_LIMIT} pending events`);
     const capacity = Math.min(2 * old, SLOT_LIMIT);
-    const enlarge = <T extends Int32Array | Float64Array>(from: T, to: T): T => {
-      to.set(from);
-      return to;
-    };
     this.kinds = enlarge(this.kinds, new Int32Array(capacity));
     this.as = enlarge(this.as, new Float64Array(capacity));
     this.bs = enlarge(this.bs, new Float64Array(capacity));
@@ -210,4 +206,9 @@ export class EventQueue {
     for (let slot = capacity - 1; slot >= old; slot--) this.freeSlots[this.freeCount++] = slot;
     this.capacity = capacity;
   }
+}
+
+function enlarge<T extends Int32Array | Float64Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
 }

@@ -124,5 +124,4 @@ export const linuxProfile = {
   icmp: { intervalNs: seconds(1), burst: 6 },
 };
 
-
 export type LinuxProfile = typeof linuxProfile;

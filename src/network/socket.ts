@@ -20,12 +20,7 @@ export type SocketStateCode = (typeof SocketState)[keyof typeof SocketState];
 
 /** Why connect() failed or a connection died, by errno. */
 export type SocketError =
-  | "ECONNREFUSED"
-  | "EHOSTUNREACH"
-  | "ENETUNREACH"
-  | "ECONNRESET"
-  | "ETIMEDOUT"
-  | "EADDRNOTAVAIL";
+  "ECONNREFUSED" | "EHOSTUNREACH" | "ENETUNREACH" | "ECONNRESET" | "ETIMEDOUT" | "EADDRNOTAVAIL";
 
 /** An application's side of its sockets. Calls come at the instant the kernel would wake it. */
 export interface SocketHandler {

@@ -164,9 +164,7 @@ export class Transport implements PacketReceiver {
   }
 
   hints(packet: Packet): Int32Array | null {
-    return packet.originSocket === NO_SOCKET
-      ? null
-      : this.sockets.all[packet.originSocket]!.hints;
+    return packet.originSocket === NO_SOCKET ? null : this.sockets.all[packet.originSocket]!.hints;
   }
 
   receive(namespace: Namespace, packet: Packet): void {
@@ -277,14 +275,7 @@ export class Transport implements PacketReceiver {
 
   #release(socket: Socket): void {
     const { namespace, localAddress, localPort, remoteAddress, remotePort } = socket;
-    this.#table.delete(
-      namespace!.index,
-      TCP,
-      localAddress,
-      localPort,
-      remoteAddress,
-      remotePort,
-    );
+    this.#table.delete(namespace!.index, TCP, localAddress, localPort, remoteAddress, remotePort);
     if (socket.state === SocketState.synRecv) socket.listener!.pending--;
     this.sockets.release(socket);
   }
@@ -512,7 +503,11 @@ function owns(socket: Socket, namespace: Namespace, packet: Packet): boolean {
 
 function retriesFor(
   flags: number,
-  tcp: { readonly synRetries: number; readonly synackRetries: number; readonly dataRetries: number },
+  tcp: {
+    readonly synRetries: number;
+    readonly synackRetries: number;
+    readonly dataRetries: number;
+  },
 ): number {
   if ((flags & Flag.syn) === 0) return tcp.dataRetries;
   return (flags & Flag.ack) === 0 ? tcp.synRetries : tcp.synackRetries;

@@ -1,0 +1,384 @@
+/**
+ * A client process: makes requests, over its own connections, with deadlines and retries.
+ *
+ * Owns: the life of each request until it ends once, served or with one cause. Refuses to own: which
+ * endpoint answers (the nodes' rules decide that) and what the figures mean (observe/).
+ *
+ * One request at a time on a connection, as HTTP/1.1 without pipelining. Idle connections are used
+ * latest first, as Go's and most other pools do.
+ */
+import {
+  createDistribution,
+  ln,
+  sampleNs,
+  type Distribution,
+  type DistributionSpec,
+  type DurationNs,
+  type RandomStream,
+  type SimTimeNs,
+} from "../engine/index.ts";
+import type { AddressId } from "../network/address.ts";
+import {
+  SocketState,
+  type Socket,
+  type SocketError,
+  type SocketHandler,
+} from "../network/socket.ts";
+import { Outcome, type OutcomeCode } from "../observe/observations.ts";
+import { Deadlines } from "./deadlines.ts";
+import {
+  EXIT_KILLED,
+  RequestInfo,
+  type Program,
+  type ProgramContext,
+  type Signal,
+} from "./program.ts";
+import { ArrivalTimes, type RateSegment } from "./rate.ts";
+
+export interface RetryOptions {
+  readonly maxAttempts: number;
+  readonly initialBackoffNs: DurationNs;
+  readonly backoffFactor: number;
+  readonly maxBackoffNs: DurationNs;
+  readonly jitter: number;
+}
+
+export interface ClientOptions {
+  /** Index of the client and of its Service in the observations. */
+  readonly client: number;
+  readonly service: number;
+  /** Addresses of which each new connection draws one: a ClusterIP, or the nodes for a node port. */
+  readonly addresses: readonly AddressId[];
+  readonly port: number;
+  /** Workloads that belong behind the Service; an answer by another is misrouted. */
+  readonly workloads: ReadonlySet<number>;
+  readonly load:
+    | {
+        readonly kind: "openLoop";
+        readonly rate: readonly RateSegment[];
+        readonly share: number;
+        readonly process: "poisson" | "deterministic";
+      }
+    | {
+        readonly kind: "closedLoop";
+        readonly users: number;
+        readonly thinkTime: DistributionSpec;
+      };
+  /** Idle connections kept; 0 for a new connection each request. */
+  readonly poolSize: number;
+  readonly requestBytes: number;
+  readonly timeoutNs: DurationNs;
+  readonly retries: RetryOptions;
+  readonly startNs: SimTimeNs;
+  readonly stopNs: SimTimeNs;
+}
+
+const Timer = { arrive: 0, deadline: 1, retry: 2, think: 3 } as const;
+
+interface Request {
+  readonly index: number;
+  startedAtNs: SimTimeNs;
+  attempts: number;
+  connection: Connection | null;
+  /** Goes up when a try ends: an older deadline is void. */
+  serial: number;
+  /** Routing of the last try's connection, for observations. */
+  routeNote: number;
+}
+
+interface Connection {
+  readonly index: number;
+  socket: Socket | null;
+  request: Request | null;
+}
+
+const CAUSE_OF_ERROR: Readonly<Record<SocketError, OutcomeCode>> = {
+  ECONNREFUSED: Outcome.refused,
+  EHOSTUNREACH: Outcome.unreachable,
+  ENETUNREACH: Outcome.unreachable,
+  ECONNRESET: Outcome.reset,
+  ETIMEDOUT: Outcome.timeout,
+  EADDRNOTAVAIL: Outcome.no_local_port,
+};
+
+export class LoadClient implements Program, SocketHandler {
+  readonly #context: ProgramContext;
+  readonly #options: ClientOptions;
+  readonly #id: number;
+  readonly #arrivalStream: RandomStream;
+  readonly #targetStream: RandomStream;
+  readonly #retryStream: RandomStream;
+  readonly #arrivals: ArrivalTimes | null;
+  readonly #thinkTime: Distribution | null;
+  readonly #deadlines = new Deadlines();
+  readonly #requests: Request[] = [];
+  readonly #freeRequests: Request[] = [];
+  readonly #connections: Connection[] = [];
+  readonly #freeConnections: Connection[] = [];
+  readonly #idle: Connection[] = [];
+  #ended = false;
+
+  constructor(context: ProgramContext, options: ClientOptions) {
+    this.#context = context;
+    this.#options = options;
+    const { programs, name } = context;
+    const { streams, nowNs } = programs.sim;
+    this.#id = programs.add(this);
+    this.#arrivalStream = streams.get(`client/${name}/arrivals`);
+    this.#targetStream = streams.get(`client/${name}/target`);
+    this.#retryStream = streams.get(`client/${name}/retry`);
+    const { load } = options;
+    this.#arrivals = load.kind === "openLoop" ? new ArrivalTimes(load.rate, load.share) : null;
+    this.#thinkTime = load.kind === "closedLoop" ? createDistribution(load.thinkTime) : null;
+    const startNs = Math.max(nowNs, options.startNs);
+    if (load.kind === "openLoop") this.#scheduleArrival(startNs);
+    else for (let user = 0; user < load.users; user++) this.#think(startNs);
+  }
+
+  timer(what: number, argument: number): void {
+    if (this.#ended) return;
+    switch (what) {
+      case Timer.arrive:
+        this.#begin();
+        this.#scheduleArrival(this.#context.programs.sim.nowNs);
+        return;
+      case Timer.deadline:
+        this.#deadlinePassed();
+        return;
+      case Timer.retry:
+        this.#try(this.#requests[argument]!);
+        return;
+      case Timer.think:
+        this.#begin();
+        return;
+    }
+  }
+
+  signal(signal: Signal): void {
+    this.#end(signal === "SIGKILL" ? EXIT_KILLED : 0);
+  }
+
+  crash(exitCode: number): void {
+    this.#end(exitCode);
+  }
+
+  connected(socket: Socket): void {
+    this.#sendRequest(this.#connections[socket.user]!);
+  }
+
+  message(socket: Socket, _message: number, info: number): void {
+    const connection = this.#connections[socket.user]!;
+    const { request } = connection;
+    if (request === null) return;
+    request.routeNote = socket.routeNote;
+    connection.request = null;
+    request.connection = null;
+    if (this.#options.poolSize > 0) this.#pool(connection);
+    if ((info & 1) !== 0) this.#tryFailed(request, Outcome.overloaded);
+    else if (!this.#options.workloads.has(info >> 1)) this.#tryFailed(request, Outcome.misrouted);
+    else this.#finish(request, Outcome.served);
+  }
+
+  peerClosed(socket: Socket): void {
+    const connection = this.#connections[socket.user]!;
+    const note = socket.routeNote;
+    this.#context.programs.transport.close(socket);
+    this.#lose(connection, Outcome.closed, note);
+  }
+
+  failed(socket: Socket, error: SocketError): void {
+    const connection = this.#connections[socket.user]!;
+    this.#lose(connection, CAUSE_OF_ERROR[error], socket.routeNote);
+  }
+
+  #scheduleArrival(fromNs: SimTimeNs): void {
+    const { load, stopNs } = this.#options;
+    const unit =
+      load.kind === "openLoop" && load.process === "deterministic"
+        ? 1
+        : -ln(this.#arrivalStream.uniform());
+    const atNs = this.#arrivals!.next(fromNs, unit);
+    if (atNs < stopNs) this.#context.programs.startAt(atNs, this.#id, Timer.arrive, 0);
+  }
+
+  #think(fromNs: SimTimeNs): void {
+    const atNs = fromNs + sampleNs(this.#thinkTime!, this.#arrivalStream);
+    if (atNs < this.#options.stopNs) {
+      this.#context.programs.startAt(atNs, this.#id, Timer.think, 0);
+    }
+  }
+
+  #begin(): void {
+    const { programs } = this.#context;
+    const request = this.#freeRequests.pop() ?? this.#newRequest();
+    request.startedAtNs = programs.sim.nowNs;
+    request.attempts = 0;
+    programs.observations.requestStarted(
+      this.#options.client,
+      this.#options.service,
+      programs.sim.nowNs,
+    );
+    this.#try(request);
+  }
+
+  #newRequest(): Request {
+    const request: Request = {
+      index: this.#requests.length,
+      startedAtNs: 0,
+      attempts: 0,
+      connection: null,
+      serial: 0,
+      routeNote: -1,
+    };
+    this.#requests.push(request);
+    return request;
+  }
+
+  #try(request: Request): void {
+    request.attempts++;
+    request.routeNote = -1;
+    this.#armDeadline(request);
+    const idle = this.#idle.pop();
+    if (idle !== undefined) {
+      idle.request = request;
+      request.connection = idle;
+      this.#sendRequest(idle);
+      return;
+    }
+    this.#connect(request);
+  }
+
+  #connect(request: Request): void {
+    const { addresses, port } = this.#options;
+    const address =
+      addresses.length === 1
+        ? addresses[0]!
+        : addresses[this.#targetStream.below(addresses.length)]!;
+    const connection = this.#freeConnections.pop() ?? this.#newConnection();
+    connection.request = request;
+    request.connection = connection;
+    const { transport } = this.#context.programs;
+    const { namespace } = this.#context;
+    connection.socket = transport.connect(namespace, address, port, this, connection.index);
+    if (connection.socket === null) this.#lose(connection, Outcome.no_local_port, -1);
+  }
+
+  #newConnection(): Connection {
+    const connection: Connection = { index: this.#connections.length, socket: null, request: null };
+    this.#connections.push(connection);
+    return connection;
+  }
+
+  #sendRequest(connection: Connection): void {
+    const { request, socket } = connection;
+    const { poolSize, requestBytes } = this.#options;
+    const info = poolSize > 0 ? 0 : RequestInfo.close;
+    this.#context.programs.transport.send(socket!, requestBytes, request!.index, info, false);
+  }
+
+  /** Keeps the connection for later, or closes it when the pool is full. */
+  #pool(connection: Connection): void {
+    if (this.#idle.length < this.#options.poolSize) {
+      this.#idle.push(connection);
+      return;
+    }
+    this.#context.programs.transport.close(connection.socket!);
+    this.#forget(connection);
+  }
+
+  /** The connection is gone. A request on it fails with `cause`. */
+  #lose(connection: Connection, cause: OutcomeCode, routeNote: number): void {
+    const { request } = connection;
+    if (request === null) {
+      const at = this.#idle.indexOf(connection);
+      if (at >= 0) this.#idle.splice(at, 1);
+      this.#forget(connection);
+      return;
+    }
+    connection.request = null;
+    request.connection = null;
+    request.routeNote = routeNote;
+    this.#forget(connection);
+    this.#tryFailed(request, cause);
+  }
+
+  #forget(connection: Connection): void {
+    connection.socket = null;
+    this.#freeConnections.push(connection);
+  }
+
+  #armDeadline(request: Request): void {
+    const { programs } = this.#context;
+    const dueNs = programs.sim.nowNs + this.#options.timeoutNs;
+    this.#deadlines.push(request.index, request.serial, dueNs);
+    if (this.#deadlines.armed) return;
+    this.#deadlines.armed = true;
+    programs.timeoutAt(dueNs, this.#id, Timer.deadline, 0);
+  }
+
+  #isLive = (request: number, serial: number): boolean =>
+    this.#requests[request]!.serial === serial;
+
+  #deadlinePassed(): void {
+    const { programs } = this.#context;
+    const { nowNs } = programs.sim;
+    let dueNs = this.#deadlines.peek(this.#isLive);
+    while (dueNs !== null && dueNs <= nowNs) {
+      this.#timeOut(this.#requests[this.#deadlines.take()]!);
+      dueNs = this.#deadlines.peek(this.#isLive);
+    }
+    this.#deadlines.armed = dueNs !== null;
+    if (dueNs !== null) programs.timeoutAt(dueNs, this.#id, Timer.deadline, 0);
+  }
+
+  #timeOut(request: Request): void {
+    const connection = request.connection!;
+    const socket = connection.socket!;
+    const { routeNote } = socket;
+    this.#context.programs.transport.close(socket);
+    this.#lose(connection, Outcome.timeout, routeNote);
+  }
+
+  #tryFailed(request: Request, cause: OutcomeCode): void {
+    const { retries } = this.#options;
+    if (request.attempts >= retries.maxAttempts) {
+      this.#finish(request, cause);
+      return;
+    }
+    request.serial++;
+    let backoffNs = retries.initialBackoffNs;
+    for (let i = 1; i < request.attempts; i++) backoffNs *= retries.backoffFactor;
+    const spread = 1 + retries.jitter * (2 * this.#retryStream.uniform() - 1);
+    const waitNs = Math.round(Math.min(backoffNs, retries.maxBackoffNs) * spread);
+    const { programs } = this.#context;
+    programs.timeoutAt(programs.sim.nowNs + waitNs, this.#id, Timer.retry, request.index);
+  }
+
+  #finish(request: Request, outcome: OutcomeCode): void {
+    request.serial++;
+    const { programs } = this.#context;
+    const stale = request.routeNote >= 0 ? request.routeNote & 1 : 0;
+    programs.observations.requestEnded(
+      this.#options.client,
+      this.#options.service,
+      outcome,
+      request.startedAtNs,
+      programs.sim.nowNs,
+      request.attempts,
+      stale,
+    );
+    this.#freeRequests.push(request);
+    if (this.#thinkTime !== null) this.#think(programs.sim.nowNs);
+  }
+
+  /** The process ends; its requests stay in flight for ever, which the figures say. */
+  #end(exitCode: number): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const { programs, exited } = this.#context;
+    for (const { socket } of this.#connections) {
+      if (socket !== null && socket.state !== SocketState.free) programs.transport.close(socket);
+    }
+    programs.sim.callAfter(0, 0, () => exited(exitCode));
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * What runs in a container, or on a host outside: the contract of every workload model.
+ *
+ * Owns: the contract, the running programs by number (events name them by it), and the words that
+ * client and server exchange beside a message's bytes.
+ */
+import { Phase, type EventKind, type Simulation } from "../engine/index.ts";
+import type { Transport } from "../network/transport.ts";
+import type { Namespace } from "../network/host.ts";
+import type { Observations } from "../observe/observations.ts";
+
+export type Signal = "SIGTERM" | "SIGKILL";
+
+/** One running process. It ends by telling `exited`, once. */
+export interface Program {
+  signal(signal: Signal): void;
+  /** Ends by itself, as a crash does. */
+  crash(exitCode: number): void;
+  /** A timer that it set with Programs.after() has gone off. */
+  timer(what: number, argument: number): void;
+}
+
+/** Where a program lives. */
+export interface ProgramContext {
+  readonly programs: Programs;
+  readonly namespace: Namespace;
+  /** Names its random streams: stable from run to run, and its own. */
+  readonly name: string;
+  readonly exited: (exitCode: number) => void;
+}
+
+/** Exit code of a process that SIGKILL ended: 128 + 9. */
+export const EXIT_KILLED = 137;
+
+/** Bits of a request's info. */
+export const RequestInfo = { close: 1, probe: 2 } as const;
+
+/** Info of an answer: bit 0 for 503, above it the number of the workload that answered. */
+export function answerInfo(overloaded: boolean, workload: number): number {
+  return 2 * workload + (overloaded ? 1 : 0);
+}
+
+const TIMERS = 8;
+
+/** All programs of a simulation, with their timers as numeric events. */
+export class Programs {
+  readonly sim: Simulation;
+  readonly transport: Transport;
+  readonly observations: Observations;
+  readonly #all: Program[] = [];
+  readonly #timer: EventKind;
+  readonly #start: EventKind;
+  readonly #complete: EventKind;
+
+  constructor(sim: Simulation, transport: Transport, observations: Observations) {
+    this.sim = sim;
+    this.transport = transport;
+    this.observations = observations;
+    const handle = (a: number, b: number): void =>
+      this.#all[Math.floor(a / TIMERS)]!.timer(a % TIMERS, b);
+    this.#timer = sim.defineKind("program_timeout", Phase.timeout, handle);
+    this.#start = sim.defineKind("program_start", Phase.start, handle);
+    this.#complete = sim.defineKind("program_complete", Phase.complete, handle);
+  }
+
+  add(program: Program): number {
+    return this.#all.push(program) - 1;
+  }
+
+  /** A deadline or wait of program `id`: fires after anything that arrives at the same instant. */
+  timeoutAt(atNs: number, id: number, what: number, argument: number): number {
+    return this.sim.at(atNs, this.#timer, id * TIMERS + what, argument);
+  }
+
+  /** Something new that the program begins: fires last at its instant. */
+  startAt(atNs: number, id: number, what: number, argument: number): number {
+    return this.sim.at(atNs, this.#start, id * TIMERS + what, argument);
+  }
+
+  /** Work that ends: fires first at its instant. */
+  completeAt(atNs: number, id: number, what: number, argument: number): number {
+    return this.sim.at(atNs, this.#complete, id * TIMERS + what, argument);
+  }
+}
