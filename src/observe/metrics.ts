@@ -130,7 +130,7 @@ export const metricsFiles: readonly MetricsFile[] = [
         name: "kolmogorov",
         unit: "ratio",
         meaning:
-          "Kolmogorov distance of the load, in order of endpoint, from the uniform load; 0 is even.",
+          "Kolmogorov distance of the load from the uniform load: the share of requests that would have to move to make it even; 0 is even.",
         emptyWhen: noRequest,
       },
     ],

@@ -39,6 +39,7 @@ export function renderSummary(summary: Summary, options: TextOptions): string {
     staleRouting(summary),
     skew(summary),
     drops(summary),
+    ignored(summary),
   ];
   const lines = [
     ...heading(summary, width, style),
@@ -153,18 +154,18 @@ function quantileCells(quantiles: DurationQuantiles | null): string[] {
 function latency(summary: Summary): Section | null {
   const served = summary.clients.filter((client) => client.servedLatency !== null);
   if (served.length === 0) return null;
-  const rows = served.map((client) => [clientName(client), ...quantileCells(client.servedLatency)]);
+  const rows = served.map((client) =>
+    [clientName(client)].concat(quantileCells(client.servedLatency)),
+  );
   return { title: "Latency of served requests", head: quantileHead, rows };
 }
 
 function endpointUpdates({ lag }: Summary): Section | null {
   if (lag.changes === 0) return null;
   const kinds = lag.byKind.filter(({ changes }) => changes > 0);
-  const rows: TextRow[] = kinds.map((kind) => [
-    `${kind.change}, to each node`,
-    count(kind.changes),
-    ...quantileCells(kind.lag),
-  ]);
+  const rows: TextRow[] = kinds.map((kind) =>
+    [`${kind.change}, to each node`, count(kind.changes)].concat(quantileCells(kind.lag)),
+  );
   for (const { share, reached, medianNs, maxNs } of lag.convergence) {
     const nodes = `until ${Math.round(share * 100)} % of ${counted(lag.nodes, "node")}`;
     rows.push([nodes, count(reached), duration(medianNs), "", "", duration(maxNs)]);
@@ -246,6 +247,14 @@ function drops({ drops: causes }: Summary): Section {
     `${printable(worstHop)} (${count(worstHopPackets)})`,
   ]);
   return { title: "Dropped packets", head: ["packets", "hops", "most at"], rows };
+}
+
+function ignored(summary: Summary): Section | null {
+  if (summary.ignored.length === 0) return null;
+  const notes = summary.ignored.map(({ object, place, reason }) =>
+    printable(`${object} (${place}): ${reason}`),
+  );
+  return { title: "Read and ignored", head: [], rows: [], notes };
 }
 
 function styleOf(colour: boolean): Style {

@@ -14,6 +14,13 @@ export interface OutcomeCount {
   readonly share: number;
 }
 
+export interface IgnoredObject {
+  readonly object: string;
+  /** "file:line". */
+  readonly place: string;
+  readonly reason: string;
+}
+
 export interface Summary extends RunTotals {
   readonly scenario: string;
   readonly seed: string;
@@ -31,6 +38,8 @@ export interface Summary extends RunTotals {
     readonly staleRoutedFailed: number;
   };
   readonly brokenLaws: readonly BrokenLaw[];
+  /** Objects of the manifests that have no effect, each with the reason. */
+  readonly ignored: readonly IgnoredObject[];
   readonly fingerprints: { readonly events: string; readonly results: string };
 }
 
@@ -40,6 +49,7 @@ export interface SummaryInput {
   /** Simulated time that was run. */
   readonly durationNs: DurationNs;
   readonly totals: RunTotals;
+  readonly ignored: readonly IgnoredObject[];
   readonly end: RunEnd;
   readonly resultsFingerprint: string;
 }
@@ -68,6 +78,7 @@ export function summarise(input: SummaryInput): Summary {
     },
     ...totals,
     brokenLaws: end.brokenLaws,
+    ignored: input.ignored,
     fingerprints: { events: end.eventFingerprint, results: input.resultsFingerprint },
   };
 }
