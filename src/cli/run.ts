@@ -110,13 +110,15 @@ const sliceMs = { least: 10, most: 40 };
 /** How the run is cut changes nothing in it: run(a) then run(b) is run(b). */
 async function runInSlices(run: Run, io: Io, progress: Progress): Promise<void> {
   const { durationNs } = run;
+  // A stretch of simulated time in which very much happens must not be cut into nothing.
+  const leastSliceNs = Math.max(1, Math.ceil(durationNs / 100_000));
   let sliceNs = Math.max(1, Math.ceil(durationNs / 10_000));
   for (;;) {
     const beforeMs = io.nowMs();
     run.runUntil(Math.min(durationNs, run.nowNs + sliceNs));
     const tookMs = io.nowMs() - beforeMs;
     if (tookMs < sliceMs.least) sliceNs *= 2;
-    else if (tookMs > sliceMs.most) sliceNs = Math.max(1, Math.floor(sliceNs / 2));
+    else if (tookMs > sliceMs.most) sliceNs = Math.max(leastSliceNs, Math.floor(sliceNs / 2));
     const { nowNs, sim } = run;
     progress.update({ nowNs, durationNs, eventsProcessed: sim.eventsProcessed });
     await io.breathe();

@@ -81,11 +81,11 @@ export async function checkResultsFolder(dir: string): Promise<void> {
       );
     }
     if (existsSync(target)) await checkReplaceable(dir, target);
-    await access(nearestExisting(dirname(target)), constants.W_OK | constants.X_OK);
     const parent = nearestExisting(dirname(target));
     if (!(await stat(parent)).isDirectory()) {
       throw new ResultsError(`cannot write results to ${dir}: ${parent} is a file, not a folder`);
     }
+    await access(parent, constants.W_OK | constants.X_OK);
   } catch (error) {
     throw asResultsError(error, dir);
   }

@@ -33,6 +33,10 @@ function listener(label: string, wanted: readonly string[], heard: unknown[][]):
   ) as Observer;
 }
 
+function heardBy(label: string, name: keyof Observer): unknown[] {
+  return [label, name, ...calls[name]];
+}
+
 function callAll(observers: readonly Observer[]): void {
   const hub = createObservations(observers) as unknown as Record<string, Function>;
   for (const name of names) hub[name]!(...calls[name]);
@@ -43,9 +47,7 @@ describe("createObservations", () => {
     const heard: unknown[][] = [];
     const labels = Array.from({ length: n }, (_, i) => `observer-${i}`);
     callAll(labels.map((label) => listener(label, names, heard)));
-    expect(heard).toEqual(
-      names.flatMap((name) => labels.map((label) => [label, name, ...calls[name]])),
-    );
+    expect(heard).toEqual(names.flatMap((name) => labels.map((label) => heardBy(label, name))));
   });
 
   it("calls an observer only for what it implements", () => {

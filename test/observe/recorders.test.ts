@@ -1,5 +1,5 @@
 /** Each results file holds what the synthetic run of ./synthetic.ts did, worked out by hand. */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ms, seconds } from "../../src/engine/index.ts";
 import {
@@ -7,6 +7,7 @@ import {
   metricsFiles,
   Outcome,
   Recording,
+  type DurationQuantiles,
   type OutcomeCode,
   type Row,
 } from "../../src/observe/index.ts";
@@ -19,7 +20,15 @@ function rowsOf(file: string, recording = recorded()): Row[] {
   return [...table!.rows];
 }
 
-/** What issue 1 promises of each file; more may only follow to the right. */
+function allEqual(ns: number): DurationQuantiles {
+  return { p50Ns: ns, p90Ns: ns, p99Ns: ns, maxNs: ns };
+}
+
+function sum(rows: readonly Row[], column: number): number {
+  return rows.reduce((total, row) => total + (row[column] as number), 0);
+}
+
+/** What the results contract promises of each file; more may only follow to the right. */
 const promised: Readonly<Record<string, string>> = {
   "endpoint_update_lag.csv": "service,endpoint,change,node,changed_at_ns,programmed_at_ns,lag_ns",
   "load_skew.csv":
@@ -100,16 +109,15 @@ describe("endpoint_update_lag.csv", () => {
   it("sums up lags by kind, convergence, and what was never programmed", () => {
     const { lag } = recorded().totals(context);
     // Lags: added {50}, removed {200, 1000}, condition {200} ms.
-    const all = (ns: number) => ({ p50Ns: ns, p90Ns: ns, p99Ns: ns, maxNs: ns });
     expect(lag.byKind).toEqual([
-      { change: "added", changes: 1, programmed: 1, lag: all(ms(50)) },
+      { change: "added", changes: 1, programmed: 1, lag: allEqual(ms(50)) },
       {
         change: "removed",
         changes: 1,
         programmed: 2,
         lag: { p50Ns: ms(200), p90Ns: ms(1000), p99Ns: ms(1000), maxNs: ms(1000) },
       },
-      { change: "condition", changes: 1, programmed: 1, lag: all(ms(200)) },
+      { change: "condition", changes: 1, programmed: 1, lag: allEqual(ms(200)) },
     ]);
     // Half of two nodes: after 200, 200 and 50 ms; all of them: only the removal, after 1 s.
     expect(lag.convergence).toEqual([
@@ -276,8 +284,6 @@ describe("requests.csv and failures.csv", () => {
 
         const ended = requests.filter(({ ends }) => ends);
         const failed = ended.filter(({ outcome }) => outcome !== Outcome.served);
-        const sum = (rows: Row[], column: number) =>
-          rows.reduce((total, row) => total + (row[column] as number), 0);
         const rows = rowsOf("requests.csv", recording);
         const failures = rowsOf("failures.csv", recording);
         expect(sum(rows, 5)).toBe(ended.length);
