@@ -1,39 +1,166 @@
 /**
  * The book of endpoint changes: what changed, when it really happened, when each node's rules held it.
  *
- * Owns: numbering the changes and forwarding them to the observations. Refuses to own: any decision.
- * Components carry a change's number along (Endpoint.changeId) and report with it; none reads it back.
+ * Owns: deciding what counts as a change of a Service's endpoint, numbering changes and endpoints, and
+ * matching what a node has programmed with the change it came from. Refuses to own: any decision of
+ * the model. Components report here; none reads anything back that it acts on.
  */
 import type { SimTimeNs } from "../engine/index.ts";
 import type { Observations } from "../observe/observations.ts";
+import { SelectorIndex } from "./api/selectorIndex.ts";
+import { objectKey, type Pod, type Service } from "./api/types.ts";
 
 export type EndpointChangeKind = "added" | "removed" | "condition";
 
+interface Change {
+  readonly id: number;
+  readonly usable: boolean;
+  readonly atNs: SimTimeNs;
+}
+
+/** One pod as an endpoint of one Service. */
+interface Tracked {
+  /** Dense index of the endpoint for observations. */
+  readonly index: number;
+  readonly address: string;
+  usable: boolean;
+  readonly changes: Change[];
+}
+
 export class ChangeLedger {
   readonly #observations: Observations;
-  #next = 0;
+  readonly #selectors = new SelectorIndex();
+  readonly #serviceIndex = new Map<string, number>();
+  readonly #tracked = new Map<string, Tracked>();
+  /** By endpoint index: 1 while it should get no new connection. */
+  readonly #gone: number[] = [];
+  #changes = 0;
 
   constructor(observations: Observations) {
     this.#observations = observations;
   }
 
-  /**
-   * Opens a change of one endpoint ("ip:port") of one Service port's Service.
-   * @param changedAtNs when the cause happened in the pod, not when a component noticed
-   */
-  opened(
-    service: string,
-    endpoint: string,
-    change: EndpointChangeKind,
-    changedAtNs: SimTimeNs,
-  ): number {
-    const id = this.#next++;
-    this.#observations.endpointChanged(id, service, endpoint, change, changedAtNs);
-    return id;
+  addService(service: Service): void {
+    const index = this.#serviceIndex.size;
+    this.#serviceIndex.set(objectKey(service), index);
+    this.#observations.serviceNamed(index, objectKey(service));
+    this.#selectors.add(service);
   }
 
-  /** `node`'s rules hold the change from `atNs` on. */
-  programmed(id: number, node: string, atNs: SimTimeNs): void {
-    this.#observations.endpointProgrammed(id, node, atNs);
+  /** Index of a Service "namespace/name" in the observations. */
+  serviceIndex(key: string): number {
+    return this.#serviceIndex.get(key) ?? -1;
   }
+
+  /** A pod that is ready when the run begins: an endpoint without a change. */
+  atRest(pod: Pod): void {
+    for (const service of this.#selectors.servicesOf(pod)) this.#track(service, pod).usable = true;
+  }
+
+  /** A pod's readiness changed in truth: a probe's verdict, or its process ended. */
+  readiness(pod: Pod, ready: boolean, atNs: SimTimeNs): void {
+    if (pod.metadata.deletionTimestampNs !== null || pod.status.podIPs.length === 0) return;
+    for (const service of this.#selectors.servicesOf(pod)) {
+      if (service.spec.publishNotReadyAddresses) continue;
+      const tracked = this.#track(service, pod);
+      if (tracked.usable === ready) continue;
+      const kind = ready && tracked.changes.length === 0 ? "added" : "condition";
+      this.#open(service, tracked, kind, ready, atNs);
+    }
+  }
+
+  /** A pod was told to go, or is gone at once. */
+  deleted(pod: Pod, atNs: SimTimeNs): void {
+    for (const service of this.#selectors.servicesOf(pod)) {
+      const tracked = this.#tracked.get(trackKey(service, pod));
+      if (tracked?.usable) this.#open(service, tracked, "removed", false, atNs);
+    }
+  }
+
+  /**
+   * Index under which a pod as endpoint of a Service is observed.
+   * @returns -1 for an address that no pod of the run has had in that Service
+   */
+  endpointIndex(service: string, podUid: string): number {
+    return this.#tracked.get(`${service}|${podUid}`)?.index ?? -1;
+  }
+
+  isGone(endpoint: number): boolean {
+    return this.#gone[endpoint] === 1;
+  }
+
+  /**
+   * From now on a node's rules hold the endpoint as usable, or no longer.
+   * @param causeNs the cause that the endpoint's slice named; null when it had left the slice
+   */
+  programmed(
+    node: string,
+    service: string,
+    podUid: string,
+    usable: boolean,
+    causeNs: SimTimeNs | null,
+    atNs: SimTimeNs,
+  ): void {
+    const changes = this.#tracked.get(`${service}|${podUid}`)?.changes ?? [];
+    const change =
+      changes.findLast((each) => each.usable === usable && each.atNs === causeNs) ??
+      changes.findLast((each) => each.usable === usable);
+    if (change !== undefined) this.#observations.endpointProgrammed(change.id, node, atNs);
+  }
+
+  #open(
+    service: Service,
+    tracked: Tracked,
+    kind: EndpointChangeKind,
+    usable: boolean,
+    atNs: SimTimeNs,
+  ): void {
+    const id = this.#changes++;
+    tracked.usable = usable;
+    tracked.changes.push({ id, usable, atNs });
+    this.#gone[tracked.index] = usable ? 0 : 1;
+    this.#observations.endpointChanged(id, objectKey(service), tracked.address, kind, atNs);
+  }
+
+  #track(service: Service, pod: Pod): Tracked {
+    const key = trackKey(service, pod);
+    let tracked = this.#tracked.get(key);
+    if (tracked === undefined) {
+      const index = this.#gone.length;
+      const address = endpointAddress(service, pod);
+      tracked = { index, address, usable: false, changes: [] };
+      this.#tracked.set(key, tracked);
+      this.#gone.push(0);
+      this.#observations.endpointNamed(
+        index,
+        this.serviceIndex(objectKey(service)),
+        address,
+        objectKey(pod),
+        pod.spec.nodeName ?? "",
+      );
+    }
+    return tracked;
+  }
+}
+
+function trackKey(service: Service, pod: Pod): string {
+  return `${objectKey(service)}|${pod.metadata.uid}`;
+}
+
+/** "ip:port" by the Service's first port, as endpoint_load.csv names it. */
+function endpointAddress(service: Service, pod: Pod): string {
+  const first = service.spec.ports[0];
+  const port = first === undefined ? 0 : resolveTargetPort(first.targetPort, pod);
+  return `${pod.status.podIPs[0] ?? ""}:${port ?? 0}`;
+}
+
+/** A target port as the pod understands it: a name is looked up in its containers' ports. */
+export function resolveTargetPort(targetPort: number | string, pod: Pod): number | null {
+  if (typeof targetPort === "number") return targetPort;
+  for (const container of pod.spec.containers) {
+    for (const port of container.ports) {
+      if (port.name === targetPort) return port.containerPort;
+    }
+  }
+  return null;
 }

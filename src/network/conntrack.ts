@@ -32,9 +32,8 @@ export const CtState = {
 } as const;
 type CtStateCode = (typeof CtState)[keyof typeof CtState];
 
-/** Which way a packet goes through an entry. */
+/** Direction of a packet through an entry: 0 as the first one, 1 as its replies. */
 const ORIGINAL = 0;
-const REPLY = 1;
 
 export class ConntrackEntry {
   readonly id: number;
@@ -68,16 +67,18 @@ export class ConntrackEntry {
   }
 
   matches(direction: number, host: number, packet: Packet): boolean {
-    if (!this.alive || this.host !== host || this.protocol !== packet.protocol) return false;
+    if (this.host !== host || !this.alive) return false;
     return direction === ORIGINAL
-      ? this.source === packet.source &&
-          this.sourcePort === packet.sourcePort &&
+      ? this.sourcePort === packet.sourcePort &&
+          this.source === packet.source &&
           this.destination === packet.destination &&
-          this.destinationPort === packet.destinationPort
-      : this.replySource === packet.source &&
-          this.replySourcePort === packet.sourcePort &&
+          this.destinationPort === packet.destinationPort &&
+          this.protocol === packet.protocol
+      : this.replySourcePort === packet.sourcePort &&
+          this.replySource === packet.source &&
           this.replyDestination === packet.destination &&
-          this.replyDestinationPort === packet.destinationPort;
+          this.replyDestinationPort === packet.destinationPort &&
+          this.protocol === packet.protocol;
   }
 }
 
@@ -179,12 +180,14 @@ export class Conntrack {
 
   /**
    * Takes a packet through conntrack and nat: translates it in place and sets entry, direction, walkNs.
-   * @param hints the origin socket's memory of entries, indexed by tables met; checked, never trusted
+   * @param local addresses of the host itself
+   * @param hints the origin socket's memory of entries, by tables met: twice the
+   *   entry, plus the direction; checked, never trusted
    */
   track(
     packet: Packet,
     point: NatHookPoint,
-    isLocal: boolean,
+    local: ReadonlySet<AddressId>,
     rules: NatRules | null,
     hints: Int32Array | null,
   ): TrackVerdict {
@@ -199,7 +202,7 @@ export class Conntrack {
       this.cause = "conntrack_invalid";
       return Track.drop;
     }
-    return this.begin(packet, point, isLocal, rules);
+    return this.begin(packet, point, local.has(packet.destination), rules);
   }
 
   /** Takes back an entry whose first packet this host itself did not pass on (never confirmed). */
@@ -226,8 +229,8 @@ export class Conntrack {
   private find(packet: Packet, hints: Int32Array | null): boolean {
     const slot = packet.tables++;
     if (hints !== null && slot < hints.length) {
-      const hint = this.tables.entries[hints[slot]!];
-      if (hint !== undefined && this.accept(hint, packet)) return true;
+      const hint = hints[slot]!;
+      if (hint >= 0 && this.accept(this.tables.entries[hint >> 1]!, hint & 1, packet)) return true;
     }
     const value = this.tables.table.get(
       this.host,
@@ -246,15 +249,14 @@ export class Conntrack {
     }
     this.entry = entry;
     this.direction = value & 1;
-    if (hints !== null && slot < hints.length) hints[slot] = entry.id;
+    if (hints !== null && slot < hints.length) hints[slot] = value;
     return true;
   }
 
-  private accept(entry: ConntrackEntry, packet: Packet): boolean {
+  private accept(entry: ConntrackEntry, direction: number, packet: Packet): boolean {
+    if (!entry.matches(direction, this.host, packet)) return false;
     if (entry.expiresAtNs <= this.sim.nowNs) return false;
-    if (entry.matches(ORIGINAL, this.host, packet)) this.direction = ORIGINAL;
-    else if (entry.matches(REPLY, this.host, packet)) this.direction = REPLY;
-    else return false;
+    this.direction = direction;
     this.entry = entry;
     return true;
   }

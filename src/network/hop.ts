@@ -28,8 +28,9 @@ export class Hop {
   droppedPackets = 0;
   /** Time spent sending, for utilisation. */
   busyNs = 0;
-  /** Waiting times of trains, in ns. */
-  readonly waits = new Histogram();
+  /** Trains that found the hop idle, and the waiting times in ns of those that did not. */
+  private unqueued = 0;
+  private readonly waits = new Histogram();
 
   private readonly nsPerByte: number;
   private readonly cpuNsPerPacket: number;
@@ -70,7 +71,7 @@ export class Hop {
     const startNs = this.busyUntilNs;
     if (startNs <= nowNs) {
       if (this.waiting > 0) this.clearQueue();
-      this.waits.record(0);
+      this.unqueued++;
       return this.send(nowNs, packets, bytes);
     }
     if (this.limited && !this.enqueue(nowNs, startNs, packets, bytes)) {
@@ -85,6 +86,14 @@ export class Hop {
   queueLength(nowNs: SimTimeNs): number {
     this.expire(nowNs);
     return this.waitingPackets;
+  }
+
+  /** The quantile over all trains of their time in the queue, in ns; 0 where none came. */
+  waitQuantileNs(q: number): number {
+    const queued = this.waits.count;
+    const trains = queued + this.unqueued;
+    if (queued === 0 || q * trains <= this.unqueued) return 0;
+    return this.waits.quantile((q * trains - this.unqueued) / queued);
   }
 
   private send(startNs: number, packets: number, bytes: number): number {

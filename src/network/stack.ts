@@ -140,9 +140,8 @@ export class NetworkStack {
       this.#forward(packet, host, host.route(packet.destination));
       return;
     }
-    const isLocal = host.namespace.addresses.has(packet.destination);
     const hints = this.#receiver!.hints(packet);
-    const verdict = conntrack.track(packet, point, isLocal, host.nat, hints);
+    const verdict = conntrack.track(packet, point, host.namespace.addresses, host.nat, hints);
     if (verdict !== Track.pass) {
       if (verdict === Track.reject) {
         this.#icmpError(packet, host, Flag.icmpPortUnreachable, point === "OUTPUT");

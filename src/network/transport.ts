@@ -16,6 +16,7 @@ import type { Namespace } from "./host.ts";
 import { TransportProtocol } from "./nat.ts";
 import type { Network } from "./network.ts";
 import { Flag, ICMP_FLAGS, NO_SOCKET, type Packet } from "./packet.ts";
+import type { LinuxProfile } from "./profile.ts";
 import type { NetworkStack, PacketReceiver } from "./stack.ts";
 import {
   SocketPool,
@@ -501,14 +502,8 @@ function owns(socket: Socket, namespace: Namespace, packet: Packet): boolean {
   );
 }
 
-function retriesFor(
-  flags: number,
-  tcp: {
-    readonly synRetries: number;
-    readonly synackRetries: number;
-    readonly dataRetries: number;
-  },
-): number {
+/** Linux 6.5 on: tcp_syn_retries counts from where the doubling begins (timings §10, measured). */
+function retriesFor(flags: number, tcp: LinuxProfile["tcp"]): number {
   if ((flags & Flag.syn) === 0) return tcp.dataRetries;
-  return (flags & Flag.ack) === 0 ? tcp.synRetries : tcp.synackRetries;
+  return (flags & Flag.ack) === 0 ? tcp.synLinearTimeouts + tcp.synRetries : tcp.synackRetries;
 }

@@ -13,6 +13,8 @@ import type {
   ReplicaSet,
   Service,
 } from "../kubernetes/api/types.ts";
+import type { FaultSpec } from "../faults/index.ts";
+import type { RateSegment } from "../workload/rate.ts";
 import type { Profile } from "./profile.ts";
 
 export interface ResolvedScenario {
@@ -73,14 +75,6 @@ export interface ResolvedServer {
 
 export type RateProfile = readonly RateSegment[];
 
-/** Rate from `fromNs` until the next segment: linear from startRps to endRps over `rampNs`, then endRps. */
-export interface RateSegment {
-  readonly fromNs: SimTimeNs;
-  readonly startRps: number;
-  readonly endRps: number;
-  readonly rampNs: DurationNs;
-}
-
 export interface ResolvedRetries {
   /** Tries in all, at least 1. */
   readonly maxAttempts: number;
@@ -129,23 +123,4 @@ export interface ResolvedClient {
   readonly stopNs: SimTimeNs;
 }
 
-export type ResolvedFault = ResolvedResetPods;
-
-export interface ResolvedResetPods {
-  readonly kind: "resetPods";
-  readonly namespace: string;
-  readonly selector: Labels;
-  /** How many of the matching pods, drawn without replacement each time. */
-  readonly amount:
-    | { readonly kind: "count"; readonly count: number }
-    | { readonly kind: "fraction"; readonly fraction: number };
-  /**
-   * delete: `kubectl delete pod`. crash: the main process exits and restarts in place, same address.
-   * kill: `kubectl delete pod --grace-period=0 --force`.
-   */
-  readonly how: "delete" | "crash" | "kill";
-  readonly atNs: SimTimeNs;
-  /** Repeats: `times` in all, `everyNs` apart. */
-  readonly everyNs: DurationNs;
-  readonly times: number;
-}
+export type ResolvedFault = FaultSpec;

@@ -216,10 +216,10 @@ export interface Endpoint {
     readonly terminating: boolean;
   };
   /**
-   * The change this state came from, as numbered by the ChangeLedger; null at rest. Observational:
-   * it lets a node's sync be matched with its cause, and nothing decides by it.
+   * When what this state tells of really happened in the pod; null at rest. Observational: it lets a
+   * node's sync be matched with its cause, and nothing decides by it.
    */
-  readonly changeId: number | null;
+  readonly observedCauseNs: SimTimeNs | null;
 }
 
 export interface EndpointSlice {

@@ -4,7 +4,7 @@
  * Owns: the contract of the members in this folder; index.ts lists them.
  */
 import type { AddressId } from "../address.ts";
-import type { Host, Namespace } from "../host.ts";
+import type { Host } from "../host.ts";
 import type { Network } from "../network.ts";
 import type { NetworkStack } from "../stack.ts";
 import type { Transport } from "../transport.ts";

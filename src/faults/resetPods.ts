@@ -1,0 +1,80 @@
+/**
+ * Pod resets: delete, crash or force-delete some of the pods that match, once or as a storm.
+ *
+ * Owns: which pods are drawn and when. What a reset does is the API server's, the kubelet's and the
+ * process' own affair.
+ */
+import { Phase, type DurationNs, type SimTimeNs } from "../engine/index.ts";
+import { matchesLabels, objectKey, type Labels, type Pod } from "../kubernetes/api/types.ts";
+import type { FaultContext, FaultScheduler } from "./contract.ts";
+
+export interface ResetPodsSpec {
+  readonly kind: "resetPods";
+  readonly namespace: string;
+  readonly selector: Labels;
+  /** How many of the matching pods, drawn without replacement each time. */
+  readonly amount:
+    | { readonly kind: "count"; readonly count: number }
+    | { readonly kind: "fraction"; readonly fraction: number };
+  /**
+   * delete: `kubectl delete pod`. crash: the main process exits and restarts in place, same address.
+   * kill: `kubectl delete pod --grace-period=0 --force`.
+   */
+  readonly how: "delete" | "crash" | "kill";
+  readonly atNs: SimTimeNs;
+  /** Repeats: `times` in all, `everyNs` apart. */
+  readonly everyNs: DurationNs;
+  readonly times: number;
+}
+
+/** Exit code of a process that aborted itself: 128 + SIGABRT. */
+export const EXIT_ABORTED = 134;
+
+export const resetPods: FaultScheduler<ResetPodsSpec> = (spec, context, name) => {
+  for (let i = 0; i < spec.times; i++) {
+    context.sim.callAt(spec.atNs + i * spec.everyNs, Phase.start, () =>
+      strike(spec, context, name),
+    );
+  }
+};
+
+function strike(spec: ResetPodsSpec, context: FaultContext, name: string): void {
+  const stream = context.sim.streams.get(`fault/${name}`);
+  const matching = [...context.pods.values()]
+    .filter((pod) => isTarget(pod, spec))
+    .sort((a, b) => (objectKey(a) < objectKey(b) ? -1 : 1));
+  const wanted =
+    spec.amount.kind === "count"
+      ? spec.amount.count
+      : Math.round(spec.amount.fraction * matching.length);
+  for (let drawn = 0; drawn < wanted && matching.length > 0; drawn++) {
+    const [pod] = matching.splice(stream.below(matching.length), 1);
+    reset(pod!, spec, context);
+  }
+}
+
+function isTarget(pod: Pod, spec: ResetPodsSpec): boolean {
+  return (
+    pod.metadata.namespace === spec.namespace &&
+    pod.metadata.deletionTimestampNs === null &&
+    pod.status.phase === "Running" &&
+    matchesLabels(spec.selector, pod.metadata.labels)
+  );
+}
+
+function reset(pod: Pod, spec: ResetPodsSpec, context: FaultContext): void {
+  const { sim, observations, api } = context;
+  observations.event(sim.nowNs, "pod_reset", `pod/${objectKey(pod)}`, spec.how);
+  const { uid } = pod.metadata;
+  switch (spec.how) {
+    case "delete":
+      api.delete("Pod", objectKey(pod), { uid });
+      return;
+    case "kill":
+      api.delete("Pod", objectKey(pod), { uid, gracePeriodNs: 0 });
+      return;
+    case "crash":
+      context.crash(pod);
+      return;
+  }
+}

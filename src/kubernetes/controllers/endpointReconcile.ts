@@ -1,0 +1,225 @@
+/**
+ * From the pods of a Service to its EndpointSlices, as pure functions.
+ *
+ * Owns: which endpoints a Service has, with which conditions, and how they are packed into slices.
+ * Source: k8s.io/endpointslice reconciler.go and utils.go; timings §2. Slices are never merged or
+ * rebalanced: a half-empty one stays so until something must be added.
+ */
+import {
+  objectKey,
+  type Endpoint,
+  type EndpointSlice,
+  type Pod,
+  type Service,
+} from "../api/types.ts";
+import { resolveTargetPort } from "../ledger.ts";
+import { newMeta } from "./pods.ts";
+
+export type SlicePorts = EndpointSlice["ports"];
+
+/** What has to be written for the slices to hold the desired endpoints. */
+export interface SliceChanges {
+  readonly create: readonly EndpointSlice[];
+  readonly update: readonly EndpointSlice[];
+  readonly delete: readonly EndpointSlice[];
+}
+
+/** Endpoints that share one list of port numbers: they go into slices of their own. */
+export interface PortGroup {
+  readonly ports: SlicePorts;
+  readonly endpoints: ReadonlyMap<string, Endpoint>;
+}
+
+/** podToEndpoint: terminating at once, ready no longer, serving as long as the readiness probe passes. */
+export function endpointOf(service: Service, pod: Pod): Endpoint {
+  const serving = pod.status.ready.status;
+  const terminating = pod.metadata.deletionTimestampNs !== null;
+  return {
+    address: pod.status.podIPs[0]!,
+    podUid: pod.metadata.uid,
+    podName: pod.metadata.name,
+    nodeName: pod.spec.nodeName!,
+    conditions: {
+      ready: service.spec.publishNotReadyAddresses || (serving && !terminating),
+      serving,
+      terminating,
+    },
+    observedCauseNs: pod.metadata.deletionTimestampNs ?? pod.status.observedCauseNs,
+  };
+}
+
+/** ShouldPodBeInEndpoints: has an address and a node, and is not finished. */
+export function isEndpoint(pod: Pod): boolean {
+  return (
+    pod.status.podIPs.length > 0 &&
+    pod.spec.nodeName !== null &&
+    pod.status.phase !== "Succeeded" &&
+    pod.status.phase !== "Failed"
+  );
+}
+
+export function desiredGroups(service: Service, pods: readonly Pod[]): PortGroup[] {
+  const groups = new Map<string, { ports: SlicePorts; endpoints: Map<string, Endpoint> }>();
+  for (const pod of pods) {
+    if (!isEndpoint(pod)) continue;
+    const ports = portsOf(service, pod);
+    const key = JSON.stringify(ports);
+    let group = groups.get(key);
+    if (group === undefined) groups.set(key, (group = { ports, endpoints: new Map() }));
+    const endpoint = endpointOf(service, pod);
+    group.endpoints.set(identityOf(endpoint), endpoint);
+  }
+  return [...groups.values()];
+}
+
+/**
+ * The writes that take `existing` to what `pods` ask for.
+ * @param nextName gives the name of a new slice
+ */
+export function reconcileSlices(
+  service: Service,
+  pods: readonly Pod[],
+  existing: readonly EndpointSlice[],
+  maxEndpoints: number,
+  nextName: () => string,
+): SliceChanges {
+  const groups = desiredGroups(service, pods);
+  const create: EndpointSlice[] = [];
+  const update: EndpointSlice[] = [];
+  const remove: EndpointSlice[] = [];
+  const unclaimed = new Set(existing);
+  for (const group of groups) {
+    const key = JSON.stringify(group.ports);
+    const own = existing.filter((slice) => JSON.stringify(slice.ports) === key);
+    for (const slice of own) unclaimed.delete(slice);
+    const packed = packGroup(group, own, maxEndpoints);
+    update.push(...packed.update);
+    remove.push(...packed.empty);
+    for (const endpoints of packed.create) {
+      create.push(newSlice(service, group.ports, endpoints, nextName()));
+    }
+  }
+  remove.push(...unclaimed);
+  return keepPlaceholder(groups.length, { create, update, delete: remove });
+}
+
+interface Packed {
+  readonly update: EndpointSlice[];
+  readonly empty: EndpointSlice[];
+  readonly create: Endpoint[][];
+}
+
+/** reconcileByPortMapping: refresh in place, then top up slices that change anyway, then others. */
+function packGroup(group: PortGroup, slices: readonly EndpointSlice[], max: number): Packed {
+  const left = new Map(group.endpoints);
+  const changed: { slice: EndpointSlice; endpoints: Endpoint[] }[] = [];
+  const unchanged: EndpointSlice[] = [];
+  for (const slice of slices) {
+    const { endpoints, differs } = refresh(slice, left);
+    if (differs) changed.push({ slice, endpoints });
+    else unchanged.push(slice);
+  }
+  const leftovers = [...left.values()];
+  // Fullest first, so that slices fill up.
+  for (const { endpoints } of [...changed].sort(
+    (a, b) => b.endpoints.length - a.endpoints.length,
+  )) {
+    endpoints.push(...leftovers.splice(0, max - endpoints.length));
+  }
+  const create: Endpoint[][] = [];
+  while (leftovers.length > 0) {
+    const part = leftovers.splice(0, max);
+    const host = bestFit(unchanged, part.length, max);
+    if (host === null) {
+      create.push(part);
+    } else {
+      unchanged.splice(unchanged.indexOf(host), 1);
+      changed.push({ slice: host, endpoints: [...host.endpoints, ...part] });
+    }
+  }
+  const empty = changed.filter(({ endpoints }) => endpoints.length === 0).map(({ slice }) => slice);
+  const update = changed
+    .filter(({ endpoints }) => endpoints.length > 0)
+    .map(({ slice, endpoints }) => ({ ...slice, endpoints }));
+  return { update, empty, create };
+}
+
+/** The slice's endpoints as they should be; takes those it holds out of `left`. */
+function refresh(
+  slice: EndpointSlice,
+  left: Map<string, Endpoint>,
+): { readonly endpoints: Endpoint[]; readonly differs: boolean } {
+  const endpoints: Endpoint[] = [];
+  let differs = false;
+  for (const present of slice.endpoints) {
+    const key = identityOf(present);
+    const wanted = left.get(key);
+    if (wanted === undefined) {
+      differs = true;
+      continue;
+    }
+    left.delete(key);
+    const same = sameConditions(present, wanted);
+    endpoints.push(same ? present : wanted);
+    if (!same) differs = true;
+  }
+  return { endpoints, differs };
+}
+
+/** getSliceToFill: the fullest slice that has room for all of them. */
+function bestFit(
+  slices: readonly EndpointSlice[],
+  count: number,
+  max: number,
+): EndpointSlice | null {
+  let best: EndpointSlice | null = null;
+  for (const slice of slices) {
+    if (slice.endpoints.length + count > max) continue;
+    if (best === null || slice.endpoints.length > best.endpoints.length) best = slice;
+  }
+  return best;
+}
+
+/** A Service without endpoints keeps one slice, empty. */
+function keepPlaceholder(groups: number, changes: SliceChanges): SliceChanges {
+  if (groups > 0) return changes;
+  const [first, ...others] = changes.delete;
+  if (first === undefined) return changes;
+  if (first.endpoints.length === 0) return { ...changes, delete: others };
+  return { ...changes, update: [{ ...first, endpoints: [] }], delete: others };
+}
+
+function newSlice(
+  service: Service,
+  ports: SlicePorts,
+  endpoints: readonly Endpoint[],
+  name: string,
+): EndpointSlice {
+  return {
+    kind: "EndpointSlice",
+    metadata: { ...newMeta(service.metadata.namespace, name), ownerUid: service.metadata.uid },
+    service: objectKey(service),
+    addressType: "IPv4",
+    ports,
+    endpoints,
+  };
+}
+
+function portsOf(service: Service, pod: Pod): SlicePorts {
+  return service.spec.ports.flatMap(({ name, protocol, targetPort }) => {
+    const port = resolveTargetPort(targetPort, pod);
+    return port === null ? [] : [{ name, protocol, port }];
+  });
+}
+
+function identityOf(endpoint: Endpoint): string {
+  return `${endpoint.address}|${endpoint.podUid}`;
+}
+
+function sameConditions(a: Endpoint, b: Endpoint): boolean {
+  return (
+    a.conditions.ready === b.conditions.ready &&
+    a.conditions.serving === b.conditions.serving &&
+    a.conditions.terminating === b.conditions.terminating
+  );
+}

@@ -1,0 +1,163 @@
+/**
+ * The EndpointSlice controller: from pods and Services to slices, through its queue and its client.
+ *
+ * Owns: when a Service is synced and written. A sync that finds its own last write not yet back on the
+ * watch counts as stale and waits for its back-off: under churn that makes about one sync a second
+ * for each Service. Source: pkg/controller/endpointslice; timings §2.
+ */
+import type { Informer } from "../api/contract.ts";
+import { PodLabelIndex, SelectorIndex } from "../api/selectorIndex.ts";
+import { objectKey, type EndpointSlice, type Pod, type Service } from "../api/types.ts";
+import type { Controller, ControllerContext } from "./contract.ts";
+import { isEndpoint, reconcileSlices, type SliceChanges } from "./endpointReconcile.ts";
+import { nameSuffix } from "./pods.ts";
+import { WorkQueue } from "./workqueue.ts";
+
+export class EndpointSliceController implements Controller {
+  readonly name = "endpointslice-controller";
+  #context!: ControllerContext;
+  #queue!: WorkQueue;
+  #services!: Informer<"Service">;
+  readonly #selectors = new SelectorIndex();
+  readonly #pods = new PodLabelIndex();
+  readonly #slices = new Map<string, Map<string, EndpointSlice>>();
+  /** resourceVersion of the controller's own last write of a slice, until the watch has shown it. */
+  readonly #written = new Map<string, Map<string, number>>();
+
+  start(context: ControllerContext, synced: boolean): void {
+    this.#context = context;
+    const { sim, profile, informers } = context;
+    const { workers, retryBaseNs, retryMaxNs } = profile.endpointSlice;
+    const options = { ...profile, workers, retryBaseNs, retryMaxNs };
+    this.#queue = new WorkQueue(sim, options, (key, done) => this.#sync(key, done));
+    this.#services = informers.on("Service", {
+      added: (service) => this.#putService(service),
+      updated: (previous, service) => {
+        this.#selectors.remove(previous);
+        this.#putService(service);
+      },
+      deleted: (service) => this.#selectors.remove(service),
+    });
+    const pods = informers.on("Pod", {
+      added: (pod) => this.#podChanged(null, pod),
+      updated: (previous, pod) => this.#podChanged(previous, pod),
+      deleted: (pod) => this.#podDeleted(pod),
+    });
+    const slices = informers.on("EndpointSlice", {
+      added: (slice) => this.#putSlice(slice),
+      updated: (_previous, slice) => this.#putSlice(slice),
+      deleted: (slice) => this.#sliceDeleted(slice),
+    });
+    for (const pod of pods.values()) this.#pods.set(pod);
+    for (const slice of slices.values()) this.#putSlice(slice);
+    for (const service of this.#services.values()) {
+      this.#selectors.add(service);
+      if (!synced) this.#queue.add(objectKey(service));
+    }
+  }
+
+  #putService(service: Service): void {
+    this.#selectors.add(service);
+    this.#queue.add(objectKey(service));
+  }
+
+  #podChanged(previous: Pod | null, pod: Pod): void {
+    this.#pods.set(pod);
+    if (previous !== null && !endpointChanged(previous, pod)) return;
+    this.#askServicesOf(pod);
+  }
+
+  #podDeleted(pod: Pod): void {
+    this.#pods.delete(pod);
+    this.#askServicesOf(pod);
+  }
+
+  #askServicesOf(pod: Pod): void {
+    const { batchPeriodNs } = this.#context.profile.endpointSlice;
+    for (const service of this.#selectors.servicesOf(pod)) {
+      this.#queue.addAfter(objectKey(service), batchPeriodNs);
+    }
+  }
+
+  #putSlice(slice: EndpointSlice): void {
+    let slices = this.#slices.get(slice.service);
+    if (slices === undefined) this.#slices.set(slice.service, (slices = new Map()));
+    slices.set(objectKey(slice), slice);
+    const written = this.#written.get(slice.service);
+    const version = written?.get(objectKey(slice));
+    if (version !== undefined && slice.metadata.resourceVersion >= version) {
+      written!.delete(objectKey(slice));
+    }
+  }
+
+  #sliceDeleted(slice: EndpointSlice): void {
+    this.#slices.get(slice.service)?.delete(objectKey(slice));
+    this.#written.get(slice.service)?.delete(objectKey(slice));
+  }
+
+  #sync(key: string, done: (retry: boolean) => void): void {
+    const service = this.#services.get(key);
+    if (service === undefined || service.spec.selector === null) {
+      done(false);
+      return;
+    }
+    if ((this.#written.get(key)?.size ?? 0) > 0) {
+      done(true);
+      return;
+    }
+    const { selector } = service.spec;
+    const pods = this.#pods.podsOf(service.metadata.namespace, selector);
+    const existing = [...(this.#slices.get(key)?.values() ?? [])];
+    const stream = this.#context.sim.streams.get(`names/slices/${key}`);
+    const { maxEndpointsPerSlice } = this.#context.profile.endpointSlice;
+    const changes = reconcileSlices(service, pods, existing, maxEndpointsPerSlice, () => {
+      return `${service.metadata.name}-${nameSuffix(stream)}`;
+    });
+    this.#write(key, changes, done);
+  }
+
+  /** Creates, then updates, then deletes; a failure brings the Service back with its back-off. */
+  #write(key: string, changes: SliceChanges, done: (retry: boolean) => void): void {
+    const { client } = this.#context;
+    let pending = changes.create.length + changes.update.length + changes.delete.length;
+    let failed = false;
+    if (pending === 0) {
+      done(false);
+      return;
+    }
+    const answered = (slice: EndpointSlice | null, error: unknown): void => {
+      if (error !== null) failed = true;
+      if (slice !== null) this.#remember(key, slice);
+      if (--pending === 0) done(failed);
+    };
+    for (const slice of changes.create) client.create("EndpointSlice", slice, answered);
+    for (const slice of changes.update) client.update("EndpointSlice", slice, answered);
+    for (const slice of changes.delete) {
+      client.delete("EndpointSlice", objectKey(slice), {}, (_slice, error) => {
+        if (error !== null) failed = true;
+        if (--pending === 0) done(failed);
+      });
+    }
+  }
+
+  /** Until the watch has shown this write, what the controller knows is stale. */
+  #remember(key: string, slice: EndpointSlice): void {
+    const seen = this.#slices.get(key)?.get(objectKey(slice));
+    if (seen !== undefined && seen.metadata.resourceVersion >= slice.metadata.resourceVersion) {
+      return;
+    }
+    let written = this.#written.get(key);
+    if (written === undefined) this.#written.set(key, (written = new Map()));
+    written.set(objectKey(slice), slice.metadata.resourceVersion);
+  }
+}
+
+/** Whether an update of a pod can change its endpoint (podEndpointsChanged). */
+function endpointChanged(previous: Pod, pod: Pod): boolean {
+  return (
+    isEndpoint(previous) !== isEndpoint(pod) ||
+    previous.status.podIPs[0] !== pod.status.podIPs[0] ||
+    previous.status.ready.status !== pod.status.ready.status ||
+    previous.metadata.deletionTimestampNs !== pod.metadata.deletionTimestampNs
+  );
+}

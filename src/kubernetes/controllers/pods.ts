@@ -1,0 +1,135 @@
+/**
+ * Pods as their controllers make and judge them.
+ *
+ * Owns: a new pod from a template, generated names, what counts as active, and the order in which a
+ * ReplicaSet gives pods up. Source: pkg/controller/controller_utils.go; timings §3.
+ */
+import { Fingerprint, type RandomStream } from "../../engine/index.ts";
+import type { Deployment, ObjectMeta, Pod, PodTemplate, ReplicaSet } from "../api/types.ts";
+
+/** The letters of rand.SafeEncodeString: no vowels, nothing that looks like another. */
+const SAFE_LETTERS = "bcdfghjklmnpqrstvwxz2456789";
+
+export function newMeta(namespace: string, name: string): ObjectMeta {
+  return {
+    namespace,
+    name,
+    uid: "",
+    labels: {},
+    annotations: {},
+    resourceVersion: 0,
+    creationTimestampNs: 0,
+    deletionTimestampNs: null,
+    deletionGracePeriodNs: null,
+    ownerUid: null,
+  };
+}
+
+/** Five safe letters, as generateName appends. */
+export function nameSuffix(stream: RandomStream): string {
+  let suffix = "";
+  for (let i = 0; i < 5; i++) suffix += SAFE_LETTERS[stream.below(SAFE_LETTERS.length)];
+  return suffix;
+}
+
+/** The ReplicaSet of a Deployment's present template: named by a hash of it. */
+export function replicaSetFor(deployment: Deployment): ReplicaSet {
+  const { metadata, spec } = deployment;
+  const hash = templateHash(spec.template);
+  const labels = { ...spec.template.labels, "pod-template-hash": hash };
+  return {
+    kind: "ReplicaSet",
+    metadata: {
+      ...newMeta(metadata.namespace, `${metadata.name}-${hash}`),
+      labels,
+      ownerUid: metadata.uid,
+    },
+    spec: {
+      replicas: spec.replicas,
+      selector: {
+        ...spec.selector,
+        matchLabels: { ...spec.selector.matchLabels, "pod-template-hash": hash },
+      },
+      template: { ...spec.template, labels },
+      minReadyNs: spec.minReadyNs,
+    },
+    status: { replicas: 0, readyReplicas: 0, availableReplicas: 0 },
+  };
+}
+
+export function podFor(owner: ReplicaSet, stream: RandomStream): Pod {
+  const { metadata, spec } = owner;
+  return {
+    kind: "Pod",
+    metadata: {
+      ...newMeta(metadata.namespace, `${metadata.name}-${nameSuffix(stream)}`),
+      labels: spec.template.labels,
+      annotations: spec.template.annotations,
+      ownerUid: metadata.uid,
+    },
+    spec: spec.template.spec,
+    status: {
+      phase: "Pending",
+      podIPs: [],
+      ready: { status: false, lastTransitionTimeNs: 0 },
+      restartCount: 0,
+      observedCauseNs: 0,
+    },
+  };
+}
+
+/** Neither finished nor on its way out: what a ReplicaSet counts. */
+export function isActive(pod: Pod): boolean {
+  return (
+    pod.metadata.deletionTimestampNs === null &&
+    pod.status.phase !== "Succeeded" &&
+    pod.status.phase !== "Failed"
+  );
+}
+
+/**
+ * ActivePodsWithRanks: negative when `a` is given up before `b`. Unscheduled, pending, not ready; then
+ * the one with more siblings on its node, ready for a shorter time (by powers of two), more restarts,
+ * newer; at last the smaller uid.
+ */
+export function compareVictims(siblings: ReadonlyMap<string, number>, nowNs: number) {
+  const rank = (pod: Pod): readonly number[] => [
+    pod.spec.nodeName === null ? 0 : 1,
+    pod.status.phase === "Pending" ? 0 : 1,
+    pod.status.ready.status ? 1 : 0,
+    deletionCost(pod),
+    -(siblings.get(pod.spec.nodeName ?? "") ?? 0),
+    ageBucket(nowNs - pod.status.ready.lastTransitionTimeNs),
+    -pod.status.restartCount,
+    ageBucket(nowNs - pod.metadata.creationTimestampNs),
+  ];
+  return (a: Pod, b: Pod): number => {
+    const [left, right] = [rank(a), rank(b)];
+    for (const [i, value] of left.entries()) {
+      if (value !== right[i]!) return value - right[i]!;
+    }
+    return a.metadata.uid < b.metadata.uid ? -1 : 1;
+  };
+}
+
+function deletionCost(pod: Pod): number {
+  return Number(pod.metadata.annotations["controller.kubernetes.io/pod-deletion-cost"] ?? 0);
+}
+
+/** floor(log2(ns)), as upstream compares ages. */
+function ageBucket(ns: number): number {
+  let bucket = 0;
+  for (let left = Math.max(1, ns); left >= 2; left /= 2) bucket++;
+  return bucket;
+}
+
+function templateHash(template: PodTemplate): string {
+  const print = new Fingerprint();
+  print.addText(JSON.stringify(template));
+  const hex = print.hex();
+  let hash = "";
+  for (let i = 0; i < 10; i++) {
+    hash += SAFE_LETTERS[Number.parseInt(hex.slice(i, i + 4), 16) % SAFE_LETTERS.length];
+  }
+  return hash;
+}

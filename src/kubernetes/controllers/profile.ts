@@ -1,0 +1,33 @@
+/** Constants of kube-controller-manager. "timings §N": docs/sources.md. */
+import { ms, seconds } from "../../engine/index.ts";
+
+export const controllerManagerProfile = {
+  /** One token bucket for each controller's own client (timings §3). */
+  clientQps: 20,
+  clientBurst: 30,
+  /** Generic work queue: 5 ms x 2^n up to 1000 s a key, and 10 qps / burst 100 (timings §3). */
+  retryBaseNs: ms(5),
+  retryMaxNs: seconds(1000),
+  retryQps: 10,
+  retryBurst: 100,
+  replicaSet: {
+    workers: 5,
+    /** Creates or deletes in one sync, at most; slow start begins with one (timings §3). */
+    burstReplicas: 500,
+    slowStartInitial: 1,
+  },
+  deployment: { workers: 5 },
+  endpointSlice: {
+    /** --concurrent-service-endpoint-syncs (timings §2). */
+    workers: 5,
+    /** --endpointslice-updates-batch-period. */
+    batchPeriodNs: 0,
+    /** --max-endpoints-per-slice. */
+    maxEndpointsPerSlice: 100,
+    /** Back-off of a key, also after a stale cache: 1 s x 2^n up to 1000 s (timings §2). */
+    retryBaseNs: seconds(1),
+    retryMaxNs: seconds(1000),
+  },
+};
+
+export type ControllerManagerProfile = typeof controllerManagerProfile;

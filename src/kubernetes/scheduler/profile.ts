@@ -1,0 +1,17 @@
+/** Constants of kube-scheduler. "timings §N": docs/sources.md. */
+import { ms, seconds } from "../../engine/index.ts";
+
+export const schedulerProfile = {
+  /** Binds go through the scheduler's own client (timings §4). */
+  clientQps: 50,
+  clientBurst: 100,
+  /** One scheduling attempt, one pod at a time. A judgement: thousands a second without binding. */
+  attemptNs: ms(1),
+  /** Back-off of a pod that fits nowhere: 1 s doubling to 10 s (timings §4). */
+  backoffBaseNs: seconds(1),
+  backoffMaxNs: seconds(10),
+  /** Weights of the scores (timings §4). */
+  weights: { podTopologySpread: 2, leastAllocated: 1, balancedAllocation: 1 },
+};
+
+export type SchedulerProfile = typeof schedulerProfile;

@@ -1,0 +1,106 @@
+/** Two tracked hosts with guests, and one host outside: the smallest network that shows everything. */
+import { Simulation } from "../../src/engine/index.ts";
+import { bridgeHostGw } from "../../src/network/kinds/bridge.ts";
+import type { Guest, GuestNetwork } from "../../src/network/kinds/contract.ts";
+import type { FirstPacket, NatDecision, NatRules } from "../../src/network/nat.ts";
+import { Network } from "../../src/network/network.ts";
+import { linuxProfile, type LinuxProfile } from "../../src/network/profile.ts";
+import type { Listener, ListenerHandler, Socket, SocketError } from "../../src/network/socket.ts";
+import { NetworkStack } from "../../src/network/stack.ts";
+import { Transport } from "../../src/network/transport.ts";
+
+export interface Wire {
+  readonly sim: Simulation;
+  readonly network: Network;
+  readonly stack: NetworkStack;
+  readonly transport: Transport;
+  readonly guests: GuestNetwork;
+  /** Index of the host outside. */
+  readonly outside: number;
+}
+
+export function wire(profile: LinuxProfile = linuxProfile, seed = "wire"): Wire {
+  const sim = new Simulation({ seed });
+  const network = new Network(sim, profile);
+  const stack = new NetworkStack(network);
+  const transport = new Transport(network, stack);
+  const hosts = [1, 2].map((i) => ({
+    host: network.addHost({
+      name: `node-${i}`,
+      address: `192.168.0.${10 + i}`,
+      cores: 2,
+      tracked: true,
+    }),
+    cidr: `10.244.${i}.0/24`,
+  }));
+  const outside = network.addHost({
+    name: "laptop",
+    address: "203.0.113.5",
+    cores: 2,
+    tracked: false,
+  });
+  const guests = bridgeHostGw.install({ network, stack, transport, hosts });
+  return { sim, network, stack, transport, guests, outside: outside.index };
+}
+
+/** Rules made of a function, for tests that are about what happens after the decision. */
+export function rules(decide: (packet: FirstPacket, decision: NatDecision) => void): NatRules {
+  return { decide: (_point, packet, decision) => decide(packet, decision) };
+}
+
+/** An application that writes down what its kernel tells it. */
+export class Recorder implements ListenerHandler {
+  readonly log: string[] = [];
+  readonly sockets: Socket[] = [];
+  readonly #sim: Simulation;
+  /** Answers each message with as many bytes, or not at all. */
+  readonly #wire: Wire;
+  readonly #answerBytes: number | null;
+
+  constructor(wire: Wire, answerBytes: number | null = null) {
+    this.#sim = wire.sim;
+    this.#wire = wire;
+    this.#answerBytes = answerBytes;
+  }
+
+  accepted(socket: Socket): void {
+    this.sockets.push(socket);
+    this.#note("accepted");
+  }
+
+  connected(): void {
+    this.#note("connected");
+  }
+
+  failed(_socket: Socket, error: SocketError): void {
+    this.#note(error);
+  }
+
+  message(socket: Socket, message: number, info: number): void {
+    this.#note(`message ${message}`);
+    if (this.#answerBytes !== null) {
+      this.#wire.transport.send(socket, this.#answerBytes, message, info, info === 1);
+    }
+  }
+
+  peerClosed(socket: Socket): void {
+    this.#note("eof");
+    this.#wire.transport.close(socket);
+  }
+
+  #note(what: string): void {
+    this.log.push(`${(this.#sim.nowNs / 1e9).toFixed(6)} ${what}`);
+  }
+}
+
+export function guest(wire: Wire, host: number, name: string): Guest {
+  const added = wire.guests.add(host, name);
+  if (added === null) throw new Error(`no address for ${name}`);
+  return added;
+}
+
+export function listen(wire: Wire, guest: Guest, port: number, handler: ListenerHandler): Listener {
+  const listener = wire.transport.listen(wire.network.namespaces[guest.namespace]!, port, handler);
+  if (listener === null) throw new Error(`port ${port} is taken`);
+  return listener;
+}
