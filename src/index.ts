@@ -1,0 +1,51 @@
+/**
+ * podstorm for authors of scenarios: the words of the scenario language and their types.
+ *
+ * Owns: what `import ... from "podstorm"` gives. It only makes plain data; the engine and the statistics
+ * are podstorm/engine and podstorm/stats.
+ */
+export {
+  closedLoop,
+  defineScenario,
+  keepAlive,
+  nodePort,
+  openLoop,
+  outside,
+  perRequest,
+  pods,
+  resetPods,
+} from "./scenario/language/scenario.ts";
+export type {
+  ClientInput,
+  ClusterInput,
+  ConnectionsInput,
+  Duration,
+  FaultInput,
+  LoadInput,
+  NodePortInput,
+  NodeShapeInput,
+  OriginInput,
+  Quantity,
+  ResetPodsInput,
+  RetriesInput,
+  ScenarioContext,
+  ScenarioDefinition,
+  ScenarioInput,
+  ServerInput,
+} from "./scenario/language/scenario.ts";
+export {
+  deterministic,
+  discrete,
+  empirical,
+  erlang,
+  exponential,
+  hyperexponential,
+  lognormal,
+  pareto,
+  uniform,
+  weibull,
+} from "./scenario/language/distributions.ts";
+export type { DistributionInput } from "./scenario/language/distributions.ts";
+export { burst, constant, ramp, stages, step } from "./scenario/language/rates.ts";
+export type { BurstInput, RateInput, StageInput } from "./scenario/language/rates.ts";
+export type { ProfileOverride } from "./scenario/language/profile.ts";

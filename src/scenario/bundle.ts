@@ -1,0 +1,176 @@
+/**
+ * From a scenario file to the value it exports.
+ *
+ * Owns: bundling with esbuild, so that a scenario anywhere may import "podstorm" and files beside it;
+ * evaluation; and the place in the user's own file of whatever goes wrong. Refuses to own: what the
+ * value means.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire, SourceMap, type SourceMapPayload } from "node:module";
+import { dirname, extname, relative, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { compileFunction } from "node:vm";
+import { build, type BuildFailure, type Message, type Plugin } from "esbuild";
+import { UserError, type Mistake } from "./mistakes.ts";
+
+/** The package's entries, as files beside this one: .ts in the source tree, .js when built. */
+const OWN_EXTENSION = extname(fileURLToPath(import.meta.url));
+const ENTRIES: Readonly<Record<string, string>> = {
+  podstorm: "../index",
+  "podstorm/engine": "../engine/index",
+  "podstorm/stats": "../stats/index",
+};
+
+interface Bundle {
+  readonly code: string;
+  readonly map: SourceMapPayload;
+}
+
+/**
+ * Runs a scenario file and returns its default export.
+ * @throws UserError when it is missing, does not compile, or throws
+ */
+export async function evaluateScenarioFile(file: string): Promise<unknown> {
+  const path = resolve(file);
+  if (!existsSync(path)) throw failure(file, null, null, "no such file");
+  const bundle = await bundleFile(file, path);
+  return runBundle(file, path, bundle);
+}
+
+/** Calls a function of the scenario; what it throws becomes a mistake of the scenario's. */
+export function callScenario<T>(file: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw thrown(file, error, maps.get(resolve(file)));
+  }
+}
+
+/** Source maps of evaluated scenarios by path, for errors thrown later from their functions. */
+const maps = new Map<string, SourceMap>();
+
+async function bundleFile(file: string, path: string): Promise<Bundle> {
+  try {
+    const { outputFiles } = await build({
+      entryPoints: [path],
+      bundle: true,
+      write: false,
+      outdir: dirname(path),
+      format: "cjs",
+      platform: "node",
+      target: "node20",
+      sourcemap: "external",
+      sourcesContent: false,
+      logLevel: "silent",
+      define: { "import.meta.url": JSON.stringify(pathToFileURL(path).href) },
+      plugins: [ownPackage],
+    });
+    const text = (ending: string) => outputFiles.find((f) => f.path.endsWith(ending))?.text ?? "";
+    return { code: text(".js"), map: JSON.parse(text(".js.map")) as SourceMapPayload };
+  } catch (error) {
+    const messages = (error as Partial<BuildFailure>).errors;
+    if (messages === undefined || messages.length === 0) throw error;
+    throw new UserError(messages.map((message) => compileMistake(file, message)));
+  }
+}
+
+const ownPackage: Plugin = {
+  name: "podstorm",
+  setup({ onResolve }) {
+    onResolve({ filter: /^podstorm($|\/)/ }, ({ path }) => {
+      const entry = Object.hasOwn(ENTRIES, path) ? ENTRIES[path] : undefined;
+      if (entry === undefined) {
+        return { errors: [{ text: `${path} is no entry of this package` }] };
+      }
+      return {
+        path: fileURLToPath(new URL(entry + OWN_EXTENSION, import.meta.url)),
+        sideEffects: false,
+      };
+    });
+  },
+};
+
+function compileMistake(file: string, { text, location }: Message): Mistake {
+  return {
+    file: location === null ? file : asGiven(file, resolve(location.file)),
+    line: location?.line ?? null,
+    column: location === null ? null : location.column + 1,
+    path: "",
+    found: text,
+    allowed: null,
+    suggestion: location?.suggestion ? location.suggestion : null,
+  };
+}
+
+function runBundle(file: string, path: string, { code, map }: Bundle): unknown {
+  maps.set(path, new SourceMap(map));
+  const module = { exports: {} as Record<string, unknown> };
+  return callScenario(file, () => {
+    const run = compileFunction(code, ["module", "exports", "require"], { filename: path });
+    run.call(module.exports, module, module.exports, createRequire(path));
+    if (!("default" in module.exports)) {
+      throw failure(
+        file,
+        null,
+        null,
+        "no default export",
+        "export default defineScenario({ ... })",
+      );
+    }
+    return module.exports["default"];
+  });
+}
+
+/** A mistake for what a scenario threw, at the innermost line of the user's own files. */
+function thrown(file: string, error: unknown, map: SourceMap | undefined): UserError {
+  if (error instanceof UserError) return error;
+  const path = resolve(file);
+  const name = error instanceof Error ? error.name : "thrown";
+  const text = error instanceof Error ? error.message : String(error);
+  const stack = error instanceof Error ? String(error.stack) : "";
+  for (const [, line, column] of stack.matchAll(frameIn(path))) {
+    const entry = map?.findEntry(Number(line) - 1, Number(column) - 1);
+    if (entry !== undefined && "originalSource" in entry) {
+      const source = resolve(dirname(path), decodeURIComponent(entry.originalSource));
+      if (!isOwnFile(source)) {
+        return failure(
+          asGiven(file, source),
+          entry.originalLine + 1,
+          entry.originalColumn + 1,
+          `${name}: ${text}`,
+        );
+      }
+    }
+  }
+  return failure(file, null, null, `${name}: ${text}`);
+}
+
+function frameIn(path: string): RegExp {
+  return new RegExp(`${path.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}:(\\d+):(\\d+)`, "g");
+}
+
+function isOwnFile(path: string): boolean {
+  const language = fileURLToPath(new URL("./language", import.meta.url));
+  return path.startsWith(language);
+}
+
+/** An absolute path in the terms in which the user named the scenario. */
+function asGiven(file: string, path: string): string {
+  if (path === resolve(file)) return file;
+  return relative(process.cwd(), path) || path;
+}
+
+function failure(
+  file: string,
+  line: number | null,
+  column: number | null,
+  found: string,
+  allowed: string | null = null,
+): UserError {
+  return new UserError([{ file, line, column, path: "", found, allowed, suggestion: null }]);
+}
+
+/** The text of a scenario file, for finding places and its leading comment. */
+export function readScenarioText(file: string): string {
+  return readFileSync(file, "utf8");
+}

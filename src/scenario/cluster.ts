@@ -1,0 +1,241 @@
+/**
+ * Nodes, and room for the pods on them.
+ *
+ * Owns: names, addresses and pod ranges of the nodes, and the checks that the cluster can hold what the
+ * manifests ask for. Refuses to own: where a pod goes (the scheduler).
+ */
+import { Address4 } from "ip-address";
+import type { Container, Node, Pod, PodSpec } from "../kubernetes/api/types.ts";
+import { parsePrefix, type Prefix } from "../network/address.ts";
+import {
+  startMeta,
+  type ManifestObjects,
+  type NodeDraft,
+  type Placed,
+} from "./manifests/objects.ts";
+import type { FileMistakes, Path } from "./mistakes.ts";
+import type { ClusterPart } from "./schema/scenario.ts";
+
+/** Nodes of a cluster whose scenario names no number. */
+const DEFAULT_NODES = 3;
+/** Default of kube-controller-manager --node-cidr-mask-size-ipv4. */
+const NODE_MASK = 24;
+
+/** Mistakes go to `mistakes` (about the scenario) or to the Node's own file. */
+export function resolveNodes(
+  cluster: ClusterPart,
+  drafts: readonly Placed<NodeDraft>[],
+  mistakes: FileMistakes,
+): Node[] {
+  const prefixes = {
+    podCIDR: parsePrefix(cluster.podCIDR),
+    serviceCIDR: parsePrefix(cluster.serviceCIDR),
+    nodeCIDR: parsePrefix(cluster.nodeCIDR),
+  };
+  checkApart(prefixes, mistakes);
+  const generated = cluster.nodes ?? (drafts.length > 0 ? 0 : DEFAULT_NODES);
+  if (generated + drafts.length === 0) mistakes.add(["cluster", "nodes"], "0", "at least one node");
+  const ranges = podRanges(prefixes.podCIDR, drafts);
+  const addresses = hostAddresses(prefixes.nodeCIDR, drafts);
+  const nodes: Node[] = [];
+  for (const { object, mistakes: own } of drafts) {
+    checkDraft(object, prefixes.podCIDR, own);
+    nodes.push(buildNode(object, cluster, ranges, addresses, nodes, own, []));
+  }
+  for (let number = 1; number <= generated; number++) {
+    const name = `node-${number}`;
+    const draft: NodeDraft = { ...EMPTY_DRAFT, metadata: nodeMeta(name) };
+    nodes.push(buildNode(draft, cluster, ranges, addresses, nodes, mistakes, ["cluster", "nodes"]));
+    if (nodes.at(-1)?.spec.podCIDR === "") break;
+  }
+  return nodes;
+}
+
+const EMPTY_DRAFT = {
+  podCIDR: null,
+  internalIP: null,
+  unschedulable: false,
+  cpuMillis: null,
+  memoryBytes: null,
+  maxPods: null,
+};
+
+function nodeMeta(name: string) {
+  const labels = { "kubernetes.io/hostname": name, "kubernetes.io/os": "linux" };
+  return startMeta("Node", { name, labels }, "");
+}
+
+function buildNode(
+  draft: NodeDraft,
+  { nodeShape }: ClusterPart,
+  ranges: Iterator<string>,
+  addresses: Iterator<string>,
+  others: readonly Node[],
+  mistakes: FileMistakes,
+  path: Path,
+): Node {
+  const podCIDR = draft.podCIDR ?? next(ranges);
+  const internalIP = draft.internalIP ?? next(addresses);
+  if (podCIDR === null) {
+    const found = `${others.length} nodes have used up the pod CIDR`;
+    mistakes.add(path, found, `at most one node for each /${NODE_MASK} of cluster.podCIDR`);
+  }
+  if (internalIP === null) {
+    mistakes.add(path, `${others.length} nodes have used up cluster.nodeCIDR`, "a wider nodeCIDR");
+  }
+  if (others.some(({ metadata }) => metadata.name === draft.metadata.name)) {
+    mistakes.add(path, `a second Node ${draft.metadata.name}`, "unique names");
+  }
+  return {
+    kind: "Node",
+    metadata: draft.metadata,
+    spec: { podCIDR: podCIDR ?? "", unschedulable: draft.unschedulable },
+    status: {
+      internalIP: internalIP ?? "",
+      allocatable: {
+        cpuMillis: draft.cpuMillis ?? nodeShape.cpu,
+        memoryBytes: draft.memoryBytes ?? nodeShape.memory,
+        maxPods: draft.maxPods ?? nodeShape.maxPods,
+      },
+      ready: { status: true, lastTransitionTimeNs: 0 },
+    },
+  };
+}
+
+function checkDraft(draft: NodeDraft, pods: Prefix, mistakes: FileMistakes): void {
+  if (draft.internalIP !== null && !Address4.isValid(draft.internalIP)) {
+    mistakes.add(["status", "addresses"], draft.internalIP, "an IPv4 address");
+  }
+  if (draft.podCIDR === null) return;
+  const own = prefixOrNull(draft.podCIDR);
+  if (own === null || own.family !== 4 || own.length > 30 || !contains(pods, own)) {
+    mistakes.add(["spec", "podCIDR"], draft.podCIDR, `an IPv4 CIDR within ${pods.text}`);
+  }
+}
+
+function checkApart(prefixes: Readonly<Record<string, Prefix>>, mistakes: FileMistakes): void {
+  const entries = Object.entries(prefixes);
+  for (const [index, [name, prefix]] of entries.entries()) {
+    for (const [otherName, other] of entries.slice(0, index)) {
+      if (prefix.first <= other.last && other.first <= prefix.last) {
+        const found = `${prefix.text} overlaps ${otherName} ${other.text}`;
+        mistakes.add(["cluster", name], found, "networks that do not overlap");
+      }
+    }
+  }
+}
+
+/** The pod ranges of nodes in order, without those that Nodes in manifests hold already. */
+function* podRanges(pods: Prefix, drafts: readonly Placed<NodeDraft>[]): Generator<string> {
+  const held = drafts.flatMap(({ object }) => prefixOrNull(object.podCIDR ?? "") ?? []);
+  const size = 1n << BigInt(32 - NODE_MASK);
+  for (let first = pods.first; first <= pods.last; first += size) {
+    const isHeld = held.some((other) => first <= other.last && other.first < first + size);
+    if (!isHeld) yield `${Address4.fromBigInt(first).correctForm()}/${NODE_MASK}`;
+  }
+}
+
+/** Hosts' addresses in order; .1 is the router's. */
+function* hostAddresses(hosts: Prefix, drafts: readonly Placed<NodeDraft>[]): Generator<string> {
+  const held = new Set(drafts.map(({ object }) => object.internalIP));
+  for (let value = hosts.first + 2n; value < hosts.last; value++) {
+    const address = Address4.fromBigInt(value).correctForm();
+    if (!held.has(address)) yield address;
+  }
+}
+
+function next(values: Iterator<string>): string | null {
+  const { done, value } = values.next();
+  return done === true ? null : value;
+}
+
+function prefixOrNull(text: string): Prefix | null {
+  try {
+    return parsePrefix(text);
+  } catch {
+    return null;
+  }
+}
+
+function contains(outer: Prefix, inner: Prefix): boolean {
+  return inner.family === outer.family && inner.first >= outer.first && inner.last <= outer.last;
+}
+
+/** Reports what the nodes together cannot hold. `clientPods`: pods that clients run in. */
+export function checkRoom(
+  nodes: readonly Node[],
+  objects: ManifestObjects,
+  clientPods: number,
+  mistakes: FileMistakes,
+): void {
+  const demands = demandsOf(objects);
+  const total = demands.reduce((sum, { pods }) => sum + pods, clientPods);
+  const room = nodes.reduce((sum, node) => sum + podRoom(node), 0);
+  if (total > room) {
+    const where = demands[0]?.mistakes ?? mistakes;
+    const found = `${total} pods in all (${clientPods} of clients)`;
+    const allowed = `at most ${room} on ${nodes.length} nodes: addresses of each podCIDR and maxPods`;
+    if (clientPods === total) mistakes.add(["clients"], found, allowed);
+    else where.add(["spec", "replicas"], found, allowed);
+  }
+  checkResource(nodes, demands, "cpuMillis", (value) => `${value}m CPU`);
+  checkResource(nodes, demands, "memoryBytes", (value) => `${value} bytes of memory`);
+  for (const { object, mistakes: own } of objects.pods) checkNodeName(object, nodes, own);
+}
+
+interface Demand {
+  readonly pods: number;
+  readonly spec: PodSpec;
+  readonly mistakes: FileMistakes;
+}
+
+function demandsOf({ deployments, replicaSets, pods }: ManifestObjects): Demand[] {
+  const made = [...deployments, ...replicaSets].map(({ object, mistakes }) => ({
+    pods: object.spec.replicas,
+    spec: object.spec.template.spec,
+    mistakes,
+  }));
+  const bare = pods.map(({ object, mistakes }) => ({ pods: 1, spec: object.spec, mistakes }));
+  return [...made, ...bare];
+}
+
+/** Addresses of the node's range without network, gateway and broadcast address, up to maxPods. */
+function podRoom({ spec, status }: Node): number {
+  const prefix = prefixOrNull(spec.podCIDR);
+  const addresses = prefix === null ? 0 : Number(prefix.last - prefix.first) - 2;
+  return spec.unschedulable ? 0 : Math.min(Math.max(0, addresses), status.allocatable.maxPods);
+}
+
+function checkResource(
+  nodes: readonly Node[],
+  demands: readonly Demand[],
+  resource: "cpuMillis" | "memoryBytes",
+  show: (value: number) => string,
+): void {
+  const usable = nodes.filter(({ spec }) => !spec.unschedulable);
+  const offered = usable.map(({ status }) => status.allocatable[resource]);
+  const largest = Math.max(0, ...offered);
+  const whole = offered.reduce((sum, value) => sum + value, 0);
+  let asked = 0;
+  for (const { pods, spec, mistakes } of demands) {
+    const each = spec.containers.reduce((sum, c: Container) => sum + c.requests[resource], 0);
+    const before = asked;
+    asked += each * pods;
+    const text = `${pods} pods that request ${show(each)} each`;
+    if (pods > 0 && each > largest) mistakes.add(["spec"], text, `at most ${show(largest)} a node`);
+    else if (asked > whole && before <= whole) {
+      mistakes.add(
+        ["spec"],
+        `${text}: ${show(asked)} in all`,
+        `at most ${show(whole)} on all nodes`,
+      );
+    }
+  }
+}
+
+function checkNodeName(pod: Pod, nodes: readonly Node[], mistakes: FileMistakes): void {
+  const { nodeName } = pod.spec;
+  if (nodeName !== null && !nodes.some(({ metadata }) => metadata.name === nodeName)) {
+    mistakes.add(["spec", "nodeName"], `no node ${nodeName}`, "the name of a node of this cluster");
+  }
+}

@@ -1,0 +1,231 @@
+/**
+ * The scenario language: the types and words that a scenario file is written with.
+ *
+ * Owns: what an author may write. Every word only makes plain data, so that a mistake is found by
+ * validation together with all others, with its place in the file. Refuses to own: checking, defaults
+ * (schema/) and the words for distributions and rates (distributions.ts, rates.ts).
+ */
+import type { DistributionInput } from "./distributions.ts";
+import type { ProfileOverride } from "./profile.ts";
+import type { RateInput } from "./rates.ts";
+
+type DurationUnit = "ns" | "us" | "µs" | "ms" | "s" | "m" | "h";
+type DurationTerm = `${number}${DurationUnit}`;
+
+/** A duration as Go and Kubernetes write it: "250ms", "30s", "1m30s", "1.5h". */
+export type Duration = DurationTerm | `${number}${"h" | "m"}${DurationTerm}` | "0";
+
+/** Bytes or CPUs as Kubernetes writes them: "128Mi", "8Ki", "500m", or a bare number. */
+export type Quantity = number | `${number}${string}`;
+
+export interface ScenarioInput {
+  /** One sentence; by default the comment at the head of the file. */
+  description?: string;
+  /** Simulated time that the run covers. */
+  duration: Duration;
+  /** Names the random draws: the same seed gives the same bytes. Default "1". */
+  seed?: string | number;
+  /** Play the start of every pod instead of beginning at rest. Default false. */
+  coldStart?: boolean;
+  /** Width of the windows that results are grouped by. Default "1s". */
+  window?: Duration;
+  cluster: ClusterInput;
+  /** What the pods of a workload do, by "deploy/NAME", "rs/NAME" or "pod/NAME". */
+  servers?: Record<string, ServerInput>;
+  clients?: ClientInput[];
+  faults?: FaultInput[];
+  /** Single constants of the profile, by their path: { kubernetes: { kubeProxy: { ... } } }. */
+  profile?: ProfileOverride;
+}
+
+export interface ClusterInput {
+  /** Kubernetes YAML or JSON files, relative to the scenario file. */
+  manifests?: string[];
+  /** Worker nodes besides those in the manifests. Default 3, or 0 when a manifest holds a Node. */
+  nodes?: number;
+  /** What each of them offers. */
+  nodeShape?: NodeShapeInput;
+  /** Every node gets a /24 of it. Default "10.244.0.0/16". */
+  podCIDR?: string;
+  /** ClusterIPs are taken from it. Default "10.96.0.0/12". */
+  serviceCIDR?: string;
+  /** Nodes' own addresses are taken from it. Default "172.18.0.0/16". */
+  nodeCIDR?: string;
+}
+
+export interface NodeShapeInput {
+  /** Allocatable CPUs. Default 4. */
+  cpu?: Quantity;
+  /** Allocatable memory. Default "16Gi". */
+  memory?: Quantity;
+  /** Pods that the kubelet admits. Default 110. */
+  maxPods?: number;
+}
+
+export interface ServerInput {
+  /** Requests that a container serves at a time. Default 8. */
+  concurrency?: number;
+  /** Requests that may wait beyond those; one more is answered 503. Default 64. */
+  queueLimit?: number;
+  /** Time to serve one request. Default exponential("4ms"). */
+  serviceTime?: DistributionInput | Duration;
+  /** Size of an answer. Default "8Ki". */
+  responseSize?: Quantity;
+  /** From the start of the process until it listens. Default "500ms". */
+  startupTime?: DistributionInput | Duration;
+  /** drain: finish what was accepted, then exit. exit: at once. ignore: wait for SIGKILL. Default "drain". */
+  onSigterm?: "drain" | "exit" | "ignore";
+}
+
+export interface ClientInput {
+  /** Unique name: what results call this client. */
+  name: string;
+  /** pods(N) inside the cluster or outside(N) hosts. Default pods(1). */
+  from?: OriginInput;
+  /** "svc/NAME:PORT" for its ClusterIP, or nodePort("svc/NAME:PORT"). */
+  to: string | NodePortInput;
+  load: LoadInput;
+  /** Default perRequest(). */
+  connections?: ConnectionsInput;
+  /** Default "256". */
+  requestSize?: Quantity;
+  /** Deadline of one try. Default "5s". */
+  timeout?: Duration;
+  /** Default: one try, no retry. */
+  retries?: RetriesInput;
+  /** First request at or after this. Default "0". */
+  start?: Duration;
+  /** Last request before this. Default: the end of the run. */
+  stop?: Duration;
+}
+
+export interface OriginInput {
+  kind: "pod" | "outside";
+  replicas: number;
+  labels?: Record<string, string>;
+}
+
+export interface NodePortInput {
+  kind: "nodePort";
+  service: string;
+}
+
+export type LoadInput =
+  | { kind: "openLoop"; rate: RateInput | number; arrivals?: "poisson" | "deterministic" }
+  | { kind: "closedLoop"; users: number; thinkTime?: DistributionInput | Duration };
+
+export type ConnectionsInput =
+  { kind: "perRequest" } | { kind: "keepAlive"; poolSize?: number | undefined };
+
+export interface RetriesInput {
+  /** Tries in all, the first included. */
+  attempts: number;
+  /** Wait before the second try. Default "100ms". */
+  initialBackoff?: Duration;
+  /** Each further wait is so many times the one before. Default 2. */
+  backoffFactor?: number;
+  /** Default "10s". */
+  maxBackoff?: Duration;
+  /** Each wait is multiplied by a number drawn from 1 - jitter to 1 + jitter. Default 0.2. */
+  jitter?: number;
+}
+
+export type FaultInput = ResetPodsInput & { kind: "resetPods" };
+
+export interface ResetPodsInput {
+  /** Labels of the pods: "app=nginx,tier=web" or { app: "nginx" }. */
+  selector: string | Record<string, string>;
+  /** Default "default". */
+  namespace?: string;
+  /** Share of the matching pods, above 0 up to 1. Either this or `count`. */
+  fraction?: number;
+  /** Number of the matching pods. Either this or `fraction`. */
+  count?: number;
+  /** As `kubectl delete pod`, as a crash in place, or as a forced delete. Default "delete". */
+  how?: "delete" | "crash" | "kill";
+  at: Duration;
+  /** From one reset to the next; needed when `times` is above 1. */
+  every?: Duration;
+  /** Default 1, or until the end of the run when `every` is given. */
+  times?: number;
+}
+
+export interface ScenarioContext {
+  /** Values given with -e KEY=VALUE: text, or undefined. Use them as env.KEY ?? "default". */
+  // Any type, so that env.AT ?? "20s" may stand where a Duration is wanted; validation checks it.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly env: Readonly<Record<string, any>>;
+}
+
+export type ScenarioDefinition = ScenarioInput | ((context: ScenarioContext) => ScenarioInput);
+
+/** Marks a scenario, so that the editor checks and completes it: `export default defineScenario(...)`. */
+export function defineScenario<T extends ScenarioDefinition>(scenario: T): T {
+  return scenario;
+}
+
+/** Clients in pods of their own inside the cluster, spread by the scheduler. */
+export function pods(
+  replicas: number,
+  options: { labels?: Record<string, string> } = {},
+): OriginInput {
+  return { ...options, kind: "pod", replicas };
+}
+
+/** Clients on hosts outside the cluster, which reach node ports only. */
+export function outside(replicas: number): OriginInput {
+  return { kind: "outside", replicas };
+}
+
+/** The Service's node port, on any node, instead of its ClusterIP. */
+export function nodePort(service: string): NodePortInput {
+  return { kind: "nodePort", service };
+}
+
+/** Requests come at `rate`, whether or not earlier ones were answered. Poisson arrivals by default. */
+export function openLoop(
+  rate: RateInput | number,
+  options: { arrivals?: "poisson" | "deterministic" } = {},
+): LoadInput {
+  return { ...options, kind: "openLoop", rate };
+}
+
+/** A fixed number of users; each waits for its answer, thinks (default: not at all) and asks again. */
+export function closedLoop(options: {
+  users: number;
+  thinkTime?: DistributionInput | Duration;
+}): LoadInput {
+  return { ...options, kind: "closedLoop" };
+}
+
+/** A new connection for every request. */
+export function perRequest(): ConnectionsInput {
+  return { kind: "perRequest" };
+}
+
+/** Connections are kept for later requests: at most `poolSize` idle ones per replica, or no limit. */
+export function keepAlive(options: { poolSize?: number } = {}): ConnectionsInput {
+  return { ...options, kind: "keepAlive" };
+}
+
+/** Deletes, crashes or kills some of the pods that match a selector, once or again and again. */
+export function resetPods(options: ResetPodsInput): FaultInput {
+  return { ...options, kind: "resetPods" };
+}
+
+/**
+ * Names of the words' positional parameters: how source.ts finds `rate` in `openLoop(200)`. A word
+ * that takes one object of options needs no entry.
+ */
+export const positionalParameters: Readonly<Record<string, readonly string[]>> = {
+  pods: ["replicas"],
+  outside: ["replicas"],
+  nodePort: ["service"],
+  openLoop: ["rate"],
+  constant: ["rps"],
+  stages: ["stages"],
+  deterministic: ["value"],
+  exponential: ["mean"],
+  empirical: ["values"],
+  hyperexponential: ["branches"],
+};

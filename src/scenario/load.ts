@@ -1,0 +1,170 @@
+/**
+ * Loading a scenario file.
+ *
+ * Owns: the way from a file and the command's options to a ResolvedScenario, or to every mistake in it
+ * at once. Refuses to own: each step of that way.
+ */
+import { basename, dirname, relative, resolve } from "node:path";
+import { callScenario, evaluateScenarioFile, readScenarioText } from "./bundle.ts";
+import type { ScenarioContext } from "./language/scenario.ts";
+import { leadingComment } from "./list.ts";
+import { noObjects, readManifestFile } from "./manifests/read.ts";
+import { FileMistakes, nearest, UserError, type Mistake } from "./mistakes.ts";
+import { plainData } from "./plain.ts";
+import { defaultProfile, type Profile } from "./profile.ts";
+import type { ResolvedScenario } from "./resolved.ts";
+import { resolveScenario } from "./resolve.ts";
+import { isRecord } from "./schema/reading.ts";
+import { readScenario } from "./schema/scenario.ts";
+import { locateInSource } from "./source.ts";
+import { DURATION_ALLOWED, parseDuration } from "./units.ts";
+
+export interface LoadOptions {
+  /** Values of -e KEY=VALUE. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Instead of the scenario's own. */
+  readonly seed?: string | undefined;
+  /** Instead of the scenario's own, as text: "10s". */
+  readonly duration?: string | undefined;
+  readonly profile?: Profile | undefined;
+}
+
+/** @throws UserError with every mistake in the scenario, its manifests and the options */
+export async function loadScenario(
+  file: string,
+  options: LoadOptions = {},
+): Promise<ResolvedScenario> {
+  checkOptions(options);
+  const exported = await evaluateScenarioFile(file);
+  const text = readScenarioText(file);
+  const found: Mistake[] = [];
+  const mistakes = new FileMistakes(file, locateInSource(text), found);
+  const written = callDefinition(file, exported, options.env ?? {}, found);
+  const scenario = validateScenario(
+    callScenario(file, () => withOptions(written, options)),
+    {
+      name: basename(file).replace(/\.[cm]?[jt]s$/, ""),
+      description: leadingComment(text),
+      file,
+      env: options.env ?? {},
+      folder: dirname(resolve(file)),
+      shownFolder: relative(process.cwd(), dirname(resolve(file))),
+      defaultProfile: options.profile ?? defaultProfile,
+    },
+    mistakes,
+    found,
+  );
+  if (scenario === undefined || found.length > 0) throw new UserError(found);
+  return scenario;
+}
+
+export interface ValidationSurroundings {
+  readonly name: string;
+  readonly description: string;
+  readonly file: string | null;
+  readonly env: Readonly<Record<string, string>>;
+  /** Folder that manifests are relative to. */
+  readonly folder: string;
+  /** The same as the user knows it. */
+  readonly shownFolder: string;
+  readonly defaultProfile: Profile;
+}
+
+/** The scenario, complete, if `found` holds no mistake afterwards. Never throws on bad data. */
+export function validateScenario(
+  written: unknown,
+  { folder, shownFolder, ...surroundings }: ValidationSurroundings,
+  mistakes: FileMistakes,
+  found: Mistake[],
+): ResolvedScenario | undefined {
+  const data = plainData(written, mistakes);
+  if (data === undefined) {
+    if (found.length === 0) mistakes.add([], "nothing", "a scenario: defineScenario({ ... })");
+    return undefined;
+  }
+  const parts = readScenario(data, mistakes);
+  if (parts === undefined) return undefined;
+  const objects = noObjects();
+  for (const [index, manifest] of manifestsOf(data).entries()) {
+    const shown = shownFolder === "" ? manifest : `${shownFolder}/${manifest}`;
+    const shownFile = manifest.startsWith("/") ? manifest : shown.replace(/(^|\/)\.\//g, "$1");
+    readManifestFile(resolve(folder, manifest), shownFile, objects, found, (problem) =>
+      mistakes.add(["cluster", "manifests", index], `${JSON.stringify(manifest)}: ${problem}`),
+    );
+  }
+  return resolveScenario(parts, objects, surroundings, mistakes);
+}
+
+/** The manifests that can be read, even when other fields of the cluster are wrong. */
+function manifestsOf(data: unknown): string[] {
+  const cluster = isRecord(data) ? data["cluster"] : undefined;
+  const manifests: unknown = isRecord(cluster) ? cluster["manifests"] : undefined;
+  if (!Array.isArray(manifests)) return [];
+  return manifests.filter((item): item is string => typeof item === "string" && item !== "");
+}
+
+function callDefinition(
+  file: string,
+  exported: unknown,
+  env: Readonly<Record<string, string>>,
+  found: Mistake[],
+): unknown {
+  const asked = new Set<string>();
+  let askedForAll = false;
+  const watched = new Proxy(env, {
+    get(target, key) {
+      if (typeof key === "string") asked.add(key);
+      return typeof key === "string" && Object.hasOwn(target, key) ? target[key] : undefined;
+    },
+    ownKeys(target) {
+      askedForAll = true;
+      return Reflect.ownKeys(target);
+    },
+  });
+  const define = exported as (context: ScenarioContext) => unknown;
+  const written =
+    typeof exported === "function" ? callScenario(file, () => define({ env: watched })) : exported;
+  const unused = Object.keys(env).filter((key) => !askedForAll && !asked.has(key));
+  for (const key of unused) {
+    const allowed = asked.size === 0 ? "no -e at all" : [...asked].join(", ");
+    found.push(
+      optionMistake(`-e ${key}`, "the scenario does not read it", allowed, nearest(key, asked)),
+    );
+  }
+  return written;
+}
+
+function withOptions(written: unknown, { seed, duration }: LoadOptions): unknown {
+  if (typeof written !== "object" || written === null || Array.isArray(written)) return written;
+  return {
+    ...written,
+    ...(seed === undefined ? {} : { seed }),
+    ...(duration === undefined ? {} : { duration }),
+  };
+}
+
+/** The options replace the scenario's fields, but are no part of its file. */
+function checkOptions({ seed, duration }: LoadOptions): void {
+  const found: Mistake[] = [];
+  if (seed !== undefined && (seed === "" || seed.length > 256)) {
+    found.push(
+      optionMistake("--seed", JSON.stringify(seed.slice(0, 20)), "text of 1 to 256 characters"),
+    );
+  }
+  const parsed = duration === undefined ? null : parseDuration(duration);
+  if (parsed !== null && !("value" in parsed && parsed.value > 0)) {
+    const why = "problem" in parsed ? parsed.problem : "no time at all";
+    const shown = JSON.stringify(duration?.slice(0, 40));
+    found.push(optionMistake("--duration", `${shown} (${why})`, `${DURATION_ALLOWED}, above 0`));
+  }
+  if (found.length > 0) throw new UserError(found);
+}
+
+function optionMistake(
+  option: string,
+  found: string,
+  allowed: string,
+  suggestion: string | null = null,
+): Mistake {
+  return { file: null, line: null, column: null, path: option, found, allowed, suggestion };
+}

@@ -1,0 +1,136 @@
+/**
+ * The names of Kubernetes' fields, for the objects that the simulator reads.
+ *
+ * Owns: which field names exist (Kubernetes 1.36 API reference), so that a misspelt one is found and a
+ * valid one that has no effect here is accepted. Refuses to own: what any field means.
+ */
+import { nearest, type FileMistakes, type Path } from "../mistakes.ts";
+import { isRecord } from "../schema/reading.ts";
+
+/** `true`: whatever is in there is not checked. A list's items are checked by the same tree. */
+export interface FieldTree {
+  readonly [field: string]: true | FieldTree;
+}
+
+function names(text: string): Record<string, true> {
+  return Object.fromEntries(text.split(/\s+/).map((name) => [name, true] as const));
+}
+
+const metadata: FieldTree = names(
+  `name generateName namespace labels annotations uid resourceVersion generation creationTimestamp
+   deletionTimestamp deletionGracePeriodSeconds ownerReferences finalizers managedFields selfLink`,
+);
+
+const selector: FieldTree = {
+  matchLabels: true,
+  matchExpressions: names("key operator values"),
+};
+
+const handlers: FieldTree = {
+  exec: names("command"),
+  httpGet: names("host httpHeaders path port scheme"),
+  tcpSocket: names("host port"),
+};
+
+const probe: FieldTree = {
+  ...handlers,
+  grpc: names("port service"),
+  ...names(
+    `initialDelaySeconds periodSeconds timeoutSeconds successThreshold failureThreshold
+     terminationGracePeriodSeconds`,
+  ),
+};
+
+const lifecycleHandler: FieldTree = { ...handlers, sleep: names("seconds") };
+
+const container: FieldTree = {
+  ...names(
+    `name image imagePullPolicy command args workingDir env envFrom volumeMounts volumeDevices
+     securityContext stdin stdinOnce tty terminationMessagePath terminationMessagePolicy
+     restartPolicy restartPolicyRules resizePolicy targetContainerName`,
+  ),
+  ports: names("name containerPort hostPort hostIP protocol"),
+  resources: names("requests limits claims"),
+  lifecycle: { postStart: lifecycleHandler, preStop: lifecycleHandler, stopSignal: true },
+  readinessProbe: probe,
+  livenessProbe: probe,
+  startupProbe: probe,
+};
+
+const podSpec: FieldTree = {
+  ...names(
+    `activeDeadlineSeconds affinity automountServiceAccountToken dnsConfig dnsPolicy
+     enableServiceLinks ephemeralContainers hostAliases hostIPC hostNetwork hostPID hostUsers
+     hostname hostnameOverride imagePullSecrets nodeName nodeSelector os overhead preemptionPolicy
+     priority priorityClassName readinessGates resourceClaims resources restartPolicy
+     runtimeClassName schedulerName schedulingGates securityContext serviceAccount
+     serviceAccountName setHostnameAsFQDN shareProcessNamespace subdomain
+     terminationGracePeriodSeconds tolerations topologySpreadConstraints volumes workloadRef`,
+  ),
+  containers: container,
+  initContainers: container,
+};
+
+const template: FieldTree = { metadata, spec: podSpec };
+const object: FieldTree = { ...names("apiVersion kind status"), metadata };
+
+export const fieldsByKind: Readonly<Record<string, FieldTree>> = {
+  Deployment: {
+    ...object,
+    spec: {
+      ...names("replicas minReadySeconds revisionHistoryLimit paused progressDeadlineSeconds"),
+      selector,
+      template,
+      strategy: { type: true, rollingUpdate: names("maxSurge maxUnavailable") },
+    },
+  },
+  ReplicaSet: { ...object, spec: { ...names("replicas minReadySeconds"), selector, template } },
+  Pod: { ...object, spec: podSpec },
+  Service: {
+    ...object,
+    spec: {
+      ...names(
+        `allocateLoadBalancerNodePorts clusterIP clusterIPs externalIPs externalName
+         externalTrafficPolicy healthCheckNodePort internalTrafficPolicy ipFamilies ipFamilyPolicy
+         loadBalancerClass loadBalancerIP loadBalancerSourceRanges publishNotReadyAddresses selector
+         sessionAffinity trafficDistribution type`,
+      ),
+      ports: names("name protocol port targetPort nodePort appProtocol"),
+      sessionAffinityConfig: { clientIP: names("timeoutSeconds") },
+    },
+  },
+  Node: {
+    ...object,
+    spec: names("podCIDR podCIDRs providerID unschedulable taints configSource externalID"),
+  },
+  Namespace: { ...object, spec: names("finalizers") },
+};
+
+/**
+ * Reports fields that Kubernetes does not know: as a mistake when a known name is near, as kubectl's
+ * strict validation does, and otherwise through `unknown`, since a newer Kubernetes may know it.
+ */
+export function checkFieldNames(
+  value: unknown,
+  tree: FieldTree,
+  mistakes: FileMistakes,
+  unknown: (path: Path) => void,
+  path: Path = [],
+): void {
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) {
+      checkFieldNames(item, tree, mistakes, unknown, [...path, index]);
+    }
+  }
+  if (!isRecord(value)) return;
+  for (const [name, part] of Object.entries(value)) {
+    const known = Object.hasOwn(tree, name) ? tree[name] : undefined;
+    if (known === undefined) {
+      const meant = nearest(name, Object.keys(tree));
+      if (meant === null) unknown([...path, name]);
+      else mistakes.add([...path, name], "unknown field", "a field of Kubernetes", meant);
+    } else if (known !== true) {
+      checkFieldNames(part, known, mistakes, unknown, [...path, name]);
+    }
+  }
+}

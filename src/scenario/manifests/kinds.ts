@@ -1,0 +1,249 @@
+/**
+ * The kinds of object that the simulator reads, one reader each.
+ *
+ * Owns: Deployment, ReplicaSet, Pod, Node and Namespace with the defaults of Kubernetes; Service stands
+ * in service.ts. Refuses to own: what several objects must agree on (resolve.ts, services.ts).
+ */
+import { z } from "zod";
+import { seconds } from "../../engine/index.ts";
+import {
+  matchesSelector,
+  type LabelSelector,
+  type PodTemplate,
+} from "../../kubernetes/api/types.ts";
+import {
+  isRecord,
+  boolean,
+  bytes,
+  cpuMillis,
+  integer,
+  read,
+  scalar,
+  text,
+  word,
+} from "../schema/reading.ts";
+import { labels, metadataSchema, ownerOf, startMeta, type ManifestContext } from "./objects.ts";
+import { buildPodSpec, noticePodSpec, podSpecSchema, templateSchema, wholeSeconds } from "./pod.ts";
+
+/** The greatest number of pods of one workload: more than the largest clusters run. */
+const MOST_REPLICAS = 150_000;
+const replicas = integer("a number of pods", 0, MOST_REPLICAS);
+
+const selectorSchema: z.ZodType<LabelSelector> = z
+  .object({
+    matchLabels: labels.optional(),
+    matchExpressions: z
+      .array(
+        z.object({
+          key: text("a label key"),
+          operator: word("In", "NotIn", "Exists", "DoesNotExist"),
+          values: z.array(text("a label value")).optional(),
+        }),
+      )
+      .optional(),
+  })
+  .transform(({ matchLabels, matchExpressions }) => ({
+    matchLabels: matchLabels ?? {},
+    matchExpressions: (matchExpressions ?? []).map((e) => ({ ...e, values: e.values ?? [] })),
+  }));
+
+const intOrPercent: z.ZodType<number | string> = scalar(
+  'a whole number from 0 or a percentage such as "25%"',
+  (input) => {
+    const isCount = typeof input === "number" && Number.isInteger(input) && input >= 0;
+    const isPercentage = typeof input === "string" && /^\d{1,3}%$/.test(input);
+    return isCount || isPercentage ? { value: input as number | string } : null;
+  },
+);
+
+const deploymentSchema = z.object({
+  metadata: metadataSchema,
+  spec: z.object({
+    replicas: replicas.optional(),
+    selector: selectorSchema,
+    template: templateSchema,
+    minReadySeconds: wholeSeconds.optional(),
+    strategy: z
+      .object({
+        type: word("RollingUpdate", "Recreate").optional(),
+        rollingUpdate: z
+          .object({ maxSurge: intOrPercent.optional(), maxUnavailable: intOrPercent.optional() })
+          .optional(),
+      })
+      .optional(),
+  }),
+});
+
+const replicaSetSchema = z.object({
+  metadata: metadataSchema,
+  spec: z.object({
+    replicas: replicas.optional(),
+    selector: selectorSchema,
+    template: templateSchema,
+    minReadySeconds: wholeSeconds.optional(),
+  }),
+});
+
+const podSchema = z.object({ metadata: metadataSchema, spec: podSpecSchema });
+
+const nodeSchema = z.object({
+  metadata: metadataSchema,
+  spec: z
+    .object({ podCIDR: text("a CIDR").optional(), unschedulable: boolean.optional() })
+    .optional(),
+  status: z
+    .object({
+      addresses: z.array(z.object({ type: text("text"), address: text("text") })).optional(),
+      allocatable: capacity().optional(),
+      capacity: capacity().optional(),
+    })
+    .optional(),
+});
+
+function capacity() {
+  const podCount = scalar("a number of pods", (input) => {
+    const value = Number(input);
+    return Number.isInteger(value) && value >= 0 && value <= 10_000 ? { value } : null;
+  });
+  return z.object({
+    cpu: cpuMillis.optional(),
+    memory: bytes.optional(),
+    pods: podCount.optional(),
+  });
+}
+
+export function readDeployment({ value, mistakes, objects, ignore }: ManifestContext): void {
+  noticePodSpec(templateSpec(value), ["spec", "template", "spec"], ignore);
+  const written = read(deploymentSchema, value, mistakes);
+  if (written === undefined) return;
+  const { spec } = written;
+  const template = buildTemplate(spec.selector, spec.template, mistakes);
+  const strategy = spec.strategy?.type ?? "RollingUpdate";
+  objects.deployments.push({
+    mistakes,
+    object: {
+      kind: "Deployment",
+      metadata: startMeta("Deployment", written.metadata),
+      spec: {
+        // Defaults: Kubernetes pkg/apis/apps/v1/defaults.go, SetDefaults_Deployment.
+        replicas: spec.replicas ?? 1,
+        selector: spec.selector,
+        template,
+        maxSurge: spec.strategy?.rollingUpdate?.maxSurge ?? "25%",
+        maxUnavailable: spec.strategy?.rollingUpdate?.maxUnavailable ?? "25%",
+        strategy,
+        minReadyNs: seconds(spec.minReadySeconds ?? 0),
+      },
+      status: { replicas: 0, readyReplicas: 0, availableReplicas: 0 },
+    },
+  });
+}
+
+export function readReplicaSet(context: ManifestContext): void {
+  const { value, mistakes, objects, ignore } = context;
+  if (isOwned(context)) return;
+  noticePodSpec(templateSpec(value), ["spec", "template", "spec"], ignore);
+  const written = read(replicaSetSchema, value, mistakes);
+  if (written === undefined) return;
+  const { spec } = written;
+  objects.replicaSets.push({
+    mistakes,
+    object: {
+      kind: "ReplicaSet",
+      metadata: startMeta("ReplicaSet", written.metadata),
+      spec: {
+        replicas: spec.replicas ?? 1,
+        selector: spec.selector,
+        template: buildTemplate(spec.selector, spec.template, mistakes),
+        minReadyNs: seconds(spec.minReadySeconds ?? 0),
+      },
+      status: { replicas: 0, readyReplicas: 0, availableReplicas: 0 },
+    },
+  });
+}
+
+export function readPod(context: ManifestContext): void {
+  const { value, mistakes, objects, ignore } = context;
+  if (isOwned(context)) return;
+  noticePodSpec(value["spec"], ["spec"], ignore);
+  const written = read(podSchema, value, mistakes);
+  if (written === undefined) return;
+  objects.pods.push({
+    mistakes,
+    object: {
+      kind: "Pod",
+      metadata: startMeta("Pod", written.metadata),
+      spec: buildPodSpec(written.spec, mistakes.within(["spec"])),
+      status: {
+        phase: "Pending",
+        podIPs: [],
+        ready: { status: false, lastTransitionTimeNs: 0 },
+        restartCount: 0,
+        observedCauseNs: 0,
+      },
+    },
+  });
+}
+
+export function readNode({ value, mistakes, objects, ignore }: ManifestContext): void {
+  const written = read(nodeSchema, value, mistakes);
+  if (written === undefined) return;
+  if (isRecord(value["spec"]) && value["spec"]["taints"] !== undefined) {
+    ignore(["spec", "taints"], "taints and tolerations are not modelled yet");
+  }
+  const { spec, status } = written;
+  const address = status?.addresses?.find(({ type }) => type === "InternalIP")?.address;
+  objects.nodes.push({
+    mistakes,
+    object: {
+      metadata: { ...startMeta("Node", { ...written.metadata, namespace: undefined }, "") },
+      podCIDR: spec?.podCIDR ?? null,
+      internalIP: address ?? null,
+      unschedulable: spec?.unschedulable ?? false,
+      cpuMillis: status?.allocatable?.cpu ?? status?.capacity?.cpu ?? null,
+      memoryBytes: status?.allocatable?.memory ?? status?.capacity?.memory ?? null,
+      maxPods: status?.allocatable?.pods ?? status?.capacity?.pods ?? null,
+    },
+  });
+}
+
+/** Objects name their namespace themselves, so a Namespace has only its name to get wrong. */
+export function readNamespace({ value, mistakes }: ManifestContext): void {
+  read(z.object({ metadata: metadataSchema }), value, mistakes);
+}
+
+function buildTemplate(
+  selector: LabelSelector,
+  written: z.output<typeof templateSchema>,
+  mistakes: ManifestContext["mistakes"],
+): PodTemplate {
+  const template = mistakes.within(["spec", "template"]);
+  const own = written.metadata?.labels ?? {};
+  const isEmpty =
+    Object.keys(selector.matchLabels).length === 0 && selector.matchExpressions.length === 0;
+  if (isEmpty) mistakes.add(["spec", "selector"], "empty", "labels of the template");
+  else if (!matchesSelector(selector, own)) {
+    mistakes.add(["spec", "selector"], "does not match the labels of the template");
+  }
+  if (written.spec.restartPolicy !== undefined && written.spec.restartPolicy !== "Always") {
+    template.add(["spec", "restartPolicy"], `"${written.spec.restartPolicy}"`, '"Always"');
+  }
+  return {
+    labels: own,
+    annotations: written.metadata?.annotations ?? {},
+    spec: buildPodSpec(written.spec, template.within(["spec"])),
+  };
+}
+
+/** Whether another object made this one: a dump of a live cluster holds both. */
+function isOwned({ value, ignore }: ManifestContext): boolean {
+  const owner = ownerOf(value);
+  if (owner !== null) ignore([], `belongs to ${owner}, which makes its own`);
+  return owner !== null;
+}
+
+function templateSpec(value: Record<string, unknown>): unknown {
+  const spec = value["spec"];
+  const template = isRecord(spec) ? spec["template"] : undefined;
+  return isRecord(template) ? template["spec"] : undefined;
+}

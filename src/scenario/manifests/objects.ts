@@ -1,0 +1,152 @@
+/**
+ * What reading manifests gives: objects of the model, each with its place.
+ *
+ * Owns: the shapes that pass from reading to resolving, and the metadata and labels that all kinds
+ * share. Refuses to own: any single kind.
+ */
+import { z } from "zod";
+import type {
+  Deployment,
+  Labels,
+  ObjectMeta,
+  Pod,
+  ReplicaSet,
+  Service,
+} from "../../kubernetes/api/types.ts";
+import type { FileMistakes, Path } from "../mistakes.ts";
+import { isRecord, scalar, text } from "../schema/reading.ts";
+
+/** An object and where to report what is wrong with it. */
+export interface Placed<T> {
+  readonly object: T;
+  readonly mistakes: FileMistakes;
+}
+
+/** A Service as written: `clusterIP` "" and a null `nodePort` are still to be allocated. */
+export type ServiceDraft = Service;
+
+/** A Node as written; null is for resolve to choose. */
+export interface NodeDraft {
+  readonly metadata: ObjectMeta;
+  readonly podCIDR: string | null;
+  readonly internalIP: string | null;
+  readonly unschedulable: boolean;
+  readonly cpuMillis: number | null;
+  readonly memoryBytes: number | null;
+  readonly maxPods: number | null;
+}
+
+export interface Ignored {
+  readonly object: string;
+  readonly place: string;
+  readonly reason: string;
+}
+
+export interface ManifestObjects {
+  readonly deployments: Placed<Deployment>[];
+  readonly replicaSets: Placed<ReplicaSet>[];
+  readonly pods: Placed<Pod>[];
+  readonly services: Placed<ServiceDraft>[];
+  /** Services that are valid and that the simulator cannot play, by namespace/name, with the reason. */
+  readonly unplayedServices: Map<string, string>;
+  readonly nodes: Placed<NodeDraft>[];
+  readonly ignored: Ignored[];
+}
+
+/** What the reader of one kind gets. */
+export interface ManifestContext {
+  readonly value: Record<string, unknown>;
+  readonly mistakes: FileMistakes;
+  readonly objects: ManifestObjects;
+  /** "Deployment default/nginx". */
+  readonly title: string;
+  /** Lists something that is valid and has no effect here. */
+  readonly ignore: (path: Path, reason: string) => void;
+}
+
+const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const LABEL_NAME = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
+
+/** A name of most objects: an RFC 1123 subdomain. */
+export const objectName = text(
+  "a name of lower-case letters, digits, '-' and '.', at most 253 characters",
+  NAME,
+  253,
+);
+
+/** A name of Services, namespaces, ports and containers: an RFC 1123 label. */
+export const labelName = text(
+  "a name of lower-case letters, digits and '-', at most 63 characters",
+  /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/,
+  63,
+);
+
+/** Kubernetes: apimachinery validation IsQualifiedName. */
+export function isLabelKey(key: string): boolean {
+  const slash = key.indexOf("/");
+  const prefix = slash < 0 ? null : key.slice(0, slash);
+  const name = key.slice(slash + 1);
+  const isPrefixValid = prefix === null || (prefix.length <= 253 && NAME.test(prefix));
+  return isPrefixValid && name.length <= 63 && LABEL_NAME.test(name);
+}
+
+/** Kubernetes: apimachinery validation IsValidLabelValue. */
+export function isLabelValue(value: string): boolean {
+  return value === "" || (value.length <= 63 && LABEL_NAME.test(value));
+}
+
+const labelValue: z.ZodType<string> = scalar(
+  "text of at most 63 letters, digits, '-', '_' and '.', that begins and ends with a letter or digit",
+  (input) => (typeof input === "string" && isLabelValue(input) ? { value: input } : null),
+  (input) => (typeof input === "number" || typeof input === "boolean" ? `"${input}"` : null),
+);
+
+const labelKey = z.string().refine(isLabelKey, {
+  params: {
+    found: "not a label key",
+    allowed: "[prefix/]name with a name of at most 63 characters",
+  },
+});
+
+export const labels: z.ZodType<Labels> = z.record(labelKey, labelValue);
+
+const annotations: z.ZodType<Labels> = z.record(
+  z.string(),
+  scalar("text", (input) => (typeof input === "string" ? { value: input } : null)),
+);
+
+export const metadataSchema = z.object({
+  name: objectName,
+  namespace: labelName.optional(),
+  labels: labels.optional(),
+  annotations: annotations.optional(),
+});
+
+/** Metadata of an object that the cluster holds before the run begins. */
+export function startMeta(
+  kind: string,
+  written: z.output<typeof metadataSchema>,
+  defaultNamespace = "default",
+): ObjectMeta {
+  const namespace = written.namespace ?? defaultNamespace;
+  return {
+    namespace,
+    name: written.name,
+    uid: `${kind.toLowerCase()}/${namespace}/${written.name}`,
+    labels: written.labels ?? {},
+    annotations: written.annotations ?? {},
+    resourceVersion: 0,
+    creationTimestampNs: 0,
+    deletionTimestampNs: null,
+    deletionGracePeriodNs: null,
+    ownerUid: null,
+  };
+}
+
+/** "ReplicaSet web-5d8" when another object made this one, else null. */
+export function ownerOf(value: Record<string, unknown>): string | null {
+  const metadata = value["metadata"];
+  const owners: unknown = isRecord(metadata) ? metadata["ownerReferences"] : undefined;
+  const first: unknown = Array.isArray(owners) ? owners[0] : undefined;
+  return isRecord(first) ? `${String(first["kind"])} ${String(first["name"])}` : null;
+}

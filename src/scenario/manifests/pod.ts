@@ -1,0 +1,314 @@
+/**
+ * Reading a pod: its containers, ports, probes and resources.
+ *
+ * Owns: PodSpec and pod templates with the defaults of Kubernetes' core/v1. Refuses to own: which
+ * node a pod gets, and how many pods there are.
+ */
+import { z } from "zod";
+import { seconds } from "../../engine/index.ts";
+import type {
+  Container,
+  ContainerPort,
+  Labels,
+  PodSpec,
+  Probe,
+  ProbeHandler,
+} from "../../kubernetes/api/types.ts";
+import type { FileMistakes, Path } from "../mistakes.ts";
+import {
+  boolean,
+  bytes,
+  cpuMillis,
+  integer,
+  isRecord,
+  scalar,
+  text,
+  word,
+} from "../schema/reading.ts";
+import { labelName, labels, metadataSchema } from "./objects.ts";
+
+/** Seconds whose nanoseconds are exact. */
+export const LONGEST_SECONDS = 9_007_199;
+
+export const wholeSeconds = integer("seconds", 0, LONGEST_SECONDS);
+export const portNumber = integer("a port", 1, 65_535);
+export const protocol = word("TCP", "UDP", "SCTP");
+
+export const portOrName: z.ZodType<number | string> = scalar(
+  "a port number from 1 to 65535 or the name of a port",
+  (input) => {
+    const isPort =
+      typeof input === "number" && Number.isInteger(input) && input >= 1 && input <= 65_535;
+    const isName =
+      typeof input === "string" && /^(?=.*[a-z])[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(input);
+    return isPort || (isName && input.length <= 15) ? { value: input as number | string } : null;
+  },
+  (input) => (typeof input === "string" && /^\d+$/.test(input) ? input : null),
+);
+
+const count = integer("a count", 0, 2 ** 31 - 1);
+const portTarget = z.object({ port: portOrName });
+
+const probeSchema = z.object({
+  httpGet: z.object({ port: portOrName, path: text("a path").optional() }).optional(),
+  tcpSocket: portTarget.optional(),
+  grpc: portTarget.optional(),
+  exec: z.unknown().optional(),
+  initialDelaySeconds: wholeSeconds.optional(),
+  periodSeconds: wholeSeconds.optional(),
+  timeoutSeconds: wholeSeconds.optional(),
+  successThreshold: count.optional(),
+  failureThreshold: count.optional(),
+});
+
+const resourceList = z.object({ cpu: cpuMillis.optional(), memory: bytes.optional() });
+
+const containerSchema = z.object({
+  name: labelName,
+  image: text("the name of an image").optional(),
+  ports: z
+    .array(
+      z.object({
+        name: portOrName.optional(),
+        containerPort: portNumber,
+        hostPort: portNumber.optional(),
+        protocol: protocol.optional(),
+      }),
+    )
+    .optional(),
+  resources: z
+    .object({ requests: resourceList.optional(), limits: resourceList.optional() })
+    .optional(),
+  readinessProbe: probeSchema.optional(),
+  livenessProbe: probeSchema.optional(),
+  lifecycle: z
+    .object({
+      preStop: z.object({ sleep: z.object({ seconds: wholeSeconds }).optional() }).optional(),
+    })
+    .optional(),
+  env: z
+    .array(z.object({ name: text("a name"), value: text("text", undefined, 1_000_000).optional() }))
+    .optional(),
+});
+
+export const podSpecSchema = z.object({
+  containers: z.array(containerSchema).min(1),
+  nodeName: text("the name of a node").optional(),
+  terminationGracePeriodSeconds: wholeSeconds.optional(),
+  restartPolicy: word("Always", "OnFailure", "Never").optional(),
+  hostNetwork: boolean.optional(),
+  nodeSelector: labels.optional(),
+});
+
+export const templateSchema = z.object({
+  metadata: metadataSchema.partial().optional(),
+  spec: podSpecSchema,
+});
+
+type WrittenContainer = z.output<typeof containerSchema>;
+type WrittenProbe = z.output<typeof probeSchema>;
+
+/** @param mistakes about the pod spec itself */
+export function buildPodSpec(
+  written: z.output<typeof podSpecSchema>,
+  mistakes: FileMistakes,
+): PodSpec {
+  if (written.hostNetwork === true) {
+    mistakes.add(["hostNetwork"], "not modelled yet", "pods with an address of their own");
+  }
+  checkPorts(written.containers, mistakes);
+  return {
+    containers: written.containers.map((container, index) =>
+      buildContainer(container, written.containers, mistakes.within(["containers", index])),
+    ),
+    nodeName: written.nodeName ?? null,
+    // Defaults here and below: Kubernetes pkg/apis/core/v1/defaults.go.
+    terminationGracePeriodNs: seconds(written.terminationGracePeriodSeconds ?? 30),
+    restartPolicy: written.restartPolicy ?? "Always",
+    hostNetwork: false,
+    nodeSelector: written.nodeSelector ?? {},
+  };
+}
+
+function buildContainer(
+  written: WrittenContainer,
+  all: readonly WrittenContainer[],
+  mistakes: FileMistakes,
+): Container {
+  const { requests, limits } = written.resources ?? {};
+  const probe = (name: "readinessProbe" | "livenessProbe") =>
+    buildProbe(written[name], written, mistakes.within([name]));
+  const clash = all.find((other) => other.name === written.name);
+  if (clash !== written)
+    mistakes.add(["name"], `a second container "${written.name}"`, "unique names");
+  const sleep = written.lifecycle?.preStop?.sleep;
+  return {
+    name: written.name,
+    image: written.image ?? "",
+    ports: (written.ports ?? []).map(buildPort),
+    requests: {
+      cpuMillis: requests?.cpu ?? limits?.cpu ?? 0,
+      memoryBytes: requests?.memory ?? limits?.memory ?? 0,
+    },
+    limits: { cpuMillis: limits?.cpu ?? null, memoryBytes: limits?.memory ?? null },
+    readinessProbe: probe("readinessProbe"),
+    livenessProbe: probe("livenessProbe"),
+    preStopSleepNs: sleep === undefined ? null : seconds(sleep.seconds),
+    env: envOf(written),
+  };
+}
+
+function envOf({ env = [] }: WrittenContainer): Labels {
+  return Object.fromEntries(env.map(({ name, value }) => [name, value ?? ""] as const));
+}
+
+function buildPort(written: NonNullable<WrittenContainer["ports"]>[number]): ContainerPort {
+  return {
+    name: written.name === undefined ? null : String(written.name),
+    containerPort: written.containerPort,
+    hostPort: written.hostPort ?? null,
+    protocol: written.protocol ?? "TCP",
+  };
+}
+
+function buildProbe(
+  written: WrittenProbe | undefined,
+  container: WrittenContainer,
+  mistakes: FileMistakes,
+): Probe | null {
+  if (written === undefined) return null;
+  return {
+    handler: buildHandler(written, container, mistakes),
+    // A zero counts as unset. Kubernetes: SetDefaults_Probe.
+    initialDelayNs: seconds(written.initialDelaySeconds ?? 0),
+    periodNs: seconds(written.periodSeconds || 10),
+    timeoutNs: seconds(written.timeoutSeconds || 1),
+    successThreshold: written.successThreshold || 1,
+    failureThreshold: written.failureThreshold || 3,
+  };
+}
+
+function buildHandler(
+  written: WrittenProbe,
+  container: WrittenContainer,
+  mistakes: FileMistakes,
+): ProbeHandler {
+  const { httpGet, tcpSocket, grpc, exec } = written;
+  const given = [httpGet, tcpSocket, grpc, exec].filter((handler) => handler !== undefined);
+  if (given.length !== 1) {
+    mistakes.add([], `${given.length} handlers`, "one of httpGet, tcpSocket, grpc and exec");
+  }
+  const port = (handler: { port: number | string }, name: string) =>
+    containerPortOf(handler.port, container, mistakes, [name, "port"]);
+  if (httpGet !== undefined) {
+    return { kind: "httpGet", port: port(httpGet, "httpGet"), path: httpGet.path ?? "/" };
+  }
+  if (tcpSocket !== undefined) return { kind: "tcpSocket", port: port(tcpSocket, "tcpSocket") };
+  if (grpc !== undefined) return { kind: "tcpSocket", port: port(grpc, "grpc") };
+  return { kind: "exec" };
+}
+
+function containerPortOf(
+  port: number | string,
+  container: WrittenContainer,
+  mistakes: FileMistakes,
+  path: Path,
+): number {
+  if (typeof port === "number") return port;
+  const named = container.ports?.find(({ name }) => name === port);
+  if (named !== undefined) return named.containerPort;
+  const names = (container.ports ?? []).flatMap(({ name }) => (name === undefined ? [] : [name]));
+  mistakes.add(path, `no port "${port}" in this container`, names.join(", ") || "a port number");
+  return 1;
+}
+
+/**
+ * Containers of a pod share its namespace: the second to listen on a port fails (facts: EADDRINUSE,
+ * then a crash loop), which Kubernetes itself does not notice.
+ */
+function checkPorts(containers: readonly WrittenContainer[], mistakes: FileMistakes): void {
+  const owners = new Map<string, string>();
+  const names = new Set<string>();
+  for (const [c, { name: owner, ports = [] }] of containers.entries()) {
+    for (const [p, port] of ports.entries()) {
+      const path = ["containers", c, "ports", p];
+      const key = `${port.containerPort}/${port.protocol ?? "TCP"}`;
+      const other = owners.get(key);
+      if (other === undefined) owners.set(key, owner);
+      else {
+        const found = `port ${key} is taken by container "${other}" of the same pod`;
+        mistakes.add(
+          [...path, "containerPort"],
+          found,
+          "a port that no other container listens on",
+        );
+      }
+      if (port.name === undefined) continue;
+      if (names.has(String(port.name))) {
+        mistakes.add([...path, "name"], `a second port "${port.name}"`, "unique names");
+      }
+      names.add(String(port.name));
+    }
+  }
+}
+
+/** Fields that change behaviour in a real cluster and not yet here, with what happens instead. */
+const WITHOUT_EFFECT: readonly (readonly [field: string, reason: string])[] = [
+  ["affinity", "affinity is not modelled yet: pods spread evenly"],
+  ["tolerations", "taints and tolerations are not modelled yet"],
+  ["topologySpreadConstraints", "not modelled yet: pods spread evenly"],
+  ["initContainers", "init containers are not modelled yet: they take no time"],
+  ["readinessGates", "readiness gates are not modelled yet: they count as open"],
+  ["schedulingGates", "scheduling gates are not modelled yet: they count as open"],
+  ["priorityClassName", "priorities are not modelled yet"],
+  ["schedulerName", "there is one scheduler"],
+  ["activeDeadlineSeconds", "not modelled yet: pods run on"],
+];
+
+const CONTAINER_WITHOUT_EFFECT: readonly (readonly [path: string, reason: string])[] = [
+  ["startupProbe", "startup probes are not modelled yet: the container counts as started"],
+  ["lifecycle.postStart", "postStart is not modelled yet: it takes no time"],
+  ["lifecycle.preStop.exec", "only a preStop sleep takes time"],
+  ["lifecycle.preStop.httpGet", "only a preStop sleep takes time"],
+  ["lifecycle.stopSignal", "containers are stopped with SIGTERM"],
+  ["resources.limits.cpu", "CPU limits are not modelled yet: no throttling"],
+];
+
+/** Lists the parts of a pod spec, as written, that have no effect. */
+export function noticePodSpec(
+  spec: unknown,
+  path: Path,
+  ignore: (path: Path, reason: string) => void,
+): void {
+  if (!isRecord(spec)) return;
+  for (const [field, reason] of WITHOUT_EFFECT) {
+    if (spec[field] !== undefined) ignore([...path, field], reason);
+  }
+  const containers: unknown[] = Array.isArray(spec["containers"]) ? spec["containers"] : [];
+  for (const [index, container] of containers.entries()) {
+    const at = [...path, "containers", index];
+    for (const [field, reason] of CONTAINER_WITHOUT_EFFECT) {
+      const parts = field.split(".");
+      if (valueAt(container, parts) !== undefined) ignore([...at, ...parts], reason);
+    }
+    for (const probe of ["readinessProbe", "livenessProbe"]) {
+      if (valueAt(container, [probe, "grpc"]) !== undefined) {
+        ignore(
+          [...at, probe, "grpc"],
+          "gRPC probes are not modelled yet: a TCP connect takes its place",
+        );
+      }
+    }
+    const ports = valueAt(container, ["ports"]);
+    if (
+      Array.isArray(ports) &&
+      ports.some((port) => isRecord(port) && port["hostPort"] !== undefined)
+    ) {
+      ignore([...at, "ports"], "host ports are not modelled yet");
+    }
+  }
+}
+
+function valueAt(value: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((at, part) => (isRecord(at) ? at[part] : undefined), value);
+}

@@ -1,0 +1,180 @@
+/**
+ * From manifest files to the objects of the cluster.
+ *
+ * Owns: files, documents, lists, the table of kinds, and the listing of everything that has no effect.
+ * Refuses to own: the fields of a kind (kinds.ts, service.ts).
+ */
+import { readFileSync } from "node:fs";
+import {
+  FileMistakes,
+  describeValue,
+  nearest,
+  pathText,
+  type Mistake,
+  type Path,
+} from "../mistakes.ts";
+import { isRecord } from "../schema/reading.ts";
+import { checkFieldNames, fieldsByKind } from "./fields.ts";
+import { readDeployment, readNamespace, readNode, readPod, readReplicaSet } from "./kinds.ts";
+import type { ManifestContext, ManifestObjects } from "./objects.ts";
+import { readService } from "./service.ts";
+import { readYaml } from "./yaml.ts";
+
+/** The kinds that are read: one line each. */
+const readers: Readonly<
+  Record<string, { readonly apiVersion: string; readonly read: (context: ManifestContext) => void }>
+> = {
+  Deployment: { apiVersion: "apps/v1", read: readDeployment },
+  ReplicaSet: { apiVersion: "apps/v1", read: readReplicaSet },
+  Pod: { apiVersion: "v1", read: readPod },
+  Service: { apiVersion: "v1", read: readService },
+  Node: { apiVersion: "v1", read: readNode },
+  Namespace: { apiVersion: "v1", read: readNamespace },
+};
+
+/** Why well-known kinds have no effect. */
+const REASONS: Readonly<Record<string, string>> = {
+  ConfigMap: "configuration has no effect on the simulated network",
+  Secret: "secrets have no effect on the simulated network",
+  ServiceAccount: "access control is not simulated",
+  Role: "access control is not simulated",
+  RoleBinding: "access control is not simulated",
+  ClusterRole: "access control is not simulated",
+  ClusterRoleBinding: "access control is not simulated",
+  PersistentVolume: "storage is not simulated",
+  PersistentVolumeClaim: "storage is not simulated",
+  StorageClass: "storage is not simulated",
+  Event: "a record of the past",
+  Endpoints: "the EndpointSlice controller makes its own",
+  EndpointSlice: "the EndpointSlice controller makes its own",
+};
+
+const NOT_YET = new Set([
+  "DaemonSet",
+  "StatefulSet",
+  "Job",
+  "CronJob",
+  "ReplicationController",
+  "HorizontalPodAutoscaler",
+  "PodDisruptionBudget",
+  "NetworkPolicy",
+  "Ingress",
+  "Gateway",
+  "HTTPRoute",
+  "LimitRange",
+  "ResourceQuota",
+]);
+
+const REMOVED_VERSIONS = new Set(["extensions/v1beta1", "apps/v1beta1", "apps/v1beta2"]);
+const DEEPEST_LIST = 4;
+
+export function noObjects(): ManifestObjects {
+  return {
+    deployments: [],
+    replicaSets: [],
+    pods: [],
+    services: [],
+    unplayedServices: new Map(),
+    nodes: [],
+    ignored: [],
+  };
+}
+
+/**
+ * Reads one file into `objects`.
+ * @param shown the file as the user knows it
+ * @param unreadable reports a file that cannot be read, where it is named
+ */
+export function readManifestFile(
+  path: string,
+  shown: string,
+  objects: ManifestObjects,
+  sink: Mistake[],
+  unreadable: (problem: string) => void,
+): void {
+  let content: Uint8Array;
+  try {
+    content = readFileSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    unreadable(code === "ENOENT" ? "no such file" : `cannot be read (${code ?? "unknown error"})`);
+    return;
+  }
+  for (const { value, mistakes } of readYaml(shown, content, sink)) {
+    readObject(value, mistakes, objects, 0);
+  }
+}
+
+function readObject(
+  value: unknown,
+  mistakes: FileMistakes,
+  objects: ManifestObjects,
+  depth: number,
+): void {
+  if (!isRecord(value)) {
+    mistakes.add([], describeValue(value), "a Kubernetes object with apiVersion and kind");
+    return;
+  }
+  const { apiVersion, kind } = value;
+  if (typeof kind !== "string" || typeof apiVersion !== "string") {
+    if (typeof kind !== "string")
+      missing("kind", kind, "the kind of a Kubernetes object", mistakes);
+    if (typeof apiVersion !== "string")
+      missing("apiVersion", apiVersion, "such as v1 or apps/v1", mistakes);
+    return;
+  }
+  if (kind.endsWith("List") && Array.isArray(value["items"]) && depth < DEEPEST_LIST) {
+    for (const [index, item] of value["items"].entries()) {
+      readObject(item, mistakes.within(["items", index]), objects, depth + 1);
+    }
+    return;
+  }
+  readKind(value, apiVersion, kind, mistakes, objects);
+}
+
+function readKind(
+  value: Record<string, unknown>,
+  apiVersion: string,
+  kind: string,
+  mistakes: FileMistakes,
+  objects: ManifestObjects,
+): void {
+  const title = titleOf(kind, value);
+  const ignore = (path: Path, reason: string) =>
+    objects.ignored.push({ object: title, place: mistakes.place(path), reason });
+  const reader = Object.hasOwn(readers, kind) ? readers[kind] : undefined;
+  if (reader === undefined) {
+    const meant = nearest(kind, Object.keys(readers));
+    if (meant !== null && readers[meant]?.apiVersion === apiVersion) {
+      mistakes.add(["kind"], `unknown kind ${describeValue(kind)}`, null, meant);
+    } else ignore([], reasonFor(kind));
+  } else if (REMOVED_VERSIONS.has(apiVersion)) {
+    mistakes.add(["apiVersion"], `"${apiVersion}" is no longer served`, reader.apiVersion);
+  } else if (apiVersion !== reader.apiVersion) {
+    ignore(["apiVersion"], `a ${kind} of ${apiVersion} is not modelled`);
+  } else {
+    const tree = fieldsByKind[kind] ?? {};
+    checkFieldNames(value, tree, mistakes, (path) =>
+      ignore(path, `unknown field ${pathText(path)}`),
+    );
+    reader.read({ value, mistakes, objects, title, ignore });
+  }
+}
+
+function missing(field: string, value: unknown, allowed: string, mistakes: FileMistakes): void {
+  mistakes.add([field], value === undefined ? "missing" : describeValue(value), allowed);
+}
+
+function reasonFor(kind: string): string {
+  if (NOT_YET.has(kind)) return `${kind} is not modelled yet`;
+  return Object.hasOwn(REASONS, kind)
+    ? String(REASONS[kind])
+    : "a kind the simulator has no use for";
+}
+
+function titleOf(kind: string, value: Record<string, unknown>): string {
+  const metadata = isRecord(value["metadata"]) ? value["metadata"] : {};
+  const { name, namespace } = metadata;
+  const shown = typeof name === "string" ? name : "(no name)";
+  return `${kind} ${typeof namespace === "string" ? `${namespace}/` : ""}${shown}`;
+}

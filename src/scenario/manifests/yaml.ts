@@ -1,0 +1,239 @@
+/**
+ * YAML and JSON text to plain data with places, from files that nobody vouches for.
+ *
+ * Owns: decoding, the limits on size, depth and aliases, duplicate and `__proto__` keys, and where each
+ * value stands. Refuses to own: what the documents mean.
+ */
+import {
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseAllDocuments,
+  type Alias,
+  type Document,
+  type Node,
+  type Pair,
+  type YAMLMap,
+} from "yaml";
+import { FileMistakes, describeValue, type Mistake, type Path } from "../mistakes.ts";
+
+/** Bytes: `kubectl get -o json` of a large cluster is some megabytes. */
+const LARGEST_FILE = 64 * 1024 * 1024;
+/** Real manifests nest less than 20 deep; a CustomResourceDefinition's schema reaches 60. */
+const DEEPEST = 200;
+/** Values after aliases are expanded, per file: what an alias bomb runs into. */
+const MOST_VALUES = 5_000_000;
+/** Times that one value may be repeated by aliases. */
+const MOST_ALIASES = 1000;
+
+/** One document of a file. */
+export interface YamlDocument {
+  /** Objects without prototype surprises, lists, text, numbers, booleans; null values left out. */
+  readonly value: unknown;
+  readonly mistakes: FileMistakes;
+}
+
+/** Reads all documents of a file; mistakes go to `sink`. Empty documents are left out. */
+export function readYaml(file: string, content: Uint8Array, sink: Mistake[]): YamlDocument[] {
+  const lines = new LineCounter();
+  const at = (offset: number) => {
+    const { line, col } = lines.linePos(offset);
+    return line === 0 ? null : { line, column: col };
+  };
+  const inFile = (offset: number | null) =>
+    new FileMistakes(file, () => (offset === null ? null : at(offset)), sink);
+  const text = decode(content, inFile(null));
+  if (text === null) return [];
+  const tooDeep = firstTooDeep(text);
+  if (tooDeep !== null) {
+    lines.addNewLine(0);
+    for (let i = 0; i < tooDeep; i++) if (text[i] === "\n") lines.addNewLine(i + 1);
+    inFile(tooDeep).add([], `nested more than ${DEEPEST} deep`);
+    return [];
+  }
+  let documents: Document.Parsed[];
+  try {
+    const parsed = parseAllDocuments(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      uniqueKeys: true,
+      logLevel: "silent",
+    });
+    documents = Array.isArray(parsed) ? parsed : [];
+  } catch (error) {
+    // The parser recurses: text that nests by indentation alone can exhaust its stack.
+    inFile(null).add([], `unreadable: ${error instanceof Error ? error.message : String(error)}`);
+    return [];
+  }
+  const budget = { values: MOST_VALUES };
+  return documents.flatMap((document) => convert(document, budget, at, inFile, file, sink));
+}
+
+type At = (offset: number) => { line: number; column: number } | null;
+
+function convert(
+  document: Document.Parsed,
+  budget: { values: number },
+  at: At,
+  inFile: (offset: number | null) => FileMistakes,
+  file: string,
+  sink: Mistake[],
+): YamlDocument[] {
+  for (const error of [...document.errors, ...document.warnings]) {
+    inFile(error.pos[0]).add([], `YAML: ${error.message}`);
+  }
+  if (document.errors.length > 0 || document.contents === null) return [];
+  const start = document.range[0];
+  const locate = (path: Path) => at(offsetOf(document, path) ?? start);
+  const mistakes = new FileMistakes(file, locate, sink);
+  const before = sink.length;
+  const converter = new Converter(document, mistakes, budget);
+  const value = converter.node(document.contents, [], 0);
+  if (sink.length > before || value === null || value === undefined) return [];
+  return [{ value, mistakes }];
+}
+
+function decode(content: Uint8Array, mistakes: FileMistakes): string | null {
+  if (content.length > LARGEST_FILE) {
+    mistakes.add([], `${content.length} bytes`, `at most ${LARGEST_FILE} bytes`);
+    return null;
+  }
+  const isUtf16 =
+    (content[0] === 0xff && content[1] === 0xfe) || (content[0] === 0xfe && content[1] === 0xff);
+  try {
+    if (!isUtf16) return new TextDecoder("utf-8", { fatal: true }).decode(content);
+  } catch {
+    // Reported below, as UTF-16 is.
+  }
+  mistakes.add([], isUtf16 ? "UTF-16 text" : "bytes that are no UTF-8", "a text file in UTF-8");
+  return null;
+}
+
+/**
+ * Offset where the text nests deeper than anyone writes, judged before the recursive parser sees it:
+ * by brackets and by indentation. Brackets in quoted text count as well; no manifest comes close.
+ */
+function firstTooDeep(text: string): number | null {
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === 0x5b || code === 0x7b) depth++;
+    else if (code === 0x5d || code === 0x7d) depth = Math.max(0, depth - 1);
+    else if (code === 0x0a && text.startsWith("\n---", i)) depth = 0;
+    if (depth > DEEPEST) return i;
+  }
+  const compact = new RegExp(`(?:^|\\n)[ ]*(?:[-?:] +){${DEEPEST}}`).exec(text);
+  return compact === null ? null : compact.index;
+}
+
+class Converter {
+  readonly #document: Document.Parsed;
+  readonly #mistakes: FileMistakes;
+  readonly #budget: { values: number };
+  readonly #uses = new Map<Node, number>();
+
+  constructor(document: Document.Parsed, mistakes: FileMistakes, budget: { values: number }) {
+    this.#document = document;
+    this.#mistakes = mistakes;
+    this.#budget = budget;
+  }
+
+  node(node: unknown, path: Path, depth: number): unknown {
+    if (this.#budget.values <= 0) return undefined;
+    if (--this.#budget.values <= 0) {
+      return this.#wrong(path, "too many values: aliases that multiply, or not a manifest at all");
+    }
+    if (depth > DEEPEST) return this.#wrong(path, `nested more than ${DEEPEST} deep`);
+    if (isAlias(node)) return this.#alias(node, path, depth);
+    if (isScalar(node)) return this.#scalar(node.value, path);
+    if (isSeq(node)) return node.items.map((item, i) => this.node(item, [...path, i], depth + 1));
+    if (isMap(node)) return this.#map(node, path, depth);
+    return undefined;
+  }
+
+  #alias(alias: Alias, path: Path, depth: number): unknown {
+    const target = alias.resolve(this.#document);
+    if (target === undefined) return this.#wrong(path, `an unknown alias *${alias.source}`);
+    const uses = (this.#uses.get(target) ?? 0) + 1;
+    this.#uses.set(target, uses);
+    if (uses > MOST_ALIASES) {
+      if (uses === MOST_ALIASES + 1) this.#wrong(path, `*${alias.source} used too often`);
+      return undefined;
+    }
+    return this.node(target, path, depth + 1);
+  }
+
+  #scalar(value: unknown, path: Path): unknown {
+    if (value === null || typeof value === "string" || typeof value === "boolean") return value;
+    if (typeof value === "number") return value;
+    return this.#wrong(path, describeValue(value), "text, a number, true or false");
+  }
+
+  #map(map: YAMLMap, path: Path, depth: number): unknown {
+    const result: Record<string, unknown> = {};
+    for (const pair of map.items) this.#pair(result, pair, path, depth);
+    return result;
+  }
+
+  #pair(result: Record<string, unknown>, pair: Pair, path: Path, depth: number): void {
+    const keyNode = isAlias(pair.key) ? pair.key.resolve(this.#document) : pair.key;
+    const key = isScalar(keyNode) ? String(keyNode.value) : null;
+    if (key === null) {
+      this.#wrong(path, "a key that is no text", "text as a key");
+    } else if (key === "__proto__") {
+      this.#wrong([...path, key], "the key __proto__", "a field of Kubernetes");
+    } else if (key === "<<" && isScalar(keyNode) && keyNode.type === "PLAIN") {
+      this.#merge(result, pair.value, path, depth);
+    } else {
+      const value = this.node(pair.value, [...path, key], depth + 1);
+      if (value !== null && value !== undefined) result[key] = value;
+    }
+  }
+
+  /** YAML 1.1 merge keys, which kubectl understands: what stands in the map itself wins. */
+  #merge(result: Record<string, unknown>, source: unknown, path: Path, depth: number): void {
+    const merged = this.node(source, [...path, "<<"], depth + 1);
+    for (const part of Array.isArray(merged) ? merged.toReversed() : [merged]) {
+      if (typeof part !== "object" || part === null) continue;
+      for (const [key, value] of Object.entries(part)) {
+        if (!Object.hasOwn(result, key)) result[key] = value;
+      }
+    }
+  }
+
+  #wrong(path: Path, found: string, allowed: string | null = null): undefined {
+    this.#mistakes.add(path, found, allowed);
+  }
+}
+
+/** Offset of the value at a path, or of its nearest ancestor; of the key, where there is one. */
+function offsetOf(document: Document.Parsed, path: Path): number | null {
+  let node: unknown = document.contents;
+  let offset: number | null = rangeStart(node);
+  for (const part of path) {
+    if (isAlias(node)) node = node.resolve(document);
+    let next: unknown;
+    if (isMap(node)) {
+      const pair = node.items.find(
+        (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(part),
+      );
+      if (pair === undefined) break;
+      offset = rangeStart(pair.key) ?? offset;
+      next = pair.value;
+    } else if (isSeq(node)) {
+      next = node.items[Number(part)];
+      if (next === undefined) break;
+      offset = rangeStart(next) ?? offset;
+    } else break;
+    node = next;
+  }
+  return offset;
+}
+
+function rangeStart(node: unknown): number | null {
+  const range = (node as { range?: readonly number[] | null } | null)?.range;
+  return range?.[0] ?? null;
+}

@@ -1,0 +1,154 @@
+/**
+ * From what was read to a complete scenario.
+ *
+ * Owns: putting the parts together, and the checks that need several of them. Reports everything it
+ * finds; the result counts only when there was no mistake. Refuses to own: files and the engine.
+ */
+import { RandomStreams } from "../engine/index.ts";
+import type { Pod, PodTemplate, Service } from "../kubernetes/api/types.ts";
+import { checkRoom, resolveNodes } from "./cluster.ts";
+import type { ManifestObjects, Placed } from "./manifests/objects.ts";
+import type { FileMistakes } from "./mistakes.ts";
+import type { Profile } from "./profile.ts";
+import type { ResolvedCluster, ResolvedScenario } from "./resolved.ts";
+import { overrideProfile } from "./schema/profile.ts";
+import type { ClusterPart, ScenarioParts } from "./schema/scenario.ts";
+import {
+  allocateServices,
+  checkSelectors,
+  podKinds,
+  withListenedPorts,
+  type PodKind,
+} from "./services.ts";
+import { resolveClients, resolveFaults, resolveServers } from "./targets.ts";
+
+/** What a scenario gets from outside its file. */
+export interface Surroundings {
+  readonly name: string;
+  readonly description: string;
+  readonly file: string | null;
+  readonly env: Readonly<Record<string, string>>;
+  readonly defaultProfile: Profile;
+}
+
+/** undefined when a part that all else needs had mistakes. */
+export function resolveScenario(
+  parts: ScenarioParts,
+  objects: ManifestObjects,
+  surroundings: Surroundings,
+  mistakes: FileMistakes,
+): ResolvedScenario | undefined {
+  const { defaultProfile, description, ...named } = surroundings;
+  const profile = overrideProfile(defaultProfile, parts.profile, mistakes, ["profile"]);
+  checkUnique(objects);
+  const { run, cluster } = parts;
+  // Without the cluster's ranges nothing can be allocated, but names can still be checked.
+  const streams = new RandomStreams(run?.seed ?? "1");
+  const services = allocateServices(
+    objects.services,
+    cluster?.serviceCIDR ?? "10.0.0.0/8",
+    streams,
+    mistakes,
+  );
+  const kinds = [...podKinds(objects), ...clientKinds(parts)];
+  checkSelectors(objects.services, podKinds(objects), (service, path, reason) =>
+    objects.ignored.push({
+      object: `Service ${service.object.metadata.name}`,
+      place: service.mistakes.place(path),
+      reason,
+    }),
+  );
+  const durationNs = run?.duration ?? Number.MAX_SAFE_INTEGER;
+  const servers = resolveServers(parts.servers, objects, mistakes);
+  const clients = resolveClients(parts.clients, services, objects, durationNs, mistakes);
+  const faults = resolveFaults(parts.faults, kinds, durationNs, mistakes);
+  if (cluster === undefined || run === undefined) return undefined;
+  const resolved = resolveCluster(parts, cluster, objects, services, mistakes);
+  return {
+    ...named,
+    description: run.description ?? description,
+    seed: run.seed,
+    durationNs: run.duration,
+    coldStart: run.coldStart,
+    windowNs: run.window,
+    cluster: { ...resolved, servers },
+    clients,
+    faults,
+    profile,
+    ignored: objects.ignored,
+  };
+}
+
+function resolveCluster(
+  parts: ScenarioParts,
+  cluster: ClusterPart,
+  objects: ManifestObjects,
+  services: readonly Service[],
+  mistakes: FileMistakes,
+): Omit<ResolvedCluster, "servers"> {
+  const nodes = resolveNodes(cluster, objects.nodes, mistakes);
+  const clientPods = parts.clients
+    .filter(({ value }) => value.from.kind === "pod")
+    .reduce((sum, { value }) => sum + value.from.replicas, 0);
+  checkRoom(nodes, objects, clientPods, mistakes);
+  const listening = (namespace: string, template: PodTemplate): PodTemplate => ({
+    ...template,
+    spec: withListenedPorts(template.spec, namespace, template.labels, services),
+  });
+  return {
+    nodes,
+    podCIDR: cluster.podCIDR,
+    serviceCIDR: cluster.serviceCIDR,
+    deployments: objects.deployments.map(({ object }) => ({
+      ...object,
+      spec: {
+        ...object.spec,
+        template: listening(object.metadata.namespace, object.spec.template),
+      },
+    })),
+    replicaSets: objects.replicaSets.map(({ object }) => ({
+      ...object,
+      spec: {
+        ...object.spec,
+        template: listening(object.metadata.namespace, object.spec.template),
+      },
+    })),
+    pods: objects.pods.map(({ object }): Pod => {
+      const { namespace, labels } = object.metadata;
+      return { ...object, spec: withListenedPorts(object.spec, namespace, labels, services) };
+    }),
+    services,
+  };
+}
+
+function clientKinds({ clients }: ScenarioParts): PodKind[] {
+  return clients.flatMap(({ value: { name, from } }) =>
+    from.kind === "outside"
+      ? []
+      : [
+          {
+            title: `client ${name}`,
+            namespace: "default",
+            labels: { "podstorm.dev/client": name, ...from.labels },
+            spec: null,
+          },
+        ],
+  );
+}
+
+/** Two objects of one kind cannot have one name. */
+function checkUnique(objects: ManifestObjects): void {
+  const { deployments, replicaSets, pods, services } = objects;
+  for (const list of [deployments, replicaSets, pods, services]) {
+    const places = new Map<string, string>();
+    for (const { object, mistakes } of list as readonly Placed<Pod | Service>[]) {
+      const key = `${object.metadata.namespace}/${object.metadata.name}`;
+      const first = places.get(key);
+      if (first === undefined) places.set(key, mistakes.place());
+      else {
+        const found = `a second ${object.kind} ${key}; the first is at ${first}`;
+        mistakes.add(["metadata", "name"], found, "unique names");
+      }
+    }
+  }
+}

@@ -1,0 +1,268 @@
+/**
+ * Reading what a scenario file exports.
+ *
+ * Owns: every field of the language, its range and its default. Each part (a client, a fault) is read
+ * alone, so that a mistake in one hides none in another. Refuses to own: whether the names in it exist
+ * (targets.ts, cluster.ts).
+ */
+import { z } from "zod";
+import { ms, seconds } from "../../engine/index.ts";
+import { parsePrefix } from "../../network/address.ts";
+import { labels, labelName } from "../manifests/objects.ts";
+import { describeValue, type FileMistakes, type Path } from "../mistakes.ts";
+import type { ResolvedClient, ResolvedServer } from "../resolved.ts";
+import { distribution } from "./distribution.ts";
+import { rateProfile } from "./rate.ts";
+import {
+  boolean,
+  bytes,
+  choice,
+  cpuMillis,
+  duration,
+  fields,
+  integer,
+  isRecord,
+  number,
+  object,
+  positiveDuration,
+  read,
+  reading,
+  scalar,
+  text,
+  word,
+} from "./reading.ts";
+
+export const MOST_NODES = 15_000;
+const MOST_CLIENT_REPLICAS = 10_000;
+const KIB = 1024;
+
+/** CIDRs of the cluster: Kubernetes' documentation and kubeadm's defaults; nodes as kind has them. */
+const DEFAULT_POD_CIDR = "10.244.0.0/16";
+const DEFAULT_SERVICE_CIDR = "10.96.0.0/12";
+const DEFAULT_NODE_CIDR = "172.18.0.0/16";
+
+function ipv4Prefix(shortest: number, longest: number) {
+  return scalar(
+    `an IPv4 CIDR of length ${shortest} to ${longest}, such as "10.244.0.0/16"`,
+    (input) => {
+      if (typeof input !== "string" || input.length > 64) return null;
+      try {
+        const { family, length, first } = parsePrefix(input);
+        if (family !== 4) return { problem: "IPv6 is not modelled yet" };
+        if (length < shortest || length > longest) return null;
+        return first === parsePrefix(`${input.slice(0, input.indexOf("/"))}/32`).first
+          ? { value: input }
+          : { problem: "not the first address of that network" };
+      } catch {
+        return null;
+      }
+    },
+  );
+}
+
+const nodeShape = object({
+  cpu: cpuMillis.default(4000),
+  memory: bytes.default(16 * KIB ** 3),
+  /** Kubelet default. Kubernetes: pkg/kubelet/apis/config/v1beta1/defaults.go. */
+  maxPods: integer("pods", 1, 10_000).default(110),
+});
+
+const cluster = object({
+  manifests: z.array(text("the path of a YAML or JSON file", /./)).default([]),
+  nodes: integer("a number of nodes", 0, MOST_NODES).optional(),
+  nodeShape: nodeShape.prefault({}),
+  podCIDR: ipv4Prefix(8, 24).default(DEFAULT_POD_CIDR),
+  serviceCIDR: ipv4Prefix(8, 28).default(DEFAULT_SERVICE_CIDR),
+  nodeCIDR: ipv4Prefix(8, 28).default(DEFAULT_NODE_CIDR),
+});
+export type ClusterPart = z.output<typeof cluster>;
+
+const server = object({
+  concurrency: integer("requests at a time", 1, 1_000_000).default(8),
+  queueLimit: integer("waiting requests", 0, 10_000_000).default(64),
+  serviceTime: distribution.default({ kind: "exponential", mean: ms(4) }),
+  responseSize: bytes.default(8 * KIB),
+  startupTime: distribution.default({ kind: "deterministic", value: ms(500) }),
+  onSigterm: word("drain", "exit", "ignore").default("drain"),
+});
+export type ServerPart = Omit<ResolvedServer, "workload">;
+
+const replicas = integer("replicas", 1, MOST_CLIENT_REPLICAS);
+
+const origin = choice("pods(...) or outside(...)", {
+  pod: fields("pod", { replicas, labels: labels.optional() }),
+  outside: fields("outside", { replicas }),
+});
+
+const target: z.ZodType<{ reference: string; via: ResolvedClient["to"]["via"] }> = reading(
+  (input, context) => {
+    if (typeof input === "string") return { reference: input, via: "clusterIP" };
+    const isNodePort = isRecord(input) && input["kind"] === "nodePort";
+    if (isNodePort && typeof input["service"] === "string") {
+      return { reference: input["service"], via: "nodePort" };
+    }
+    context.mistake(
+      [],
+      input === undefined ? "missing" : describeValue(input),
+      '"svc/NAME:PORT" or nodePort("svc/NAME:PORT")',
+    );
+    return undefined;
+  },
+);
+
+const load = choice("openLoop(...) or closedLoop(...)", {
+  openLoop: fields("openLoop", {
+    rate: rateProfile,
+    arrivals: word("poisson", "deterministic").default("poisson"),
+  }),
+  closedLoop: fields("closedLoop", {
+    users: integer("users", 1, 10_000_000),
+    thinkTime: distribution.default({ kind: "deterministic", value: 0 }),
+  }),
+});
+
+const connections = choice("perRequest() or keepAlive(...)", {
+  perRequest: fields("perRequest", {}),
+  keepAlive: fields("keepAlive", { poolSize: integer("connections", 1, 1_000_000).optional() }),
+});
+
+const retries = object({
+  attempts: integer("tries in all", 1, 100),
+  initialBackoff: duration.default(ms(100)),
+  backoffFactor: number("a factor from 1 to 100", (n) => n >= 1 && n <= 100).default(2),
+  maxBackoff: duration.default(seconds(10)),
+  jitter: number("a share from 0 to 1", (n) => n >= 0 && n <= 1).default(0.2),
+});
+
+const client = object({
+  name: labelName,
+  from: origin.prefault({ kind: "pod", replicas: 1 }),
+  to: target,
+  load,
+  connections: connections.prefault({ kind: "perRequest" }),
+  requestSize: bytes.default(256),
+  timeout: positiveDuration.default(seconds(5)),
+  retries: retries.prefault({ attempts: 1 }),
+  start: duration.default(0),
+  stop: duration.optional(),
+});
+export type ClientPart = z.output<typeof client>;
+
+const selector: z.ZodType<Record<string, string>> = reading((input, context) => {
+  if (typeof input !== "string") return context.nested(labels, input);
+  const terms = input.split(",").map((term) => /^([^=!]+)==?([^=]*)$/.exec(term.trim()));
+  if (terms.some((term) => term === null)) {
+    context.mistake([], describeValue(input), 'labels such as "app=nginx,tier=web"');
+    return undefined;
+  }
+  const entries = terms.map(
+    (term) => [String(term?.[1]).trim(), String(term?.[2]).trim()] as const,
+  );
+  return context.nested(labels, Object.fromEntries(entries));
+});
+
+const fault = choice("resetPods(...)", {
+  resetPods: fields("resetPods", {
+    selector,
+    namespace: labelName.default("default"),
+    fraction: number("a share above 0 up to 1", (n) => n > 0 && n <= 1).optional(),
+    count: integer("pods", 1, 1_000_000).optional(),
+    how: word("delete", "crash", "kill").default("delete"),
+    at: duration,
+    every: positiveDuration.optional(),
+    times: integer("resets", 1, 1_000_000).optional(),
+  }),
+});
+export type FaultPart = z.output<typeof fault>;
+
+const run = object({
+  description: text("text", undefined, 10_000).optional(),
+  duration: positiveDuration,
+  seed: scalar("text or a whole number", (input) => {
+    const isNumber = typeof input === "number" && Number.isSafeInteger(input);
+    return isNumber || (typeof input === "string" && input !== "" && input.length <= 256)
+      ? { value: String(input) }
+      : null;
+  }).default("1"),
+  coldStart: boolean.default(false),
+  window: positiveDuration.default(seconds(1)),
+});
+
+/** A part that was read and its place in the scenario. */
+export interface Part<T> {
+  readonly value: T;
+  readonly path: Path;
+}
+
+/** undefined, or left out of a list: a part with mistakes. */
+export interface ScenarioParts {
+  readonly run: z.output<typeof run> | undefined;
+  readonly cluster: ClusterPart | undefined;
+  readonly servers: readonly (Part<ServerPart> & { readonly reference: string })[];
+  readonly clients: readonly Part<ClientPart>[];
+  readonly faults: readonly Part<FaultPart>[];
+  /** As written: schema/profile.ts reads it. */
+  readonly profile: unknown;
+}
+
+const PART_NAMES = ["cluster", "servers", "clients", "faults", "profile"];
+
+/** Reads all parts of plain data; mistakes go to `mistakes`. */
+export function readScenario(input: unknown, mistakes: FileMistakes): ScenarioParts | undefined {
+  if (!isRecord(input)) {
+    mistakes.add([], describeValue(input), "a scenario: defineScenario({ ... })");
+    return undefined;
+  }
+  const { cluster: clusterInput, servers, clients, faults, profile, ...rest } = input;
+  return {
+    run: readRun(rest, mistakes),
+    cluster: read(cluster, clusterInput, mistakes, ["cluster"]),
+    servers: readServers(servers, mistakes),
+    clients: readList(client, "clients", clients, mistakes),
+    faults: readList(fault, "faults", faults, mistakes),
+    profile,
+  };
+}
+
+function readRun(input: Record<string, unknown>, mistakes: FileMistakes) {
+  // The other parts' names belong to the list of what is allowed, and of what may have been meant.
+  const shape = Object.fromEntries(PART_NAMES.map((name) => [name, z.undefined().optional()]));
+  return read(run.extend(shape), input, mistakes) as z.output<typeof run> | undefined;
+}
+
+function readServers(input: unknown, mistakes: FileMistakes): ScenarioParts["servers"] {
+  if (input === undefined) return [];
+  if (!isRecord(input)) {
+    mistakes.add(
+      ["servers"],
+      describeValue(input),
+      'an object such as { "deploy/nginx": { ... } }',
+    );
+    return [];
+  }
+  return Object.entries(input).flatMap(([reference, part]) => {
+    const path = ["servers", reference];
+    const value = read(server, part, mistakes, path);
+    if (value === undefined) return [];
+    const { responseSize, ...others } = value;
+    return [{ value: { ...others, responseBytes: responseSize }, path, reference }];
+  });
+}
+
+function readList<T>(
+  schema: z.ZodType<T>,
+  name: string,
+  input: unknown,
+  mistakes: FileMistakes,
+): Part<T>[] {
+  if (input === undefined) return [];
+  if (!Array.isArray(input)) {
+    mistakes.add([name], describeValue(input), "a list [ ... ]");
+    return [];
+  }
+  return input.flatMap((item, index) => {
+    const path = [name, index];
+    const value = read(schema, item, mistakes, path);
+    return value === undefined ? [] : [{ value, path }];
+  });
+}

@@ -1,0 +1,247 @@
+/**
+ * What a scenario names in the cluster: workloads, Services and pods.
+ *
+ * Owns: reading references such as "svc/nginx:8080" and "prod/deploy/web", and building clients,
+ * servers and faults whose names exist. Refuses to own: their other fields (schema/scenario.ts).
+ */
+import type { DurationNs } from "../engine/index.ts";
+import type { Service, ServicePort } from "../kubernetes/api/types.ts";
+import type { ManifestObjects } from "./manifests/objects.ts";
+import { describeValue, nearest, type FileMistakes, type Path } from "./mistakes.ts";
+import type { ResolvedClient, ResolvedFault, ResolvedServer } from "./resolved.ts";
+import type { ClientPart, FaultPart, Part, ScenarioParts } from "./schema/scenario.ts";
+import { kindsMatching, knownLabels, type PodKind } from "./services.ts";
+
+interface Reference {
+  readonly namespace: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly port: string | null;
+}
+
+/** "[namespace/]kind/name[:port]". */
+function parseReference(text: string): Reference | null {
+  const match = /^(?:([a-z0-9-]+)\/)?([a-z]+)\/([a-z0-9.-]+)(?::([a-z0-9-]+))?$/.exec(text);
+  if (match === null || text.length > 512) return null;
+  const [, namespace = "default", kind = "", name = "", port = null] = match;
+  return { namespace, kind, name, port };
+}
+
+/** kubectl's short names. */
+const WORKLOAD_KINDS: Readonly<Record<string, "deployments" | "replicaSets" | "pods">> = {
+  deploy: "deployments",
+  deployment: "deployments",
+  rs: "replicaSets",
+  replicaset: "replicaSets",
+  po: "pods",
+  pod: "pods",
+};
+
+export function resolveServers(
+  parts: ScenarioParts["servers"],
+  objects: ManifestObjects,
+  mistakes: FileMistakes,
+): ResolvedServer[] {
+  const known = Object.entries({
+    deploy: objects.deployments,
+    rs: objects.replicaSets,
+    pod: objects.pods,
+  }).flatMap(([kind, list]) => list.map(({ object }) => reference(kind, object.metadata)));
+  const taken = new Set<string>();
+  return parts.flatMap(({ value, path, reference: text }) => {
+    const parsed = parseReference(text);
+    const list = parsed === null ? undefined : WORKLOAD_KINDS[parsed.kind];
+    const found =
+      parsed === null || list === undefined || parsed.port !== null
+        ? undefined
+        : objects[list].find(
+            ({ object: { metadata } }) =>
+              metadata.namespace === parsed.namespace && metadata.name === parsed.name,
+          );
+    if (found === undefined) {
+      const allowed = `one of ${known.join(", ") || "the manifests' workloads: there are none"}`;
+      mistakes.add(path, `no workload ${describeValue(text)}`, allowed, nearest(text, known));
+      return [];
+    }
+    const { namespace, name } = found.object.metadata;
+    const workload = `${namespace}/${name}`;
+    if (taken.has(workload))
+      mistakes.add(path, `a second server for ${workload}`, "one for each workload");
+    taken.add(workload);
+    return [{ ...value, workload }];
+  });
+}
+
+function reference(kind: string, { namespace, name }: { namespace: string; name: string }): string {
+  return `${namespace === "default" ? "" : `${namespace}/`}${kind}/${name}`;
+}
+
+export function resolveClients(
+  parts: readonly Part<ClientPart>[],
+  services: readonly Service[],
+  objects: ManifestObjects,
+  durationNs: DurationNs,
+  mistakes: FileMistakes,
+): ResolvedClient[] {
+  const names = new Set<string>();
+  return parts.flatMap(({ value, path }) => {
+    if (names.has(value.name)) {
+      mistakes.add([...path, "name"], `a second client "${value.name}"`, "unique names");
+    }
+    names.add(value.name);
+    if (value.stop !== undefined && value.stop <= value.start) {
+      mistakes.add([...path, "stop"], "not after start", "a duration above start");
+    }
+    const { via } = value.to;
+    if (value.from.kind === "outside" && via === "clusterIP") {
+      const found = "a ClusterIP, which nothing outside the cluster can reach";
+      mistakes.add([...path, "to"], found, 'nodePort("svc/NAME:PORT") or from: pods(...)');
+    }
+    const at = via === "nodePort" ? [...path, "to", "service"] : [...path, "to"];
+    const to = resolveTarget(value.to.reference, via, services, objects, mistakes, at);
+    return to === null ? [] : [buildClient(value, to, durationNs)];
+  });
+}
+
+function buildClient(
+  value: ClientPart,
+  to: ResolvedClient["to"],
+  durationNs: DurationNs,
+): ResolvedClient {
+  const { from, load, connections, retries } = value;
+  const own = { "podstorm.dev/client": value.name };
+  return {
+    name: value.name,
+    from: {
+      kind: from.kind,
+      replicas: from.replicas,
+      labels: from.kind === "pod" ? { ...own, ...from.labels } : {},
+    },
+    to,
+    load:
+      load.kind === "openLoop"
+        ? { kind: "openLoop", rate: load.rate, process: load.arrivals }
+        : { kind: "closedLoop", users: load.users, thinkTime: load.thinkTime },
+    connections:
+      connections.kind === "perRequest"
+        ? { kind: "perRequest" }
+        : { kind: "keepAlive", poolSize: connections.poolSize ?? null },
+    requestBytes: value.requestSize,
+    timeoutNs: value.timeout,
+    retries: {
+      maxAttempts: retries.attempts,
+      initialBackoffNs: retries.initialBackoff,
+      backoffFactor: retries.backoffFactor,
+      maxBackoffNs: retries.maxBackoff,
+      jitter: retries.jitter,
+    },
+    startNs: value.start,
+    stopNs: Math.min(value.stop ?? durationNs, durationNs),
+  };
+}
+
+function resolveTarget(
+  text: string,
+  via: ResolvedClient["to"]["via"],
+  services: readonly Service[],
+  objects: ManifestObjects,
+  mistakes: FileMistakes,
+  path: Path,
+): ResolvedClient["to"] | null {
+  const parsed = parseReference(text);
+  if (parsed === null || !["svc", "service"].includes(parsed.kind)) {
+    mistakes.add(path, describeValue(text), '"svc/NAME:PORT" or "NAMESPACE/svc/NAME:PORT"');
+    return null;
+  }
+  const key = `${parsed.namespace}/${parsed.name}`;
+  const service = services.find((s) => `${s.metadata.namespace}/${s.metadata.name}` === key);
+  if (service === undefined) {
+    const known = services.map(({ metadata }) => reference("svc", metadata));
+    const unplayed = objects.unplayedServices.get(key);
+    const allowed = `one of ${known.join(", ") || "the manifests' Services: there are none"}`;
+    const meant = nearest(reference("svc", parsed), known);
+    mistakes.add(path, unplayed ?? `no Service ${key}`, allowed, unplayed ? null : meant);
+    return null;
+  }
+  const port = portOf(service, parsed.port, text, mistakes, path);
+  if (port === null) return null;
+  if (port.protocol !== "TCP") {
+    mistakes.add(
+      path,
+      `port ${port.port} is ${port.protocol}, which clients do not speak yet`,
+      "TCP",
+    );
+  }
+  if (via === "nodePort" && port.nodePort === null) {
+    const found = `Service ${key} is of type ${service.spec.type} and has no node port`;
+    mistakes.add(path, found, 'a Service of type "NodePort"');
+  }
+  return { service: key, port: port.port, via };
+}
+
+function portOf(
+  service: Service,
+  wanted: string | null,
+  text: string,
+  mistakes: FileMistakes,
+  path: Path,
+): ServicePort | null {
+  const { ports } = service.spec;
+  const matching =
+    wanted === null
+      ? ports
+      : ports.filter(({ port, name }) => name === wanted || String(port) === wanted);
+  const [only] = matching;
+  if (only !== undefined && (wanted !== null || matching.length === 1)) return only;
+  const known = ports.map(({ port, name }) => (name === null ? String(port) : `${port} (${name})`));
+  const found =
+    wanted === null
+      ? `${describeValue(text)} names no port`
+      : `no port ${wanted} in ${service.metadata.name}`;
+  mistakes.add(path, found, `one of the ports ${known.join(", ")}`);
+  return null;
+}
+
+/** Resets of a storm that repeats without a stated end. */
+export function resolveFaults(
+  parts: readonly Part<FaultPart>[],
+  kinds: readonly PodKind[],
+  durationNs: DurationNs,
+  mistakes: FileMistakes,
+): ResolvedFault[] {
+  return parts.flatMap(({ value, path }) => {
+    const { namespace, selector, fraction, count, at, every } = value;
+    if ((fraction === undefined) === (count === undefined)) {
+      const found =
+        fraction === undefined ? "neither fraction nor count" : "both fraction and count";
+      mistakes.add(path, found, "one of the two");
+      return [];
+    }
+    if (Object.keys(selector).length === 0) {
+      mistakes.add([...path, "selector"], "empty", "at least one label");
+    } else if (kindsMatching(kinds, namespace, selector).length === 0) {
+      const written = Object.entries(selector).map(([k, v]) => `${k}=${v}`);
+      const known = knownLabels(kinds, namespace);
+      const allowed = `labels of pods in namespace ${namespace}: ${known.join(", ") || "there are none"}`;
+      const found = `${written.join(",")} matches no pod`;
+      mistakes.add([...path, "selector"], found, allowed, nearest(written[0] ?? "", known));
+    }
+    const untilEnd = every === undefined ? 1 : Math.ceil((durationNs - at) / every);
+    const times = value.times ?? Math.max(1, untilEnd);
+    if (times > 1 && every === undefined) {
+      mistakes.add(
+        [...path, "every"],
+        "missing",
+        `the time from one of the ${times} resets to the next`,
+      );
+    }
+    const amount =
+      count === undefined
+        ? { kind: "fraction" as const, fraction: fraction ?? 1 }
+        : { kind: "count" as const, count };
+    const { how } = value;
+    return [
+      { kind: "resetPods", namespace, selector, amount, how, atNs: at, everyNs: every ?? 0, times },
+    ];
+  });
+}
