@@ -27,7 +27,8 @@ export interface ScenarioOverrides {
 export interface ListedScenario {
   readonly name: string;
   readonly file: string;
-  readonly description: string;
+  /** What it asks. */
+  readonly question: string;
 }
 
 export interface Dependencies {

@@ -15,6 +15,8 @@ export interface ChangeRecord {
   readonly endpoint: string;
   readonly change: ChangeKind;
   readonly changedAtNs: SimTimeNs;
+  /** Whether the endpoint may get new connections after the change. */
+  readonly usable: boolean;
 }
 
 /** Marks a node that has not programmed a change; no time is negative. */
@@ -36,8 +38,9 @@ export class Changes implements Observer {
     endpoint: string,
     change: ChangeKind,
     changedAtNs: SimTimeNs,
+    usable: 0 | 1,
   ): void {
-    this.records[id] = { service, endpoint, change, changedAtNs };
+    this.records[id] = { service, endpoint, change, changedAtNs, usable: usable === 1 };
   }
 
   /** The first report of a node counts: later syncs hold the change as well. */

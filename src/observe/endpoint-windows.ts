@@ -2,7 +2,7 @@
  * Load per endpoint and window: the one observer of endpoint traffic, which several files come from.
  *
  * Owns: counting requests, connections and requests in progress per endpoint, which endpoints a
- * Service holds, and one row per endpoint and window. Refuses to own: skew indices and file layout
+ * Service can use, and one row per endpoint and window. Refuses to own: skew indices and file layout
  * (recorders/). Its hot methods touch typed arrays only.
  */
 import type { SimTimeNs } from "../engine/index.ts";
@@ -19,7 +19,7 @@ export interface EndpointWindowRows {
   readonly connections: NumberColumn;
   readonly staleConnections: NumberColumn;
   readonly inFlightMean: NumberColumn;
-  /** 1 where skew compares the endpoint: in the Service at the window's end, or it got traffic. */
+  /** 1 where skew compares the endpoint: usable in truth at the window's end, or it got traffic. */
   readonly compared: NumberColumn;
 }
 
@@ -40,7 +40,8 @@ export class EndpointWindows implements Observer {
   readonly #newest = new Map<string, number>();
   #count = 0;
 
-  private member = new Float64Array(64);
+  /** 1 while the endpoint may get new connections, in truth. */
+  private usable = new Float64Array(64);
   private requests = new Float64Array(64);
   private connections = new Float64Array(64);
   private staleConnections = new Float64Array(64);
@@ -55,9 +56,9 @@ export class EndpointWindows implements Observer {
   }
 
   endpointNamed(endpoint: number, service: number, address: string): void {
-    if (endpoint >= this.member.length) this.#grow(endpoint + 1);
+    if (endpoint >= this.usable.length) this.#grow(endpoint + 1);
     this.#count = Math.max(this.#count, endpoint + 1);
-    this.member[endpoint] = 1;
+    this.usable[endpoint] = 1;
     this.#newest.set(key(this.#directory.service(service), address), endpoint);
   }
 
@@ -65,11 +66,12 @@ export class EndpointWindows implements Observer {
     _id: number,
     service: string,
     endpoint: string,
-    change: "added" | "removed" | "condition",
+    _change: "added" | "removed" | "condition",
+    _changedAtNs: SimTimeNs,
+    usable: 0 | 1,
   ): void {
     const index = this.#newest.get(key(service, endpoint));
-    if (index === undefined || change === "condition") return;
-    this.member[index] = change === "added" ? 1 : 0;
+    if (index !== undefined) this.usable[index] = usable;
   }
 
   connectionRouted(_node: number, endpoint: number, _atNs: SimTimeNs, staleRouted: number): void {
@@ -102,7 +104,7 @@ export class EndpointWindows implements Observer {
       this.inFlightNs[endpoint]! + inFlight * (endNs - this.inFlightAtNs[endpoint]!);
     const requests = this.requests[endpoint]!;
     const connections = this.connections[endpoint]!;
-    const compared = this.member[endpoint] === 1 || requests > 0 || connections > 0;
+    const compared = this.usable[endpoint] === 1 || requests > 0 || connections > 0;
     if (compared || inFlightNs > 0 || inFlight > 0) {
       const { rows } = this;
       const windowNs = endNs - startNs;
@@ -123,7 +125,7 @@ export class EndpointWindows implements Observer {
   }
 
   #grow(length: number): void {
-    this.member = grown(this.member, length);
+    this.usable = grown(this.usable, length);
     this.requests = grown(this.requests, length);
     this.connections = grown(this.connections, length);
     this.staleConnections = grown(this.staleConnections, length);

@@ -59,7 +59,7 @@ export const metricsFiles: readonly MetricsFile[] = [
         name: "change",
         unit: "name",
         meaning:
-          "What happened to the endpoint: added, removed or condition (ready, serving or terminating changed).",
+          "What happened: added (ready for the first time), removed (told to go, or gone at once) or condition (no longer ready, or ready again).",
       },
       { name: "node", unit: "name", meaning: "Node whose kube-proxy had to learn of the change." },
       {
@@ -98,7 +98,7 @@ export const metricsFiles: readonly MetricsFile[] = [
         name: "endpoints",
         unit: "count",
         meaning:
-          "Endpoints compared: those in the Service when the window closed and those that got a connection or a request in it. An idle endpoint counts, with zero.",
+          "Endpoints compared: those that could be used when the window closed (ready and not told to go, in truth) and those that got a connection or a request in it. An idle endpoint counts, with zero.",
       },
       {
         name: "max_over_mean",

@@ -37,7 +37,7 @@ export interface Observer {
   clientNamed?(client: number, name: string): void;
   /** "namespace/name"; index is dense from 0. */
   serviceNamed?(service: number, name: string): void;
-  /** An endpoint "ip:port" that has backed a Service, with its pod and node; index dense from 0. */
+  /** An endpoint "ip:port" that backs a Service from now on, with its pod and node; dense from 0. */
   endpointNamed?(
     endpoint: number,
     service: number,
@@ -67,12 +67,14 @@ export interface Observer {
   endpointRequestStarted?(endpoint: number, atNs: SimTimeNs): void;
   endpointRequestEnded?(endpoint: number, atNs: SimTimeNs): void;
 
+  /** @param usable 1 if the endpoint may get new connections from now on, in truth; else 0 */
   endpointChanged?(
     id: number,
     service: string,
     endpoint: string,
     change: "added" | "removed" | "condition",
     changedAtNs: SimTimeNs,
+    usable: 0 | 1,
   ): void;
   endpointProgrammed?(id: number, node: string, atNs: SimTimeNs): void;
   nodeNamed?(node: number, name: string): void;
@@ -144,9 +146,9 @@ const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Ob
   endpointRequestEnded: (list) => (endpoint, atNs) => {
     for (const observer of list) observer.endpointRequestEnded(endpoint, atNs);
   },
-  endpointChanged: (list) => (id, service, endpoint, change, changedAtNs) => {
+  endpointChanged: (list) => (id, service, endpoint, change, changedAtNs, usable) => {
     for (const observer of list) {
-      observer.endpointChanged(id, service, endpoint, change, changedAtNs);
+      observer.endpointChanged(id, service, endpoint, change, changedAtNs, usable);
     }
   },
   endpointProgrammed: (list) => (id, node, atNs) => {

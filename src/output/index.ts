@@ -11,4 +11,4 @@ export { notModelled } from "./not-modelled.ts";
 export { replayCommand, type Replay } from "./replay.ts";
 export { summarise, type Summary, type SummaryInput } from "./summary.ts";
 export { renderSummary, type TextOptions } from "./summary-text.ts";
-export { shortened } from "./text-table.ts";
+export { indentedText } from "./text-table.ts";

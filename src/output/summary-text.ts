@@ -8,7 +8,7 @@ import type { ClientTotals, DurationQuantiles } from "../observe/index.ts";
 import { count, counted, duration, percentage, printable, ratio } from "./format.ts";
 import { headline } from "./headline.ts";
 import type { Summary } from "./summary.ts";
-import { alignColumns, wrapped, type TextRow } from "./text-table.ts";
+import { alignColumns, indentedText, wrapped, type TextRow } from "./text-table.ts";
 
 export interface TextOptions {
   /** Columns of the terminal; at least 60 are used. */
@@ -76,9 +76,7 @@ function renderSection(section: Section | null, width: number, style: Style): st
   const [head = "", ...body] = alignColumns(table, width);
   const titled = section.alarm === true ? style.bad : style.bold;
   const styledHead = titled(section.title) + style.faint(head.slice(section.title.length));
-  const notes = (section.notes ?? []).flatMap((note) =>
-    wrapped(note, width - 2).map((line) => `  ${line}`),
-  );
+  const notes = (section.notes ?? []).flatMap((note) => indentedText(note, width));
   return ["", styledHead, ...body, ...notes];
 }
 

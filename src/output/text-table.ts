@@ -55,6 +55,11 @@ export function wrapped(text: string, width: number): string[] {
   return lines;
 }
 
+/** `wrapped`, set in by two columns. */
+export function indentedText(text: string, width: number): string[] {
+  return wrapped(text, width - 2).map((line) => `  ${line}`);
+}
+
 function lengthOf(text: string): number {
   return Array.from(text).length;
 }

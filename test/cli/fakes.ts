@@ -117,7 +117,7 @@ export function fakeDependencies(
     },
     compile: (_scenario, observers) => fakeRun(observers, options),
     listScenarios: () =>
-      Promise.resolve([{ name: "quiet", file: "scenarios/quiet.ts", description: "Nothing." }]),
+      Promise.resolve([{ name: "quiet", file: "scenarios/quiet.ts", question: "Nothing?" }]),
     ...options,
   };
 }

@@ -295,7 +295,7 @@ describe("help, version and list go to stdout and give 0", () => {
     ],
     [["help", "run"], /Usage: sim run/],
     [["--version"], /^1\.2\.3\n$/],
-    [["list"], /quiet\n {2}Nothing\.\n {2}sim run scenarios\/quiet\.ts\n/],
+    [["list"], /quiet\n {2}Nothing\?\n {2}sim run scenarios\/quiet\.ts\n/],
   ])("%j", async (argv, text) => {
     const io = fakeTerminal();
     expect(await sim(argv, io)).toBe(0);

@@ -18,7 +18,7 @@ const calls: { readonly [Name in keyof Required<Observer>]: Parameters<Required<
     connectionRouted: [13, 14, 15, 0],
     endpointRequestStarted: [16, 17],
     endpointRequestEnded: [18, 19],
-    endpointChanged: [20, "service", "endpoint", "removed", 21],
+    endpointChanged: [20, "service", "endpoint", "removed", 21, 0],
     endpointProgrammed: [22, "node", 23],
     nodeNamed: [24, "name"],
     event: [25, "kind", "object", "detail"],

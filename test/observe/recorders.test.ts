@@ -94,7 +94,7 @@ describe("endpoint_update_lag.csv", () => {
     const recording = new Recording();
     const hub = createObservations(recording.observers);
     hub.nodeNamed(0, "n");
-    hub.endpointChanged(0, service, endpoints[0], "added", 10);
+    hub.endpointChanged(0, service, endpoints[0], "added", 10, 1);
     hub.endpointProgrammed(0, "n", 30);
     hub.endpointProgrammed(0, "n", 50);
     expect(rowsOf("endpoint_update_lag.csv", recording)[0]!.slice(4)).toEqual([10, 30, 20]);
@@ -102,7 +102,7 @@ describe("endpoint_update_lag.csv", () => {
 
   it("refuses a node that nobody named", () => {
     const hub = createObservations(new Recording().observers);
-    hub.endpointChanged(0, service, endpoints[0], "added", 10);
+    hub.endpointChanged(0, service, endpoints[0], "added", 10, 1);
     expect(() => hub.endpointProgrammed(0, "ghost", 30)).toThrow(/ghost/);
   });
 
@@ -223,14 +223,27 @@ describe("load_skew.csv", () => {
     ]);
   });
 
+  it("leaves out an endpoint while it is not ready, and takes it back when it is", () => {
+    const recording = new Recording();
+    const hub = createObservations(recording.observers);
+    hub.serviceNamed(0, service);
+    hub.endpointNamed(0, 0, endpoints[0], "p", "n");
+    hub.endpointNamed(1, 0, endpoints[1], "q", "n");
+    hub.endpointChanged(0, service, endpoints[0], "condition", 10, 0);
+    hub.windowClosed(0, 100);
+    hub.endpointChanged(1, service, endpoints[0], "condition", 110, 1);
+    hub.windowClosed(100, 200);
+    expect(rowsOf("load_skew.csv", recording).map((row) => row[4])).toEqual([1, 2]);
+  });
+
   it("lets an endpoint back in when its address is added again", () => {
     const recording = new Recording();
     const hub = createObservations(recording.observers);
     hub.serviceNamed(0, service);
     hub.endpointNamed(0, 0, endpoints[0], "p", "n");
-    hub.endpointChanged(0, service, endpoints[0], "removed", 10);
+    hub.endpointChanged(0, service, endpoints[0], "removed", 10, 0);
     hub.windowClosed(0, 100);
-    hub.endpointChanged(1, service, endpoints[0], "added", 110);
+    hub.endpointChanged(1, service, endpoints[0], "added", 110, 1);
     hub.windowClosed(100, 200);
     expect(rowsOf("load_skew.csv", recording).map((row) => row[1])).toEqual([100]);
   });

@@ -66,8 +66,8 @@ export function play(observers: readonly Observer[]): void {
     hub.requestEnded(0, 0, Outcome.served, atNs, atNs + ms(10), 1, 0);
   }
   hub.event(ms(500), "pod_deleted", "pod/nginx-b", "resetPods");
-  hub.endpointChanged(0, service, endpoints[1], "condition", ms(500));
-  hub.endpointChanged(1, service, endpoints[1], "removed", ms(600));
+  hub.endpointChanged(0, service, endpoints[1], "condition", ms(500), 0);
+  hub.endpointChanged(1, service, endpoints[1], "removed", ms(600), 0);
   hub.endpointProgrammed(0, "node-1", ms(700));
   hub.endpointProgrammed(1, "node-1", ms(800));
   hub.requestStarted(0, 0, ms(900));
@@ -75,7 +75,7 @@ export function play(observers: readonly Observer[]): void {
   hub.requestEnded(0, 0, Outcome.refused, ms(900), ms(901), 3, 1);
   hub.windowClosed(0, seconds(1));
   hub.endpointNamed(2, 0, endpoints[2], "default/nginx-c", "node-1");
-  hub.endpointChanged(2, service, endpoints[2], "added", ms(1200));
+  hub.endpointChanged(2, service, endpoints[2], "added", ms(1200), 1);
   hub.endpointProgrammed(2, "node-1", ms(1250));
   hub.requestStarted(0, 0, ms(1500));
   hub.connectionRouted(0, 2, ms(1500), 0);

@@ -89,15 +89,15 @@ export class EndpointLoad implements Recorder {
   }
 
   /**
-   * When the endpoint last went before `atNs`: the oldest change since it was last added, as a
-   * graceful end is a condition first and a removal later.
+   * When the endpoint last went before `atNs`: the oldest change since it was last usable, as it may
+   * become unready first and be removed later.
    */
   #goneAtNs(service: string, address: string, atNs: SimTimeNs): SimTimeNs | null {
     let goneAtNs: SimTimeNs | null = null;
     for (const change of this.#changes.records) {
       if (change.service !== service || change.endpoint !== address) continue;
       if (change.changedAtNs > atNs) continue;
-      if (change.change === "added") goneAtNs = null;
+      if (change.usable) goneAtNs = null;
       else goneAtNs ??= change.changedAtNs;
     }
     return goneAtNs;
