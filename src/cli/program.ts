@@ -14,7 +14,7 @@ interface RunOptions {
   readonly seed?: string;
   readonly duration?: string;
   readonly out?: string;
-  readonly env: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>>;
   readonly quiet?: true;
 }
 
@@ -104,17 +104,12 @@ function addRun(
       nonEmpty,
     )
     .option("--out <dir>", "folder of the results (default: results/<scenario>)", nonEmpty)
-    .option(
-      "-e, --env <key=value>",
-      "a value that the scenario reads; may be repeated",
-      keyValue,
-      {},
-    )
+    .option("-e, --env <key=value>", "a value that the scenario reads; may be repeated", keyValue)
     .option("--quiet", "print no summary and no progress, only errors")
     .addHelpText("after", runExamples)
     .action(async (file: string, options: RunOptions) => {
-      const { quiet, ...given } = options;
-      ended(await runCommand({ file, quiet: quiet === true, ...given }, io, dependencies));
+      const { quiet, env = {}, ...given } = options;
+      ended(await runCommand({ file, env, quiet: quiet === true, ...given }, io, dependencies));
     });
 }
 
@@ -140,7 +135,7 @@ function nonEmpty(value: string): string {
 
 function keyValue(
   value: string,
-  earlier: Readonly<Record<string, string>>,
+  earlier: Readonly<Record<string, string>> = {},
 ): Readonly<Record<string, string>> {
   const equals = value.indexOf("=");
   if (equals < 1) throw new InvalidArgumentError("Allowed: KEY=VALUE.");

@@ -104,6 +104,11 @@ async function checkReplaceable(dir: string, target: string): Promise<void> {
   if (!(await stat(target)).isDirectory()) {
     throw new ResultsError(`cannot write results to ${dir}: it is a file, not a folder`);
   }
+  if ((await stat(target)).dev !== (await stat(dirname(target))).dev) {
+    throw new ResultsError(
+      `cannot write results to ${dir}: it is a mount point, which cannot be replaced; give a folder inside it`,
+    );
+  }
   const present = await readdir(target);
   if (present.length === 0) return;
   const own = new Set(await filesOfEarlierRun(target));

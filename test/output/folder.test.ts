@@ -178,6 +178,10 @@ describe("what is not podstorm's is left alone", () => {
     await refused(join(parent, "file", "run"), /is a file|part of the path is a file/);
   });
 
+  it.skipIf(!existsSync("/dev/shm"))("a mount point, which no rename can replace", async () => {
+    await refused("/dev/shm", /it is a mount point|holds something other/);
+  });
+
   it("the current folder and those above it", async () => {
     await refused(process.cwd(), /the current folder lies in it/);
     await refused("..", /the current folder lies in it/);
