@@ -150,7 +150,7 @@ async function writeBeside(
   try {
     const digest = await writeTables(temporary, results.tables, signal);
     for (const [name, document] of Object.entries(results.documents(digest))) {
-      await writeWhole(join(temporary, name), [`${JSON.stringify(document, null, 2)}\n`], signal);
+      await writeWhole(join(temporary, name), [jsonText(document)], signal);
     }
     signal?.throwIfAborted();
     await moveIntoPlace(temporary, target);
@@ -173,6 +173,13 @@ async function moveIntoPlace(temporary: string, target: string): Promise<void> {
     throw error;
   }
   await rm(retired, { recursive: true, force: true });
+}
+
+/** JSON has no infinity and would write null for it: an unlimited queue must not read as an unknown one. */
+function jsonText(document: object): string {
+  const named = (_key: string, value: unknown) =>
+    typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+  return `${JSON.stringify(document, named, 2)}\n`;
 }
 
 async function writeTables(

@@ -77,6 +77,14 @@ describe("writeResults", () => {
     expect(contents(dir)["summary.json"]).toContain(digest.fingerprint);
   });
 
+  it("writes an unlimited figure as Infinity, not as null", async () => {
+    const dir = join(parent, "run");
+    const documents = () => ({ "manifest.json": { limit: Infinity, unknown: null } });
+    await writeResults(dir, { tables: [], documents });
+    const manifest: unknown = JSON.parse(readFileSync(join(dir, "manifest.json"), "utf8"));
+    expect(manifest).toEqual({ limit: "Infinity", unknown: null });
+  });
+
   it("gives another fingerprint to other results and the same to the same", async () => {
     const first = await writeResults(join(parent, "1"), results([[1]]));
     const same = await writeResults(join(parent, "2"), results([[1]]));
