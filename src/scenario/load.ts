@@ -150,6 +150,7 @@ function callDefinition(
 }
 
 function withOptions(written: unknown, { seed, duration }: LoadOptions): unknown {
+  if (seed === undefined && duration === undefined) return written;
   if (typeof written !== "object" || written === null || Array.isArray(written)) return written;
   return {
     ...written,
