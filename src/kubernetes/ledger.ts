@@ -119,7 +119,14 @@ export class ChangeLedger {
     tracked.usable = usable;
     tracked.changes.push({ id, usable, atNs });
     this.#gone[tracked.index] = usable ? 0 : 1;
-    this.#observations.endpointChanged(id, objectKey(service), tracked.address, kind, atNs);
+    this.#observations.endpointChanged(
+      id,
+      objectKey(service),
+      tracked.address,
+      kind,
+      atNs,
+      usable ? 1 : 0,
+    );
   }
 
   #track(service: Service, pod: Pod): Tracked {

@@ -210,7 +210,7 @@ export class SimulatedApiServer implements ApiServer {
       deletionTimestampNs: deletionTimestampNs ?? this.#sim.nowNs,
       deletionGracePeriodNs: graceNs,
     };
-    return this.#put("Pod", pod, this.#complete({ ...pod, metadata }, { creation: false }));
+    return this.#put("Pod", pod, this.#complete<"Pod">({ ...pod, metadata }, { creation: false }));
   }
 
   #put<K extends Kind>(

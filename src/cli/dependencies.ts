@@ -1,0 +1,44 @@
+/**
+ * What the commands need of the rooms below, as functions that tests can replace.
+ *
+ * Owns: the contract between the command line and scenario/.
+ */
+import type { DurationNs, SimTimeNs } from "../engine/index.ts";
+import type { Observer, RunEnd } from "../observe/index.ts";
+import type { ResolvedScenario } from "../scenario/resolved.ts";
+
+/** A compiled scenario that can be run piece by piece. */
+export interface Run {
+  readonly sim: { readonly eventsProcessed: number };
+  readonly nowNs: SimTimeNs;
+  readonly durationNs: DurationNs;
+  runUntil(timeNs: SimTimeNs): void;
+  /** Closes the last window and checks the laws. */
+  finish(): RunEnd;
+}
+
+/** Overrides from the command line, as typed. */
+export interface ScenarioOverrides {
+  readonly env: Readonly<Record<string, string>>;
+  readonly seed?: string;
+  readonly duration?: string;
+}
+
+export interface ListedScenario {
+  readonly name: string;
+  readonly file: string;
+  /** What it asks. */
+  readonly question: string;
+}
+
+export interface Dependencies {
+  readonly version: string;
+  /** Rejects with a UserError that holds every mistake found. */
+  readonly loadScenario: (file: string, overrides: ScenarioOverrides) => Promise<ResolvedScenario>;
+  readonly compile: (
+    scenario: ResolvedScenario,
+    observers: readonly Observer[],
+  ) => Run | Promise<Run>;
+  /** The scenarios that ship with podstorm. */
+  readonly listScenarios: () => Promise<readonly ListedScenario[]>;
+}

@@ -1,0 +1,62 @@
+/**
+ * Which error is whose: the user's, the machine's, or podstorm's own.
+ *
+ * Owns: exit codes for errors, and the text that lets an internal fault be replayed.
+ */
+import { SimulationFault } from "../engine/index.ts";
+import { printable, ResultsError } from "../output/index.ts";
+import { ExitCode, Interrupted, type ExitCodeValue, type Io } from "./io.ts";
+
+/** podstorm itself went wrong. The message holds what was handled, the simulated time and the replay. */
+export class InternalFault extends Error {
+  override readonly name = "InternalFault";
+
+  private constructor(cause: unknown, nowNs: number, replay: string) {
+    const what =
+      cause instanceof SimulationFault
+        ? `event "${cause.kindName}" at ${cause.atNs} ns simulated time`
+        : `at ${nowNs} ns simulated time`;
+    const inner = cause instanceof SimulationFault ? cause.cause : cause;
+    const stack = inner instanceof Error ? (inner.stack ?? inner.message) : String(inner);
+    super(
+      `internal fault: ${what}\n${stack}\n\n` +
+        `This is a fault in podstorm, not in your scenario; nothing was written. To replay it:\n` +
+        `  ${replay}`,
+      { cause },
+    );
+  }
+
+  /** Passes on what is not a fault: an interruption, and mistakes that only compiling finds. */
+  static wrap(error: unknown, nowNs: number, replay: string, signal: AbortSignal): unknown {
+    if (signal.aborted || isUserError(error) || error instanceof ResultsError) return error;
+    return new InternalFault(error, nowNs, replay);
+  }
+}
+
+/** By name: the class lives in a room that is loaded only when a scenario is. */
+export function isUserError(error: unknown): error is Error {
+  return error instanceof Error && error.name === "UserError";
+}
+
+/** Says what went wrong on stderr. */
+export function reportError(error: unknown, io: Io): ExitCodeValue {
+  if (error instanceof Interrupted) {
+    io.stderr.write("interrupted; nothing was written\n");
+    return ExitCode.interrupted;
+  }
+  if (isUserError(error) || error instanceof ResultsError) {
+    io.stderr.write(`${lines(error.message)}\n`);
+    return ExitCode.userMistake;
+  }
+  const text =
+    error instanceof InternalFault
+      ? error.message
+      : `internal fault: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+  io.stderr.write(`${lines(text)}\n`);
+  return ExitCode.fault;
+}
+
+/** Messages quote names and text from outside: their line breaks are ours, nothing else is obeyed. */
+function lines(text: string): string {
+  return text.split("\n").map(printable).join("\n");
+}

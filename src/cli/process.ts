@@ -1,0 +1,43 @@
+/**
+ * The process around a command line: argv, streams, signals and the exit code.
+ *
+ * Owns: everything that only a real process has. Refuses to own: what the commands do (program.ts).
+ */
+import type { Dependencies } from "./dependencies.ts";
+import { ExitCode, Interrupted, type Io } from "./io.ts";
+import { runCli } from "./program.ts";
+
+/** Runs this process's command line and sets its exit code. */
+export async function runProcess(dependencies: Dependencies): Promise<void> {
+  const interruption = new AbortController();
+  // The first Ctrl-C ends the run tidily, within a slice; a second one ends the process.
+  const interrupt = () => {
+    if (interruption.signal.aborted) process.exit(ExitCode.interrupted);
+    interruption.abort(new Interrupted("interrupted"));
+  };
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
+  ignoreClosedPipes();
+  process.exitCode = await runCli(process.argv.slice(2), realIo(interruption.signal), dependencies);
+}
+
+/** A reader that went away (`sim run ... | head`) is no fault: what it did not read, it did not want. */
+function ignoreClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+  }
+}
+
+function realIo(signal: AbortSignal): Io {
+  return {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    signal,
+    nowMs: () => performance.now(),
+    date: () => new Date(),
+    breathe: () => new Promise((resolve) => setImmediate(resolve)),
+  };
+}

@@ -1,0 +1,184 @@
+/**
+ * `sim run`: load, compile, run, write, sum up.
+ *
+ * Owns: the order of these, and slicing the run so that Ctrl-C and the progress bar get their turn.
+ * Refuses to own: arguments (program.ts), and what errors look like (faults.ts).
+ */
+import { Recording, type RunEnd } from "../observe/index.ts";
+import {
+  checkResultsFolder,
+  manifest,
+  renderSummary,
+  replayCommand,
+  summarise,
+  writeResults,
+  type Summary,
+} from "../output/index.ts";
+import type { ResolvedScenario } from "../scenario/resolved.ts";
+import type { Dependencies, Run, ScenarioOverrides } from "./dependencies.ts";
+import { InternalFault } from "./faults.ts";
+import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
+import { Progress } from "./progress.ts";
+
+export interface RunArguments extends ScenarioOverrides {
+  readonly file: string;
+  readonly out?: string;
+  readonly quiet: boolean;
+}
+
+/** A finished run, before it is written. */
+interface Finished {
+  readonly scenario: ResolvedScenario;
+  readonly recording: Recording;
+  readonly run: Run;
+  readonly end: RunEnd;
+  readonly startedAt: Date;
+  readonly seconds: number;
+}
+
+/**
+ * Runs a scenario and writes its results.
+ * @throws UserError, ResultsError, Interrupted, InternalFault
+ */
+export async function runCommand(
+  args: RunArguments,
+  io: Io,
+  dependencies: Dependencies,
+): Promise<ExitCodeValue> {
+  const scenario = await dependencies.loadScenario(args.file, overridesOf(args));
+  io.signal.throwIfAborted();
+  const dir = args.out ?? `results/${scenario.name}`;
+  await checkResultsFolder(dir);
+
+  const replay = replayOf(args, scenario);
+  const finished = await simulate(args, scenario, io, dependencies, replay);
+  const summary = await write(dir, finished, io, dependencies, replay);
+
+  if (!args.quiet) {
+    const width = io.stdout.columns ?? 80;
+    const colour = wantsColour(io.stdout, io.env);
+    io.stdout.write(renderSummary(summary, { width, colour, resultsDir: dir, replay }));
+  }
+  return reportLaws(summary, io, replay);
+}
+
+function overridesOf({ env, seed, duration }: RunArguments): ScenarioOverrides {
+  return {
+    env,
+    ...(seed !== undefined && { seed }),
+    ...(duration !== undefined && { duration }),
+  };
+}
+
+function replayOf(args: RunArguments, scenario: ResolvedScenario): string {
+  return replayCommand({
+    file: args.file,
+    seed: scenario.seed,
+    duration: args.duration,
+    env: args.env,
+  });
+}
+
+async function simulate(
+  args: RunArguments,
+  scenario: ResolvedScenario,
+  io: Io,
+  dependencies: Dependencies,
+  replay: string,
+): Promise<Finished> {
+  const recording = new Recording();
+  const progress = new Progress(io, args.quiet);
+  const startedAt = io.date();
+  const startedMs = io.nowMs();
+  let run: Run | undefined;
+  try {
+    run = await dependencies.compile(scenario, recording.observers);
+    await runInSlices(run, io, progress);
+    const end = run.finish();
+    const seconds = (io.nowMs() - startedMs) / 1000;
+    return { scenario, recording, run, end, startedAt, seconds };
+  } catch (error) {
+    throw InternalFault.wrap(error, run?.nowNs ?? 0, replay, io.signal);
+  } finally {
+    progress.end();
+  }
+}
+
+/** Wall time of a slice: short enough for Ctrl-C to feel immediate, long enough to cost nothing. */
+const sliceMs = { least: 10, most: 40 };
+
+/** How the run is cut changes nothing in it: run(a) then run(b) is run(b). */
+async function runInSlices(run: Run, io: Io, progress: Progress): Promise<void> {
+  const { durationNs } = run;
+  // A stretch of simulated time in which very much happens must not be cut into nothing.
+  const leastSliceNs = Math.max(1, Math.ceil(durationNs / 100_000));
+  let sliceNs = Math.max(1, Math.ceil(durationNs / 10_000));
+  for (;;) {
+    const beforeMs = io.nowMs();
+    run.runUntil(Math.min(durationNs, run.nowNs + sliceNs));
+    const tookMs = io.nowMs() - beforeMs;
+    if (tookMs < sliceMs.least) sliceNs *= 2;
+    else if (tookMs > sliceMs.most) sliceNs = Math.max(leastSliceNs, Math.floor(sliceNs / 2));
+    const { nowNs, sim } = run;
+    progress.update({ nowNs, durationNs, eventsProcessed: sim.eventsProcessed });
+    await io.breathe();
+    io.signal.throwIfAborted();
+    if (nowNs >= durationNs) return;
+  }
+}
+
+async function write(
+  dir: string,
+  finished: Finished,
+  io: Io,
+  dependencies: Dependencies,
+  replay: string,
+): Promise<Summary> {
+  const { scenario, recording, run, end, startedAt, seconds } = finished;
+  const context = { endNs: run.durationNs, hops: end.hops };
+  const { eventsProcessed } = run.sim;
+  const summaryWith = (resultsFingerprint: string) =>
+    summarise({
+      scenario: scenario.name,
+      seed: scenario.seed,
+      durationNs: run.durationNs,
+      totals: recording.totals(context),
+      ignored: scenario.ignored,
+      end,
+      resultsFingerprint,
+    });
+  const wallClock = {
+    startedAt: startedAt.toISOString(),
+    seconds,
+    eventsPerSecond: seconds > 0 ? Math.round(eventsProcessed / seconds) : 0,
+    nodeVersion: process.version,
+    platform: `${process.platform} ${process.arch}`,
+  };
+  const manifestInput = {
+    scenario,
+    podstormVersion: dependencies.version,
+    replay,
+    end,
+    eventsProcessed,
+    wallClock,
+  };
+  const results = {
+    tables: recording.tables(context),
+    documents: (digest: Parameters<typeof manifest>[1]) => ({
+      "summary.json": summaryWith(digest.fingerprint),
+      "manifest.json": manifest(manifestInput, digest),
+    }),
+  };
+  const digest = await writeResults(dir, results, io.signal);
+  return summaryWith(digest.fingerprint);
+}
+
+/** The results of a run that broke a law are written, for whoever looks for the fault. */
+function reportLaws(summary: Summary, io: Io, replay: string): ExitCodeValue {
+  for (const { law, entity, atNs, detail } of summary.brokenLaws) {
+    io.stderr.write(`broken law: ${law}: ${entity} at ${atNs} ns: ${detail}\n`);
+  }
+  if (summary.brokenLaws.length === 0) return ExitCode.done;
+  io.stderr.write(`FAILED: this is a fault in podstorm. To replay it: ${replay}\n`);
+  return ExitCode.fault;
+}

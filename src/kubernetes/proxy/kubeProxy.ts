@@ -1,0 +1,237 @@
+/**
+ * kube-proxy on one node: from its own watches to the rules in force.
+ *
+ * Owns: tracking what changed, when a sync runs, and that new rules count only at its end. Refuses to
+ * own: what rules do to a packet (modes/). What it routes by is what it last programmed, nothing else.
+ */
+import { Phase, type Simulation } from "../../engine/index.ts";
+import type { ApiServer, Informer } from "../api/contract.ts";
+import { OverlayMap } from "../api/overlayMap.ts";
+import { objectKey, type EndpointSlice, type Service } from "../api/types.ts";
+import type { ChangeLedger } from "../ledger.ts";
+import type { ProxyMode, TableSize } from "./contract.ts";
+import type { KubeProxyProfile } from "./profile.ts";
+import { baseTable, RuleTable, type RuleBuilder, type ServicePortRules } from "./rules.ts";
+import { BoundedFrequencyRunner } from "./runner.ts";
+
+/** What all nodes share when they begin: slices by Service, and the rules made of them. */
+export interface ProxyBase {
+  readonly slices: ReadonlyMap<string, readonly EndpointSlice[]>;
+  readonly table: ReadonlyMap<number, ServicePortRules>;
+  readonly programmed: ReadonlyMap<string, readonly ServicePortRules[]>;
+  readonly size: TableSize;
+}
+
+export interface KubeProxyOptions {
+  readonly sim: Simulation;
+  readonly api: ApiServer;
+  readonly profile: KubeProxyProfile;
+  readonly mode: ProxyMode;
+  readonly nodeName: string;
+  readonly builder: RuleBuilder;
+  readonly ledger: ChangeLedger;
+  readonly base: ProxyBase;
+}
+
+/** What a sync that has started will have put in force when it ends. */
+interface Sync {
+  readonly key: string;
+  readonly rules: readonly ServicePortRules[];
+  readonly slices: readonly EndpointSlice[];
+}
+
+export class KubeProxy {
+  readonly table: RuleTable;
+  readonly #options: KubeProxyOptions;
+  readonly #services: Informer<"Service">;
+  readonly #slices: OverlayMap<string, readonly EndpointSlice[]>;
+  readonly #programmed: OverlayMap<string, readonly ServicePortRules[]>;
+  /** Slices that the rules in force were made of: what a change is measured against. */
+  readonly #inForce: OverlayMap<string, readonly EndpointSlice[]>;
+  readonly #pending = new Set<string>();
+  readonly #runner: BoundedFrequencyRunner;
+  #endpoints: number;
+  #fullSyncDue: boolean;
+  #lastFullNs = 0;
+  /** Syncs done, and the time they took. */
+  syncs = 0;
+  syncingNs = 0;
+
+  constructor(options: KubeProxyOptions) {
+    const { sim, api, profile, nodeName, base } = options;
+    this.#options = options;
+    this.table = new RuleTable(base.table);
+    this.#slices = new OverlayMap(base.slices);
+    this.#inForce = new OverlayMap(base.slices);
+    this.#programmed = new OverlayMap(base.programmed);
+    this.#endpoints = base.size.endpoints;
+    this.#fullSyncDue = base.table.size === 0;
+    this.#runner = new BoundedFrequencyRunner(
+      sim,
+      { minPeriodNs: profile.minSyncPeriodNs, retryNs: profile.syncPeriodNs },
+      () => this.#startSync(),
+    );
+    const watcher = `kube-proxy/${nodeName}`;
+    this.#services = api.watch("Service", {
+      watcher,
+      handlers: {
+        added: (service) => this.#changed(objectKey(service)),
+        updated: (_previous, service) => this.#changed(objectKey(service)),
+        deleted: (service) => this.#changed(objectKey(service)),
+      },
+    });
+    api.watch("EndpointSlice", {
+      watcher,
+      handlers: {
+        added: (slice) => this.#sliceChanged(slice, slice),
+        updated: (_previous, slice) => this.#sliceChanged(slice, slice),
+        deleted: (slice) => this.#sliceChanged(slice, null),
+      },
+    });
+    if (this.#fullSyncDue) this.#programAll();
+  }
+
+  /** Services and endpoints that the node's tables hold. */
+  size(): TableSize {
+    return { services: this.table.size, endpoints: this.#endpoints };
+  }
+
+  /** A proxy that starts with empty tables programs what its first list shows. */
+  #programAll(): void {
+    for (const service of this.#services.values()) this.#pending.add(objectKey(service));
+    if (this.#pending.size > 0) this.#runner.request();
+  }
+
+  #sliceChanged(slice: EndpointSlice, now: EndpointSlice | null): void {
+    const key = objectKey(slice);
+    const others = (this.#slices.get(slice.service) ?? []).filter(
+      (each) => objectKey(each) !== key,
+    );
+    this.#slices.set(slice.service, now === null ? others : [...others, now]);
+    this.#changed(slice.service);
+  }
+
+  #changed(service: string): void {
+    this.#pending.add(service);
+    this.#runner.request();
+  }
+
+  /** Takes what is known now; what comes later is for the next sync. */
+  #startSync(): void {
+    const { sim, profile, mode, builder, nodeName } = this.#options;
+    const changes: Sync[] = [];
+    for (const key of this.#pending) {
+      const service: Service | undefined = this.#services.get(key);
+      const slices = this.#slices.get(key) ?? [];
+      const rules = service === undefined ? [] : builder.build(service, slices, nodeName);
+      changes.push({ key, rules, slices: service === undefined ? [] : slices });
+    }
+    this.#pending.clear();
+    const full = this.#isFullSync();
+    const durationNs = mode.syncNs(profile, this.#sizeAfter(changes), full);
+    this.syncs++;
+    this.syncingNs += durationNs;
+    sim.callAfter(durationNs, Phase.topology, () => {
+      for (const change of changes) this.#apply(change);
+      if (full) {
+        this.#fullSyncDue = false;
+        this.#lastFullNs = sim.nowNs;
+      }
+      this.#runner.finished(true);
+    });
+  }
+
+  #isFullSync(): boolean {
+    const { sim, profile } = this.#options;
+    const large = this.#endpoints > profile.largeClusterEndpoints;
+    const hourly = !large && sim.nowNs - this.#lastFullNs >= profile.fullSyncPeriodNs;
+    return this.#fullSyncDue || hourly;
+  }
+
+  #sizeAfter(changes: readonly Sync[]): TableSize {
+    let { services, endpoints } = this.size();
+    for (const { key, rules } of changes) {
+      const before = this.#programmed.get(key) ?? [];
+      services += rules.length - before.length;
+      endpoints += countEndpoints(rules) - countEndpoints(before);
+    }
+    return { services, endpoints };
+  }
+
+  /** The rules of one Service come into force. */
+  #apply({ key, rules, slices }: Sync): void {
+    const before = this.#programmed.get(key) ?? [];
+    const destinations = new Set(rules.map((each) => each.key));
+    for (const old of before) if (!destinations.has(old.key)) this.table.remove(old);
+    for (const each of rules) this.table.put(each);
+    this.#endpoints += countEndpoints(rules) - countEndpoints(before);
+    this.#programmed.set(key, rules);
+    this.#report(key, this.#inForce.get(key) ?? [], slices);
+    this.#inForce.set(key, slices);
+  }
+
+  /** Tells the book of changes which endpoints this node now uses, or no longer. */
+  #report(
+    service: string,
+    before: readonly EndpointSlice[],
+    after: readonly EndpointSlice[],
+  ): void {
+    const { ledger, nodeName, sim } = this.#options;
+    const was = endpointStates(before);
+    const is = endpointStates(after);
+    for (const [podUid, state] of is) {
+      if (state.ready === (was.get(podUid)?.ready ?? false)) continue;
+      ledger.programmed(nodeName, service, podUid, state.ready, state.causeNs, sim.nowNs);
+    }
+    for (const [podUid, state] of was) {
+      if (!state.ready || is.has(podUid)) continue;
+      ledger.programmed(nodeName, service, podUid, false, null, sim.nowNs);
+    }
+  }
+}
+
+interface EndpointState {
+  readonly ready: boolean;
+  readonly causeNs: number | null;
+}
+
+function endpointStates(slices: readonly EndpointSlice[]): Map<string, EndpointState> {
+  const states = new Map<string, EndpointState>();
+  for (const { endpoints } of slices) {
+    for (const { podUid, conditions, observedCauseNs } of endpoints) {
+      states.set(podUid, { ready: conditions.ready, causeNs: observedCauseNs });
+    }
+  }
+  return states;
+}
+
+function countEndpoints(rules: readonly ServicePortRules[]): number {
+  let count = 0;
+  for (const { cluster, local } of rules) count += (cluster ?? local ?? []).length;
+  return count;
+}
+
+/** The state that every node shares at rest. */
+export function proxyBase(
+  services: Iterable<Service>,
+  slices: Iterable<EndpointSlice>,
+  builder: RuleBuilder,
+): ProxyBase {
+  const byService = new Map<string, EndpointSlice[]>();
+  for (const slice of slices) {
+    const of = byService.get(slice.service);
+    if (of === undefined) byService.set(slice.service, [slice]);
+    else of.push(slice);
+  }
+  const programmed = new Map<string, readonly ServicePortRules[]>();
+  const table = new Map<number, ServicePortRules>();
+  let endpoints = 0;
+  for (const service of services) {
+    const key = objectKey(service);
+    const rules = builder.build(service, byService.get(key) ?? [], "");
+    programmed.set(key, rules);
+    endpoints += countEndpoints(rules);
+    for (const [destination, each] of baseTable(rules)) table.set(destination, each);
+  }
+  return { slices: byService, table, programmed, size: { services: table.size, endpoints } };
+}

@@ -1,0 +1,5 @@
+/** The modes of kube-proxy: one line each. */
+import type { ProxyMode } from "../contract.ts";
+import { iptables } from "./iptables.ts";
+
+export const proxyModes: Readonly<Record<"iptables", ProxyMode>> = { iptables };

@@ -1,0 +1,57 @@
+/**
+ * kube-proxy's bounded-frequency runner, as of Kubernetes 1.34 and later.
+ *
+ * Owns: when a sync may start. An idle proxy reacts at once; requests during a sync or the pause after
+ * it become one run, which starts minSyncPeriod after the end of the last. There is no burst. A
+ * failed run is tried again after the retry period, or sooner on a new request. Source:
+ * pkg/proxy/runner/bounded_frequency_runner.go; timings §7.1.
+ */
+import { Phase, type DurationNs, type EventHandle, type Simulation } from "../../engine/index.ts";
+
+export class BoundedFrequencyRunner {
+  readonly #sim: Simulation;
+  readonly #minPeriodNs: DurationNs;
+  readonly #retryNs: DurationNs;
+  readonly #start: () => void;
+  #running = false;
+  #wanted = false;
+  #lastEndNs = -Infinity;
+  #timer: EventHandle = 0;
+
+  /** @param start begins a run, which ends with a call of finished() */
+  constructor(
+    sim: Simulation,
+    periods: { readonly minPeriodNs: DurationNs; readonly retryNs: DurationNs },
+    start: () => void,
+  ) {
+    this.#sim = sim;
+    this.#minPeriodNs = periods.minPeriodNs;
+    this.#retryNs = periods.retryNs;
+    this.#start = start;
+  }
+
+  /** Asks for a run. */
+  request(): void {
+    this.#wanted = true;
+    if (!this.#running) this.#arm(Math.max(this.#sim.nowNs, this.#lastEndNs + this.#minPeriodNs));
+  }
+
+  finished(success: boolean): void {
+    this.#running = false;
+    this.#lastEndNs = this.#sim.nowNs;
+    if (this.#wanted) this.#arm(this.#lastEndNs + this.#minPeriodNs);
+    else if (!success) this.#arm(this.#lastEndNs + this.#retryNs);
+  }
+
+  #arm(atNs: number): void {
+    if (this.#sim.isPending(this.#timer)) {
+      // A retry that waits gives way to a request that may run sooner.
+      this.#sim.cancel(this.#timer);
+    }
+    this.#timer = this.#sim.callAt(atNs, Phase.start, () => {
+      this.#running = true;
+      this.#wanted = false;
+      this.#start();
+    });
+  }
+}

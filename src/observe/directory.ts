@@ -1,0 +1,70 @@
+/**
+ * The names behind the indices: clients, Services, endpoints, nodes.
+ *
+ * Owns: remembering each registration. Refuses to own: counting anything. Recorders read it when they
+ * write their rows, so that hot observations carry numbers only.
+ */
+import type { Observer } from "./observations.ts";
+
+export interface EndpointName {
+  /** Index of the Service. */
+  readonly service: number;
+  /** "ip:port". */
+  readonly address: string;
+  readonly pod: string;
+  readonly node: string;
+}
+
+export class Directory implements Observer {
+  readonly clients: string[] = [];
+  readonly services: string[] = [];
+  readonly endpoints: EndpointName[] = [];
+  readonly nodes: string[] = [];
+  readonly #nodeIndex = new Map<string, number>();
+
+  clientNamed(client: number, name: string): void {
+    this.clients[client] = name;
+  }
+
+  serviceNamed(service: number, name: string): void {
+    this.services[service] = name;
+  }
+
+  endpointNamed(
+    endpoint: number,
+    service: number,
+    address: string,
+    pod: string,
+    node: string,
+  ): void {
+    this.endpoints[endpoint] = { service, address, pod, node };
+  }
+
+  nodeNamed(node: number, name: string): void {
+    this.nodes[node] = name;
+    this.#nodeIndex.set(name, node);
+  }
+
+  /** @throws Error for a node that was never named: the model is at fault, not the user */
+  nodeIndex(name: string): number {
+    const index = this.#nodeIndex.get(name);
+    if (index === undefined) throw new Error(`node ${name} was observed before it was named`);
+    return index;
+  }
+
+  client(client: number): string {
+    return this.clients[client] ?? `client-${client}`;
+  }
+
+  service(service: number): string {
+    return this.services[service] ?? `service-${service}`;
+  }
+
+  /** @throws Error for an endpoint that was never named */
+  endpoint(endpoint: number): EndpointName {
+    const name = this.endpoints[endpoint];
+    if (name === undefined)
+      throw new Error(`endpoint ${endpoint} was observed before it was named`);
+    return name;
+  }
+}

@@ -1,0 +1,11 @@
+/**
+ * The room's door: observations, recorders and the metrics dictionary.
+ *
+ * Owns: what other rooms may import from observe/.
+ */
+export * from "./metrics.ts";
+export * from "./observations.ts";
+export * from "./recorder.ts";
+export * from "./report.ts";
+export * from "./totals.ts";
+export { Recording } from "./recorders/index.ts";

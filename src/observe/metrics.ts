@@ -1,0 +1,281 @@
+/**
+ * The metrics dictionary: every column of every results file, with its unit and meaning.
+ *
+ * Owns: the order and names of columns; recorders take their headers from here and docs/metrics.md
+ * is checked against it. Refuses to own: how values are measured. Columns are only ever added to the
+ * right of a file, never renamed or moved.
+ */
+
+export type Unit = "name" | "ns" | "count" | "bytes" | "ratio" | "text";
+
+export interface Metric {
+  readonly name: string;
+  readonly unit: Unit;
+  readonly meaning: string;
+  /** When the cell is empty; undefined where it never is. */
+  readonly emptyWhen?: string;
+}
+
+export interface MetricsFile {
+  readonly file: string;
+  readonly rowPer: string;
+  readonly columns: readonly Metric[];
+}
+
+const windowStart: Metric = {
+  name: "window_start_ns",
+  unit: "ns",
+  meaning: "Simulated time at which the window began.",
+};
+const windowLength: Metric = {
+  name: "window_ns",
+  unit: "ns",
+  meaning: "Length of the window; the last one of a run may be shorter than the others.",
+};
+const service: Metric = { name: "service", unit: "name", meaning: "Service, as namespace/name." };
+const client: Metric = {
+  name: "client",
+  unit: "name",
+  meaning: "Client, as the scenario names it.",
+};
+const noRequest = "the Service got no request in the window";
+
+function latency(name: string, what: string): Metric {
+  return {
+    name,
+    unit: "ns",
+    meaning: `${what} of the latency of the row's requests: from the client's wish to the end of the last try, waiting between tries included.`,
+  };
+}
+
+export const metricsFiles: readonly MetricsFile[] = [
+  {
+    file: "endpoint_update_lag.csv",
+    rowPer: "endpoint change and node, for every node of the cluster",
+    columns: [
+      service,
+      { name: "endpoint", unit: "name", meaning: "Endpoint, as ip:port." },
+      {
+        name: "change",
+        unit: "name",
+        meaning:
+          "What happened: added (ready for the first time), removed (told to go, or gone at once) or condition (no longer ready, or ready again).",
+      },
+      { name: "node", unit: "name", meaning: "Node whose kube-proxy had to learn of the change." },
+      {
+        name: "changed_at_ns",
+        unit: "ns",
+        meaning: "When the cause happened in the pod, not when a component noticed it.",
+      },
+      {
+        name: "programmed_at_ns",
+        unit: "ns",
+        meaning: "When the node's rules first held the change.",
+        emptyWhen:
+          "the node never programmed it: the run ended first, or a later change of the same endpoint overtook it",
+      },
+      {
+        name: "lag_ns",
+        unit: "ns",
+        meaning: "programmed_at_ns minus changed_at_ns.",
+        emptyWhen: "programmed_at_ns is empty",
+      },
+    ],
+  },
+  {
+    file: "load_skew.csv",
+    rowPer: "Service and window",
+    columns: [
+      service,
+      windowStart,
+      windowLength,
+      {
+        name: "requests",
+        unit: "count",
+        meaning: "Requests that reached a server of one of the Service's endpoints in the window.",
+      },
+      {
+        name: "endpoints",
+        unit: "count",
+        meaning:
+          "Endpoints compared: those that could be used when the window closed (ready and not told to go, in truth) and those that got a connection or a request in it. An idle endpoint counts, with zero.",
+      },
+      {
+        name: "max_over_mean",
+        unit: "ratio",
+        meaning: "Requests of the busiest endpoint over the mean of all; 1 is even.",
+        emptyWhen: noRequest,
+      },
+      {
+        name: "cv",
+        unit: "ratio",
+        meaning:
+          "Coefficient of variation of requests per endpoint (population standard deviation over mean); 0 is even.",
+        emptyWhen: noRequest,
+      },
+      {
+        name: "jain",
+        unit: "ratio",
+        meaning:
+          "Jain's fairness index of requests per endpoint; 1 is even, 1/endpoints is all on one.",
+        emptyWhen: noRequest,
+      },
+      {
+        name: "gini",
+        unit: "ratio",
+        meaning: "Gini coefficient of requests per endpoint; 0 is even.",
+        emptyWhen: noRequest,
+      },
+      {
+        name: "kolmogorov",
+        unit: "ratio",
+        meaning:
+          "Kolmogorov distance of the load from the uniform load: the share of requests that would have to move to make it even; 0 is even.",
+        emptyWhen: noRequest,
+      },
+    ],
+  },
+  {
+    file: "endpoint_load.csv",
+    rowPer:
+      "endpoint and window, for the endpoints that load_skew.csv compares and those with a request in progress",
+    columns: [
+      service,
+      { name: "endpoint", unit: "name", meaning: "Endpoint, as ip:port." },
+      { name: "pod", unit: "name", meaning: "Pod behind the endpoint, as namespace/name." },
+      { name: "node", unit: "name", meaning: "Node that the pod runs on." },
+      windowStart,
+      windowLength,
+      {
+        name: "requests",
+        unit: "count",
+        meaning: "Requests that reached the endpoint's server in the window.",
+      },
+      {
+        name: "connections",
+        unit: "count",
+        meaning: "New connections that nodes routed to the endpoint in the window.",
+      },
+      {
+        name: "in_flight_mean",
+        unit: "ratio",
+        meaning:
+          "Requests at the endpoint's server, waiting or being served: mean over the time of the window.",
+      },
+      {
+        name: "stale_connections",
+        unit: "count",
+        meaning:
+          "Of connections, those routed to the endpoint when it had in truth gone from the Service.",
+      },
+    ],
+  },
+  {
+    file: "requests.csv",
+    rowPer:
+      "client, Service, window and outcome with at least one request that ended in the window",
+    columns: [
+      client,
+      service,
+      windowStart,
+      windowLength,
+      {
+        name: "outcome",
+        unit: "name",
+        meaning: "How the requests ended: served, or the cause of failure as in failures.csv.",
+      },
+      { name: "count", unit: "count", meaning: "Requests that ended so in the window." },
+      latency("latency_p50_ns", "Median"),
+      latency("latency_p90_ns", "90th percentile"),
+      latency("latency_p99_ns", "99th percentile"),
+      latency("latency_max_ns", "Maximum"),
+    ],
+  },
+  {
+    file: "failures.csv",
+    rowPer: "client, Service and cause, over the whole run, where the count is above zero",
+    columns: [
+      client,
+      service,
+      {
+        name: "cause",
+        unit: "name",
+        meaning:
+          "refused, unreachable, reset, closed, timeout, overloaded, no_local_port or misrouted.",
+      },
+      {
+        name: "count",
+        unit: "count",
+        meaning: "Requests that failed so; a try that a retry made good is not one.",
+      },
+      {
+        name: "stale_routed",
+        unit: "count",
+        meaning:
+          "Of count, those whose last try went over a connection opened to an endpoint that had in truth gone.",
+      },
+    ],
+  },
+  {
+    file: "hops.csv",
+    rowPer: "hop and drop cause; one row with an empty cause for a hop that dropped nothing",
+    columns: [
+      { name: "hop", unit: "name", meaning: "Hop, unique in the run." },
+      {
+        name: "kind",
+        unit: "name",
+        meaning: "Kind of hop: loopback, veth, bridge, nic, switch port and so on.",
+      },
+      {
+        name: "packets",
+        unit: "count",
+        meaning: "Packets that passed the hop; the same in each row of the hop.",
+      },
+      { name: "bytes", unit: "bytes", meaning: "Bytes of those packets, headers included." },
+      { name: "drops", unit: "count", meaning: "Packets dropped at the hop for drop_cause." },
+      {
+        name: "drop_cause",
+        unit: "name",
+        meaning: "Why they were dropped.",
+        emptyWhen: "the hop dropped nothing",
+      },
+      {
+        name: "utilisation",
+        unit: "ratio",
+        meaning: "Share of the run in which the hop was sending.",
+        emptyWhen: "the hop has no finite rate",
+      },
+      {
+        name: "queue_p99_ns",
+        unit: "ns",
+        meaning: "99th percentile of the time packets waited in the hop's queue.",
+        emptyWhen: "nothing waits at such a hop",
+      },
+    ],
+  },
+  {
+    file: "events.csv",
+    rowPer: "event, in the order in which they happened",
+    columns: [
+      { name: "time_ns", unit: "ns", meaning: "Simulated time of the event." },
+      { name: "kind", unit: "name", meaning: "What happened, in lower_snake_case." },
+      { name: "object", unit: "name", meaning: "What it happened to, as kind/name." },
+      {
+        name: "detail",
+        unit: "text",
+        meaning: "Anything more, for a reader.",
+        emptyWhen: "there is nothing to add",
+      },
+    ],
+  },
+];
+
+/**
+ * The header of one results file.
+ * @throws RangeError for a file that the dictionary does not hold
+ */
+export function columnsOf(file: string): readonly string[] {
+  const found = metricsFiles.find((each) => each.file === file);
+  if (found === undefined) throw new RangeError(`the metrics dictionary has no file ${file}`);
+  return found.columns.map((column) => column.name);
+}

@@ -1,0 +1,157 @@
+/**
+ * endpoint_update_lag.csv: how long after each endpoint change each node's rules held it.
+ *
+ * Owns: the file's rows and the lag totals. Refuses to own: collecting the times (../changes.ts).
+ */
+import type { DurationNs } from "../../engine/index.ts";
+import type { Changes } from "../changes.ts";
+import type { Directory } from "../directory.ts";
+import { columnsOf } from "../metrics.ts";
+import type { Recorder, Row, Table } from "../recorder.ts";
+import type {
+  ChangeKind,
+  ChangeKindTotals,
+  ConvergenceTotals,
+  DurationQuantiles,
+  LagTotals,
+  RunTotals,
+} from "../totals.ts";
+
+const file = "endpoint_update_lag.csv";
+const changeKinds: readonly ChangeKind[] = ["added", "removed", "condition"];
+const shares = [0.5, 0.9, 0.99, 1];
+
+export class EndpointUpdateLag implements Recorder {
+  readonly #changes: Changes;
+  readonly #directory: Directory;
+
+  constructor(changes: Changes, directory: Directory) {
+    this.#changes = changes;
+    this.#directory = directory;
+  }
+
+  tables(): readonly Table[] {
+    return [{ file, columns: columnsOf(file), rows: { [Symbol.iterator]: () => this.#rows() } }];
+  }
+
+  *#rows(): Generator<Row> {
+    for (const [id, record] of this.#changes.records.entries()) {
+      const { service, endpoint, change, changedAtNs } = record;
+      for (const [index, node] of this.#directory.nodes.entries()) {
+        const atNs = this.#changes.programmedAtNs(id, index);
+        const lagNs = atNs === null ? null : atNs - changedAtNs;
+        yield [service, endpoint, change, node, changedAtNs, atNs, lagNs];
+      }
+    }
+  }
+
+  totals(): Partial<RunTotals> {
+    const { nodes } = this.#directory;
+    const lags = this.#changes.records.map((_record, id) => this.#sortedLags(id));
+    const lag: LagTotals = {
+      nodes: nodes.length,
+      changes: lags.length,
+      byKind: changeKinds.map((kind) => this.#kindTotals(kind, lags)),
+      convergence: shares.map((share) => convergence(share, lags, nodes.length)),
+      ...this.#unprogrammed(),
+      slowestRemoval: this.#slowestRemoval(),
+    };
+    return { lag };
+  }
+
+  #sortedLags(id: number): Float64Array {
+    const lags = [];
+    const { changedAtNs } = this.#changes.records[id]!;
+    for (let node = 0; node < this.#directory.nodes.length; node++) {
+      const atNs = this.#changes.programmedAtNs(id, node);
+      if (atNs !== null) lags.push(atNs - changedAtNs);
+    }
+    return Float64Array.from(lags).sort();
+  }
+
+  #kindTotals(kind: ChangeKind, lags: readonly Float64Array[]): ChangeKindTotals {
+    const ofKind = lags.filter((_lags, id) => this.#changes.records[id]!.change === kind);
+    const all = new Float64Array(ofKind.reduce((sum, each) => sum + each.length, 0));
+    let offset = 0;
+    for (const each of ofKind) {
+      all.set(each, offset);
+      offset += each.length;
+    }
+    all.sort();
+    return { change: kind, changes: ofKind.length, programmed: all.length, lag: quantiles(all) };
+  }
+
+  /** Newest change first, so that each knows whether the node programmed a later one of its endpoint. */
+  #unprogrammed(): { readonly superseded: number; readonly pending: number } {
+    const later = new Map<string, Set<number>>();
+    let superseded = 0;
+    let pending = 0;
+    for (let id = this.#changes.records.length - 1; id >= 0; id--) {
+      const { service, endpoint } = this.#changes.records[id]!;
+      const key = `${service} ${endpoint}`;
+      const programmedLater = later.get(key) ?? new Set();
+      later.set(key, programmedLater);
+      for (let node = 0; node < this.#directory.nodes.length; node++) {
+        if (this.#changes.programmedAtNs(id, node) !== null) programmedLater.add(node);
+        else if (programmedLater.has(node)) superseded++;
+        else pending++;
+      }
+    }
+    return { superseded, pending };
+  }
+
+  #slowestRemoval(): LagTotals["slowestRemoval"] {
+    let slowest: LagTotals["slowestRemoval"] = null;
+    for (const [
+      id,
+      { service, endpoint, change, changedAtNs },
+    ] of this.#changes.records.entries()) {
+      if (change !== "removed") continue;
+      for (const [index, node] of this.#directory.nodes.entries()) {
+        const atNs = this.#changes.programmedAtNs(id, index);
+        if (atNs === null || (slowest !== null && atNs - changedAtNs <= slowest.lagNs)) continue;
+        slowest = { node, service, endpoint, lagNs: atNs - changedAtNs };
+      }
+    }
+    return slowest;
+  }
+}
+
+/** The q-quantile of sorted values: the smallest value that at least q of them do not exceed. */
+function quantile(sorted: Float64Array, q: number): number {
+  return sorted[rank(q, sorted.length)]!;
+}
+
+/** Index of the ceil(q n)-th of n sorted values; q n is rounded first, as 0.99 * 100 is not 99. */
+function rank(q: number, count: number): number {
+  return Math.max(0, Math.ceil(Math.round(q * count * 1e6) / 1e6) - 1);
+}
+
+function quantiles(sorted: Float64Array): DurationQuantiles | null {
+  if (sorted.length === 0) return null;
+  return {
+    p50Ns: quantile(sorted, 0.5),
+    p90Ns: quantile(sorted, 0.9),
+    p99Ns: quantile(sorted, 0.99),
+    maxNs: sorted[sorted.length - 1]!,
+  };
+}
+
+function convergence(
+  share: number,
+  lags: readonly Float64Array[],
+  nodes: number,
+): ConvergenceTotals {
+  const times: DurationNs[] = [];
+  for (const sorted of lags) {
+    const time = sorted[rank(share, nodes)];
+    if (time !== undefined) times.push(time);
+  }
+  const sorted = Float64Array.from(times).sort();
+  return {
+    share,
+    reached: sorted.length,
+    medianNs: sorted.length > 0 ? quantile(sorted, 0.5) : null,
+    maxNs: sorted.length > 0 ? sorted[sorted.length - 1]! : null,
+  };
+}

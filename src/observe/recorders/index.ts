@@ -1,0 +1,65 @@
+/**
+ * The table of recorders, and the recording of one run by all of them.
+ *
+ * Owns: which recorders there are, in the order of their files. To add one: write its file here and
+ * add its line to the table. Refuses to own: what any of them keeps.
+ */
+import { Changes } from "../changes.ts";
+import { Directory } from "../directory.ts";
+import { EndpointWindows } from "../endpoint-windows.ts";
+import type { Observer } from "../observations.ts";
+import type { Recorder, RecordingContext, Table } from "../recorder.ts";
+import type { RunTotals } from "../totals.ts";
+import { EndpointLoad } from "./endpoint-load.ts";
+import { EndpointUpdateLag } from "./endpoint-update-lag.ts";
+import { Events } from "./events.ts";
+import { Failures } from "./failures.ts";
+import { Hops } from "./hops.ts";
+import { LoadSkew } from "./load-skew.ts";
+import { Requests } from "./requests.ts";
+
+/** What several recorders need is observed once and shared. */
+interface Shared {
+  readonly directory: Directory;
+  readonly changes: Changes;
+  readonly endpointWindows: EndpointWindows;
+}
+
+const recorderTable: readonly ((shared: Shared) => Recorder)[] = [
+  ({ changes, directory }) => new EndpointUpdateLag(changes, directory),
+  ({ endpointWindows, directory }) => new LoadSkew(endpointWindows, directory),
+  ({ endpointWindows, changes, directory }) =>
+    new EndpointLoad(endpointWindows, changes, directory),
+  ({ directory }) => new Requests(directory),
+  ({ directory }) => new Failures(directory),
+  () => new Hops(),
+  () => new Events(),
+];
+
+/** One run's recorders. Hand `observers` to the run; afterwards ask for tables and totals. */
+export class Recording {
+  readonly observers: readonly Observer[];
+  readonly #recorders: readonly Recorder[];
+
+  constructor() {
+    const directory = new Directory();
+    const changes = new Changes(directory);
+    const endpointWindows = new EndpointWindows(directory);
+    this.#recorders = recorderTable.map((create) =>
+      create({ directory, changes, endpointWindows }),
+    );
+    // Names first: what follows may look them up while it is being told.
+    this.observers = [directory, changes, endpointWindows, ...this.#recorders];
+  }
+
+  tables(context: RecordingContext): readonly Table[] {
+    return this.#recorders.flatMap((recorder) => recorder.tables(context));
+  }
+
+  totals(context: RecordingContext): RunTotals {
+    return Object.assign(
+      {},
+      ...this.#recorders.map((recorder) => recorder.totals?.(context) ?? {}),
+    );
+  }
+}

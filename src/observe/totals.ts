@@ -1,0 +1,120 @@
+/**
+ * The totals of a run, by subject: what a summary is computed from.
+ *
+ * Owns: the shapes. Each recorder fills the part it kept; everything is plain data. Refuses to own:
+ * judging or formatting them (output/).
+ */
+import type { DurationNs, SimTimeNs } from "../engine/index.ts";
+import type { OutcomeName } from "./observations.ts";
+
+/** Quantiles of a duration over a population. */
+export interface DurationQuantiles {
+  readonly p50Ns: DurationNs;
+  readonly p90Ns: DurationNs;
+  readonly p99Ns: DurationNs;
+  readonly maxNs: DurationNs;
+}
+
+/** All requests of one client to one Service. */
+export interface ClientTotals {
+  readonly client: string;
+  readonly service: string;
+  readonly started: number;
+  readonly byOutcome: readonly { readonly outcome: OutcomeName; readonly count: number }[];
+  /** Latency of served requests, retries included; null when none was served. */
+  readonly servedLatency: DurationQuantiles | null;
+  /** Tries beyond the first. */
+  readonly retries: number;
+  /** Requests whose last try went over a connection that was opened to a gone endpoint. */
+  readonly staleRouted: number;
+  readonly staleRoutedFailed: number;
+}
+
+export type ChangeKind = "added" | "removed" | "condition";
+
+/** Lag over every (change, node) pair of one kind that was programmed. */
+export interface ChangeKindTotals {
+  readonly change: ChangeKind;
+  readonly changes: number;
+  readonly programmed: number;
+  /** null when no node programmed any. */
+  readonly lag: DurationQuantiles | null;
+}
+
+/** How long after a change a share of all nodes had programmed it. */
+export interface ConvergenceTotals {
+  /** 0.5, 0.9, 0.99 or 1. */
+  readonly share: number;
+  /** Changes for which that share was reached before the run ended. */
+  readonly reached: number;
+  /** Over those changes; null when there is none. */
+  readonly medianNs: DurationNs | null;
+  readonly maxNs: DurationNs | null;
+}
+
+export interface LagTotals {
+  readonly nodes: number;
+  readonly changes: number;
+  readonly byKind: readonly ChangeKindTotals[];
+  readonly convergence: readonly ConvergenceTotals[];
+  /** (change, node) pairs without a time: the node programmed a later change of that endpoint instead. */
+  readonly superseded: number;
+  /** (change, node) pairs without a time and without a later one: still unknown to the node at the end. */
+  readonly pending: number;
+  /** The longest lag of a removal, and whose it was. */
+  readonly slowestRemoval: {
+    readonly node: string;
+    readonly service: string;
+    readonly endpoint: string;
+    readonly lagNs: DurationNs;
+  } | null;
+}
+
+/** New connections that a node opened to an endpoint that was gone. */
+export interface StaleTotals {
+  readonly connections: number;
+  readonly staleConnections: number;
+  /** The stale connection that came longest after its endpoint had gone. */
+  readonly longest: {
+    readonly node: string;
+    readonly service: string;
+    readonly endpoint: string;
+    readonly pod: string;
+    readonly atNs: SimTimeNs;
+    /** null when the change that made the endpoint go was not observed. */
+    readonly afterNs: DurationNs | null;
+  } | null;
+}
+
+/** Skew of one Service's load over its endpoints. Means are over windows, weighted by requests. */
+export interface SkewTotals {
+  readonly service: string;
+  readonly requests: number;
+  /** Windows with at least one request. */
+  readonly windows: number;
+  readonly endpointsMin: number;
+  readonly endpointsMax: number;
+  /** All four null when no window had a request. */
+  readonly maxOverMean: number | null;
+  readonly cv: number | null;
+  readonly jain: number | null;
+  readonly gini: number | null;
+  /** The most uneven window among those with at least ten requests per endpoint; null: none had. */
+  readonly worst: { readonly maxOverMean: number; readonly windowStartNs: SimTimeNs } | null;
+}
+
+export interface DropTotals {
+  readonly cause: string;
+  readonly packets: number;
+  readonly hops: number;
+  readonly worstHop: string;
+  readonly worstHopPackets: number;
+}
+
+export interface RunTotals {
+  readonly clients: readonly ClientTotals[];
+  readonly lag: LagTotals;
+  readonly stale: StaleTotals;
+  readonly skew: readonly SkewTotals[];
+  readonly drops: readonly DropTotals[];
+}

@@ -1,0 +1,83 @@
+/**
+ * The first sentences of a summary: what happened, in words.
+ *
+ * Owns: the wording. Refuses to own: figures (summary.ts) and layout (summary-text.ts).
+ */
+import type { OutcomeName } from "../observe/index.ts";
+import { count, counted, duration, percentage, printable } from "./format.ts";
+import type { Summary } from "./summary.ts";
+
+export interface Headline {
+  readonly verdict: "good" | "bad" | "neutral";
+  /** The verdict first; each ends in a full stop. */
+  readonly sentences: readonly string[];
+}
+
+const causeInWords: Readonly<Record<Exclude<OutcomeName, "served">, string>> = {
+  refused: "refused",
+  unreachable: "found no way to the host",
+  reset: "reset",
+  closed: "closed before the answer",
+  timeout: "timed out",
+  overloaded: "turned away by a full server",
+  no_local_port: "had no free local port",
+  misrouted: "reached another application",
+};
+
+export function headline(summary: Summary): Headline {
+  const sentences = [...broken(summary), requestSentence(summary), ...routingSentences(summary)];
+  return { verdict: verdict(summary), sentences };
+}
+
+function verdict({ brokenLaws, requests }: Summary): Headline["verdict"] {
+  if (brokenLaws.length > 0 || requests.failed > 0) return "bad";
+  return requests.served > 0 ? "good" : "neutral";
+}
+
+function broken({ brokenLaws }: Summary): string[] {
+  if (brokenLaws.length === 0) return [];
+  const laws =
+    brokenLaws.length === 1 ? "a routing law was" : `${brokenLaws.length} routing laws were`;
+  return [`FAILED: ${laws} broken. This is a fault in podstorm; do not trust the figures below.`];
+}
+
+function requestSentence({ requests }: Summary): string {
+  const { ended, failed, inFlight } = requests;
+  if (ended === 0) {
+    return inFlight === 0
+      ? "No request was made."
+      : `No request ended; ${counted(inFlight, "request")} still in flight.`;
+  }
+  if (failed === 0) {
+    return ended === 1
+      ? "The one request was served."
+      : `All ${count(ended)} requests were served.`;
+  }
+  const causes = requests.byOutcome.flatMap(({ outcome, count: number }) =>
+    outcome === "served" ? [] : [`${count(number)} ${causeInWords[outcome]}`],
+  );
+  const share = percentage(failed, ended);
+  return `${count(failed)} of ${count(ended)} requests failed (${share}): ${causes.join(", ")}.`;
+}
+
+function routingSentences({ stale, lag }: Summary): string[] {
+  const sentences: string[] = [];
+  if (stale.longest !== null) {
+    const { node, pod, afterNs, atNs } = stale.longest;
+    const when =
+      afterNs === null ? `at ${duration(atNs)}` : `${duration(afterNs)} after it had gone`;
+    sentences.push(
+      `${count(stale.staleConnections)} of ${counted(stale.connections, "new connection")} went to ` +
+        `pods that were gone; ${printable(node)} still sent one to ${printable(pod)} ${when}.`,
+    );
+  } else if (lag.changes > 0 && stale.connections > 0) {
+    sentences.push("No new connection went to a pod that was gone.");
+  }
+  if (lag.slowestRemoval !== null) {
+    const { node, lagNs } = lag.slowestRemoval;
+    sentences.push(
+      `The slowest node to drop an endpoint, ${printable(node)}, took ${duration(lagNs)}.`,
+    );
+  }
+  return sentences;
+}

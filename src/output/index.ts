@@ -1,0 +1,14 @@
+/**
+ * The room's door: summaries, manifests and results folders.
+ *
+ * Owns: what other rooms may import from output/.
+ */
+export { ResultsError } from "./errors.ts";
+export { checkResultsFolder, writeResults, type Results, type ResultsDigest } from "./folder.ts";
+export { count, counted, duration, printable } from "./format.ts";
+export { manifest, type ManifestInput, type WallClock } from "./manifest.ts";
+export { notModelled } from "./not-modelled.ts";
+export { replayCommand, type Replay } from "./replay.ts";
+export { summarise, type Summary, type SummaryInput } from "./summary.ts";
+export { renderSummary, type TextOptions } from "./summary-text.ts";
+export { indentedText } from "./text-table.ts";

@@ -1,0 +1,123 @@
+/**
+ * Stand-ins for the terminal and for the rooms that load and compile scenarios.
+ *
+ * Owns: a fake Io that writes into strings and has a clock that ticks by itself, and a runner that
+ * plays the synthetic run.
+ */
+import { seconds } from "../../src/engine/index.ts";
+import type { BrokenLaw, Observer } from "../../src/observe/index.ts";
+import type { Dependencies, Run, ScenarioOverrides } from "../../src/cli/dependencies.ts";
+import { Interrupted, type Io } from "../../src/cli/io.ts";
+import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
+import { endNs, hops, play } from "../observe/synthetic.ts";
+
+export interface FakeTerminal extends Io {
+  readonly out: () => string;
+  readonly err: () => string;
+  readonly interrupt: () => void;
+}
+
+export interface TerminalOptions {
+  readonly isTTY?: boolean;
+  readonly env?: Record<string, string>;
+  /** Wall time that passes between two looks at the clock. */
+  readonly tickMs?: number;
+}
+
+export function fakeTerminal(options: TerminalOptions = {}): FakeTerminal {
+  const texts = { out: "", err: "" };
+  const controller = new AbortController();
+  let clockMs = 0;
+  const stream = (name: "out" | "err") => ({
+    isTTY: options.isTTY ?? false,
+    columns: 80,
+    write: (text: string) => {
+      texts[name] += text;
+    },
+  });
+  return {
+    stdout: stream("out"),
+    stderr: stream("err"),
+    env: options.env ?? {},
+    signal: controller.signal,
+    nowMs: () => (clockMs += options.tickMs ?? 1),
+    date: () => new Date(0),
+    breathe: () => Promise.resolve(),
+    out: () => texts.out,
+    err: () => texts.err,
+    interrupt: () => controller.abort(new Interrupted("interrupted")),
+  };
+}
+
+/** What the commands read of a scenario; the rest is not theirs to look at. */
+export function fakeScenario(name: string, seed: string): ResolvedScenario {
+  return {
+    name,
+    description: "A scenario that is none.",
+    file: `${name}.ts`,
+    seed,
+    durationNs: endNs,
+    coldStart: false,
+    windowNs: seconds(1),
+    cluster: { nodes: [], services: [] },
+    clients: [],
+    faults: [],
+    profile: { name: "test", kubernetes: { version: "1.36" } },
+    env: {},
+    ignored: [],
+  } as unknown as ResolvedScenario;
+}
+
+export interface RunnerOptions {
+  readonly brokenLaws?: readonly BrokenLaw[];
+  /** Called at each slice, before it runs. */
+  readonly onSlice?: (untilNs: number) => void;
+}
+
+/** Plays the synthetic run when it reaches its end. */
+export function fakeRun(observers: readonly Observer[], options: RunnerOptions = {}): Run {
+  let nowNs = 0;
+  const sim = { eventsProcessed: 0 };
+  return {
+    sim,
+    durationNs: endNs,
+    get nowNs() {
+      return nowNs;
+    },
+    runUntil(timeNs) {
+      options.onSlice?.(timeNs);
+      nowNs = timeNs;
+      sim.eventsProcessed += 1000;
+      if (nowNs === endNs) play(observers);
+    },
+    finish: () => ({
+      hops,
+      brokenLaws: options.brokenLaws ?? [],
+      eventFingerprint: "0123456789abcdef",
+    }),
+  };
+}
+
+export interface FakeDependencies extends Dependencies {
+  /** What loadScenario was asked for. */
+  readonly asked: { file: string; overrides: ScenarioOverrides }[];
+}
+
+export function fakeDependencies(
+  options: RunnerOptions & Partial<Dependencies> = {},
+): FakeDependencies {
+  const asked: FakeDependencies["asked"] = [];
+  return {
+    version: "1.2.3",
+    asked,
+    loadScenario: (file, overrides) => {
+      asked.push({ file, overrides });
+      const name = file.replace(/^.*\//, "").replace(/\.ts$/, "");
+      return Promise.resolve(fakeScenario(name, overrides.seed ?? "1"));
+    },
+    compile: (_scenario, observers) => fakeRun(observers, options),
+    listScenarios: () =>
+      Promise.resolve([{ name: "quiet", file: "scenarios/quiet.ts", question: "Nothing?" }]),
+    ...options,
+  };
+}

@@ -1,0 +1,99 @@
+/** `sim` as a process: signals, closed pipes and exit codes as a shell sees them. */
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { buildSync } from "esbuild";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+let parent: string;
+let script: string;
+
+beforeAll(() => {
+  parent = mkdtempSync(join(tmpdir(), "podstorm-process-"));
+  script = join(parent, "sim.mjs");
+  buildSync({
+    entryPoints: [fileURLToPath(new URL("fake-main.ts", import.meta.url))],
+    outfile: script,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    // commander is CommonJS and asks for Node's own modules with require.
+    banner: {
+      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+    },
+  });
+});
+afterAll(() => rmSync(parent, { recursive: true, force: true }));
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Starts `sim` in a folder of its own; `act` may do something to the process as soon as it runs. */
+function sim(
+  argv: readonly string[],
+  act: (child: ReturnType<typeof spawn>, stderr: string) => void = () => {},
+): Promise<Ended> {
+  const child = spawn(process.execPath, [script, ...argv], { cwd: parent });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (text: Buffer) => {
+    stdout += text.toString();
+  });
+  child.stderr.on("data", (text: Buffer) => {
+    stderr += text.toString();
+    act(child, stderr);
+  });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+describe("sim as a process", () => {
+  it("exits with 0, prints the summary and nothing on stderr", async () => {
+    const { code, stdout, stderr } = await sim(["run", "synthetic.ts", "--out", "plain"]);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/^1 of 7 requests failed/);
+  });
+
+  it("exits with 2 on a mistake", async () => {
+    expect((await sim(["run", "synthetic.ts", "--no-such"])).code).toBe(2);
+  });
+
+  it.each(["SIGINT", "SIGTERM"] as const)(
+    "ends an endless run on %s with 130, leaving nothing",
+    async (signal) => {
+      let sent = false;
+      const ended = await sim(["run", "endless.ts", "--out", "endless"], (child, stderr) => {
+        if (sent || !stderr.includes("started")) return;
+        sent = true;
+        child.kill(signal);
+      });
+      expect(ended.code).toBe(130);
+      expect(ended.stdout).toBe("");
+      expect(readdirSync(parent).filter((name) => name.includes("endless"))).toEqual([]);
+    },
+  );
+
+  it("writes the results and exits with 0 when nobody reads its stdout", async () => {
+    const child = spawn(process.execPath, [script, "run", "synthetic.ts", "--out", "piped"], {
+      cwd: parent,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    child.stdout.destroy();
+    let stderr = "";
+    child.stderr.on("data", (text: Buffer) => {
+      stderr += text.toString();
+    });
+    const code = await new Promise((resolve) => {
+      child.on("close", resolve);
+    });
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(existsSync(join(parent, "piped", "manifest.json"))).toBe(true);
+  });
+});

@@ -1,0 +1,23 @@
+/** The progress line says how far, how fast and how long still. */
+import { expect, it } from "vitest";
+import { progressLine } from "../../src/cli/progress.ts";
+import { seconds } from "../../src/engine/index.ts";
+
+it("shows share, simulated time, rate and time left", () => {
+  // A quarter in 2 s: three quarters take 6 s more; 3,000,000 events in 2 s.
+  const state = { nowNs: seconds(15), durationNs: seconds(60), eventsProcessed: 3_000_000 };
+  expect(progressLine(state, 2)).toBe(
+    `${"█".repeat(6)}${"░".repeat(18)}   25 %  15.0 s of 60.0 s  1,500,000 events/s  ETA 6 s`,
+  );
+});
+
+it("promises nothing before it knows", () => {
+  const state = { nowNs: 0, durationNs: seconds(60), eventsProcessed: 0 };
+  expect(progressLine(state, 0)).toBe(`${"░".repeat(24)}    0 %  0 ns of 60.0 s`);
+});
+
+it("writes long times in minutes and hours", () => {
+  const state = { nowNs: seconds(1), durationNs: seconds(100), eventsProcessed: 1 };
+  expect(progressLine(state, 2)).toMatch(/ETA 3 min 18 s$/);
+  expect(progressLine(state, 60)).toMatch(/ETA 1 h 39 min$/);
+});

@@ -1,0 +1,83 @@
+/** The hub hands every observation to every observer that asked, with every argument, in order. */
+import { describe, expect, it } from "vitest";
+import {
+  createObservations,
+  Outcome,
+  outcomeNames,
+  type Observer,
+} from "../../src/observe/index.ts";
+
+/** Arguments for each method, all different, so that a lost or swapped one shows. */
+const calls: { readonly [Name in keyof Required<Observer>]: Parameters<Required<Observer>[Name]> } =
+  {
+    clientNamed: [1, "client"],
+    serviceNamed: [2, "service"],
+    endpointNamed: [3, 4, "address", "pod", "node"],
+    requestStarted: [5, 6, 7],
+    requestEnded: [8, 9, Outcome.timeout, 10, 11, 12, 1],
+    connectionRouted: [13, 14, 15, 0],
+    endpointRequestStarted: [16, 17],
+    endpointRequestEnded: [18, 19],
+    endpointChanged: [20, "service", "endpoint", "removed", 21, 0],
+    endpointProgrammed: [22, "node", 23],
+    nodeNamed: [24, "name"],
+    event: [25, "kind", "object", "detail"],
+    windowClosed: [26, 27],
+  };
+const names = Object.keys(calls) as (keyof Observer)[];
+
+/** An observer of `wanted` that writes down what it hears. */
+function listener(label: string, wanted: readonly string[], heard: unknown[][]): Observer {
+  return Object.fromEntries(
+    wanted.map((name) => [name, (...args: unknown[]) => heard.push([label, name, ...args])]),
+  ) as Observer;
+}
+
+function heardBy(label: string, name: keyof Observer): unknown[] {
+  return [label, name, ...calls[name]];
+}
+
+function callAll(observers: readonly Observer[]): void {
+  const hub = createObservations(observers) as unknown as Record<string, Function>;
+  for (const name of names) hub[name]!(...calls[name]);
+}
+
+describe("createObservations", () => {
+  it.each([1, 2, 3, 5])("passes every argument of every method to each of %i observers", (n) => {
+    const heard: unknown[][] = [];
+    const labels = Array.from({ length: n }, (_, i) => `observer-${i}`);
+    callAll(labels.map((label) => listener(label, names, heard)));
+    expect(heard).toEqual(names.flatMap((name) => labels.map((label) => heardBy(label, name))));
+  });
+
+  it("calls an observer only for what it implements", () => {
+    const heard: unknown[][] = [];
+    callAll([listener("a", ["event"], heard), listener("b", ["event", "nodeNamed"], heard)]);
+    expect(heard.map(([label, name]) => `${label}.${name}`)).toEqual([
+      "b.nodeNamed",
+      "a.event",
+      "b.event",
+    ]);
+  });
+
+  it("takes calls that nobody listens to", () => {
+    expect(() => callAll([])).not.toThrow();
+  });
+
+  it("keeps `this` of an observer, alone or in company", () => {
+    class Counter implements Observer {
+      seen = 0;
+      nodeNamed(): void {
+        this.seen++;
+      }
+    }
+    const [a, b] = [new Counter(), new Counter()];
+    createObservations([a]).nodeNamed(0, "node");
+    createObservations([a, b]).nodeNamed(0, "node");
+    expect([a.seen, b.seen]).toEqual([2, 1]);
+  });
+});
+
+it("names outcomes in the order of their codes", () => {
+  for (const [code, name] of outcomeNames.entries()) expect(Outcome[name]).toBe(code);
+});

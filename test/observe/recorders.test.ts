@@ -1,0 +1,343 @@
+/** Each results file holds what the synthetic run of ./synthetic.ts did, worked out by hand. */
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ms, seconds } from "../../src/engine/index.ts";
+import {
+  createObservations,
+  metricsFiles,
+  Outcome,
+  Recording,
+  type DurationQuantiles,
+  type OutcomeCode,
+  type Row,
+} from "../../src/observe/index.ts";
+import { endNs, endpoints, hops, play, recorded, service } from "./synthetic.ts";
+
+const context = { endNs, hops };
+
+function rowsOf(file: string, recording = recorded()): Row[] {
+  const table = recording.tables(context).find((each) => each.file === file);
+  return [...table!.rows];
+}
+
+function allEqual(ns: number): DurationQuantiles {
+  return { p50Ns: ns, p90Ns: ns, p99Ns: ns, maxNs: ns };
+}
+
+function sum(rows: readonly Row[], column: number): number {
+  return rows.reduce((total, row) => total + (row[column] as number), 0);
+}
+
+/** What the results contract promises of each file; more may only follow to the right. */
+const promised: Readonly<Record<string, string>> = {
+  "endpoint_update_lag.csv": "service,endpoint,change,node,changed_at_ns,programmed_at_ns,lag_ns",
+  "load_skew.csv":
+    "service,window_start_ns,window_ns,requests,endpoints,max_over_mean,cv,jain,gini",
+  "endpoint_load.csv":
+    "service,endpoint,pod,node,window_start_ns,window_ns,requests,connections,in_flight_mean",
+  "requests.csv":
+    "client,service,window_start_ns,window_ns,outcome,count,latency_p50_ns,latency_p90_ns,latency_p99_ns,latency_max_ns",
+  "failures.csv": "client,service,cause,count,stale_routed",
+  "hops.csv": "hop,kind,packets,bytes,drops,drop_cause,utilisation,queue_p99_ns",
+  "events.csv": "time_ns,kind,object,detail",
+};
+
+describe("tables", () => {
+  it("are the promised files, with the promised columns first", () => {
+    const tables = recorded().tables(context);
+    expect(tables.map(({ file }) => file).sort()).toEqual(Object.keys(promised).sort());
+    for (const { file, columns } of tables) {
+      const wanted = promised[file]!.split(",");
+      expect(columns.slice(0, wanted.length), file).toEqual(wanted);
+    }
+  });
+
+  it("have a cell for each column of the dictionary, and give the same rows when asked again", () => {
+    for (const { file, columns, rows } of recorded().tables(context)) {
+      expect(columns).toEqual(
+        metricsFiles.find((each) => each.file === file)!.columns.map(({ name }) => name),
+      );
+      const first = [...rows];
+      expect(first.length, file).toBeGreaterThan(0);
+      for (const row of first) expect(row).toHaveLength(columns.length);
+      expect([...rows]).toEqual(first);
+    }
+  });
+
+  it("leave a cell empty only where the dictionary says when", () => {
+    for (const { file, columns, rows } of recorded().tables(context)) {
+      const metrics = metricsFiles.find((each) => each.file === file)!.columns;
+      for (const row of rows) {
+        for (const [i, cell] of row.entries()) {
+          if (cell !== null) continue;
+          expect(metrics[i]!.emptyWhen, `${file} ${columns[i]}`).toBeDefined();
+        }
+      }
+    }
+  });
+});
+
+describe("endpoint_update_lag.csv", () => {
+  it("has one row per change and node, with empty times where a node never programmed it", () => {
+    const [, b, c] = endpoints;
+    expect(rowsOf("endpoint_update_lag.csv")).toEqual([
+      [service, b, "condition", "node-1", ms(500), ms(700), ms(200)],
+      [service, b, "condition", "node-2", ms(500), null, null],
+      [service, b, "removed", "node-1", ms(600), ms(800), ms(200)],
+      [service, b, "removed", "node-2", ms(600), ms(1600), ms(1000)],
+      [service, c, "added", "node-1", ms(1200), ms(1250), ms(50)],
+      [service, c, "added", "node-2", ms(1200), null, null],
+    ]);
+  });
+
+  it("keeps the first time a node programmed a change", () => {
+    const recording = new Recording();
+    const hub = createObservations(recording.observers);
+    hub.nodeNamed(0, "n");
+    hub.endpointChanged(0, service, endpoints[0], "added", 10, 1);
+    hub.endpointProgrammed(0, "n", 30);
+    hub.endpointProgrammed(0, "n", 50);
+    expect(rowsOf("endpoint_update_lag.csv", recording)[0]!.slice(4)).toEqual([10, 30, 20]);
+  });
+
+  it("refuses a node that nobody named", () => {
+    const hub = createObservations(new Recording().observers);
+    hub.endpointChanged(0, service, endpoints[0], "added", 10, 1);
+    expect(() => hub.endpointProgrammed(0, "ghost", 30)).toThrow(/ghost/);
+  });
+
+  it("sums up lags by kind, convergence, and what was never programmed", () => {
+    const { lag } = recorded().totals(context);
+    // Lags: added {50}, removed {200, 1000}, condition {200} ms.
+    expect(lag.byKind).toEqual([
+      { change: "added", changes: 1, programmed: 1, lag: allEqual(ms(50)) },
+      {
+        change: "removed",
+        changes: 1,
+        programmed: 2,
+        lag: { p50Ns: ms(200), p90Ns: ms(1000), p99Ns: ms(1000), maxNs: ms(1000) },
+      },
+      { change: "condition", changes: 1, programmed: 1, lag: allEqual(ms(200)) },
+    ]);
+    // Half of two nodes: after 200, 200 and 50 ms; all of them: only the removal, after 1 s.
+    expect(lag.convergence).toEqual([
+      { share: 0.5, reached: 3, medianNs: ms(200), maxNs: ms(200) },
+      { share: 0.9, reached: 1, medianNs: ms(1000), maxNs: ms(1000) },
+      { share: 0.99, reached: 1, medianNs: ms(1000), maxNs: ms(1000) },
+      { share: 1, reached: 1, medianNs: ms(1000), maxNs: ms(1000) },
+    ]);
+    // node-2 programmed b's removal instead of its condition; it never learnt of c.
+    expect([lag.superseded, lag.pending]).toEqual([1, 1]);
+    expect(lag.slowestRemoval).toEqual({
+      node: "node-2",
+      service,
+      endpoint: endpoints[1],
+      lagNs: ms(1000),
+    });
+  });
+});
+
+describe("endpoint_load.csv", () => {
+  it("counts requests and connections per endpoint and window, idle and busy", () => {
+    const [a, b, c] = endpoints;
+    const rows = rowsOf("endpoint_load.csv");
+    // In flight: 4 x 10 ms of 1 s; 2 x 10 ms; and from 1.5 s to 2 s, half a window.
+    expect(rows).toEqual([
+      [service, a, "default/nginx-a", "node-1", 0, seconds(1), 4, 4, 0.04, 0],
+      [service, b, "default/nginx-b", "node-2", 0, seconds(1), 2, 3, 0.02, 1],
+      [service, a, "default/nginx-a", "node-1", seconds(1), seconds(1), 0, 0, 0, 0],
+      [service, c, "default/nginx-c", "node-1", seconds(1), seconds(1), 1, 1, 0.5, 0],
+    ]);
+  });
+
+  it("carries a request in flight over into the next window", () => {
+    const recording = new Recording();
+    const hub = createObservations(recording.observers);
+    hub.serviceNamed(0, service);
+    hub.endpointNamed(0, 0, endpoints[0], "p", "n");
+    hub.endpointRequestStarted(0, 50);
+    hub.windowClosed(0, 100);
+    hub.windowClosed(100, 200);
+    hub.endpointRequestEnded(0, 225);
+    hub.windowClosed(200, 300);
+    const means = rowsOf("endpoint_load.csv", recording).map((row) => row[8]);
+    expect(means).toEqual([0.5, 1, 0.25]);
+  });
+
+  it("copes with more endpoints than it had room for", () => {
+    const recording = new Recording();
+    const hub = createObservations(recording.observers);
+    hub.serviceNamed(0, service);
+    for (let i = 0; i < 1000; i++) {
+      hub.endpointNamed(i, 0, `10.0.${i >> 8}.${i & 255}:80`, "p", "n");
+      hub.endpointRequestStarted(i, 0);
+    }
+    hub.windowClosed(0, 100);
+    const rows = rowsOf("endpoint_load.csv", recording);
+    expect(rows).toHaveLength(1000);
+    expect(rows.every((row) => row[6] === 1 && row[8] === 1)).toBe(true);
+  });
+
+  it("names the stale connection that came longest after its endpoint had gone", () => {
+    const { stale } = recorded().totals(context);
+    // b went at 500 ms (its condition); the connection at 900 ms came 400 ms later.
+    expect(stale).toEqual({
+      connections: 8,
+      staleConnections: 1,
+      longest: {
+        node: "node-2",
+        service,
+        endpoint: endpoints[1],
+        pod: "default/nginx-b",
+        atNs: ms(900),
+        afterNs: ms(400),
+      },
+    });
+  });
+});
+
+describe("load_skew.csv", () => {
+  it("compares members and endpoints with traffic, an idle one as zero", () => {
+    const rows = rowsOf("load_skew.csv");
+    // Window 1: {4, 2}: mean 3, sd 1, cv 1/3, Jain 36/(2*20), Gini |4-2|/(2*2*3) * 2 = 1/6.
+    expect(rows[0]!.slice(0, 5)).toEqual([service, 0, seconds(1), 6, 2]);
+    const [maxOverMean, cv, jain, gini] = rows[0]!.slice(5) as number[];
+    expect(maxOverMean).toBeCloseTo(4 / 3, 12);
+    expect(cv).toBeCloseTo(1 / 3, 12);
+    expect(jain).toBeCloseTo(0.9, 12);
+    expect(gini).toBeCloseTo(1 / 6, 12);
+    // Window 2: b has left, a is idle, c got the one request: {0, 1}.
+    expect(rows[1]!.slice(0, 5)).toEqual([service, seconds(1), seconds(1), 1, 2]);
+    expect(rows[1]![5]).toBe(2);
+    expect(rows).toHaveLength(2);
+  });
+
+  it("has empty indices in a window without a request", () => {
+    const recording = new Recording();
+    const hub = createObservations(recording.observers);
+    hub.serviceNamed(0, service);
+    hub.endpointNamed(0, 0, endpoints[0], "p", "n");
+    hub.windowClosed(0, 100);
+    expect(rowsOf("load_skew.csv", recording)).toEqual([
+      [service, 0, 100, 0, 1, null, null, null, null, null],
+    ]);
+  });
+
+  it("leaves out an endpoint while it is not ready, and takes it back when it is", () => {
+    const recording = new Recording();
+    const hub = createObservations(recording.observers);
+    hub.serviceNamed(0, service);
+    hub.endpointNamed(0, 0, endpoints[0], "p", "n");
+    hub.endpointNamed(1, 0, endpoints[1], "q", "n");
+    hub.endpointChanged(0, service, endpoints[0], "condition", 10, 0);
+    hub.windowClosed(0, 100);
+    hub.endpointChanged(1, service, endpoints[0], "condition", 110, 1);
+    hub.windowClosed(100, 200);
+    expect(rowsOf("load_skew.csv", recording).map((row) => row[4])).toEqual([1, 2]);
+  });
+
+  it("lets an endpoint back in when its address is added again", () => {
+    const recording = new Recording();
+    const hub = createObservations(recording.observers);
+    hub.serviceNamed(0, service);
+    hub.endpointNamed(0, 0, endpoints[0], "p", "n");
+    hub.endpointChanged(0, service, endpoints[0], "removed", 10, 0);
+    hub.windowClosed(0, 100);
+    hub.endpointChanged(1, service, endpoints[0], "added", 110, 1);
+    hub.windowClosed(100, 200);
+    expect(rowsOf("load_skew.csv", recording).map((row) => row[1])).toEqual([100]);
+  });
+});
+
+describe("requests.csv and failures.csv", () => {
+  it("have a row per outcome that occurred", () => {
+    const rows = rowsOf("requests.csv");
+    expect(rows.map((row) => row.slice(0, 6))).toEqual([
+      ["web", service, 0, seconds(1), "served", 6],
+      ["web", service, 0, seconds(1), "refused", 1],
+    ]);
+    // All six took 10 ms: the maximum is exact, a quantile within 1/256.
+    expect(rows[0]![9]).toBe(ms(10));
+    expect(Math.abs((rows[0]![6] as number) - ms(10))).toBeLessThanOrEqual(ms(10) / 256);
+    expect(rowsOf("failures.csv")).toEqual([["web", service, "refused", 1, 1]]);
+  });
+
+  it("agree with each other and with the totals, whatever happens (law 1, conservation)", () => {
+    const request = fc.record({
+      client: fc.nat(3),
+      service: fc.nat(2),
+      outcome: fc.nat(8),
+      latencyNs: fc.nat(1e9),
+      stale: fc.nat(1),
+      ends: fc.boolean(),
+      closesWindow: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(request, { maxLength: 60 }), (requests) => {
+        const recording = new Recording();
+        const hub = createObservations(recording.observers);
+        let windowStartNs = 0;
+        for (const [i, each] of requests.entries()) {
+          hub.requestStarted(each.client, each.service, i);
+          const outcome = each.outcome as OutcomeCode;
+          if (each.ends) {
+            hub.requestEnded(
+              each.client,
+              each.service,
+              outcome,
+              i,
+              i + each.latencyNs,
+              1,
+              each.stale,
+            );
+          }
+          if (each.closesWindow) hub.windowClosed(windowStartNs, (windowStartNs = i + 1));
+        }
+        hub.windowClosed(windowStartNs, requests.length + 1);
+
+        const ended = requests.filter(({ ends }) => ends);
+        const failed = ended.filter(({ outcome }) => outcome !== Outcome.served);
+        const rows = rowsOf("requests.csv", recording);
+        const failures = rowsOf("failures.csv", recording);
+        expect(sum(rows, 5)).toBe(ended.length);
+        expect(sum(failures, 3)).toBe(failed.length);
+        expect(sum(failures, 4)).toBe(failed.filter(({ stale }) => stale === 1).length);
+        expect([...rows, ...failures].every((row) => row[5] !== 0 && row[3] !== 0)).toBe(true);
+        for (const row of rows) {
+          const [p50, p90, p99, max] = row.slice(6) as [number, number, number, number];
+          expect(p50 <= p90 && p90 <= p99 && p99 <= max).toBe(true);
+        }
+        const { clients } = recording.totals(context);
+        expect(clients.reduce((total, { started }) => total + started, 0)).toBe(requests.length);
+      }),
+      { seed: 1 },
+    );
+  });
+});
+
+describe("hops.csv and events.csv", () => {
+  it("has a row per hop and drop cause, and one for a hop without a drop", () => {
+    expect(rowsOf("hops.csv")).toEqual([
+      ["node-1/eth0", "nic", 60, 90_000, 0, null, 0.25, 1200],
+      ["node-2/eth0", "nic", 40, 60_000, 3, "queue_full", null, null],
+      ["node-2/eth0", "nic", 40, 60_000, 1, "no_route", null, null],
+    ]);
+  });
+
+  it("keeps events in order", () => {
+    expect(rowsOf("events.csv")).toEqual([[ms(500), "pod_deleted", "pod/nginx-b", "resetPods"]]);
+  });
+});
+
+it("grows with windows, not with requests", () => {
+  const recording = new Recording();
+  play(recording.observers);
+  const hub = createObservations(recording.observers);
+  const before = recording.tables(context).map(({ rows }) => [...rows].length);
+  for (let i = 0; i < 10_000; i++) {
+    hub.requestEnded(0, 0, Outcome.served, 0, i, 1, 0);
+    hub.endpointRequestStarted(0, seconds(2));
+    hub.endpointRequestEnded(0, seconds(2));
+  }
+  expect(recording.tables(context).map(({ rows }) => [...rows].length)).toEqual(before);
+});

@@ -1,0 +1,92 @@
+/**
+ * A small run made by hand: two nodes, one Service, three endpoints, one client, two windows of 1 s.
+ *
+ * Owns: the stream of observations that the recorders' and the summary's tests share. Its figures are
+ * worked out in the tests' comments.
+ *
+ *   0.0 s  a (node-1) and b (node-2) back the Service
+ *   0.0 s  4 requests to a, 2 to b, 10 ms each, one after another; all served
+ *   0.5 s  b goes: condition at 0.5 s, removed at 0.6 s. node-1 programs them at 0.7 s and 0.8 s;
+ *          node-2 programs only the removal, at 1.6 s
+ *   0.9 s  node-2 routes a connection to b: stale; the request is refused at once
+ *   1.2 s  c is added, node-1 programs it at 1.25 s, node-2 never
+ *   1.5 s  one request to c starts and is still there at the end, 2 s
+ */
+import { ms, seconds } from "../../src/engine/index.ts";
+import {
+  createObservations,
+  Outcome,
+  type HopReport,
+  type Observer,
+  Recording,
+} from "../../src/observe/index.ts";
+
+export const service = "default/nginx";
+export const endpoints = ["10.244.1.2:80", "10.244.2.2:80", "10.244.1.3:80"] as const;
+export const endNs = seconds(2);
+
+export const hops: readonly HopReport[] = [
+  {
+    hop: "node-1/eth0",
+    kind: "nic",
+    packets: 60,
+    bytes: 90_000,
+    drops: [],
+    utilisation: 0.25,
+    queueP99Ns: 1200,
+  },
+  {
+    hop: "node-2/eth0",
+    kind: "nic",
+    packets: 40,
+    bytes: 60_000,
+    drops: [
+      { cause: "queue_full", count: 3 },
+      { cause: "no_route", count: 1 },
+    ],
+    utilisation: null,
+    queueP99Ns: null,
+  },
+];
+
+export function play(observers: readonly Observer[]): void {
+  const hub = createObservations(observers);
+  hub.nodeNamed(0, "node-1");
+  hub.nodeNamed(1, "node-2");
+  hub.clientNamed(0, "web");
+  hub.serviceNamed(0, service);
+  hub.endpointNamed(0, 0, endpoints[0], "default/nginx-a", "node-1");
+  hub.endpointNamed(1, 0, endpoints[1], "default/nginx-b", "node-2");
+  for (const [i, endpoint] of [0, 0, 0, 0, 1, 1].entries()) {
+    const atNs = ms(20 * i);
+    hub.requestStarted(0, 0, atNs);
+    hub.connectionRouted(0, endpoint, atNs, 0);
+    hub.endpointRequestStarted(endpoint, atNs);
+    hub.endpointRequestEnded(endpoint, atNs + ms(10));
+    hub.requestEnded(0, 0, Outcome.served, atNs, atNs + ms(10), 1, 0);
+  }
+  hub.event(ms(500), "pod_deleted", "pod/nginx-b", "resetPods");
+  hub.endpointChanged(0, service, endpoints[1], "condition", ms(500), 0);
+  hub.endpointChanged(1, service, endpoints[1], "removed", ms(600), 0);
+  hub.endpointProgrammed(0, "node-1", ms(700));
+  hub.endpointProgrammed(1, "node-1", ms(800));
+  hub.requestStarted(0, 0, ms(900));
+  hub.connectionRouted(1, 1, ms(900), 1);
+  hub.requestEnded(0, 0, Outcome.refused, ms(900), ms(901), 3, 1);
+  hub.windowClosed(0, seconds(1));
+  hub.endpointNamed(2, 0, endpoints[2], "default/nginx-c", "node-1");
+  hub.endpointChanged(2, service, endpoints[2], "added", ms(1200), 1);
+  hub.endpointProgrammed(2, "node-1", ms(1250));
+  hub.requestStarted(0, 0, ms(1500));
+  hub.connectionRouted(0, 2, ms(1500), 0);
+  hub.endpointRequestStarted(2, ms(1500));
+  hub.endpointProgrammed(1, "node-2", ms(1600));
+  hub.windowClosed(seconds(1), seconds(2));
+}
+
+/** The recording of that run. */
+export function recorded(): Recording {
+  const recording = new Recording();
+  play(recording.observers);
+  return recording;
+}
