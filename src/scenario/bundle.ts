@@ -21,6 +21,11 @@ const ENTRIES: Readonly<Record<string, string>> = {
   "podstorm/stats": "../stats/index",
 };
 
+/** How esbuild names the package's own index in its messages. */
+const OWN_INDEX = JSON.stringify(
+  relative(process.cwd(), fileURLToPath(new URL(`../index${OWN_EXTENSION}`, import.meta.url))),
+);
+
 interface Bundle {
   readonly code: string;
   readonly map: SourceMapPayload;
@@ -96,7 +101,7 @@ function compileMistake(file: string, { text, location }: Message): Mistake {
     line: location?.line ?? null,
     column: location === null ? null : location.column + 1,
     path: "",
-    found: text,
+    found: text.replace(OWN_INDEX, '"podstorm"'),
     allowed: null,
     suggestion: location?.suggestion ? location.suggestion : null,
   };
@@ -131,7 +136,7 @@ function thrown(file: string, error: unknown, map: SourceMap | undefined): UserE
   for (const [, line, column] of stack.matchAll(frameIn(path))) {
     const entry = map?.findEntry(Number(line) - 1, Number(column) - 1);
     if (entry !== undefined && "originalSource" in entry) {
-      const source = resolve(dirname(path), decodeURIComponent(entry.originalSource));
+      const source = resolve(dirname(path), entry.originalSource);
       if (!isOwnFile(source)) {
         return failure(
           asGiven(file, source),

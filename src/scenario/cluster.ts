@@ -77,11 +77,12 @@ function buildNode(
   const podCIDR = draft.podCIDR ?? next(ranges);
   const internalIP = draft.internalIP ?? next(addresses);
   if (podCIDR === null) {
-    const found = `${others.length} nodes have used up the pod CIDR`;
-    mistakes.add(path, found, `at most one node for each /${NODE_MASK} of cluster.podCIDR`);
+    const found = `no /${NODE_MASK} of the pod CIDR is left for node ${others.length + 1}`;
+    mistakes.add(path, found, `at most ${others.length} nodes, or a wider cluster.podCIDR`);
   }
   if (internalIP === null) {
-    mistakes.add(path, `${others.length} nodes have used up cluster.nodeCIDR`, "a wider nodeCIDR");
+    const found = `no address of cluster.nodeCIDR is left for node ${others.length + 1}`;
+    mistakes.add(path, found, `at most ${others.length} nodes, or a wider cluster.nodeCIDR`);
   }
   if (others.some(({ metadata }) => metadata.name === draft.metadata.name)) {
     mistakes.add(path, `a second Node ${draft.metadata.name}`, "unique names");

@@ -25,10 +25,13 @@ export function listScenarios(folder: string): ListedScenario[] {
   return files
     .filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts"))
     .sort()
-    .map((name) => ({ name: name.slice(0, -3), file: join(folder, name) }))
-    .map((listed) => ({ ...listed, text: readFileSync(listed.file, "utf8") }))
+    .map((name) => ({ name, text: readFileSync(join(folder, name), "utf8") }))
     .filter(({ text }) => /^export default/m.test(text))
-    .map(({ name, file, text }) => ({ name, file, question: leadingComment(text) }));
+    .map(({ name, text }) => ({
+      name: name.slice(0, -3),
+      file: join(folder, name),
+      question: leadingComment(text),
+    }));
 }
 
 /** The first comment of a file, without its marks and line breaks; empty if the file begins otherwise. */

@@ -54,8 +54,19 @@ export async function loadScenario(
     mistakes,
     found,
   );
-  if (scenario === undefined || found.length > 0) throw new UserError(found);
+  if (scenario === undefined || found.length > 0) throw new UserError(inOrder(found));
   return scenario;
+}
+
+/** File by file in the order of their first mistake, then line by line. */
+function inOrder(found: readonly Mistake[]): Mistake[] {
+  const files = [...new Set(found.map(({ file }) => file))];
+  return found.toSorted(
+    (a, b) =>
+      files.indexOf(a.file) - files.indexOf(b.file) ||
+      (a.line ?? 0) - (b.line ?? 0) ||
+      (a.column ?? 0) - (b.column ?? 0),
+  );
 }
 
 export interface ValidationSurroundings {
@@ -116,6 +127,10 @@ function callDefinition(
       if (typeof key === "string") asked.add(key);
       return typeof key === "string" && Object.hasOwn(target, key) ? target[key] : undefined;
     },
+    has(target, key) {
+      if (typeof key === "string") asked.add(key);
+      return Object.hasOwn(target, key);
+    },
     ownKeys(target) {
       askedForAll = true;
       return Reflect.ownKeys(target);
@@ -135,6 +150,7 @@ function callDefinition(
 }
 
 function withOptions(written: unknown, { seed, duration }: LoadOptions): unknown {
+  if (seed === undefined && duration === undefined) return written;
   if (typeof written !== "object" || written === null || Array.isArray(written)) return written;
   return {
     ...written,

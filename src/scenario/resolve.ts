@@ -20,7 +20,7 @@ import {
   withListenedPorts,
   type PodKind,
 } from "./services.ts";
-import { resolveClients, resolveFaults, resolveServers } from "./targets.ts";
+import { clientLabels, resolveClients, resolveFaults, resolveServers } from "./targets.ts";
 
 /** What a scenario gets from outside its file. */
 export interface Surroundings {
@@ -39,7 +39,11 @@ export function resolveScenario(
   mistakes: FileMistakes,
 ): ResolvedScenario | undefined {
   const { defaultProfile, description, ...named } = surroundings;
-  const profile = overrideProfile(defaultProfile, parts.profile, mistakes, ["profile"]);
+  const { name: profileName, ...constants } = defaultProfile;
+  const profile: Profile = {
+    name: profileName,
+    ...overrideProfile(constants, parts.profile, mistakes, ["profile"]),
+  };
   checkUnique(objects);
   const { run, cluster } = parts;
   // Without the cluster's ranges nothing can be allocated, but names can still be checked.
@@ -51,7 +55,7 @@ export function resolveScenario(
     mistakes,
   );
   const kinds = [...podKinds(objects), ...clientKinds(parts)];
-  checkSelectors(objects.services, podKinds(objects), (service, path, reason) =>
+  checkSelectors(objects, (service, path, reason) =>
     objects.ignored.push({
       object: `Service ${service.object.metadata.name}`,
       place: service.mistakes.place(path),
@@ -61,7 +65,13 @@ export function resolveScenario(
   const durationNs = run?.duration ?? Number.MAX_SAFE_INTEGER;
   const servers = resolveServers(parts.servers, objects, mistakes);
   const clients = resolveClients(parts.clients, services, objects, durationNs, mistakes);
-  const faults = resolveFaults(parts.faults, kinds, durationNs, mistakes);
+  const faults = resolveFaults(
+    parts.faults,
+    kinds,
+    objects.complete.workloads,
+    durationNs,
+    mistakes,
+  );
   if (cluster === undefined || run === undefined) return undefined;
   const resolved = resolveCluster(parts, cluster, objects, services, mistakes);
   return {
@@ -88,8 +98,8 @@ function resolveCluster(
 ): Omit<ResolvedCluster, "servers"> {
   const nodes = resolveNodes(cluster, objects.nodes, mistakes);
   const clientPods = parts.clients
-    .filter(({ value }) => value.from.kind === "pod")
-    .reduce((sum, { value }) => sum + value.from.replicas, 0);
+    .filter(({ value }) => value?.from.kind === "pod")
+    .reduce((sum, { value }) => sum + (value?.from.replicas ?? 0), 0);
   checkRoom(nodes, objects, clientPods, mistakes);
   const listening = (namespace: string, template: PodTemplate): PodTemplate => ({
     ...template,
@@ -122,14 +132,14 @@ function resolveCluster(
 }
 
 function clientKinds({ clients }: ScenarioParts): PodKind[] {
-  return clients.flatMap(({ value: { name, from } }) =>
-    from.kind === "outside"
+  return clients.flatMap(({ value }) =>
+    value === undefined || value.from.kind === "outside"
       ? []
       : [
           {
-            title: `client ${name}`,
+            title: `client ${value.name}`,
             namespace: "default",
-            labels: { "podstorm.dev/client": name, ...from.labels },
+            labels: clientLabels(value),
             spec: null,
           },
         ],

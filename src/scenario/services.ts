@@ -134,11 +134,13 @@ export function knownLabels(kinds: readonly PodKind[], namespace: string): strin
 
 /** Reports a Service that selects nothing, or sends to a port that its pods do not have. */
 export function checkSelectors(
-  services: readonly Placed<ServiceDraft>[],
-  kinds: readonly PodKind[],
+  objects: ManifestObjects,
   ignore: (service: Placed<ServiceDraft>, path: (string | number)[], reason: string) => void,
 ): void {
-  for (const service of services) {
+  // A workload that could not be read may be the one that is meant.
+  if (!objects.complete.workloads) return;
+  const kinds = podKinds(objects);
+  for (const service of objects.services) {
     const { metadata, spec } = service.object;
     const matching = kindsMatching(kinds, metadata.namespace, spec.selector ?? {});
     if (matching.length === 0) {

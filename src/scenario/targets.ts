@@ -5,11 +5,17 @@
  * servers and faults whose names exist. Refuses to own: their other fields (schema/scenario.ts).
  */
 import type { DurationNs } from "../engine/index.ts";
-import type { Service, ServicePort } from "../kubernetes/api/types.ts";
+import type { Labels, Service, ServicePort } from "../kubernetes/api/types.ts";
 import type { ManifestObjects } from "./manifests/objects.ts";
-import { describeValue, nearest, type FileMistakes, type Path } from "./mistakes.ts";
+import { describeValue, nearest, type FileMistakes } from "./mistakes.ts";
 import type { ResolvedClient, ResolvedFault, ResolvedServer } from "./resolved.ts";
-import type { ClientPart, FaultPart, Part, ScenarioParts } from "./schema/scenario.ts";
+import type {
+  ClientPart,
+  FaultPart,
+  ScenarioParts,
+  SelectsPart,
+  TargetPart,
+} from "./schema/scenario.ts";
 import { kindsMatching, knownLabels, type PodKind } from "./services.ts";
 
 interface Reference {
@@ -60,15 +66,18 @@ export function resolveServers(
           );
     if (found === undefined) {
       const allowed = `one of ${known.join(", ") || "the manifests' workloads: there are none"}`;
-      mistakes.add(path, `no workload ${describeValue(text)}`, allowed, nearest(text, known));
+      if (objects.complete.workloads) {
+        mistakes.add(path, `no workload ${describeValue(text)}`, allowed, nearest(text, known));
+      }
       return [];
     }
     const { namespace, name } = found.object.metadata;
     const workload = `${namespace}/${name}`;
-    if (taken.has(workload))
+    if (taken.has(workload)) {
       mistakes.add(path, `a second server for ${workload}`, "one for each workload");
+    }
     taken.add(workload);
-    return [{ ...value, workload }];
+    return value === undefined ? [] : [{ ...value, workload }];
   });
 }
 
@@ -77,30 +86,40 @@ function reference(kind: string, { namespace, name }: { namespace: string; name:
 }
 
 export function resolveClients(
-  parts: readonly Part<ClientPart>[],
+  parts: ScenarioParts["clients"],
   services: readonly Service[],
   objects: ManifestObjects,
   durationNs: DurationNs,
   mistakes: FileMistakes,
 ): ResolvedClient[] {
   const names = new Set<string>();
-  return parts.flatMap(({ value, path }) => {
-    if (names.has(value.name)) {
-      mistakes.add([...path, "name"], `a second client "${value.name}"`, "unique names");
-    }
-    names.add(value.name);
-    if (value.stop !== undefined && value.stop <= value.start) {
-      mistakes.add([...path, "stop"], "not after start", "a duration above start");
-    }
-    const { via } = value.to;
-    if (value.from.kind === "outside" && via === "clusterIP") {
-      const found = "a ClusterIP, which nothing outside the cluster can reach";
-      mistakes.add([...path, "to"], found, 'nodePort("svc/NAME:PORT") or from: pods(...)');
-    }
-    const at = via === "nodePort" ? [...path, "to", "service"] : [...path, "to"];
-    const to = resolveTarget(value.to.reference, via, services, objects, mistakes, at);
-    return to === null ? [] : [buildClient(value, to, durationNs)];
+  return parts.flatMap(({ value, path, to }) => {
+    const at = to?.via === "nodePort" ? [...path, "to", "service"] : [...path, "to"];
+    const target =
+      to === undefined ? null : resolveTarget(to, services, objects, mistakes.within(at));
+    if (value === undefined) return [];
+    checkClient(value, names, mistakes.within(path));
+    return target === null ? [] : [buildClient(value, target, durationNs)];
   });
+}
+
+function checkClient(value: ClientPart, names: Set<string>, mistakes: FileMistakes): void {
+  if (names.has(value.name)) {
+    mistakes.add(["name"], `a second client "${value.name}"`, "unique names");
+  }
+  names.add(value.name);
+  if (value.stop !== undefined && value.stop <= value.start) {
+    mistakes.add(["stop"], "not after start", "a duration above start");
+  }
+  if (value.from.kind === "outside" && value.to.via === "clusterIP") {
+    const found = "a ClusterIP, which nothing outside the cluster can reach";
+    mistakes.add(["to"], found, 'nodePort("svc/NAME:PORT") or from: pods(...)');
+  }
+}
+
+/** Labels of the pods that a client runs in. */
+export function clientLabels({ name, from }: ClientPart): Labels {
+  return from.kind === "pod" ? { "podstorm.dev/client": name, ...from.labels } : {};
 }
 
 function buildClient(
@@ -109,13 +128,12 @@ function buildClient(
   durationNs: DurationNs,
 ): ResolvedClient {
   const { from, load, connections, retries } = value;
-  const own = { "podstorm.dev/client": value.name };
   return {
     name: value.name,
     from: {
       kind: from.kind,
       replicas: from.replicas,
-      labels: from.kind === "pod" ? { ...own, ...from.labels } : {},
+      labels: clientLabels(value),
     },
     to,
     load:
@@ -141,40 +159,39 @@ function buildClient(
 }
 
 function resolveTarget(
-  text: string,
-  via: ResolvedClient["to"]["via"],
+  { reference: text, via }: TargetPart,
   services: readonly Service[],
   objects: ManifestObjects,
   mistakes: FileMistakes,
-  path: Path,
 ): ResolvedClient["to"] | null {
   const parsed = parseReference(text);
   if (parsed === null || !["svc", "service"].includes(parsed.kind)) {
-    mistakes.add(path, describeValue(text), '"svc/NAME:PORT" or "NAMESPACE/svc/NAME:PORT"');
+    mistakes.add([], describeValue(text), '"svc/NAME:PORT" or "NAMESPACE/svc/NAME:PORT"');
     return null;
   }
   const key = `${parsed.namespace}/${parsed.name}`;
   const service = services.find((s) => `${s.metadata.namespace}/${s.metadata.name}` === key);
   if (service === undefined) {
-    const known = services.map(({ metadata }) => reference("svc", metadata));
     const unplayed = objects.unplayedServices.get(key);
+    if (unplayed === undefined && !objects.complete.services) return null;
+    const known = services.map(({ metadata }) => reference("svc", metadata));
     const allowed = `one of ${known.join(", ") || "the manifests' Services: there are none"}`;
     const meant = nearest(reference("svc", parsed), known);
-    mistakes.add(path, unplayed ?? `no Service ${key}`, allowed, unplayed ? null : meant);
+    mistakes.add([], unplayed ?? `no Service ${key}`, allowed, unplayed ? null : meant);
     return null;
   }
-  const port = portOf(service, parsed.port, text, mistakes, path);
+  const port = portOf(service, parsed.port, text, mistakes);
   if (port === null) return null;
   if (port.protocol !== "TCP") {
     mistakes.add(
-      path,
+      [],
       `port ${port.port} is ${port.protocol}, which clients do not speak yet`,
       "TCP",
     );
   }
   if (via === "nodePort" && port.nodePort === null) {
     const found = `Service ${key} is of type ${service.spec.type} and has no node port`;
-    mistakes.add(path, found, 'a Service of type "NodePort"');
+    mistakes.add([], found, 'a Service of type "NodePort"');
   }
   return { service: key, port: port.port, via };
 }
@@ -184,7 +201,6 @@ function portOf(
   wanted: string | null,
   text: string,
   mistakes: FileMistakes,
-  path: Path,
 ): ServicePort | null {
   const { ports } = service.spec;
   const matching =
@@ -198,50 +214,60 @@ function portOf(
     wanted === null
       ? `${describeValue(text)} names no port`
       : `no port ${wanted} in ${service.metadata.name}`;
-  mistakes.add(path, found, `one of the ports ${known.join(", ")}`);
+  mistakes.add([], found, `one of the ports ${known.join(", ")}`);
   return null;
 }
 
-/** Resets of a storm that repeats without a stated end. */
 export function resolveFaults(
-  parts: readonly Part<FaultPart>[],
+  parts: ScenarioParts["faults"],
   kinds: readonly PodKind[],
+  areKindsComplete: boolean,
   durationNs: DurationNs,
   mistakes: FileMistakes,
 ): ResolvedFault[] {
-  return parts.flatMap(({ value, path }) => {
-    const { namespace, selector, fraction, count, at, every } = value;
-    if ((fraction === undefined) === (count === undefined)) {
-      const found =
-        fraction === undefined ? "neither fraction nor count" : "both fraction and count";
-      mistakes.add(path, found, "one of the two");
-      return [];
-    }
-    if (Object.keys(selector).length === 0) {
-      mistakes.add([...path, "selector"], "empty", "at least one label");
-    } else if (kindsMatching(kinds, namespace, selector).length === 0) {
-      const written = Object.entries(selector).map(([k, v]) => `${k}=${v}`);
-      const known = knownLabels(kinds, namespace);
-      const allowed = `labels of pods in namespace ${namespace}: ${known.join(", ") || "there are none"}`;
-      const found = `${written.join(",")} matches no pod`;
-      mistakes.add([...path, "selector"], found, allowed, nearest(written[0] ?? "", known));
-    }
-    const untilEnd = every === undefined ? 1 : Math.ceil((durationNs - at) / every);
-    const times = value.times ?? Math.max(1, untilEnd);
-    if (times > 1 && every === undefined) {
-      mistakes.add(
-        [...path, "every"],
-        "missing",
-        `the time from one of the ${times} resets to the next`,
-      );
-    }
-    const amount =
-      count === undefined
-        ? { kind: "fraction" as const, fraction: fraction ?? 1 }
-        : { kind: "count" as const, count };
-    const { how } = value;
-    return [
-      { kind: "resetPods", namespace, selector, amount, how, atNs: at, everyNs: every ?? 0, times },
-    ];
+  return parts.flatMap(({ value, path, selects }) => {
+    const own = mistakes.within(path);
+    if (selects !== undefined && areKindsComplete) checkFaultSelector(selects, kinds, own);
+    return value === undefined ? [] : buildFault(value, durationNs, own);
   });
+}
+
+function checkFaultSelector(
+  { selector, namespace }: SelectsPart,
+  kinds: readonly PodKind[],
+  mistakes: FileMistakes,
+): void {
+  if (Object.keys(selector).length === 0) {
+    mistakes.add(["selector"], "empty", "at least one label");
+  } else if (kindsMatching(kinds, namespace, selector).length === 0) {
+    const written = Object.entries(selector).map(([key, value]) => `${key}=${value}`);
+    const known = knownLabels(kinds, namespace);
+    const allowed = `labels of pods in namespace ${namespace}: ${known.join(", ") || "there are none"}`;
+    const found = `${written.join(",")} matches no pod`;
+    mistakes.add(["selector"], found, allowed, nearest(written[0] ?? "", known));
+  }
+}
+
+function buildFault(
+  { namespace, selector, fraction, count, how, at, every, times: wanted }: FaultPart,
+  durationNs: DurationNs,
+  mistakes: FileMistakes,
+): ResolvedFault[] {
+  if ((fraction === undefined) === (count === undefined)) {
+    const found = fraction === undefined ? "neither fraction nor count" : "both fraction and count";
+    mistakes.add([], found, "one of the two");
+    return [];
+  }
+  const untilEnd = every === undefined ? 1 : Math.ceil((durationNs - at) / every);
+  const times = wanted ?? Math.max(1, untilEnd);
+  if (times > 1 && every === undefined) {
+    mistakes.add(["every"], "missing", `the time from one of the ${times} resets to the next`);
+  }
+  const amount =
+    count === undefined
+      ? { kind: "fraction" as const, fraction: fraction ?? 1 }
+      : { kind: "count" as const, count };
+  return [
+    { kind: "resetPods", namespace, selector, amount, how, atNs: at, everyNs: every ?? 0, times },
+  ];
 }

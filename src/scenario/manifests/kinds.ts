@@ -44,7 +44,11 @@ const selectorSchema: z.ZodType<LabelSelector> = z
   })
   .transform(({ matchLabels, matchExpressions }) => ({
     matchLabels: matchLabels ?? {},
-    matchExpressions: (matchExpressions ?? []).map((e) => ({ ...e, values: e.values ?? [] })),
+    matchExpressions: (matchExpressions ?? []).map(({ key, operator, values }) => ({
+      key,
+      operator,
+      values: values ?? [],
+    })),
   }));
 
 const intOrPercent: z.ZodType<number | string> = scalar(
@@ -112,10 +116,10 @@ function capacity() {
   });
 }
 
-export function readDeployment({ value, mistakes, objects, ignore }: ManifestContext): void {
+export function readDeployment({ value, mistakes, objects, ignore }: ManifestContext): boolean {
   noticePodSpec(templateSpec(value), ["spec", "template", "spec"], ignore);
   const written = read(deploymentSchema, value, mistakes);
-  if (written === undefined) return;
+  if (written === undefined) return false;
   const { spec } = written;
   const template = buildTemplate(spec.selector, spec.template, mistakes);
   const strategy = spec.strategy?.type ?? "RollingUpdate";
@@ -137,14 +141,15 @@ export function readDeployment({ value, mistakes, objects, ignore }: ManifestCon
       status: { replicas: 0, readyReplicas: 0, availableReplicas: 0 },
     },
   });
+  return true;
 }
 
-export function readReplicaSet(context: ManifestContext): void {
+export function readReplicaSet(context: ManifestContext): boolean {
   const { value, mistakes, objects, ignore } = context;
-  if (isOwned(context)) return;
+  if (isOwned(context)) return true;
   noticePodSpec(templateSpec(value), ["spec", "template", "spec"], ignore);
   const written = read(replicaSetSchema, value, mistakes);
-  if (written === undefined) return;
+  if (written === undefined) return false;
   const { spec } = written;
   objects.replicaSets.push({
     mistakes,
@@ -160,14 +165,15 @@ export function readReplicaSet(context: ManifestContext): void {
       status: { replicas: 0, readyReplicas: 0, availableReplicas: 0 },
     },
   });
+  return true;
 }
 
-export function readPod(context: ManifestContext): void {
+export function readPod(context: ManifestContext): boolean {
   const { value, mistakes, objects, ignore } = context;
-  if (isOwned(context)) return;
+  if (isOwned(context)) return true;
   noticePodSpec(value["spec"], ["spec"], ignore);
   const written = read(podSchema, value, mistakes);
-  if (written === undefined) return;
+  if (written === undefined) return false;
   objects.pods.push({
     mistakes,
     object: {
@@ -183,11 +189,12 @@ export function readPod(context: ManifestContext): void {
       },
     },
   });
+  return true;
 }
 
-export function readNode({ value, mistakes, objects, ignore }: ManifestContext): void {
+export function readNode({ value, mistakes, objects, ignore }: ManifestContext): boolean {
   const written = read(nodeSchema, value, mistakes);
-  if (written === undefined) return;
+  if (written === undefined) return false;
   if (isRecord(value["spec"]) && value["spec"]["taints"] !== undefined) {
     ignore(["spec", "taints"], "taints and tolerations are not modelled yet");
   }
@@ -205,11 +212,12 @@ export function readNode({ value, mistakes, objects, ignore }: ManifestContext):
       maxPods: status?.allocatable?.pods ?? status?.capacity?.pods ?? null,
     },
   });
+  return true;
 }
 
 /** Objects name their namespace themselves, so a Namespace has only its name to get wrong. */
-export function readNamespace({ value, mistakes }: ManifestContext): void {
-  read(z.object({ metadata: metadataSchema }), value, mistakes);
+export function readNamespace({ value, mistakes }: ManifestContext): boolean {
+  return read(z.object({ metadata: metadataSchema }), value, mistakes) !== undefined;
 }
 
 function buildTemplate(

@@ -51,9 +51,11 @@ export interface ManifestObjects {
   readonly unplayedServices: Map<string, string>;
   readonly nodes: Placed<NodeDraft>[];
   readonly ignored: Ignored[];
+  /** False once an object of the sort could not be read: then a missing name may be that one's. */
+  readonly complete: { workloads: boolean; services: boolean };
 }
 
-/** What the reader of one kind gets. */
+/** What the reader of one kind gets; it returns false when the object could not be read. */
 export interface ManifestContext {
   readonly value: Record<string, unknown>;
   readonly mistakes: FileMistakes;

@@ -22,7 +22,10 @@ import { readYaml } from "./yaml.ts";
 
 /** The kinds that are read: one line each. */
 const readers: Readonly<
-  Record<string, { readonly apiVersion: string; readonly read: (context: ManifestContext) => void }>
+  Record<
+    string,
+    { readonly apiVersion: string; readonly read: (context: ManifestContext) => boolean }
+  >
 > = {
   Deployment: { apiVersion: "apps/v1", read: readDeployment },
   ReplicaSet: { apiVersion: "apps/v1", read: readReplicaSet },
@@ -77,6 +80,7 @@ export function noObjects(): ManifestObjects {
     unplayedServices: new Map(),
     nodes: [],
     ignored: [],
+    complete: { workloads: true, services: true },
   };
 }
 
@@ -98,11 +102,22 @@ export function readManifestFile(
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     unreadable(code === "ENOENT" ? "no such file" : `cannot be read (${code ?? "unknown error"})`);
+    markIncomplete(objects, "unknown");
     return;
   }
-  for (const { value, mistakes } of readYaml(shown, content, sink)) {
+  const before = sink.length;
+  const documents = readYaml(shown, content, sink);
+  if (sink.length > before) markIncomplete(objects, "unknown");
+  for (const { value, mistakes } of documents) {
     readObject(value, mistakes, objects, 0);
   }
+}
+
+function markIncomplete(objects: ManifestObjects, kind: string): void {
+  if (kind !== "Service" && kind !== "Node" && kind !== "Namespace") {
+    objects.complete.workloads = false;
+  }
+  if (kind === "Service" || kind === "unknown") objects.complete.services = false;
 }
 
 function readObject(
@@ -113,10 +128,12 @@ function readObject(
 ): void {
   if (!isRecord(value)) {
     mistakes.add([], describeValue(value), "a Kubernetes object with apiVersion and kind");
+    markIncomplete(objects, "unknown");
     return;
   }
   const { apiVersion, kind } = value;
   if (typeof kind !== "string" || typeof apiVersion !== "string") {
+    markIncomplete(objects, "unknown");
     if (typeof kind !== "string")
       missing("kind", kind, "the kind of a Kubernetes object", mistakes);
     if (typeof apiVersion !== "string")
@@ -147,9 +164,11 @@ function readKind(
     const meant = nearest(kind, Object.keys(readers));
     if (meant !== null && readers[meant]?.apiVersion === apiVersion) {
       mistakes.add(["kind"], `unknown kind ${describeValue(kind)}`, null, meant);
+      markIncomplete(objects, meant);
     } else ignore([], reasonFor(kind));
   } else if (REMOVED_VERSIONS.has(apiVersion)) {
     mistakes.add(["apiVersion"], `"${apiVersion}" is no longer served`, reader.apiVersion);
+    markIncomplete(objects, kind);
   } else if (apiVersion !== reader.apiVersion) {
     ignore(["apiVersion"], `a ${kind} of ${apiVersion} is not modelled`);
   } else {
@@ -157,7 +176,8 @@ function readKind(
     checkFieldNames(value, tree, mistakes, (path) =>
       ignore(path, `unknown field ${pathText(path)}`),
     );
-    reader.read({ value, mistakes, objects, title, ignore });
+    const isRead = reader.read({ value, mistakes, objects, title, ignore });
+    if (!isRead) markIncomplete(objects, kind);
   }
 }
 

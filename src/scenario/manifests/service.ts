@@ -52,16 +52,16 @@ const serviceSchema = z.object({
 
 type WrittenSpec = z.output<typeof serviceSchema>["spec"];
 
-export function readService({ value, mistakes, objects, ignore }: ManifestContext): void {
+export function readService({ value, mistakes, objects, ignore }: ManifestContext): boolean {
   const written = read(serviceSchema, value, mistakes);
-  if (written === undefined) return;
+  if (written === undefined) return false;
   const { spec } = written;
   const metadata = startMeta("Service", written.metadata);
   const unplayed = whyUnplayed(spec);
   if (unplayed !== null) {
     objects.unplayedServices.set(`${metadata.namespace}/${metadata.name}`, unplayed);
     ignore([], unplayed);
-    return;
+    return true;
   }
   refuseUnmodelled(spec, mistakes.within(["spec"]));
   if (spec.type === "LoadBalancer") {
@@ -88,6 +88,7 @@ export function readService({ value, mistakes, objects, ignore }: ManifestContex
       },
     },
   });
+  return true;
 }
 
 /** Why a valid Service has no effect, or null. */

@@ -146,7 +146,7 @@ class Converter {
     if (--this.#budget.values <= 0) {
       return this.#wrong(path, "too many values: aliases that multiply, or not a manifest at all");
     }
-    if (depth > DEEPEST) return this.#wrong(path, `nested more than ${DEEPEST} deep`);
+    if (depth > DEEPEST) return this.#wrong(path.slice(0, 8), `nested more than ${DEEPEST} deep`);
     if (isAlias(node)) return this.#alias(node, path, depth);
     if (isScalar(node)) return this.#scalar(node.value, path);
     if (isSeq(node)) return node.items.map((item, i) => this.node(item, [...path, i], depth + 1));
@@ -160,7 +160,8 @@ class Converter {
     const uses = (this.#uses.get(target) ?? 0) + 1;
     this.#uses.set(target, uses);
     if (uses > MOST_ALIASES) {
-      if (uses === MOST_ALIASES + 1) this.#wrong(path, `*${alias.source} used too often`);
+      if (uses === MOST_ALIASES + 1)
+        this.#wrong(path, `*${alias.source} used more than ${MOST_ALIASES} times`);
       return undefined;
     }
     return this.node(target, path, depth + 1);

@@ -6,7 +6,8 @@
  */
 import type { z } from "zod";
 import type { DurationNs, SimTimeNs } from "../../engine/index.ts";
-import type { RateProfile, RateSegment } from "../resolved.ts";
+import type { RateSegment } from "../../workload/rate.ts";
+import type { RateProfile } from "../resolved.ts";
 import { choice, duration, fields, integer, list, number, object, reading } from "./reading.ts";
 
 /** Bursts of a rate that repeats without a stated end. */

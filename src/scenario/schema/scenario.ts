@@ -94,21 +94,24 @@ const origin = choice("pods(...) or outside(...)", {
   outside: fields("outside", { replicas }),
 });
 
-const target: z.ZodType<{ reference: string; via: ResolvedClient["to"]["via"] }> = reading(
-  (input, context) => {
-    if (typeof input === "string") return { reference: input, via: "clusterIP" };
-    const isNodePort = isRecord(input) && input["kind"] === "nodePort";
-    if (isNodePort && typeof input["service"] === "string") {
-      return { reference: input["service"], via: "nodePort" };
-    }
-    context.mistake(
-      [],
-      input === undefined ? "missing" : describeValue(input),
-      '"svc/NAME:PORT" or nodePort("svc/NAME:PORT")',
-    );
-    return undefined;
-  },
-);
+export interface TargetPart {
+  readonly reference: string;
+  readonly via: ResolvedClient["to"]["via"];
+}
+
+const target: z.ZodType<TargetPart> = reading((input, context) => {
+  if (typeof input === "string") return { reference: input, via: "clusterIP" };
+  const isNodePort = isRecord(input) && input["kind"] === "nodePort";
+  if (isNodePort && typeof input["service"] === "string") {
+    return { reference: input["service"], via: "nodePort" };
+  }
+  context.mistake(
+    [],
+    input === undefined ? "missing" : describeValue(input),
+    '"svc/NAME:PORT" or nodePort("svc/NAME:PORT")',
+  );
+  return undefined;
+});
 
 const load = choice("openLoop(...) or closedLoop(...)", {
   openLoop: fields("openLoop", {
@@ -161,10 +164,12 @@ const selector: z.ZodType<Record<string, string>> = reading((input, context) => 
   return context.nested(labels, Object.fromEntries(entries));
 });
 
+const selects = object({ selector, namespace: labelName.default("default") });
+export type SelectsPart = z.output<typeof selects>;
+
 const fault = choice("resetPods(...)", {
   resetPods: fields("resetPods", {
-    selector,
-    namespace: labelName.default("default"),
+    ...selects.shape,
     fraction: number("a share above 0 up to 1", (n) => n > 0 && n <= 1).optional(),
     count: integer("pods", 1, 1_000_000).optional(),
     how: word("delete", "crash", "kill").default("delete"),
@@ -190,17 +195,20 @@ const run = object({
 
 /** A part that was read and its place in the scenario. */
 export interface Part<T> {
-  readonly value: T;
+  readonly value: T | undefined;
   readonly path: Path;
 }
 
-/** undefined, or left out of a list: a part with mistakes. */
+/**
+ * The parts that were read; undefined for one with mistakes. The names in a part stand beside it, so
+ * that they can be looked up whatever else is wrong.
+ */
 export interface ScenarioParts {
   readonly run: z.output<typeof run> | undefined;
   readonly cluster: ClusterPart | undefined;
   readonly servers: readonly (Part<ServerPart> & { readonly reference: string })[];
-  readonly clients: readonly Part<ClientPart>[];
-  readonly faults: readonly Part<FaultPart>[];
+  readonly clients: readonly (Part<ClientPart> & { readonly to: TargetPart | undefined })[];
+  readonly faults: readonly (Part<FaultPart> & { readonly selects: SelectsPart | undefined })[];
   /** As written: schema/profile.ts reads it. */
   readonly profile: unknown;
 }
@@ -218,8 +226,16 @@ export function readScenario(input: unknown, mistakes: FileMistakes): ScenarioPa
     run: readRun(rest, mistakes),
     cluster: read(cluster, clusterInput, mistakes, ["cluster"]),
     servers: readServers(servers, mistakes),
-    clients: readList(client, "clients", clients, mistakes),
-    faults: readList(fault, "faults", faults, mistakes),
+    clients: readList(client, "clients", clients, mistakes).map(({ value, path, item }) => ({
+      value,
+      path,
+      to: quietly(target, item["to"]),
+    })),
+    faults: readList(fault, "faults", faults, mistakes).map(({ value, path, item }) => ({
+      value,
+      path,
+      selects: quietly(selects, { selector: item["selector"], namespace: item["namespace"] }),
+    })),
     profile,
   };
 }
@@ -240,12 +256,12 @@ function readServers(input: unknown, mistakes: FileMistakes): ScenarioParts["ser
     );
     return [];
   }
-  return Object.entries(input).flatMap(([reference, part]) => {
+  return Object.entries(input).map(([reference, part]) => {
     const path = ["servers", reference];
     const value = read(server, part, mistakes, path);
-    if (value === undefined) return [];
+    if (value === undefined) return { value, path, reference };
     const { responseSize, ...others } = value;
-    return [{ value: { ...others, responseBytes: responseSize }, path, reference }];
+    return { value: { ...others, responseBytes: responseSize }, path, reference };
   });
 }
 
@@ -254,15 +270,19 @@ function readList<T>(
   name: string,
   input: unknown,
   mistakes: FileMistakes,
-): Part<T>[] {
+): (Part<T> & { item: Record<string, unknown> })[] {
   if (input === undefined) return [];
   if (!Array.isArray(input)) {
     mistakes.add([name], describeValue(input), "a list [ ... ]");
     return [];
   }
-  return input.flatMap((item, index) => {
+  return input.map((item: unknown, index) => {
     const path = [name, index];
-    const value = read(schema, item, mistakes, path);
-    return value === undefined ? [] : [{ value, path }];
+    return { value: read(schema, item, mistakes, path), path, item: isRecord(item) ? item : {} };
   });
+}
+
+/** A name within a part that has been read already, with its mistakes reported. */
+function quietly<T>(schema: z.ZodType<T>, input: unknown): T | undefined {
+  return schema.safeParse(input).data;
 }
