@@ -1,0 +1,4 @@
+/** The scenario room for those above it: reading and validating scenarios, and compiling them. */
+export { listScenarios, type ListedScenario } from "./list.ts";
+export { loadScenario, validateScenario, type LoadOptions } from "./load.ts";
+export { formatMistakes, UserError, type Mistake } from "./mistakes.ts";
