@@ -12,9 +12,9 @@ import type { Benchmark } from "../harness.ts";
 import { resolve, runFor } from "./scenario.ts";
 
 /** One client and one server; the scheduler puts them on two nodes. */
-const pair = (name: string, connections: ConnectionsInput) =>
+const pair = (name: string, connections: ConnectionsInput, durationS: number) =>
   resolve(name, {
-    duration: "1s",
+    duration: `${durationS}s`,
     cluster: { nodes: 2, manifests: ["./pair.yaml"] },
     servers: {
       "deploy/server": { concurrency: 16, queueLimit: 128, serviceTime: exponential("100us") },
@@ -41,7 +41,7 @@ export const requestsKeepAlive: Benchmark = {
   size: SIZE,
   tinySize: TINY_SIZE,
   run(size) {
-    const { requests, hash } = runFor(pair("keep-alive", keepAlive()), seconds(size));
+    const { requests, hash } = runFor(pair("keep-alive", keepAlive(), size), seconds(size));
     return { work: requests, hash };
   },
 };
@@ -52,7 +52,7 @@ export const requestsNewConnection: Benchmark = {
   size: SIZE / 2,
   tinySize: TINY_SIZE,
   run(size) {
-    const { requests, hash } = runFor(pair("new", perRequest()), seconds(size));
+    const { requests, hash } = runFor(pair("new", perRequest(), size), seconds(size));
     return { work: requests, hash };
   },
 };
