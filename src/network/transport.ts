@@ -164,6 +164,11 @@ export class Transport implements PacketReceiver {
     }
   }
 
+  /** Remembers, for observations, which endpoint a socket's connection was routed to. */
+  noteRoute(socket: number, endpoint: number, stale: number): void {
+    this.sockets.all[socket]!.routeNote = endpoint < 0 ? -1 : 2 * endpoint + stale;
+  }
+
   hints(packet: Packet): Int32Array | null {
     return packet.originSocket === NO_SOCKET ? null : this.sockets.all[packet.originSocket]!.hints;
   }

@@ -177,9 +177,11 @@ async function moveIntoPlace(temporary: string, target: string): Promise<void> {
 
 /** JSON has no infinity and would write null for it: an unlimited queue must not read as an unknown one. */
 function jsonText(document: object): string {
-  const named = (_key: string, value: unknown) =>
-    typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
-  return `${JSON.stringify(document, named, 2)}\n`;
+  return `${JSON.stringify(document, infinityNamed, 2)}\n`;
+}
+
+function infinityNamed(_key: string, value: unknown): unknown {
+  return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
 }
 
 async function writeTables(

@@ -1,10 +1,9 @@
 /**
- * What the rooms above need of this one: loading, listing, and a user's mistakes.
+ * The scenario room for those above it: reading and validating scenarios, and compiling them.
  *
- * Owns: the room's door for the command line. Building a model is compile.ts, the words for authors
- * are ../index.ts.
+ * Owns: the room's door. The words for authors are ../index.ts.
  */
 export { listScenarios, type ListedScenario } from "./list.ts";
-export { loadScenario, type LoadOptions } from "./load.ts";
+export { loadScenario, validateScenario, type LoadOptions } from "./load.ts";
 export { formatMistakes, UserError, type Mistake } from "./mistakes.ts";
 export type { ResolvedScenario } from "./resolved.ts";

@@ -73,6 +73,7 @@ export interface ResolvedServer {
   readonly onSigterm: "drain" | "exit" | "ignore";
 }
 
+export type { RateSegment };
 export type RateProfile = readonly RateSegment[];
 
 export interface ResolvedRetries {

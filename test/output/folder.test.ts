@@ -79,8 +79,8 @@ describe("writeResults", () => {
 
   it("writes an unlimited figure as Infinity, not as null", async () => {
     const dir = join(parent, "run");
-    const documents = () => ({ "manifest.json": { limit: Infinity, unknown: null } });
-    await writeResults(dir, { tables: [], documents });
+    const written = { "manifest.json": { limit: Infinity, unknown: null } };
+    await writeResults(dir, { tables: [], documents: () => written });
     const manifest: unknown = JSON.parse(readFileSync(join(dir, "manifest.json"), "utf8"));
     expect(manifest).toEqual({ limit: "Infinity", unknown: null });
   });

@@ -1,16 +1,12 @@
 /** Files and values that nobody meant well: always a UserError, never another one, never a hang. */
 import * as fc from "fast-check";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { validateScenario } from "../../src/scenario/load.ts";
 import { readYaml } from "../../src/scenario/manifests/yaml.ts";
 import { FileMistakes, type Mistake } from "../../src/scenario/mistakes.ts";
 import { noObjects, readManifestFile } from "../../src/scenario/manifests/read.ts";
 import { mistakesIn, scenarioText, webManifest } from "./files.ts";
 import { stubProfile } from "./profile-stub.ts";
-
-vi.mock("../../src/scenario/profile.ts", async () => ({
-  defaultProfile: (await import("./profile-stub.ts")).stubProfile,
-}));
 
 const bomb = [..."abcdefghi"]
   .map((name, i, all) => `${name}: &${name} [${`*${all[i - 1] ?? "z"},`.repeat(9)}]`)

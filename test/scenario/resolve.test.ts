@@ -1,10 +1,6 @@
 /** What a cluster looks like once its manifests are read and everything is allocated. */
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { loadFiles, scenarioText, webManifest } from "./files.ts";
-
-vi.mock("../../src/scenario/profile.ts", async () => ({
-  defaultProfile: (await import("./profile-stub.ts")).stubProfile,
-}));
 
 async function clusterOf(manifest: string, cluster = "nodes: 2") {
   const text = `export default { duration: "1s", cluster: { manifests: ["web.yaml"], ${cluster} } };`;

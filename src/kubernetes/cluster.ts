@@ -1,0 +1,242 @@
+/**
+ * A cluster: the API server, the controllers, the scheduler, and a kubelet and kube-proxy on each node.
+ *
+ * Owns: bringing them up, at rest or cold. Refuses to own: what any of them does.
+ */
+import type { Simulation } from "../engine/index.ts";
+import { parsePrefix } from "../network/address.ts";
+import type { Transport } from "../network/transport.ts";
+import type { Observations } from "../observe/observations.ts";
+import { SimulatedApiServer } from "./api/server.ts";
+import {
+  objectKey,
+  type Deployment,
+  type Node,
+  type Pod,
+  type ReplicaSet,
+  type Service,
+} from "./api/types.ts";
+import { SharedInformers } from "./controllers/contract.ts";
+import { reconcileSlices } from "./controllers/endpointReconcile.ts";
+import { createControllers } from "./controllers/index.ts";
+import { nameSuffix, podFor, replicaSetFor } from "./controllers/pods.ts";
+import { PodLabelIndex } from "./api/selectorIndex.ts";
+import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./kubelet/contract.ts";
+import { Kubelet } from "./kubelet/kubelet.ts";
+import { ChangeLedger } from "./ledger.ts";
+import type { KubernetesProfile } from "./profile.ts";
+import { KubeProxy, proxyBase } from "./proxy/kubeProxy.ts";
+import { proxyModes } from "./proxy/modes/index.ts";
+import { RuleBuilder } from "./proxy/rules.ts";
+import { ClusterPicture, Scheduler } from "./scheduler/scheduler.ts";
+
+export interface ClusterOptions {
+  readonly sim: Simulation;
+  readonly observations: Observations;
+  readonly profile: KubernetesProfile;
+  readonly transport: Transport;
+  readonly podNetwork: PodNetwork;
+  readonly runtime: ContainerRuntime;
+  readonly prober: Prober;
+  /** In the order of the network's hosts. */
+  readonly nodes: readonly Node[];
+  readonly podCIDR: string;
+  readonly services: readonly Service[];
+}
+
+/** What users create beside nodes and Services. */
+export interface ClusterContents {
+  readonly deployments: readonly Deployment[];
+  readonly replicaSets: readonly ReplicaSet[];
+  readonly pods: readonly Pod[];
+}
+
+export class Cluster {
+  readonly api: SimulatedApiServer;
+  readonly ledger: ChangeLedger;
+  readonly proxies: KubeProxy[] = [];
+  readonly #options: ClusterOptions;
+  readonly #kubelets = new Map<string, Kubelet>();
+
+  constructor(options: ClusterOptions) {
+    const { sim, observations, profile, services, nodes } = options;
+    this.#options = options;
+    this.ledger = new ChangeLedger(observations);
+    this.api = new SimulatedApiServer(sim, profile.apiServer, (kind, previous, object) => {
+      if (kind === "Pod") this.#podCommitted(previous as Pod | null, object as Pod | null);
+    });
+    for (const [index, node] of nodes.entries()) {
+      observations.nodeNamed(index, node.metadata.name);
+      this.api.preload("Node", node);
+    }
+    for (const service of services) this.ledger.addService(this.api.preload("Service", service));
+    for (const [index, node] of nodes.entries()) this.#addKubelet(index, node.metadata.name);
+  }
+
+  /** As if it had run for days: pods placed, ready and in the slices, every node's rules in force. */
+  startAtRest(contents: ClusterContents): void {
+    const pods = new PodLabelIndex();
+    for (const pod of this.#placeAtRest(contents)) {
+      const kubelet = this.#kubelets.get(pod.spec.nodeName!)!;
+      const running = this.api.preload("Pod", kubelet.startAtRest(pod));
+      pods.set(running);
+    }
+    this.#writeSlicesAtRest(pods);
+    this.#start(true);
+  }
+
+  /** Objects only: the controllers, the scheduler and the kubelets do the rest. */
+  startCold(contents: ClusterContents): void {
+    for (const deployment of contents.deployments) this.api.preload("Deployment", deployment);
+    for (const set of contents.replicaSets) this.api.preload("ReplicaSet", set);
+    for (const pod of contents.pods) this.api.preload("Pod", pod);
+    this.#start(false);
+  }
+
+  /** The process of a running pod's main container; null if none runs. */
+  mainProcess(pod: Pod): ContainerProcess | null {
+    return this.#kubelets.get(pod.spec.nodeName ?? "")?.mainProcess(pod) ?? null;
+  }
+
+  #addKubelet(node: number, nodeName: string): void {
+    const { sim, profile, podNetwork: network, runtime, prober, observations } = this.#options;
+    const { addresses } = this.#options.transport.network;
+    const kubelet = new Kubelet({
+      sim,
+      api: this.api,
+      profile: profile.kubelet,
+      node,
+      nodeName,
+      network,
+      runtime,
+      prober,
+      ledger: this.ledger,
+      observations,
+      addressText: (id) => addresses.text(id),
+    });
+    this.#kubelets.set(nodeName, kubelet);
+  }
+
+  /** Pods of every owner, each with a node, by the scheduler's own judgement. */
+  *#placeAtRest({ deployments, replicaSets, pods }: ClusterContents): Generator<Pod> {
+    const { sim, profile, nodes } = this.#options;
+    const picture = new ClusterPicture(nodes);
+    const stream = sim.streams.get("scheduler/at-rest");
+    const sets = [
+      ...deployments.map((each) => replicaSetFor(this.#preloadRested("Deployment", each))),
+      ...replicaSets,
+    ];
+    const wanted: Pod[] = [];
+    for (const set of sets) {
+      const stored = this.#preloadRested("ReplicaSet", set);
+      const names = sim.streams.get(`names/${objectKey(stored)}`);
+      for (let i = 0; i < stored.spec.replicas; i++) wanted.push(podFor(stored, names));
+    }
+    for (const [index, pod] of [...wanted, ...pods].entries()) {
+      const named = { ...pod, metadata: { ...pod.metadata, uid: `pod-${index}` } };
+      const placed = picture.place(named, profile.scheduler, stream);
+      if (placed === null) throw new Error(`pod ${objectKey(pod)} fits on no node`);
+      yield placed;
+    }
+  }
+
+  #preloadRested<K extends "Deployment" | "ReplicaSet">(
+    kind: K,
+    owner: K extends "Deployment" ? Deployment : ReplicaSet,
+  ): K extends "Deployment" ? Deployment : ReplicaSet {
+    const { replicas } = owner.spec;
+    const status = { replicas, readyReplicas: replicas, availableReplicas: replicas };
+    return this.api.preload(kind, { ...owner, status } as never) as never;
+  }
+
+  #writeSlicesAtRest(pods: PodLabelIndex): void {
+    const { sim, profile, services } = this.#options;
+    const { maxEndpointsPerSlice } = profile.controllerManager.endpointSlice;
+    for (const service of services) {
+      if (service.spec.selector === null) continue;
+      const key = objectKey(service);
+      const stream = sim.streams.get(`names/slices/${key}`);
+      const own = pods.podsOf(service.metadata.namespace, service.spec.selector);
+      const changes = reconcileSlices(service, own, [], maxEndpointsPerSlice, () => {
+        return `${service.metadata.name}-${nameSuffix(stream)}`;
+      });
+      for (const slice of changes.create) this.api.preload("EndpointSlice", slice);
+    }
+  }
+
+  #start(synced: boolean): void {
+    const { sim, profile } = this.#options;
+    const { clientQps: qps, clientBurst: burst } = profile.controllerManager;
+    const informers = new SharedInformers(this.api, "kube-controller-manager");
+    for (const controller of createControllers()) {
+      const client = this.api.client({ name: controller.name, qps, burst });
+      controller.start({ sim, profile: profile.controllerManager, client, informers }, synced);
+    }
+    void new Scheduler(sim, this.api, profile.scheduler);
+    for (const kubelet of this.#kubelets.values()) kubelet.start();
+    this.#startProxies(synced);
+  }
+
+  #startProxies(synced: boolean): void {
+    const { sim, profile, transport, nodes, podCIDR, observations } = this.#options;
+    const { network } = transport;
+    const builder = new RuleBuilder(network.addresses, this.ledger);
+    const services = this.api.watch("Service", { watcher: "rest", handlers: {} });
+    const slices = this.api.watch("EndpointSlice", { watcher: "rest", handlers: {} });
+    const base = synced
+      ? proxyBase(services.values(), slices.values(), builder)
+      : proxyBase([], [], builder);
+    const mode = proxyModes[profile.kubeProxy.mode];
+    const podNetwork = parsePrefix(podCIDR);
+    for (const [index, { metadata }] of nodes.entries()) {
+      const proxy = new KubeProxy({
+        sim,
+        api: this.api,
+        profile: profile.kubeProxy,
+        mode,
+        nodeName: metadata.name,
+        builder,
+        ledger: this.ledger,
+        base,
+      });
+      this.proxies.push(proxy);
+      network.hosts[index]!.nat = mode.rules({
+        table: proxy.table,
+        size: () => proxy.size(),
+        profile: profile.kubeProxy,
+        addresses: network.addresses,
+        podNetwork,
+        stream: sim.streams.get(`proxy/${metadata.name}`),
+        routed: (socket, endpoint) => {
+          const stale = this.ledger.isGone(endpoint.index) ? 1 : 0;
+          if (socket >= 0) transport.noteRoute(socket, endpoint.index, stale);
+          if (endpoint.index < 0) return;
+          observations.connectionRouted(index, endpoint.index, sim.nowNs, stale);
+        },
+      });
+    }
+  }
+
+  /** What the API commits about pods, for the book of changes and the event log. */
+  #podCommitted(previous: Pod | null, pod: Pod | null): void {
+    const { sim, observations } = this.#options;
+    const { nowNs } = sim;
+    const event = (kind: string, about: Pod, detail: string): void =>
+      observations.event(nowNs, kind, `pod/${objectKey(about)}`, detail);
+    if (pod === null) {
+      if (previous === null) return;
+      this.ledger.deleted(previous, nowNs);
+      event("pod_removed", previous, previous.spec.nodeName ?? "");
+    } else if (previous === null) {
+      event("pod_created", pod, "");
+    } else if (pod.metadata.deletionTimestampNs !== null) {
+      if (previous.metadata.deletionTimestampNs !== null) return;
+      this.ledger.deleted(pod, nowNs);
+      event("pod_terminating", pod, pod.spec.nodeName ?? "");
+    } else if (previous.spec.nodeName === null && pod.spec.nodeName !== null) {
+      event("pod_scheduled", pod, pod.spec.nodeName);
+    } else if (previous.status.ready.status !== pod.status.ready.status) {
+      event(pod.status.ready.status ? "pod_ready" : "pod_not_ready", pod, pod.spec.nodeName ?? "");
+    }
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * From a resolved scenario to a simulation that can run.
+ *
+ * Owns: putting the rooms together and the order in which they come up. Refuses to own: any mechanism.
+ * A run begins at rest unless it asks for a cold start: pods ready, slices written, every node's
+ * rules in force, as if it had run for days.
+ */
+import { Phase, Simulation, type DurationNs, type SimTimeNs } from "../engine/index.ts";
+import { scheduleFaults } from "../faults/index.ts";
+import { EXIT_ABORTED } from "../faults/resetPods.ts";
+import { Cluster } from "../kubernetes/cluster.ts";
+import { networkKinds } from "../network/kinds/index.ts";
+import { Network } from "../network/network.ts";
+import { NetworkStack } from "../network/stack.ts";
+import { Transport } from "../network/transport.ts";
+import { createObservations, type Observer } from "../observe/observations.ts";
+import type { RunEnd } from "../observe/report.ts";
+import { NodeProber } from "../workload/prober.ts";
+import { Programs } from "../workload/program.ts";
+import { startProgram, WorkloadRuntime } from "../workload/runtime.ts";
+import { clientPods, outsideClients, Workloads } from "./compile/workloads.ts";
+import { brokenLaws, RequestCounter } from "./compile/laws.ts";
+import { hopReports } from "./compile/hops.ts";
+import type { ResolvedScenario } from "./resolved.ts";
+
+/** A compiled scenario. run(a); run(b) equals run(b). */
+export interface Run {
+  readonly sim: Simulation;
+  readonly cluster: Cluster;
+  readonly transport: Transport;
+  readonly durationNs: DurationNs;
+  readonly nowNs: SimTimeNs;
+  /** Runs every event up to and including `untilNs`. */
+  runUntil(untilNs: SimTimeNs): void;
+  /** Closes the last window, checks the laws and reports. Call once, at the end. */
+  finish(): RunEnd;
+}
+
+/**
+ * @param observers told of everything that happens, in this order
+ * @throws Error for a scenario that validation should have refused
+ */
+export function compile(scenario: ResolvedScenario, observers: readonly Observer[]): Run {
+  const counter = new RequestCounter();
+  const sim = new Simulation({ seed: scenario.seed });
+  const observations = createObservations([...observers, counter]);
+  const network = new Network(sim, scenario.profile.network);
+  const stack = new NetworkStack(network);
+  const transport = new Transport(network, stack);
+  const programs = new Programs(sim, transport, observations);
+
+  const { nodes, podCIDR, services } = scenario.cluster;
+  const hosts = nodes.map((node) => ({
+    host: network.addHost({
+      name: node.metadata.name,
+      address: node.status.internalIP,
+      cores: Math.max(1, Math.floor(node.status.allocatable.cpuMillis / 1000)),
+      tracked: true,
+    }),
+    cidr: node.spec.podCIDR,
+  }));
+  const podNetwork = networkKinds[0]!.install({ network, stack, transport, hosts });
+
+  const workloads = new Workloads(scenario, network);
+  const runtime = new WorkloadRuntime(programs, (pod) => workloads.programFor(pod));
+  const cluster = new Cluster({
+    sim,
+    observations,
+    profile: scenario.profile.kubernetes,
+    transport,
+    podNetwork,
+    runtime,
+    prober: new NodeProber(programs, scenario.profile.server.smallMessageBytes),
+    nodes,
+    podCIDR,
+    services,
+  });
+  workloads.useServices((key) => cluster.ledger.serviceIndex(key));
+  for (const [index, client] of scenario.clients.entries()) {
+    observations.clientNamed(index, client.name);
+  }
+  const { deployments, replicaSets, pods } = scenario.cluster;
+  const contents = { deployments, replicaSets, pods: [...pods, ...clientPods(scenario)] };
+  if (scenario.coldStart) cluster.startCold(contents);
+  else cluster.startAtRest(contents);
+  for (const { name, host, spec } of outsideClients(scenario, network, workloads)) {
+    const context = { programs, namespace: host.namespace, name, exited: () => {} };
+    startProgram(context, spec, [], true);
+  }
+  runtime.endRest();
+  scheduleFaults(scenario.faults, {
+    sim,
+    observations,
+    api: cluster.api.client({ name: "kubectl", qps: 50, burst: 100 }),
+    pods: cluster.api.watch("Pod", { watcher: "kubectl", handlers: {} }),
+    crash: (pod) => {
+      const process = cluster.mainProcess(pod);
+      if (process !== null) runtime.crash(process, EXIT_ABORTED);
+      return process !== null;
+    },
+  });
+  const windows = sampleWindows(sim, scenario, (startNs, endNs) =>
+    observations.windowClosed(startNs, endNs),
+  );
+  return {
+    sim,
+    cluster,
+    transport,
+    durationNs: scenario.durationNs,
+    get nowNs() {
+      return sim.nowNs;
+    },
+    runUntil: (untilNs) => sim.run(untilNs),
+    finish: () => {
+      windows.close();
+      return {
+        hops: hopReports(network, sim.nowNs),
+        brokenLaws: brokenLaws({ network, transport, cluster, counter, nowNs: sim.nowNs }),
+        eventFingerprint: sim.fingerprint(),
+      };
+    },
+  };
+}
+
+/** Closes a window at each multiple of the window length, and the rest at the end. */
+function sampleWindows(
+  sim: Simulation,
+  { windowNs, durationNs }: ResolvedScenario,
+  closed: (startNs: SimTimeNs, endNs: SimTimeNs) => void,
+): { close(): void } {
+  let startNs = 0;
+  const close = (): void => {
+    if (sim.nowNs === startNs) return;
+    closed(startNs, sim.nowNs);
+    startNs = sim.nowNs;
+  };
+  const next = (): void => {
+    const endNs = startNs + windowNs;
+    if (endNs > durationNs) return;
+    sim.callAt(endNs, Phase.sample, () => {
+      close();
+      next();
+    });
+  };
+  next();
+  return { close };
+}

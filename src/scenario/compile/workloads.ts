@@ -1,0 +1,232 @@
+/**
+ * What each pod's container runs, and the clients.
+ *
+ * Owns: matching the scenario's servers and clients with pods, by the workload that the pod belongs to.
+ */
+import type { Host } from "../../network/host.ts";
+import type { Network } from "../../network/network.ts";
+import { newMeta } from "../../kubernetes/controllers/pods.ts";
+import {
+  matchesLabels,
+  matchesSelector,
+  objectKey,
+  type Labels,
+  type Pod,
+  type Service,
+} from "../../kubernetes/api/types.ts";
+import type { ClientOptions } from "../../workload/client.ts";
+import type { ProgramSpec } from "../../workload/runtime.ts";
+import type { ResolvedClient, ResolvedScenario, ResolvedServer } from "../resolved.ts";
+
+/** Label of a client's own pods: the client's index in the scenario. */
+const CLIENT_LABEL = "podstorm.dev/client";
+
+interface Workload {
+  readonly key: string;
+  readonly labels: Labels;
+  readonly owns: (pod: Pod) => boolean;
+}
+
+export class Workloads {
+  readonly #scenario: ResolvedScenario;
+  readonly #network: Network;
+  readonly #workloads: readonly Workload[];
+  readonly #clientReplicas = new Map<string, number>();
+  #serviceIndex: (key: string) => number = () => -1;
+
+  constructor(scenario: ResolvedScenario, network: Network) {
+    this.#scenario = scenario;
+    this.#network = network;
+    this.#workloads = workloadsOf(scenario);
+  }
+
+  /** How Services are numbered in the observations. */
+  useServices(indexOf: (key: string) => number): void {
+    this.#serviceIndex = indexOf;
+  }
+
+  programFor(pod: Pod): ProgramSpec {
+    const client = pod.metadata.labels[CLIENT_LABEL];
+    if (client !== undefined) return this.clientSpec(Number(client), this.#replicaOf(pod));
+    const workload = this.#workloads.findIndex(({ owns }) => owns(pod));
+    const key = this.#workloads[workload]?.key;
+    const server = this.#scenario.cluster.servers.find((each) => each.workload === key);
+    const defaults = this.#scenario.profile.server;
+    const chosen: Omit<ResolvedServer, "workload"> = server ?? defaults;
+    return {
+      kind: "server",
+      options: {
+        workload,
+        concurrency: chosen.concurrency,
+        queueLimit: chosen.queueLimit,
+        serviceTime: chosen.serviceTime,
+        startupTime: chosen.startupTime,
+        responseBytes: chosen.responseBytes,
+        onSigterm: chosen.onSigterm,
+        probeServiceNs: defaults.probeServiceNs,
+        smallMessageBytes: defaults.smallMessageBytes,
+      },
+    };
+  }
+
+  /** What replica `replica` of a client runs. */
+  clientSpec(index: number, replica: number): ProgramSpec {
+    const client = this.#scenario.clients[index]!;
+    const service = this.#scenario.cluster.services.find(
+      (each) => objectKey(each) === client.to.service,
+    )!;
+    const options: ClientOptions = {
+      client: index,
+      service: this.#serviceIndex(client.to.service),
+      ...this.#target(client, service),
+      workloads: this.#behind(service),
+      load: loadOf(client, replica),
+      poolSize:
+        client.connections.kind === "keepAlive" ? (client.connections.poolSize ?? Infinity) : 0,
+      requestBytes: client.requestBytes,
+      timeoutNs: client.timeoutNs,
+      retries: client.retries,
+      startNs: client.startNs,
+      stopNs: client.stopNs,
+    };
+    return { kind: "client", options };
+  }
+
+  #replicaOf(pod: Pod): number {
+    const known = this.#clientReplicas.get(pod.metadata.uid);
+    if (known !== undefined) return known;
+    const replica = Number(pod.metadata.name.slice(pod.metadata.name.lastIndexOf("-") + 1));
+    this.#clientReplicas.set(pod.metadata.uid, replica);
+    return replica;
+  }
+
+  #target(client: ResolvedClient, service: Service): Pick<ClientOptions, "addresses" | "port"> {
+    const { addresses } = this.#network;
+    if (client.to.via === "clusterIP") {
+      return { addresses: [addresses.intern(service.spec.clusterIP)], port: client.to.port };
+    }
+    const port = service.spec.ports.find((each) => each.port === client.to.port)!;
+    const nodes = this.#scenario.cluster.nodes.map((node) =>
+      addresses.intern(node.status.internalIP),
+    );
+    return { addresses: nodes, port: port.nodePort! };
+  }
+
+  #behind(service: Service): Set<number> {
+    const behind = new Set<number>();
+    for (const [index, { labels }] of this.#workloads.entries()) {
+      if (service.spec.selector && matchesLabels(service.spec.selector, labels)) behind.add(index);
+    }
+    return behind;
+  }
+}
+
+function workloadsOf({ cluster }: ResolvedScenario): Workload[] {
+  const sets = [...cluster.deployments, ...cluster.replicaSets].map((owner) => ({
+    key: objectKey(owner),
+    labels: owner.spec.template.labels,
+    owns: (pod: Pod) =>
+      pod.metadata.namespace === owner.metadata.namespace &&
+      matchesSelector(owner.spec.selector, pod.metadata.labels),
+  }));
+  const single = cluster.pods.map((pod) => ({
+    key: objectKey(pod),
+    labels: pod.metadata.labels,
+    owns: (other: Pod) => objectKey(other) === objectKey(pod),
+  }));
+  return [...sets, ...single];
+}
+
+function loadOf({ load, from }: ResolvedClient, replica: number): ClientOptions["load"] {
+  if (load.kind === "openLoop") {
+    return { ...load, share: 1 / from.replicas };
+  }
+  // The first ones take what does not divide.
+  const users =
+    Math.floor(load.users / from.replicas) + (replica < load.users % from.replicas ? 1 : 0);
+  return { ...load, users };
+}
+
+/** The pods that clients inside the cluster run in. */
+export function clientPods({ clients }: ResolvedScenario): Pod[] {
+  return clients.flatMap((client, index) =>
+    client.from.kind === "outside"
+      ? []
+      : Array.from({ length: client.from.replicas }, (_, replica) =>
+          clientPod(client, index, replica),
+        ),
+  );
+}
+
+function clientPod(client: ResolvedClient, index: number, replica: number): Pod {
+  const meta = newMeta("default", `client-${client.name}-${replica}`);
+  return {
+    kind: "Pod",
+    metadata: {
+      ...meta,
+      labels: { ...client.from.labels, [CLIENT_LABEL]: String(index) },
+      // Owned alike, so that the scheduler spreads them.
+      ownerUid: `client-${index}`,
+    },
+    spec: {
+      containers: [
+        {
+          name: "client",
+          image: "podstorm/client",
+          ports: [],
+          requests: { cpuMillis: 0, memoryBytes: 0 },
+          limits: { cpuMillis: null, memoryBytes: null },
+          readinessProbe: null,
+          livenessProbe: null,
+          preStopSleepNs: null,
+          env: {},
+        },
+      ],
+      nodeName: null,
+      terminationGracePeriodNs: 0,
+      restartPolicy: "Always",
+      hostNetwork: false,
+      nodeSelector: {},
+    },
+    status: {
+      phase: "Pending",
+      podIPs: [],
+      ready: { status: false, lastTransitionTimeNs: 0 },
+      restartCount: 0,
+      observedCauseNs: 0,
+    },
+  };
+}
+
+export interface OutsideClient {
+  readonly name: string;
+  readonly host: Host;
+  readonly spec: ProgramSpec;
+}
+
+/** Hosts outside the cluster with a client each, on documentation addresses (RFC 5737). */
+export function outsideClients(
+  scenario: ResolvedScenario,
+  network: Network,
+  workloads: Workloads,
+): OutsideClient[] {
+  const found: OutsideClient[] = [];
+  for (const [index, client] of scenario.clients.entries()) {
+    if (client.from.kind !== "outside") continue;
+    for (let replica = 0; replica < client.from.replicas; replica++) {
+      const name = `${client.name}-${replica}`;
+      const address = outsideAddress(found.length);
+      const host = network.addHost({ name, address, cores: 1, tracked: false });
+      found.push({ name: `outside/${name}`, host, spec: workloads.clientSpec(index, replica) });
+    }
+  }
+  return found;
+}
+
+/** 203.0.113.1 on, then 198.51.100.1 on, then 198.18.0.0/15 (RFC 2544). */
+function outsideAddress(index: number): string {
+  if (index < 254) return `203.0.113.${index + 1}`;
+  if (index < 508) return `198.51.100.${index - 253}`;
+  const rest = index - 508;
+  return `198.${18 + Math.floor(rest / 65_536)}.${Math.floor(rest / 256) % 256}.${rest % 256}`;
+}
