@@ -5,7 +5,7 @@
  * evaluation; and the place in the user's own file of whatever goes wrong. Refuses to own: what the
  * value means.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { createRequire, SourceMap, type SourceMapPayload } from "node:module";
 import { dirname, extname, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -37,7 +37,9 @@ interface Bundle {
  */
 export async function evaluateScenarioFile(file: string): Promise<unknown> {
   const path = resolve(file);
-  if (!existsSync(path)) throw failure(file, null, null, "no such file");
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) throw failure(file, null, null, "no such file");
+  if (!stats.isFile()) throw failure(file, null, null, "no file", "a scenario's .ts file");
   const bundle = await bundleFile(file, path);
   return runBundle(file, path, bundle);
 }

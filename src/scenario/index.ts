@@ -1,4 +1,9 @@
-/** The scenario room for those above it: reading and validating scenarios, and compiling them. */
+/**
+ * The scenario room for those above it: reading and validating scenarios, and compiling them.
+ *
+ * Owns: the room's door. The words for authors are ../index.ts.
+ */
 export { listScenarios, type ListedScenario } from "./list.ts";
 export { loadScenario, validateScenario, type LoadOptions } from "./load.ts";
 export { formatMistakes, UserError, type Mistake } from "./mistakes.ts";
+export type { ResolvedScenario } from "./resolved.ts";

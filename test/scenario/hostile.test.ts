@@ -1,16 +1,12 @@
 /** Files and values that nobody meant well: always a UserError, never another one, never a hang. */
-import fc from "fast-check";
-import { describe, expect, test, vi } from "vitest";
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
 import { validateScenario } from "../../src/scenario/load.ts";
 import { readYaml } from "../../src/scenario/manifests/yaml.ts";
 import { FileMistakes, type Mistake } from "../../src/scenario/mistakes.ts";
 import { noObjects, readManifestFile } from "../../src/scenario/manifests/read.ts";
 import { mistakesIn, scenarioText, webManifest } from "./files.ts";
 import { stubProfile } from "./profile-stub.ts";
-
-vi.mock("../../src/scenario/profile.ts", async () => ({
-  defaultProfile: (await import("./profile-stub.ts")).stubProfile,
-}));
 
 const bomb = [..."abcdefghi"]
   .map((name, i, all) => `${name}: &${name} [${`*${all[i - 1] ?? "z"},`.repeat(9)}]`)
@@ -94,6 +90,23 @@ describe("hostile YAML", () => {
   });
 });
 
+/** A scenario whose every part is filled in. */
+function good(): unknown {
+  return {
+    duration: "10s",
+    cluster: { nodes: 2, nodeShape: { cpu: 4 } },
+    clients: [
+      {
+        name: "c",
+        to: "svc/a:1",
+        load: { kind: "openLoop", rate: { kind: "constant", rps: 1 } },
+      },
+    ],
+    faults: [{ kind: "resetPods", selector: "a=b", count: 1, at: "1s" }],
+    profile: { kubernetes: { kubeProxy: { minSyncPeriod: "1s" } } },
+  };
+}
+
 function validate(written: unknown): { found: Mistake[]; scenario: unknown } {
   const found: Mistake[] = [];
   const surroundings = { name: "x", description: "", file: null, env: {}, folder: "/nonexistent" };
@@ -132,19 +145,6 @@ describe("hostile scenarios", () => {
   });
 
   test("any value in any place of a good scenario is accepted or a mistake", () => {
-    const good = () => ({
-      duration: "10s",
-      cluster: { nodes: 2, nodeShape: { cpu: 4 } },
-      clients: [
-        {
-          name: "c",
-          to: "svc/a:1",
-          load: { kind: "openLoop", rate: { kind: "constant", rps: 1 } },
-        },
-      ],
-      faults: [{ kind: "resetPods", selector: "a=b", count: 1, at: "1s" }],
-      profile: { kubernetes: { kubeProxy: { minSyncPeriod: "1s" } } },
-    });
     const paths = pathsOf(good());
     fc.assert(
       fc.property(fc.constantFrom(...paths), values, (path, value) => {

@@ -1,10 +1,6 @@
 /** What the words of the language come to once a scenario is loaded. */
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { loadFiles, scenarioText, webManifest } from "./files.ts";
-
-vi.mock("../../src/scenario/profile.ts", async () => ({
-  defaultProfile: (await import("./profile-stub.ts")).stubProfile,
-}));
 
 async function load(fields: string, manifest = webManifest()) {
   return loadFiles({ "scenario.ts": scenarioText(fields), "web.yaml": manifest });

@@ -1,11 +1,7 @@
 /** Every mistake is reported, all at once, with file, line, path and what is allowed. */
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { nearest } from "../../src/scenario/mistakes.ts";
 import { mistakesIn, scenarioText, webManifest } from "./files.ts";
-
-vi.mock("../../src/scenario/profile.ts", async () => ({
-  defaultProfile: (await import("./profile-stub.ts")).stubProfile,
-}));
 
 /** Mistakes of a scenario with these further fields, which stand on line 5. */
 async function inFields(fields: string, manifest = webManifest()) {

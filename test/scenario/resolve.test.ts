@@ -1,15 +1,14 @@
 /** What a cluster looks like once its manifests are read and everything is allocated. */
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { loadFiles, scenarioText, webManifest } from "./files.ts";
-
-vi.mock("../../src/scenario/profile.ts", async () => ({
-  defaultProfile: (await import("./profile-stub.ts")).stubProfile,
-}));
 
 async function clusterOf(manifest: string, cluster = "nodes: 2") {
   const text = `export default { duration: "1s", cluster: { manifests: ["web.yaml"], ${cluster} } };`;
   return loadFiles({ "scenario.ts": text, "web.yaml": manifest });
 }
+
+const service = (name: string, more: string) =>
+  `---\napiVersion: v1\nkind: Service\nmetadata: {name: ${name}}\nspec: {${more}, selector: {app: web}, ports: [{port: 1, targetPort: 80}]}\n`;
 
 test("nodes are numbered from 1, each with a /24 and an address", async () => {
   const { cluster } = await clusterOf("");
@@ -74,8 +73,6 @@ test("requests that are left out are the limits", async () => {
 });
 
 test("a written ClusterIP is taken before any is allocated, and all are different", async () => {
-  const service = (name: string, more: string) =>
-    `---\napiVersion: v1\nkind: Service\nmetadata: {name: ${name}}\nspec: {${more}, selector: {app: web}, ports: [{port: 1, targetPort: 80}]}\n`;
   // Of the 14 addresses of a /28 the first is default/kubernetes'; web and a to l leave none.
   const names = [..."abcdefghijkl"];
   const others = names.map((n) =>

@@ -1,5 +1,5 @@
 /** Durations and quantities: what people write, and back. */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   formatBytes,

@@ -160,7 +160,7 @@ export interface ScenarioContext {
 export type ScenarioDefinition = ScenarioInput | ((context: ScenarioContext) => ScenarioInput);
 
 /** Marks a scenario, so that the editor checks and completes it: `export default defineScenario(...)`. */
-export function defineScenario<T extends ScenarioDefinition>(scenario: T): T {
+export function defineScenario(scenario: ScenarioDefinition): ScenarioDefinition {
   return scenario;
 }
 
