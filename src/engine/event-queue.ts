@@ -65,13 +65,19 @@ export class EventQueue {
 
   /** O(log n). @throws RangeError above 2^24 pending events */
   add(time: SimTimeNs, order: number, kind: number, a: number, b: number): EventHandle {
+    const slot = this.post(time, order, kind, a, b);
+    return this.generations[slot]! * SLOT_LIMIT + slot;
+  }
+
+  /** Adds without making a handle. @returns the slot */
+  post(time: SimTimeNs, order: number, kind: number, a: number, b: number): number {
     if (this.freeCount === 0) this.grow();
     const slot = this.freeSlots[--this.freeCount]!;
     this.kinds[slot] = kind;
     this.as[slot] = a;
     this.bs[slot] = b;
     this.siftUp(this.pending++, time, order, slot);
-    return this.generations[slot]! * SLOT_LIMIT + slot;
+    return slot;
   }
 
   /**

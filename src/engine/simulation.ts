@@ -97,6 +97,16 @@ export class Simulation {
     return this.queue.add(timeNs, offset + this.sequence++, kind, a, b);
   }
 
+  /**
+   * Schedules an event that nobody will cancel. As `at`, but without a handle: a handle outgrows a
+   * small integer and would be allocated.
+   */
+  post(timeNs: SimTimeNs, kind: EventKind, a = 0, b = 0): void {
+    const offset = this.phaseOffsets[kind];
+    if (offset === undefined || !this.isSchedulable(timeNs)) throw this.refusal(kind, timeNs);
+    this.queue.post(timeNs, offset + this.sequence++, kind, a, b);
+  }
+
   /** Schedules an event `delayNs` from now. @throws SchedulingError as `at` */
   after(delayNs: DurationNs, kind: EventKind, a = 0, b = 0): EventHandle {
     return this.at(this.now + delayNs, kind, a, b);

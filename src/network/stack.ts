@@ -111,7 +111,7 @@ export class NetworkStack {
       this.#discard(packet);
       return;
     }
-    this.network.sim.at(departureNs + hop.latencyNs + extraNs, kind, packet.id, target);
+    this.network.sim.post(departureNs + hop.latencyNs + extraNs, kind, packet.id, target);
   }
 
   #discard(packet: Packet): void {
@@ -156,7 +156,8 @@ export class NetworkStack {
         : cachedEgress(entry, conntrack.direction, host, packet.destination);
     if (conntrack.isNew && egress.kind === "unreachable") conntrack.unconfirm();
     if (conntrack.walkNs > 0) {
-      this.network.sim.after(conntrack.walkNs, this.#egressKind, packet.id, host.index);
+      const { sim } = this.network;
+      sim.post(sim.nowNs + conntrack.walkNs, this.#egressKind, packet.id, host.index);
     } else {
       this.#forward(packet, host, egress);
     }
@@ -199,7 +200,7 @@ export class NetworkStack {
       return;
     }
     const arrivalNs = departureNs + bridge.latencyNs + veth.latencyNs;
-    this.network.sim.at(arrivalNs, this.#socketKind, packet.id, guest.index);
+    this.network.sim.post(arrivalNs, this.#socketKind, packet.id, guest.index);
   }
 
   #atNamespace(packet: Packet, namespace: Namespace): void {

@@ -204,7 +204,7 @@ export class Transport implements PacketReceiver {
       messageInfo: packet.messageInfo,
       attempt: packet.attempt + 1,
     };
-    this.#sim.at(Math.max(dueNs, this.#sim.nowNs), this.#retransmitKind, index);
+    this.#sim.post(Math.max(dueNs, this.#sim.nowNs), this.#retransmitKind, index);
   }
 
   /** Time after try number `attempt` (0 the first) at which the next is made. */
@@ -446,7 +446,7 @@ export class Transport implements PacketReceiver {
     if (this.#lingeringHead === this.#lingering.length) {
       this.#lingering.length = 0;
       this.#lingeringHead = 0;
-      this.#sim.at(untilNs, this.#lingerKind);
+      this.#sim.post(untilNs, this.#lingerKind);
     }
     this.#lingering.push({ socket, generation: socket.generation, untilNs });
   }
@@ -459,7 +459,7 @@ export class Transport implements PacketReceiver {
       if (socket.generation === generation) this.#release(socket);
     }
     if (this.#lingeringHead < queue.length) {
-      this.#sim.at(queue[this.#lingeringHead]!.untilNs, this.#lingerKind);
+      this.#sim.post(queue[this.#lingeringHead]!.untilNs, this.#lingerKind);
     }
     if (this.#lingeringHead > 4096 && 2 * this.#lingeringHead > queue.length) {
       queue.splice(0, this.#lingeringHead);

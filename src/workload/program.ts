@@ -40,7 +40,9 @@ export function answerInfo(overloaded: boolean, workload: number): number {
   return 2 * workload + (overloaded ? 1 : 0);
 }
 
-const TIMERS = 8;
+/** A timer event's first argument: the program's number, and in the low bits which of its timers. */
+const TIMER_BITS = 3;
+const TIMER_MASK = 2 ** TIMER_BITS - 1;
 
 /** All programs of a simulation, with their timers as numeric events. */
 export class Programs {
@@ -57,7 +59,7 @@ export class Programs {
     this.transport = transport;
     this.observations = observations;
     const handle = (a: number, b: number): void =>
-      this.#all[Math.floor(a / TIMERS)]!.timer(a % TIMERS, b);
+      this.#all[a >> TIMER_BITS]!.timer(a & TIMER_MASK, b);
     this.#timer = sim.defineKind("program_timeout", Phase.timeout, handle);
     this.#start = sim.defineKind("program_start", Phase.start, handle);
     this.#complete = sim.defineKind("program_complete", Phase.complete, handle);
@@ -68,17 +70,17 @@ export class Programs {
   }
 
   /** A deadline or wait of program `id`: fires after anything that arrives at the same instant. */
-  timeoutAt(atNs: number, id: number, what: number, argument: number): number {
-    return this.sim.at(atNs, this.#timer, id * TIMERS + what, argument);
+  timeoutAt(atNs: number, id: number, what: number, argument: number): void {
+    this.sim.post(atNs, this.#timer, (id << TIMER_BITS) | what, argument);
   }
 
   /** Something new that the program begins: fires last at its instant. */
-  startAt(atNs: number, id: number, what: number, argument: number): number {
-    return this.sim.at(atNs, this.#start, id * TIMERS + what, argument);
+  startAt(atNs: number, id: number, what: number, argument: number): void {
+    this.sim.post(atNs, this.#start, (id << TIMER_BITS) | what, argument);
   }
 
   /** Work that ends: fires first at its instant. */
-  completeAt(atNs: number, id: number, what: number, argument: number): number {
-    return this.sim.at(atNs, this.#complete, id * TIMERS + what, argument);
+  completeAt(atNs: number, id: number, what: number, argument: number): void {
+    this.sim.post(atNs, this.#complete, (id << TIMER_BITS) | what, argument);
   }
 }

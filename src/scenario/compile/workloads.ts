@@ -18,7 +18,7 @@ import type { ClientOptions } from "../../workload/client.ts";
 import type { ProgramSpec } from "../../workload/runtime.ts";
 import type { ResolvedClient, ResolvedScenario, ResolvedServer } from "../resolved.ts";
 
-/** Label of a client's own pods: the client's index in the scenario. */
+/** Label of a client's own pods: its name. */
 const CLIENT_LABEL = "podstorm.dev/client";
 
 interface Workload {
@@ -47,7 +47,10 @@ export class Workloads {
 
   programFor(pod: Pod): ProgramSpec {
     const client = pod.metadata.labels[CLIENT_LABEL];
-    if (client !== undefined) return this.clientSpec(Number(client), this.#replicaOf(pod));
+    if (client !== undefined) {
+      const index = this.#scenario.clients.findIndex(({ name }) => name === client);
+      return this.clientSpec(index, this.#replicaOf(pod));
+    }
     const workload = this.#workloads.findIndex(({ owns }) => owns(pod));
     const key = this.#workloads[workload]?.key;
     const server = this.#scenario.cluster.servers.find((each) => each.workload === key);
@@ -149,24 +152,22 @@ function loadOf({ load, from }: ResolvedClient, replica: number): ClientOptions[
 
 /** The pods that clients inside the cluster run in. */
 export function clientPods({ clients }: ResolvedScenario): Pod[] {
-  return clients.flatMap((client, index) =>
+  return clients.flatMap((client) =>
     client.from.kind === "outside"
       ? []
-      : Array.from({ length: client.from.replicas }, (_, replica) =>
-          clientPod(client, index, replica),
-        ),
+      : Array.from({ length: client.from.replicas }, (_, replica) => clientPod(client, replica)),
   );
 }
 
-function clientPod(client: ResolvedClient, index: number, replica: number): Pod {
+function clientPod(client: ResolvedClient, replica: number): Pod {
   const meta = newMeta("default", `client-${client.name}-${replica}`);
   return {
     kind: "Pod",
     metadata: {
       ...meta,
-      labels: { ...client.from.labels, [CLIENT_LABEL]: String(index) },
+      labels: { ...client.from.labels, [CLIENT_LABEL]: client.name },
       // Owned alike, so that the scheduler spreads them.
-      ownerUid: `client-${index}`,
+      ownerUid: `client-${client.name}`,
     },
     spec: {
       containers: [
