@@ -1,0 +1,62 @@
+/**
+ * The shipped scenarios, run as the command runs them, against what they printed when last looked at.
+ *
+ * A golden file freezes behaviour; that it is right is for the laws and the theory to show. To accept a
+ * change: `npx vitest run test/golden -u`, then read the difference.
+ */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import type { Dependencies } from "../../src/cli/dependencies.ts";
+import { runCli } from "../../src/cli/program.ts";
+import { compile } from "../../src/scenario/compile.ts";
+import { listScenarios, loadScenario } from "../../src/scenario/index.ts";
+import { fakeTerminal } from "../cli/fakes.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "podstorm-golden-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const dependencies: Dependencies = {
+  version: "golden",
+  loadScenario,
+  compile,
+  listScenarios: async () => listScenarios("scenarios"),
+};
+
+async function run(name: string, out: string, options: readonly string[] = []): Promise<string> {
+  const terminal = fakeTerminal();
+  const argv = ["run", `scenarios/${name}.ts`, "--out", join(folder, out), ...options];
+  expect(await runCli(argv, terminal, dependencies)).toBe(0);
+  expect(terminal.err()).toBe("");
+  return terminal.out().replace(/^Results .*\n/m, "");
+}
+
+function bytes(out: string): Record<string, string> {
+  const files = readdirSync(join(folder, out)).filter((file) => file !== "manifest.json");
+  return Object.fromEntries(
+    files.map((file) => [file, readFileSync(join(folder, out, file), "utf8")]),
+  );
+}
+
+const names = listScenarios("scenarios").map(({ name }) => name);
+
+describe("shipped scenarios", () => {
+  it.each(names)("%s prints what it printed", async (name) => {
+    await expect(await run(name, name)).toMatchFileSnapshot(`./${name}.txt`);
+  });
+
+  it.each(names)("%s gives the same bytes again in one process", async (name) => {
+    await run(name, `${name}-first`);
+    await run(name, `${name}-second`);
+    const first = bytes(`${name}-first`);
+    expect(Object.keys(first)).toContain("requests.csv");
+    expect(bytes(`${name}-second`)).toEqual(first);
+  });
+
+  it("gives other numbers for another seed", async () => {
+    await run("reset-storm", "seed-2", ["--seed", "2", "--duration", "30s"]);
+    await run("reset-storm", "seed-3", ["--seed", "3", "--duration", "30s"]);
+    expect(bytes("seed-2")["requests.csv"]).not.toBe(bytes("seed-3")["requests.csv"]);
+  });
+});
