@@ -61,11 +61,13 @@ export class ChangeLedger {
   readiness(pod: Pod, ready: boolean, atNs: SimTimeNs): void {
     if (pod.metadata.deletionTimestampNs !== null || pod.status.podIPs.length === 0) return;
     for (const service of this.#selectors.servicesOf(pod)) {
-      if (service.spec.publishNotReadyAddresses) continue;
+      const usable = ready || service.spec.publishNotReadyAddresses;
+      // A pod that has not been ready yet backs nothing.
+      if (!usable && !this.#tracked.has(trackKey(service, pod))) continue;
+      const isNew = !this.#tracked.has(trackKey(service, pod));
       const tracked = this.#track(service, pod);
-      if (tracked.usable === ready) continue;
-      const kind = ready && tracked.changes.length === 0 ? "added" : "condition";
-      this.#open(service, tracked, kind, ready, atNs);
+      if (tracked.usable === usable) continue;
+      this.#open(service, tracked, isNew ? "added" : "condition", usable, atNs);
     }
   }
 

@@ -15,6 +15,16 @@ function dial(net: Wire, from: Guest, address: number, port: number): Recorder {
 const what = (entry: string): string => entry.slice(entry.indexOf(" ") + 1);
 const when = (entry: string): number => Number(entry.slice(0, entry.indexOf(" ")));
 
+const handshakeS = (hostOfServer: number): number => {
+  const net = wire();
+  const [a, b] = [guest(net, 0, "a"), guest(net, hostOfServer, "b")];
+  listen(net, b, 80, new Recorder(net));
+  const client = dial(net, a, b.addresses[0]!, 80);
+  net.sim.run(seconds(1));
+  expect(client.log.map(what)).toEqual(["connected"]);
+  return when(client.log[0]!);
+};
+
 describe("a connection between guests", () => {
   it("carries a message each way and ends in order on both sides", () => {
     const net = wire();
@@ -34,15 +44,6 @@ describe("a connection between guests", () => {
   });
 
   it("takes longer across nodes than on one node, and longest of all over more hops", () => {
-    const handshakeS = (hostOfServer: number): number => {
-      const net = wire();
-      const [a, b] = [guest(net, 0, "a"), guest(net, hostOfServer, "b")];
-      listen(net, b, 80, new Recorder(net));
-      const client = dial(net, a, b.addresses[0]!, 80);
-      net.sim.run(seconds(1));
-      expect(client.log.map(what)).toEqual(["connected"]);
-      return when(client.log[0]!);
-    };
     const self = ((): number => {
       const net = wire();
       const a = guest(net, 0, "a");

@@ -43,7 +43,7 @@ export async function mistakesIn(
 }
 
 function shorten(error: UserError, folder: string): UserError {
-  const folders = [folder, relative(process.cwd(), folder)];
+  const folders = [relative(process.cwd(), folder), folder];
   const short = (text: string) => folders.reduce((t, name) => t.replaceAll(`${name}/`, ""), text);
   return new UserError(
     error.mistakes.map((mistake) => ({

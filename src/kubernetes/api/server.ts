@@ -39,6 +39,12 @@ import {
 type Result<K extends Kind> = { readonly object: ObjectByKind[K] } | { readonly error: WriteError };
 type DeleteOptions = { readonly gracePeriodNs?: DurationNs | null; readonly uid?: string | null };
 
+/** A client's side of the server. */
+interface Connection {
+  readonly bucket: TokenBucket;
+  readonly stream: RandomStream;
+}
+
 /** Told of every commit at its instant, for observation only. */
 export type CommitListener = <K extends Kind>(
   kind: K,
@@ -63,7 +69,6 @@ export class SimulatedApiServer implements ApiServer {
   readonly #profile: ApiServerProfile;
   readonly #writeLatency: Distribution;
   readonly #watchLatency: Distribution;
-  readonly #writeStream: RandomStream;
   readonly #stores = new Map<Kind, Map<ObjectKey, ObjectByKind[Kind]>>();
   readonly #watchers = new Map<Kind, Watchers>();
   readonly #snapshots = new Map<Kind, Snapshot>();
@@ -76,7 +81,6 @@ export class SimulatedApiServer implements ApiServer {
     this.#profile = profile;
     this.#writeLatency = createDistribution(profile.writeLatency);
     this.#watchLatency = createDistribution(profile.watchLatency);
-    this.#writeStream = sim.streams.get("api/write");
     this.#onCommit = onCommit;
   }
 
@@ -85,15 +89,21 @@ export class SimulatedApiServer implements ApiServer {
     readonly qps: number;
     readonly burst: number;
   }): ApiClient {
-    const bucket = new TokenBucket(options.qps, options.burst);
+    const connection: Connection = {
+      bucket: new TokenBucket(options.qps, options.burst),
+      // Its own stream: what one component writes moves no draw of another.
+      stream: this.#sim.streams.get(`api/write/${options.name}`),
+    };
     return {
       name: options.name,
-      create: (kind, object, done) => this.#request(bucket, () => this.#create(kind, object), done),
-      update: (kind, object, done) => this.#request(bucket, () => this.#update(kind, object), done),
+      create: (kind, object, done) =>
+        this.#request(connection, () => this.#create(kind, object), done),
+      update: (kind, object, done) =>
+        this.#request(connection, () => this.#update(kind, object), done),
       patch: (kind, key, change, done) =>
-        this.#request(bucket, () => this.#patch(kind, key, change), done),
+        this.#request(connection, () => this.#patch(kind, key, change), done),
       delete: (kind, key, deleteOptions, done) =>
-        this.#request(bucket, () => this.#delete(kind, key, deleteOptions), done),
+        this.#request(connection, () => this.#delete(kind, key, deleteOptions), done),
     };
   }
 
@@ -144,13 +154,13 @@ export class SimulatedApiServer implements ApiServer {
 
   /** A call: waits for its token, travels, costs a write, commits, and the response travels back. */
   #request<K extends Kind>(
-    bucket: TokenBucket,
+    { bucket, stream }: Connection,
     commit: () => Result<K>,
     done: WriteCallback<K> | undefined,
   ): void {
     const { networkNs } = this.#profile;
     const waitNs = bucket.take(this.#sim.nowNs);
-    const writeNs = sampleNs(this.#writeLatency, this.#writeStream);
+    const writeNs = sampleNs(this.#writeLatency, stream);
     this.#sim.callAfter(waitNs + networkNs + writeNs, Phase.topology, () => {
       const result = commit();
       if (done === undefined) return;

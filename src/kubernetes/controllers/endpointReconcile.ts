@@ -100,7 +100,9 @@ export function reconcileSlices(
     }
   }
   remove.push(...unclaimed);
-  return keepPlaceholder(groups.length, { create, update, delete: remove });
+  const changes = recycle({ create, update, delete: remove });
+  if (groups.length > 0 || existing.length > 0) return keepPlaceholder(groups.length, changes);
+  return { ...changes, create: [newSlice(service, [], [], nextName())] };
 }
 
 interface Packed {
@@ -140,7 +142,7 @@ function packGroup(group: PortGroup, slices: readonly EndpointSlice[], max: numb
   const empty = changed.filter(({ endpoints }) => endpoints.length === 0).map(({ slice }) => slice);
   const update = changed
     .filter(({ endpoints }) => endpoints.length > 0)
-    .map(({ slice, endpoints }) => ({ ...slice, endpoints }));
+    .map(({ slice, endpoints }) => Object.assign({}, slice, { endpoints }));
   return { update, empty, create };
 }
 
@@ -178,6 +180,26 @@ function bestFit(
     if (best === null || slice.endpoints.length > best.endpoints.length) best = slice;
   }
   return best;
+}
+
+/** finalize: a slice that would go takes the contents of one that would come. */
+function recycle({ create, update, delete: remove }: SliceChanges): SliceChanges {
+  const count = Math.min(create.length, remove.length);
+  const recycled = remove
+    .slice(0, count)
+    .map((slice, i) => Object.assign({}, slice, contentsOf(create[i]!)));
+  return {
+    create: create.slice(count),
+    update: [...update, ...recycled],
+    delete: remove.slice(count),
+  };
+}
+
+function contentsOf({
+  ports,
+  endpoints,
+}: EndpointSlice): Pick<EndpointSlice, "ports" | "endpoints"> {
+  return { ports, endpoints };
 }
 
 /** A Service without endpoints keeps one slice, empty. */

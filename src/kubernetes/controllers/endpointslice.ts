@@ -5,7 +5,7 @@
  * watch counts as stale and waits for its back-off: under churn that makes about one sync a second
  * for each Service. Source: pkg/controller/endpointslice; timings §2.
  */
-import type { Informer } from "../api/contract.ts";
+import type { Informer, WriteCallback } from "../api/contract.ts";
 import { PodLabelIndex, SelectorIndex } from "../api/selectorIndex.ts";
 import { objectKey, type EndpointSlice, type Pod, type Service } from "../api/types.ts";
 import type { Controller, ControllerContext } from "./contract.ts";
@@ -116,28 +116,38 @@ export class EndpointSliceController implements Controller {
     this.#write(key, changes, done);
   }
 
-  /** Creates, then updates, then deletes; a failure brings the Service back with its back-off. */
+  /** One after the other: creates, updates, deletes. A failure brings the Service back later. */
   #write(key: string, changes: SliceChanges, done: (retry: boolean) => void): void {
     const { client } = this.#context;
-    let pending = changes.create.length + changes.update.length + changes.delete.length;
-    let failed = false;
-    if (pending === 0) {
-      done(false);
-      return;
-    }
-    const answered = (slice: EndpointSlice | null, error: unknown): void => {
-      if (error !== null) failed = true;
-      if (slice !== null) this.#remember(key, slice);
-      if (--pending === 0) done(failed);
-    };
-    for (const slice of changes.create) client.create("EndpointSlice", slice, answered);
-    for (const slice of changes.update) client.update("EndpointSlice", slice, answered);
-    for (const slice of changes.delete) {
-      client.delete("EndpointSlice", objectKey(slice), {}, (_slice, error) => {
-        if (error !== null) failed = true;
-        if (--pending === 0) done(failed);
+    const writes: ((answered: WriteCallback<"EndpointSlice">) => void)[] = [
+      ...changes.create.map(
+        (slice) => (answered: WriteCallback<"EndpointSlice">) =>
+          client.create("EndpointSlice", slice, answered),
+      ),
+      ...changes.update.map(
+        (slice) => (answered: WriteCallback<"EndpointSlice">) =>
+          client.update("EndpointSlice", slice, answered),
+      ),
+      ...changes.delete.map(
+        (slice) => (answered: WriteCallback<"EndpointSlice">) =>
+          client.delete("EndpointSlice", objectKey(slice), {}, (_slice, error) =>
+            answered(null, error),
+          ),
+      ),
+    ];
+    const next = (): void => {
+      const write = writes.shift();
+      if (write === undefined) {
+        done(false);
+        return;
+      }
+      write((slice, error) => {
+        if (slice !== null) this.#remember(key, slice);
+        if (error === null) next();
+        else done(true);
       });
-    }
+    };
+    next();
   }
 
   /** Until the watch has shown this write, what the controller knows is stale. */

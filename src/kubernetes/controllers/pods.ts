@@ -88,9 +88,10 @@ export function isActive(pod: Pod): boolean {
 }
 
 /**
- * ActivePodsWithRanks: negative when `a` is given up before `b`. Unscheduled, pending, not ready; then
- * the one with more siblings on its node, ready for a shorter time (by powers of two), more restarts,
- * newer; at last the smaller uid.
+ * ActivePodsWithRanks: negative when `a` is given up before `b`. Unscheduled, pending, not ready, the
+ * lower deletion cost, the one with more siblings on its node, ready for a shorter time, more restarts,
+ * newer. Ages are compared by powers of two; where those are equal but the times are not, the uid
+ * decides at once.
  */
 export function compareVictims(siblings: ReadonlyMap<string, number>, nowNs: number) {
   const rank = (pod: Pod): readonly number[] => [
@@ -99,16 +100,22 @@ export function compareVictims(siblings: ReadonlyMap<string, number>, nowNs: num
     pod.status.ready.status ? 1 : 0,
     deletionCost(pod),
     -(siblings.get(pod.spec.nodeName ?? "") ?? 0),
-    ageBucket(nowNs - pod.status.ready.lastTransitionTimeNs),
-    -pod.status.restartCount,
-    ageBucket(nowNs - pod.metadata.creationTimestampNs),
   ];
   return (a: Pod, b: Pod): number => {
     const [left, right] = [rank(a), rank(b)];
     for (const [i, value] of left.entries()) {
       if (value !== right[i]!) return value - right[i]!;
     }
-    return a.metadata.uid < b.metadata.uid ? -1 : 1;
+    const byUid = a.metadata.uid < b.metadata.uid ? -1 : 1;
+    const [readyA, readyB] = [a, b].map((pod) => nowNs - pod.status.ready.lastTransitionTimeNs);
+    if (a.status.ready.status && readyA !== readyB) {
+      return ageBucket(readyA!) - ageBucket(readyB!) || byUid;
+    }
+    if (a.status.restartCount !== b.status.restartCount) {
+      return b.status.restartCount - a.status.restartCount;
+    }
+    const [ageA, ageB] = [a, b].map((pod) => nowNs - pod.metadata.creationTimestampNs);
+    return ageBucket(ageA!) - ageBucket(ageB!) || byUid;
   };
 }
 

@@ -95,6 +95,8 @@ export class PodWorker {
         this.#observe();
         changed = true;
       } else if (container.running && this.#status.phase === "Pending") {
+        // It has an address from now on, which some Services publish before it is ready.
+        this.#observe();
         changed = true;
       }
     }

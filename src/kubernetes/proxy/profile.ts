@@ -1,8 +1,11 @@
 /** Constants of kube-proxy. "timings §N": docs/sources.md. */
 import { hours, ms, seconds } from "../../engine/index.ts";
 
+/** Names of the modes in modes/index.ts. */
+export type ProxyModeName = "iptables";
+
 export const kubeProxyProfile = {
-  mode: "iptables" as "iptables",
+  mode: "iptables" as ProxyModeName,
   /** From the end of one sync to the start of the next (timings §7.1). */
   minSyncPeriodNs: seconds(1),
   /** Retry after a failed sync (timings §7.1). */

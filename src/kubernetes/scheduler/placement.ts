@@ -4,7 +4,7 @@
  * Owns: the two tables of plugins and choosing by them. Refuses to own: the queue and the binding
  * (scheduler.ts). Source: pkg/scheduler/framework/plugins; timings §4.
  */
-import type { RandomStream } from "../../engine/index.ts";
+import { ln, type RandomStream } from "../../engine/index.ts";
 import { matchesLabels, type Node, type Pod, type ResourceRequests } from "../api/types.ts";
 import type { SchedulerProfile } from "./profile.ts";
 
@@ -13,6 +13,10 @@ export interface NodeState {
   readonly node: Node;
   readonly pods: ReadonlyMap<string, Pod>;
   readonly requested: ResourceRequests;
+  /** The same with upstream's assumption for containers that request nothing. */
+  readonly scored: ResourceRequests;
+  /** Pods that are not being deleted, by owner. */
+  readonly siblings: ReadonlyMap<string, number>;
 }
 
 export interface FilterPlugin {
@@ -32,6 +36,17 @@ export function requestsOf(pod: Pod): ResourceRequests {
   for (const { requests } of pod.spec.containers) {
     cpuMillis += requests.cpuMillis;
     memoryBytes += requests.memoryBytes;
+  }
+  return { cpuMillis, memoryBytes };
+}
+
+/** What a container without requests counts as in scores: 100m and 200 MiB (NonZeroRequested). */
+export function scoredRequestsOf(pod: Pod): ResourceRequests {
+  let cpuMillis = 0;
+  let memoryBytes = 0;
+  for (const { requests } of pod.spec.containers) {
+    cpuMillis += requests.cpuMillis || 100;
+    memoryBytes += requests.memoryBytes || 200 * 1024 ** 2;
   }
   return { cpuMillis, memoryBytes };
 }
@@ -101,39 +116,64 @@ export function choose(
   return equals.length === 0 ? null : equals[Math.floor(draw * equals.length)]!;
 }
 
-/** Default hostname spreading (ScheduleAnyway): fewer siblings of the same owner score higher. */
+/** Default constraints, both ScheduleAnyway (timings §4). */
+const SPREAD = [
+  { maxSkew: 3, domainOf: ({ metadata }: Node): string | undefined => metadata.name },
+  {
+    maxSkew: 5,
+    domainOf: ({ metadata }: Node): string | undefined =>
+      metadata.labels["topology.kubernetes.io/zone"],
+  },
+] as const;
+
+/**
+ * PodTopologySpread: for each constraint siblings x ln(domains + 2) + maxSkew - 1, rounded in sum, then
+ * turned over so that few siblings score high (podtopologyspread/scoring.go).
+ */
 function spreadScores(pod: Pod, states: readonly NodeState[]): number[] {
-  const counts = states.map(({ pods }) => {
-    let siblings = 0;
-    for (const other of pods.values()) {
-      const sibling =
-        pod.metadata.ownerUid !== null && other.metadata.ownerUid === pod.metadata.ownerUid;
-      if (sibling && other.metadata.deletionTimestampNs === null) siblings++;
+  const { ownerUid } = pod.metadata;
+  if (ownerUid === null) return states.map(() => 0);
+  const sums = states.map(() => 0);
+  for (const { maxSkew, domainOf } of SPREAD) {
+    const siblings = new Map<string, number>();
+    for (const state of states) {
+      const domain = domainOf(state.node);
+      if (domain === undefined) continue;
+      siblings.set(domain, (siblings.get(domain) ?? 0) + (state.siblings.get(ownerUid) ?? 0));
     }
-    return siblings;
-  });
-  const most = counts.reduce((a, b) => Math.max(a, b), 0);
-  const least = counts.reduce((a, b) => Math.min(a, b), most);
-  return counts.map((count) => (most === 0 ? 100 : (100 * (most + least - count)) / most));
+    const weight = ln(siblings.size + 2);
+    for (const [i, { node }] of states.entries()) {
+      const count = siblings.get(domainOf(node) ?? "");
+      if (count !== undefined) sums[i]! += count * weight + maxSkew - 1;
+    }
+  }
+  const scores = sums.map(Math.round);
+  const most = scores.reduce((a, b) => Math.max(a, b), 0);
+  const least = scores.reduce((a, b) => Math.min(a, b), most);
+  return scores.map((score) =>
+    most === 0 ? 100 : Math.floor((100 * (most + least - score)) / most),
+  );
 }
 
 /** (capacity - requested) x 100 / capacity, averaged over CPU and memory. */
-function leastAllocated(pod: Pod, { node, requested }: NodeState): number {
+function leastAllocated(pod: Pod, { node, scored }: NodeState): number {
   const { allocatable } = node.status;
-  const wanted = requestsOf(pod);
-  const free = (capacity: number, used: number): number =>
-    capacity === 0 ? 0 : Math.floor((Math.max(0, capacity - used) * 100) / capacity);
-  const cpu = free(allocatable.cpuMillis, requested.cpuMillis + wanted.cpuMillis);
-  const memory = free(allocatable.memoryBytes, requested.memoryBytes + wanted.memoryBytes);
+  const wanted = scoredRequestsOf(pod);
+  const cpu = freePercent(allocatable.cpuMillis, scored.cpuMillis + wanted.cpuMillis);
+  const memory = freePercent(allocatable.memoryBytes, scored.memoryBytes + wanted.memoryBytes);
   return (cpu + memory) / 2;
 }
 
+function freePercent(capacity: number, used: number): number {
+  return capacity === 0 ? 0 : Math.floor((Math.max(0, capacity - used) * 100) / capacity);
+}
+
 /** 100 x (1 - standard deviation of the used fractions): with two resources, half their difference. */
-function balancedAllocation(pod: Pod, { node, requested }: NodeState): number {
+function balancedAllocation(pod: Pod, { node, scored }: NodeState): number {
   const { allocatable } = node.status;
-  const wanted = requestsOf(pod);
-  const cpu = (requested.cpuMillis + wanted.cpuMillis) / allocatable.cpuMillis;
-  const memory = (requested.memoryBytes + wanted.memoryBytes) / allocatable.memoryBytes;
+  const wanted = scoredRequestsOf(pod);
+  const cpu = (scored.cpuMillis + wanted.cpuMillis) / allocatable.cpuMillis;
+  const memory = (scored.memoryBytes + wanted.memoryBytes) / allocatable.memoryBytes;
   return 100 * (1 - Math.abs(Math.min(1, cpu) - Math.min(1, memory)) / 2);
 }
 

@@ -6,15 +6,17 @@
  */
 import { Phase, type RandomStream, type Simulation } from "../../engine/index.ts";
 import type { ApiClient, ApiServer, Informer } from "../api/contract.ts";
-import { objectKey, type Node, type Pod } from "../api/types.ts";
-import { choose, requestsOf, type NodeState } from "./placement.ts";
+import { objectKey, type Node, type Pod, type ResourceRequests } from "../api/types.ts";
+import { choose, requestsOf, scoredRequestsOf, type NodeState } from "./placement.ts";
 import type { SchedulerProfile } from "./profile.ts";
 
 /** A node's state that changes as pods come and go. */
 class NodeInfo implements NodeState {
   readonly node: Node;
   readonly pods = new Map<string, Pod>();
-  requested = { cpuMillis: 0, memoryBytes: 0 };
+  readonly siblings = new Map<string, number>();
+  requested: ResourceRequests = { cpuMillis: 0, memoryBytes: 0 };
+  scored: ResourceRequests = { cpuMillis: 0, memoryBytes: 0 };
 
   constructor(node: Node) {
     this.node = node;
@@ -22,21 +24,39 @@ class NodeInfo implements NodeState {
 
   put(pod: Pod): void {
     const key = objectKey(pod);
-    if (!this.pods.has(key)) this.#charge(pod, 1);
+    const before = this.pods.get(key);
+    if (before === undefined) this.#charge(pod, 1);
+    else this.#count(before, -1);
+    this.#count(pod, 1);
     this.pods.set(key, pod);
   }
 
   remove(pod: Pod): void {
-    if (this.pods.delete(objectKey(pod))) this.#charge(pod, -1);
+    const before = this.pods.get(objectKey(pod));
+    if (before === undefined) return;
+    this.pods.delete(objectKey(pod));
+    this.#count(before, -1);
+    this.#charge(before, -1);
+  }
+
+  /** Pods of an owner count for spreading until they are told to go. */
+  #count({ metadata }: Pod, sign: 1 | -1): void {
+    if (metadata.ownerUid === null || metadata.deletionTimestampNs !== null) return;
+    const count = (this.siblings.get(metadata.ownerUid) ?? 0) + sign;
+    this.siblings.set(metadata.ownerUid, count);
   }
 
   #charge(pod: Pod, sign: 1 | -1): void {
-    const { cpuMillis, memoryBytes } = requestsOf(pod);
-    this.requested = {
-      cpuMillis: this.requested.cpuMillis + sign * cpuMillis,
-      memoryBytes: this.requested.memoryBytes + sign * memoryBytes,
-    };
+    this.requested = plus(this.requested, requestsOf(pod), sign);
+    this.scored = plus(this.scored, scoredRequestsOf(pod), sign);
   }
+}
+
+function plus(sum: ResourceRequests, more: ResourceRequests, sign: 1 | -1): ResourceRequests {
+  return {
+    cpuMillis: sum.cpuMillis + sign * more.cpuMillis,
+    memoryBytes: sum.memoryBytes + sign * more.memoryBytes,
+  };
 }
 
 /** The nodes as a scheduler sees them. Also places pods before the simulation begins. */
@@ -75,6 +95,8 @@ export class Scheduler {
   /** Keys in order of arrival. */
   readonly #queue = new Set<string>();
   readonly #attempts = new Map<string, number>();
+  /** Pods with a node that the API has not shown yet. */
+  readonly #assumed = new Set<string>();
   #busy = false;
 
   constructor(sim: Simulation, api: ApiServer, profile: SchedulerProfile) {
@@ -97,11 +119,14 @@ export class Scheduler {
   }
 
   #seen(pod: Pod): void {
+    const key = objectKey(pod);
     if (pod.spec.nodeName !== null) {
+      this.#assumed.delete(key);
       this.#picture.put(pod);
       return;
     }
-    this.#queue.add(objectKey(pod));
+    if (this.#assumed.has(key)) return;
+    this.#queue.add(key);
     this.#next();
   }
 
@@ -109,6 +134,7 @@ export class Scheduler {
     this.#picture.remove(pod);
     this.#queue.delete(objectKey(pod));
     this.#attempts.delete(objectKey(pod));
+    this.#assumed.delete(objectKey(pod));
   }
 
   #next(): void {
@@ -134,13 +160,16 @@ export class Scheduler {
       return;
     }
     const { nodeName } = placed.spec;
+    this.#assumed.add(key);
     this.#client.patch(
       "Pod",
       key,
       (stored) =>
         stored.spec.nodeName === null ? { ...stored, spec: { ...stored.spec, nodeName } } : null,
       (_pod, error) => {
-        if (error !== null) this.#picture.remove(placed);
+        if (error === null) return;
+        this.#assumed.delete(key);
+        this.#picture.remove(placed);
       },
     );
   }

@@ -1,5 +1,6 @@
 /** The modes of kube-proxy: one line each. */
 import type { ProxyMode } from "../contract.ts";
+import type { ProxyModeName } from "../profile.ts";
 import { iptables } from "./iptables.ts";
 
-export const proxyModes: Readonly<Record<"iptables", ProxyMode>> = { iptables };
+export const proxyModes: Readonly<Record<ProxyModeName, ProxyMode>> = { iptables };
