@@ -18,6 +18,7 @@ import {
 } from "./nat.ts";
 import { Flag, ICMP_FLAGS, type Packet } from "./packet.ts";
 import type { LinuxProfile } from "./profile.ts";
+import { DueQueue } from "./dueQueue.ts";
 import { ABSENT, TupleTable } from "./tupleTable.ts";
 import type { Egress } from "./host.ts";
 
@@ -42,8 +43,6 @@ export class ConntrackEntry {
   alive = false;
   state: CtStateCode = CtState.synSent;
   expiresAtNs = 0;
-  /** When its time-out list looks at it next; at most expiresAtNs. */
-  queuedUntilNs = 0;
   /** The tuple as the first packet came, and as replies come. */
   source: AddressId = NO_ADDRESS;
   sourcePort = 0;
@@ -57,10 +56,8 @@ export class ConntrackEntry {
   /** Next hop each way, as found at `routeGeneration` of the host. */
   egress: [Egress | null, Egress | null] = [null, null];
   egressGeneration: [number, number] = [-1, -1];
-  /** Time-out list of its state. */
-  previous: ConntrackEntry | null = null;
-  next: ConntrackEntry | null = null;
-  list = -1;
+  /** Goes up each time the object stands for another connection. */
+  generation = 0;
 
   constructor(id: number) {
     this.id = id;
@@ -126,7 +123,8 @@ export class Conntrack {
   private readonly limit: number;
   private readonly timeouts: readonly number[];
   private readonly snatStream: RandomStream;
-  private readonly lists: EntryList[];
+  /** Entries in the order in which the collector looks at them. */
+  private readonly collector = new DueQueue();
   private readonly decision: NatDecision = {
     verdict: NatVerdict.accept,
     dnatAddress: NO_ADDRESS,
@@ -174,7 +172,6 @@ export class Conntrack {
       profile.timeWaitNs,
       profile.closeNs,
     ];
-    this.lists = this.timeouts.map(() => new EntryList());
     this.snatStream = sim.streams.get(`conntrack/${options.hostName}`);
   }
 
@@ -202,7 +199,12 @@ export class Conntrack {
       this.cause = "conntrack_invalid";
       return Track.drop;
     }
-    return this.begin(packet, point, local.has(packet.destination), rules);
+    const verdict = this.begin(packet, point, local.has(packet.destination), rules);
+    const slot = packet.tables - 1;
+    if (verdict === Track.pass && hints !== null && slot < hints.length) {
+      hints[slot] = 2 * this.entry!.id;
+    }
+    return verdict;
   }
 
   /** Takes back an entry whose first packet this host itself did not pass on (never confirmed). */
@@ -210,19 +212,24 @@ export class Conntrack {
     if (this.entry !== null && this.isNew) this.remove(this.entry);
   }
 
-  /** Forgets what has timed out. The kernel's collector does it in the background. */
-  expire(nowNs: number): void {
-    for (const list of this.lists) {
-      for (let head = list.head; head !== null && head.queuedUntilNs <= nowNs; head = list.head) {
-        if (head.expiresAtNs <= nowNs) {
-          this.remove(head);
-        } else {
-          // Used again since it was queued: it goes behind those that were not.
-          list.unlink(head);
-          head.queuedUntilNs = head.expiresAtNs;
-          list.append(head);
-        }
-      }
+  /** Looks at every entry, as the kernel does when the table is full, and forgets what timed out. */
+  sweep(): void {
+    const { nowNs } = this.sim;
+    for (const entry of this.tables.entries) {
+      if (entry.alive && entry.host === this.host && entry.expiresAtNs <= nowNs) this.remove(entry);
+    }
+  }
+
+  /** The collector in the background: each entry is looked at once an interval until it has expired. */
+  private collect(): void {
+    const { nowNs } = this.sim;
+    const { collector } = this;
+    while (collector.nextDueNs <= nowNs) {
+      const generation = collector.nextTag;
+      const entry = this.tables.entries[collector.take()]!;
+      if (!entry.alive || entry.generation !== generation) continue;
+      if (entry.expiresAtNs <= nowNs) this.remove(entry);
+      else collector.push(entry.id, generation, nowNs + this.profile.collectIntervalNs);
     }
   }
 
@@ -298,13 +305,8 @@ export class Conntrack {
   }
 
   private setState(entry: ConntrackEntry, state: CtStateCode): void {
-    entry.expiresAtNs = this.sim.nowNs + this.timeouts[state]!;
-    if (state === entry.state && entry.list === state) return;
     entry.state = state;
-    if (entry.list >= 0) this.lists[entry.list]!.unlink(entry);
-    entry.queuedUntilNs = entry.expiresAtNs;
-    this.lists[state]!.append(entry);
-    entry.list = state;
+    entry.expiresAtNs = this.sim.nowNs + this.timeouts[state]!;
   }
 
   private begin(
@@ -319,7 +321,8 @@ export class Conntrack {
       this.cause = decision.rule;
       return decision.verdict === NatVerdict.reject ? Track.reject : Track.drop;
     }
-    this.expire(this.sim.nowNs);
+    this.collect();
+    if (this.count >= this.limit) this.sweep();
     if (this.count >= this.limit) {
       this.cause = "conntrack_full";
       return Track.drop;
@@ -397,6 +400,11 @@ export class Conntrack {
     entry.egressGeneration[0] = -1;
     entry.egressGeneration[1] = -1;
     this.index(entry);
+    this.collector.push(
+      entry.id,
+      entry.generation,
+      this.sim.nowNs + this.profile.collectIntervalNs,
+    );
     this.count++;
     this.inserted++;
     return entry;
@@ -454,36 +462,12 @@ export class Conntrack {
       entry.replyDestination,
       entry.replyDestinationPort,
     );
-    if (entry.list >= 0) this.lists[entry.list]!.unlink(entry);
-    entry.list = -1;
     entry.alive = false;
+    entry.generation++;
     entry.egress[0] = null;
     entry.egress[1] = null;
     if (this.entry === entry) this.entry = null;
     this.count--;
     this.tables.release(entry);
-  }
-}
-
-/** Entries of one state, in the order in which they entered it. */
-class EntryList {
-  head: ConntrackEntry | null = null;
-  tail: ConntrackEntry | null = null;
-
-  append(entry: ConntrackEntry): void {
-    entry.previous = this.tail;
-    entry.next = null;
-    if (this.tail === null) this.head = entry;
-    else this.tail.next = entry;
-    this.tail = entry;
-  }
-
-  unlink(entry: ConntrackEntry): void {
-    if (entry.previous === null) this.head = entry.next;
-    else entry.previous.next = entry.next;
-    if (entry.next === null) this.tail = entry.previous;
-    else entry.next.previous = entry.previous;
-    entry.previous = null;
-    entry.next = null;
   }
 }

@@ -104,6 +104,8 @@ export const linuxProfile = {
     timeWaitNs: seconds(120),
     closeNs: seconds(10),
     unrepliedUdpNs: seconds(30),
+    /** Background collector: GC_SCAN_INTERVAL_INIT of nf_conntrack_core.c. */
+    collectIntervalNs: seconds(60),
     /** max(131,072, 32,768 x cores), at most 1,048,576 (§7.4). */
     maxPerCore: 32_768,
     minEntries: 131_072,

@@ -10,8 +10,9 @@
  * is armed when the packet is lost, for the time at which it would have fired: the timers of packets
  * that arrive would only ever be cancelled.
  */
-import { Phase, type EventKind, type SimTimeNs, type Simulation } from "../engine/index.ts";
+import { Phase, type EventKind, type Simulation } from "../engine/index.ts";
 import type { AddressId } from "./address.ts";
+import { DueQueue } from "./dueQueue.ts";
 import type { Namespace } from "./host.ts";
 import { TransportProtocol } from "./nat.ts";
 import type { Network } from "./network.ts";
@@ -56,8 +57,7 @@ export class Transport implements PacketReceiver {
   readonly #retransmitKind: EventKind;
   readonly #lingerKind: EventKind;
   /** Sockets in FIN_WAIT or TIME_WAIT, in order of the end of their wait. */
-  readonly #lingering: { socket: Socket; generation: number; untilNs: SimTimeNs }[] = [];
-  #lingeringHead = 0;
+  readonly #lingering = new DueQueue();
   readonly #mssBytes: number;
   readonly #overheadBytes: number;
 
@@ -347,7 +347,12 @@ export class Transport implements PacketReceiver {
     listener.pending++;
     socket.peer = packet.originSocket;
     if (packet.originSocket !== NO_SOCKET) {
-      socket.routeNote = this.sockets.all[packet.originSocket]!.routeNote;
+      const origin = this.sockets.all[packet.originSocket]!;
+      socket.routeNote = origin.routeNote;
+      // Replies meet the same conntrack entries the other way round.
+      for (let i = 0; i < packet.tables && i < socket.hints.length; i++) {
+        socket.hints[i] = origin.hints[packet.tables - 1 - i]! ^ 1;
+      }
     }
     this.#send(socket, Flag.syn | Flag.ack, 0, 0, 0, 0, 0);
   }
@@ -443,28 +448,18 @@ export class Transport implements PacketReceiver {
     }
     socket.state = SocketState.finWait;
     const untilNs = this.#sim.nowNs + this.network.profile.tcp.lingerNs;
-    if (this.#lingeringHead === this.#lingering.length) {
-      this.#lingering.length = 0;
-      this.#lingeringHead = 0;
-      this.#sim.post(untilNs, this.#lingerKind);
-    }
-    this.#lingering.push({ socket, generation: socket.generation, untilNs });
+    if (this.#lingering.isEmpty) this.#sim.post(untilNs, this.#lingerKind);
+    this.#lingering.push(socket.id, socket.generation, untilNs);
   }
 
   #endLinger(): void {
     const { nowNs } = this.#sim;
-    const queue = this.#lingering;
-    while (this.#lingeringHead < queue.length && queue[this.#lingeringHead]!.untilNs <= nowNs) {
-      const { socket, generation } = queue[this.#lingeringHead++]!;
+    while (this.#lingering.nextDueNs <= nowNs) {
+      const generation = this.#lingering.nextTag;
+      const socket = this.sockets.all[this.#lingering.take()]!;
       if (socket.generation === generation) this.#release(socket);
     }
-    if (this.#lingeringHead < queue.length) {
-      this.#sim.post(queue[this.#lingeringHead]!.untilNs, this.#lingerKind);
-    }
-    if (this.#lingeringHead > 4096 && 2 * this.#lingeringHead > queue.length) {
-      queue.splice(0, this.#lingeringHead);
-      this.#lingeringHead = 0;
-    }
+    if (!this.#lingering.isEmpty) this.#sim.post(this.#lingering.nextDueNs, this.#lingerKind);
   }
 
   #send(
