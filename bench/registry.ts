@@ -1,0 +1,22 @@
+/**
+ * All benchmarks, one line each. To add one: a file that exports a Benchmark, and a line here.
+ */
+import type { Benchmark } from "./harness.ts";
+import { hold } from "./engine/hold.ts";
+import { mm1Events } from "./engine/mm1-events.ts";
+import { mm1Processes } from "./engine/mm1-processes.ts";
+import { endpointChanges } from "./model/changes.ts";
+import { requestsKeepAlive, requestsNewConnection } from "./model/requests.ts";
+import { resetStorm } from "./model/storm.ts";
+
+export const benchmarks: readonly Benchmark[] = [
+  hold(1e2),
+  hold(1e4),
+  hold(1e6),
+  mm1Events,
+  mm1Processes,
+  requestsKeepAlive,
+  requestsNewConnection,
+  endpointChanges,
+  resetStorm,
+];

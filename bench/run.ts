@@ -1,0 +1,43 @@
+/**
+ * Measures the benchmarks and prints a table, or JSON lines for another program.
+ *
+ * Usage, through start.mjs: npm run bench [-- [--json] [word...]]; words select by name.
+ */
+import { type Measurement, measure } from "./harness.ts";
+import { benchmarks } from "./registry.ts";
+
+const WIDTHS = [44, 14, 12, 18] as const;
+
+function row(cells: readonly [string, string, string, string, string]): string {
+  const [name, work, unit, rate, hash] = cells;
+  const [nameWidth, workWidth, unitWidth, rateWidth] = WIDTHS;
+  return (
+    `${name.padEnd(nameWidth)} ${work.padStart(workWidth)} ${unit.padEnd(unitWidth)} ` +
+    `${rate.padStart(rateWidth)}  ${hash}`
+  );
+}
+
+function show(measurement: Measurement, asJson: boolean): void {
+  if (asJson) {
+    console.log(JSON.stringify(measurement));
+    return;
+  }
+  const { name, work, unit, perSecond, hash } = measurement;
+  console.log(row([name, String(work), unit, Math.round(perSecond).toString(), hash]));
+}
+
+async function main(words: readonly string[]): Promise<void> {
+  const asJson = words.includes("--json");
+  const wanted = words.filter((word) => !word.startsWith("--"));
+  const selected = benchmarks.filter(
+    ({ name }) => wanted.length === 0 || wanted.some((word) => name.includes(word)),
+  );
+  if (selected.length === 0) throw new Error(`no benchmark named like ${wanted.join(", ")}`);
+  if (!asJson) console.log(row(["benchmark", "work", "unit", "per second", "result"]));
+  for (const benchmark of selected) show(await measure(benchmark), asJson);
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});
