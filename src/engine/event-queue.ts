@@ -1,5 +1,5 @@
 /**
- * The pending events: a 4-ary heap over (time, order) on typed arrays, with cancel and reschedule.
+ * The pending events: a short sorted front before a 4-ary heap, both over (time, order) on typed arrays.
  *
  * Owns: which pending event is next, and the numbers each event carries. Refuses to own: the clock, what
  * an event means, and any check of its arguments (simulation.ts). Nothing is allocated per event: events
@@ -19,6 +19,9 @@ const SLOT_MASK = SLOT_LIMIT - 1;
 /** Generations wrap here so that a handle stays below 2^53; by then 2^29 events have used the slot. */
 const GENERATION_LIMIT = 2 ** 29;
 const NOT_PENDING = -1;
+/** Position of an event that is in the front, not in the heap. */
+const IN_FRONT = -2;
+const FRONT_LIMIT = 16;
 
 /** Pending events, smallest (time, order) first. Orders must be unique. */
 export class EventQueue {
@@ -37,7 +40,14 @@ export class EventQueue {
   private generations: Int32Array;
   private freeSlots: Int32Array;
   private freeCount: number;
-  private pending = 0;
+  private heapCount = 0;
+  /**
+   * The first few events, last one first: each before all that the heap holds. Most events that a model
+   * schedules are due soon; they are put here by moving a few neighbours and never see the heap.
+   */
+  private readonly frontKeys = new Float64Array(2 * FRONT_LIMIT);
+  private readonly frontSlots = new Int32Array(FRONT_LIMIT);
+  private frontCount = 0;
   private capacity: number;
 
   constructor(capacity = 64) {
@@ -55,12 +65,13 @@ export class EventQueue {
 
   /** Number of pending events. */
   get size(): number {
-    return this.pending;
+    return this.frontCount + this.heapCount;
   }
 
   /** Time of the first pending event, or Infinity. */
   firstTime(): SimTimeNs {
-    return this.pending === 0 ? Infinity : this.keys[0]!;
+    if (this.frontCount > 0) return this.frontKeys[2 * this.frontCount - 2]!;
+    return this.heapCount === 0 ? Infinity : this.keys[0]!;
   }
 
   /** O(log n). @throws RangeError above 2^24 pending events */
@@ -76,7 +87,7 @@ export class EventQueue {
     this.kinds[slot] = kind;
     this.as[slot] = a;
     this.bs[slot] = b;
-    this.siftUp(this.pending++, time, order, slot);
+    this.insert(time, order, slot);
     return slot;
   }
 
@@ -85,12 +96,9 @@ export class EventQueue {
    * `add`. The queue must not be empty.
    */
   removeFirst(): number {
-    const slot = this.slots[0]!;
+    if (this.frontCount === 0) this.refill();
+    const slot = this.frontSlots[--this.frontCount]!;
     this.release(slot);
-    const last = --this.pending;
-    if (last > 0) {
-      this.siftDown(0, this.keys[2 * last]!, this.keys[2 * last + 1]!, this.slots[last]!);
-    }
     return slot;
   }
 
@@ -110,12 +118,8 @@ export class EventQueue {
   cancel(handle: EventHandle): boolean {
     const slot = this.slotOf(handle);
     if (slot === NOT_PENDING) return false;
-    const position = this.positions[slot]!;
+    this.takeOut(slot);
     this.release(slot);
-    const last = --this.pending;
-    if (position !== last) {
-      this.replace(position, this.keys[2 * last]!, this.keys[2 * last + 1]!, this.slots[last]!);
-    }
     return true;
   }
 
@@ -123,8 +127,89 @@ export class EventQueue {
   reschedule(handle: EventHandle, time: SimTimeNs, order: number): boolean {
     const slot = this.slotOf(handle);
     if (slot === NOT_PENDING) return false;
-    this.replace(this.positions[slot]!, time, order, slot);
+    this.takeOut(slot);
+    this.insert(time, order, slot);
     return true;
+  }
+
+  /** Into the front if it belongs before what the heap holds, else into the heap. */
+  private insert(time: number, order: number, slot: number): void {
+    if (this.heapCount > 0) {
+      const heapTime = this.keys[0]!;
+      if (time > heapTime || (time === heapTime && order > this.keys[1]!)) {
+        this.siftUp(this.heapCount++, time, order, slot);
+        return;
+      }
+    }
+    if (this.frontCount === FRONT_LIMIT) {
+      // What is spilled may belong before the new event.
+      this.spill();
+      this.insert(time, order, slot);
+      return;
+    }
+    const { frontKeys, frontSlots } = this;
+    let place = this.frontCount++;
+    while (place > 0) {
+      const nextTime = frontKeys[2 * place - 2]!;
+      const nextOrder = frontKeys[2 * place - 1]!;
+      if (nextTime > time || (nextTime === time && nextOrder > order)) break;
+      frontKeys[2 * place] = nextTime;
+      frontKeys[2 * place + 1] = nextOrder;
+      frontSlots[place] = frontSlots[place - 1]!;
+      place--;
+    }
+    frontKeys[2 * place] = time;
+    frontKeys[2 * place + 1] = order;
+    frontSlots[place] = slot;
+    this.positions[slot] = IN_FRONT;
+  }
+
+  /** The later half of the front goes into the heap. */
+  private spill(): void {
+    const { frontKeys, frontSlots } = this;
+    const half = FRONT_LIMIT / 2;
+    for (let i = 0; i < half; i++) {
+      const slot = frontSlots[i]!;
+      this.siftUp(this.heapCount++, frontKeys[2 * i]!, frontKeys[2 * i + 1]!, slot);
+    }
+    frontKeys.copyWithin(0, 2 * half, 2 * FRONT_LIMIT);
+    frontSlots.copyWithin(0, half, FRONT_LIMIT);
+    this.frontCount -= half;
+  }
+
+  /** The first events of the heap go into the empty front. */
+  private refill(): void {
+    const count = Math.min(FRONT_LIMIT / 2, this.heapCount);
+    for (let place = count - 1; place >= 0; place--) {
+      const slot = this.slots[0]!;
+      this.frontKeys[2 * place] = this.keys[0]!;
+      this.frontKeys[2 * place + 1] = this.keys[1]!;
+      this.frontSlots[place] = slot;
+      this.removeFromHeap(0);
+      this.positions[slot] = IN_FRONT;
+    }
+    this.frontCount = count;
+  }
+
+  /** Out of the front or the heap; the slot stays taken. */
+  private takeOut(slot: number): void {
+    const position = this.positions[slot]!;
+    if (position !== IN_FRONT) {
+      this.removeFromHeap(position);
+      return;
+    }
+    const { frontKeys, frontSlots } = this;
+    const place = frontSlots.indexOf(slot);
+    frontKeys.copyWithin(2 * place, 2 * place + 2, 2 * this.frontCount);
+    frontSlots.copyWithin(place, place + 1, this.frontCount);
+    this.frontCount--;
+  }
+
+  private removeFromHeap(position: number): void {
+    const last = --this.heapCount;
+    if (position !== last) {
+      this.replace(position, this.keys[2 * last]!, this.keys[2 * last + 1]!, this.slots[last]!);
+    }
   }
 
   private release(slot: number): void {
@@ -167,12 +252,12 @@ export class EventQueue {
   }
 
   private siftDown(start: number, time: number, order: number, slot: number): void {
-    const { keys, slots, positions, pending } = this;
+    const { keys, slots, positions, heapCount } = this;
     let position = start;
     for (;;) {
       let child = 4 * position + 1;
-      if (child >= pending) break;
-      const end = child + 4 < pending ? child + 4 : pending;
+      if (child >= heapCount) break;
+      const end = child + 4 < heapCount ? child + 4 : heapCount;
       let best = child;
       let bestTime = keys[2 * child]!;
       for (child++; child < end; child++) {
