@@ -8,12 +8,14 @@
 import { Phase, Simulation, type DurationNs, type SimTimeNs } from "../engine/index.ts";
 import { scheduleFaults } from "../faults/index.ts";
 import { EXIT_ABORTED } from "../faults/resetPods.ts";
+import type { Node } from "../kubernetes/api/types.ts";
 import { Cluster } from "../kubernetes/cluster.ts";
+import type { Host } from "../network/host.ts";
 import { networkKinds } from "../network/kinds/index.ts";
 import { Network } from "../network/network.ts";
 import { NetworkStack } from "../network/stack.ts";
 import { Transport } from "../network/transport.ts";
-import { createObservations, type Observer } from "../observe/observations.ts";
+import { createObservations, type Observations, type Observer } from "../observe/observations.ts";
 import type { RunEnd } from "../observe/report.ts";
 import { NodeProber } from "../workload/prober.ts";
 import { Programs } from "../workload/program.ts";
@@ -36,31 +38,61 @@ export interface Run {
   finish(): RunEnd;
 }
 
+/** The rooms below, joined. */
+interface Parts {
+  readonly sim: Simulation;
+  readonly observations: Observations;
+  readonly network: Network;
+  readonly transport: Transport;
+  readonly programs: Programs;
+  readonly workloads: Workloads;
+  readonly runtime: WorkloadRuntime;
+  readonly cluster: Cluster;
+}
+
 /**
  * @param observers told of everything that happens, in this order
  * @throws Error for a scenario that validation should have refused
  */
 export function compile(scenario: ResolvedScenario, observers: readonly Observer[]): Run {
   const counter = new RequestCounter();
+  const parts = join(scenario, [...observers, counter]);
+  const { sim, observations, network, transport, cluster } = parts;
+  bringUp(scenario, parts);
+  const windows = sampleWindows(sim, scenario, (startNs, endNs) =>
+    observations.windowClosed(startNs, endNs),
+  );
+  return {
+    sim,
+    cluster,
+    transport,
+    durationNs: scenario.durationNs,
+    get nowNs() {
+      return sim.nowNs;
+    },
+    runUntil: (untilNs) => sim.run(untilNs),
+    finish: () => {
+      windows.close();
+      return {
+        hops: hopReports(network, sim.nowNs),
+        brokenLaws: brokenLaws({ network, transport, cluster, counter, nowNs: sim.nowNs }),
+        eventFingerprint: sim.fingerprint(),
+      };
+    },
+  };
+}
+
+/** Builds every room's part; nothing has happened yet. */
+function join(scenario: ResolvedScenario, observers: readonly Observer[]): Parts {
   const sim = new Simulation({ seed: scenario.seed });
-  const observations = createObservations([...observers, counter]);
+  const observations = createObservations(observers);
   const network = new Network(sim, scenario.profile.network);
   const stack = new NetworkStack(network);
   const transport = new Transport(network, stack);
   const programs = new Programs(sim, transport, observations);
-
   const { nodes, podCIDR, services } = scenario.cluster;
-  const hosts = nodes.map((node) => ({
-    host: network.addHost({
-      name: node.metadata.name,
-      address: node.status.internalIP,
-      cores: Math.max(1, Math.floor(node.status.allocatable.cpuMillis / 1000)),
-      tracked: true,
-    }),
-    cidr: node.spec.podCIDR,
-  }));
+  const hosts = nodes.map((node) => ({ host: addNode(network, node), cidr: node.spec.podCIDR }));
   const podNetwork = networkKinds[0]!.install({ network, stack, transport, hosts });
-
   const workloads = new Workloads(scenario, network);
   const runtime = new WorkloadRuntime(programs, (pod) => workloads.programFor(pod));
   const cluster = new Cluster({
@@ -76,6 +108,21 @@ export function compile(scenario: ResolvedScenario, observers: readonly Observer
     services,
   });
   workloads.useServices((key) => cluster.ledger.serviceIndex(key));
+  return { sim, observations, network, transport, programs, workloads, runtime, cluster };
+}
+
+function addNode(network: Network, { metadata, status }: Node): Host {
+  return network.addHost({
+    name: metadata.name,
+    address: status.internalIP,
+    cores: Math.max(1, Math.floor(status.allocatable.cpuMillis / 1000)),
+    tracked: true,
+  });
+}
+
+/** Starts the cluster, the clients outside and the faults. */
+function bringUp(scenario: ResolvedScenario, parts: Parts): void {
+  const { sim, observations, network, programs, workloads, runtime, cluster } = parts;
   for (const [index, client] of scenario.clients.entries()) {
     observations.clientNamed(index, client.name);
   }
@@ -99,27 +146,6 @@ export function compile(scenario: ResolvedScenario, observers: readonly Observer
       return process !== null;
     },
   });
-  const windows = sampleWindows(sim, scenario, (startNs, endNs) =>
-    observations.windowClosed(startNs, endNs),
-  );
-  return {
-    sim,
-    cluster,
-    transport,
-    durationNs: scenario.durationNs,
-    get nowNs() {
-      return sim.nowNs;
-    },
-    runUntil: (untilNs) => sim.run(untilNs),
-    finish: () => {
-      windows.close();
-      return {
-        hops: hopReports(network, sim.nowNs),
-        brokenLaws: brokenLaws({ network, transport, cluster, counter, nowNs: sim.nowNs }),
-        eventFingerprint: sim.fingerprint(),
-      };
-    },
-  };
 }
 
 /** Closes a window at each multiple of the window length, and the rest at the end. */
