@@ -13,7 +13,6 @@ export {
   outside,
   perRequest,
   pods,
-  resetPods,
 } from "./scenario/language/scenario.ts";
 export type {
   ClientInput,
@@ -26,13 +25,13 @@ export type {
   NodeShapeInput,
   OriginInput,
   Quantity,
-  ResetPodsInput,
   RetriesInput,
   ScenarioContext,
   ScenarioDefinition,
   ScenarioInput,
   ServerInput,
 } from "./scenario/language/scenario.ts";
+export * from "./scenario/faults/words.ts";
 export {
   deterministic,
   discrete,
