@@ -43,7 +43,7 @@ export function resolveScenario(
   const { name: profileName, ...constants } = defaultProfile;
   const profile: Profile = {
     name: profileName,
-    ...overrideProfile(constants, parts.profile, mistakes, ["profile"]),
+    ...overrideProfile(constants, parts.profile, mistakes),
   };
   checkUnique(objects);
   const { run, cluster } = parts;
@@ -106,6 +106,7 @@ function resolveCluster(
   });
   return {
     nodes,
+    network: cluster.network,
     podCIDR: cluster.podCIDR,
     serviceCIDR: cluster.serviceCIDR,
     deployments: objects.deployments.map(({ object }) => ({

@@ -14,6 +14,7 @@ import type {
   Service,
 } from "../kubernetes/api/types.ts";
 import type { FaultSpec } from "../faults/index.ts";
+import type { NetworkKindName } from "../network/kinds/index.ts";
 import type { RateSegment } from "../workload/rate.ts";
 import type { Profile } from "./profile.ts";
 
@@ -42,6 +43,7 @@ export interface ResolvedScenario {
 }
 
 export interface ResolvedCluster {
+  readonly network: NetworkKindName;
   readonly nodes: readonly Node[];
   /** CIDR that all podCIDRs lie in: kube-proxy's cluster CIDR. */
   readonly podCIDR: string;

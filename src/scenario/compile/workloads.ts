@@ -15,7 +15,7 @@ import {
   type Service,
 } from "../../kubernetes/api/types.ts";
 import type { ClientOptions } from "../../workload/client.ts";
-import type { ProgramSpec } from "../../workload/runtime.ts";
+import type { ProgramSpec } from "../../workload/models.ts";
 import type { ResolvedClient, ResolvedScenario, ResolvedServer } from "../resolved.ts";
 
 /** Label of a client's own pods: its name. */

@@ -5,6 +5,7 @@
  * validation together with all others, with its place in the file. Refuses to own: checking, defaults
  * (schema/) and the words for faults (../faults), distributions and rates (distributions.ts, rates.ts).
  */
+import type { NetworkKindName } from "../../network/kinds/index.ts";
 import type * as faultWords from "../faults/words.ts";
 import type { DistributionInput } from "./distributions.ts";
 import type { ProfileOverride } from "./profile.ts";
@@ -46,6 +47,8 @@ export interface ClusterInput {
   nodes?: number;
   /** What each of them offers. */
   nodeShape?: NodeShapeInput;
+  /** How pods get addresses and reach other nodes. Default "bridge-host-gw". */
+  network?: NetworkKindName;
   /** Every node gets a /24 of it. Default "10.244.0.0/16". */
   podCIDR?: string;
   /** ClusterIPs are taken from it. Default "10.96.0.0/12". */

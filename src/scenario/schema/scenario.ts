@@ -9,6 +9,7 @@ import { z } from "zod";
 import { ms, seconds } from "../../engine/index.ts";
 import type { FaultSpec } from "../../faults/index.ts";
 import { parsePrefix } from "../../network/address.ts";
+import { networkKindNames } from "../../network/kinds/index.ts";
 import type { FaultDraft } from "../faults/contract.ts";
 import { readFaults } from "../faults/index.ts";
 import { labels, labelName } from "../manifests/objects.ts";
@@ -75,6 +76,7 @@ const cluster = object({
   manifests: z.array(text("the path of a YAML or JSON file", /./)).default([]),
   nodes: integer("a number of nodes", 0, MOST_NODES).optional(),
   nodeShape: nodeShape.prefault({}),
+  network: word(...networkKindNames).default("bridge-host-gw"),
   podCIDR: ipv4Prefix(8, 24).default(DEFAULT_POD_CIDR),
   serviceCIDR: ipv4Prefix(8, 28).default(DEFAULT_SERVICE_CIDR),
   nodeCIDR: ipv4Prefix(8, 28).default(DEFAULT_NODE_CIDR),
