@@ -29,7 +29,6 @@ export type {
   ScenarioContext,
   ScenarioDefinition,
   ScenarioInput,
-  ServerInput,
 } from "./scenario/language/scenario.ts";
 export * from "./scenario/faults/words.ts";
 export {
@@ -47,4 +46,5 @@ export {
 export type { DistributionInput } from "./scenario/language/distributions.ts";
 export { burst, constant, ramp, stages, step } from "./scenario/language/rates.ts";
 export type { BurstInput, RateInput, StageInput } from "./scenario/language/rates.ts";
+export type { ServerInput } from "./scenario/servers/index.ts";
 export type { ProfileOverride } from "./scenario/language/profile.ts";

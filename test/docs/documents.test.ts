@@ -102,7 +102,7 @@ describe("README.md", () => {
   const blocks = codeBlocks(document("README.md"));
 
   it("shows the summary that its first command prints", () => {
-    const [shown] = blocks.filter(({ file }) => file !== null);
+    const shown = blocks.find(({ file }) => file !== null);
     const printed = readFileSync(join(root, shown!.file!), "utf8");
     const parts = shown!.text.split("...\n");
     expect(parts.length).toBeGreaterThan(1);
@@ -110,7 +110,7 @@ describe("README.md", () => {
   });
 
   it("shows a scenario without a mistake", async () => {
-    const [scenario] = blocks.filter(({ language }) => language === "ts");
+    const scenario = blocks.find(({ language }) => language === "ts");
     const manifest = readFileSync(join(root, "scenarios/nginx.yaml"));
     const files = { "scenario.ts": scenario!.text, "nginx.yaml": manifest };
     expect(await mistakesIn(files, { profile: defaultProfile })).toEqual([]);

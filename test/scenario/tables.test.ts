@@ -33,6 +33,13 @@ describe("an unknown member", () => {
     ]);
   });
 
+  test("of the kinds of server", async () => {
+    const found = await mistakeIn('servers: { "deploy/web": { kind: "request" } }');
+    expect(found).toEqual([
+      'scenario.ts:5:30 servers["deploy/web"].kind: "request"; allowed: requests (did you mean requests?)',
+    ]);
+  });
+
   test("of the faults", async () => {
     const found = await mistakeIn('faults: [{ kind: "resetPod" }]');
     expect(found).toEqual([
@@ -44,7 +51,9 @@ describe("an unknown member", () => {
 test("a known member is taken", async () => {
   const profile =
     'profile: { kubernetes: { kubeProxy: { mode: "iptables", iptables: { backend: "legacy" } } } }';
-  const scenario = await loadFiles(files(profile), { profile: defaultProfile });
+  const server = 'servers: { "deploy/web": { kind: "requests", concurrency: 3 } }';
+  const scenario = await loadFiles(files(`${server}, ${profile}`), { profile: defaultProfile });
+  expect(scenario.cluster.servers).toMatchObject([{ kind: "requests", concurrency: 3 }]);
   expect(scenario.cluster.network).toBe("bridge-host-gw");
   expect(scenario.profile.kubernetes.kubeProxy).toMatchObject({
     mode: "iptables",

@@ -7,6 +7,7 @@
  */
 import type { NetworkKindName } from "../../network/kinds/index.ts";
 import type * as faultWords from "../faults/words.ts";
+import type { ServerInput } from "../servers/index.ts";
 import type { DistributionInput } from "./distributions.ts";
 import type { ProfileOverride } from "./profile.ts";
 import type { RateInput } from "./rates.ts";
@@ -64,21 +65,6 @@ export interface NodeShapeInput {
   memory?: Quantity;
   /** Pods that the kubelet admits. Default 110. */
   maxPods?: number;
-}
-
-export interface ServerInput {
-  /** Requests that a container serves at a time. Default 8. */
-  concurrency?: number;
-  /** Requests that may wait beyond those; one more is answered 503. Default 64. */
-  queueLimit?: number;
-  /** Time to serve one request. Default exponential("4ms"). */
-  serviceTime?: DistributionInput | Duration;
-  /** Size of an answer. Default "8Ki". */
-  responseSize?: Quantity;
-  /** From the start of the process until it listens. Default "500ms". */
-  startupTime?: DistributionInput | Duration;
-  /** drain: finish what was accepted, then exit. exit: at once. ignore: wait for SIGKILL. Default "drain". */
-  onSigterm?: "drain" | "exit" | "ignore";
 }
 
 export interface ClientInput {

@@ -1,8 +1,8 @@
 /**
  * Reading what a scenario file exports.
  *
- * Owns: every field of the language but those of faults (../faults), its range and its default. Each
- * part (a client, a fault) is read alone, so that a mistake in one hides none in another. Refuses to
+ * Owns: every field of the language but those of faults and servers (../faults, ../servers), its range
+ * and its default. Each part (a client, a fault) is read alone, so that a mistake in one hides none in another. Refuses to
  * own: whether the names in it exist (targets.ts, cluster.ts).
  */
 import { z } from "zod";
@@ -14,7 +14,8 @@ import type { FaultDraft } from "../faults/contract.ts";
 import { readFaults } from "../faults/index.ts";
 import { labels, labelName } from "../manifests/objects.ts";
 import { describeValue, type FileMistakes, type Path } from "../mistakes.ts";
-import type { ResolvedClient, ResolvedServer } from "../resolved.ts";
+import type { ResolvedClient } from "../resolved.ts";
+import { readServer, type ServerSpec } from "../servers/index.ts";
 import { distribution } from "./distribution.ts";
 import { rateProfile } from "./rate.ts";
 import {
@@ -82,16 +83,6 @@ const cluster = object({
   nodeCIDR: ipv4Prefix(8, 28).default(DEFAULT_NODE_CIDR),
 });
 export type ClusterPart = z.output<typeof cluster>;
-
-const server = object({
-  concurrency: integer("requests at a time", 1, 1_000_000).default(8),
-  queueLimit: integer("waiting requests", 0, 10_000_000).default(64),
-  serviceTime: distribution.default({ kind: "exponential", mean: ms(4) }),
-  responseSize: bytes.default(8 * KIB),
-  startupTime: distribution.default({ kind: "deterministic", value: ms(500) }),
-  onSigterm: word("drain", "exit", "ignore").default("drain"),
-});
-export type ServerPart = Omit<ResolvedServer, "workload">;
 
 const replicas = integer("replicas", 1, MOST_CLIENT_REPLICAS);
 
@@ -183,7 +174,7 @@ export interface Part<T> {
 export interface ScenarioParts {
   readonly run: z.output<typeof run> | undefined;
   readonly cluster: ClusterPart | undefined;
-  readonly servers: readonly (Part<ServerPart> & { readonly reference: string })[];
+  readonly servers: readonly (Part<ServerSpec> & { readonly reference: string })[];
   readonly clients: readonly (Part<ClientPart> & { readonly to: TargetPart | undefined })[];
   readonly faults: readonly FaultDraft<FaultSpec>[];
   /** As written: schema/profile.ts reads it. */
@@ -231,10 +222,7 @@ function readServers(input: unknown, mistakes: FileMistakes): ScenarioParts["ser
   }
   return Object.entries(input).map(([reference, part]) => {
     const path = ["servers", reference];
-    const value = read(server, part, mistakes, path);
-    if (value === undefined) return { value, path, reference };
-    const { responseSize, ...others } = value;
-    return { value: { ...others, responseBytes: responseSize }, path, reference };
+    return { value: readServer(part, path, mistakes), path, reference };
   });
 }
 
