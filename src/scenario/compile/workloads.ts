@@ -57,7 +57,7 @@ export class Workloads {
     const key = this.#workloads[workload]?.key;
     const server = this.#scenario.cluster.servers.find((each) => each.workload === key);
     const { server: profile } = this.#scenario.profile;
-    return serverProgram(server ?? defaultServer(profile), profile, workload);
+    return serverProgram(server ?? defaultServer, profile, workload);
   }
 
   /** What replica `replica` of a client runs. */

@@ -1,5 +1,4 @@
 /** A server that answers requests by itself: what an entry of `servers` is unless it says otherwise. */
-import type { DistributionSpec } from "../../engine/index.ts";
 import type { ServerProfile } from "../../workload/profile.ts";
 import type { DistributionInput } from "../language/distributions.ts";
 import type { Duration, Quantity } from "../language/scenario.ts";
@@ -21,56 +20,44 @@ export interface RequestServerInput {
   onSigterm?: "drain" | "exit" | "ignore";
 }
 
-export interface RequestServerSpec {
+/** What the author wrote; the rest is the profile's. */
+export interface RequestServerSpec extends Partial<RequestServerFields> {
   readonly kind: "requests";
-  /** Requests served at a time. */
-  readonly concurrency: number;
-  /** Requests waiting beyond those; one more is answered 503. */
-  readonly queueLimit: number;
-  readonly serviceTime: DistributionSpec;
-  readonly responseBytes: number;
-  /** Time from process start to listening. */
-  readonly startupTime: DistributionSpec;
+}
+
+type RequestServerFields = Pick<
+  ServerProfile,
+  | "concurrency"
+  | "queueLimit"
+  | "serviceTime"
+  | "responseBytes"
+  | "startupTime"
   /**
    * drain: close the listener and idle connections, finish what was accepted, exit. exit: exit at
    * once. ignore: go on until SIGKILL.
    */
-  readonly onSigterm: "drain" | "exit" | "ignore";
-}
-
-const MS = 1_000_000;
-const KIB = 1024;
+  | "onSigterm"
+>;
 
 export const requests: ServerModel<RequestServerSpec> = serverModel({
   fields: ({ integer, distribution, bytes, word }) => ({
-    concurrency: integer("requests at a time", 1, 1_000_000).default(8),
-    queueLimit: integer("waiting requests", 0, 10_000_000).default(64),
-    serviceTime: distribution.default({ kind: "exponential", mean: 4 * MS }),
-    responseSize: bytes.default(8 * KIB),
-    startupTime: distribution.default({ kind: "deterministic", value: 500 * MS }),
-    onSigterm: word("drain", "exit", "ignore").default("drain"),
+    concurrency: integer("requests at a time", 1, 1_000_000).optional(),
+    queueLimit: integer("waiting requests", 0, 10_000_000).optional(),
+    serviceTime: distribution.optional(),
+    responseSize: bytes.optional(),
+    startupTime: distribution.optional(),
+    onSigterm: word("drain", "exit", "ignore").optional(),
   }),
-  resolve: ({ responseSize, ...others }) => ({
-    kind: "requests",
-    ...others,
-    responseBytes: responseSize,
-  }),
-  program: (spec, { probeServiceNs, smallMessageBytes }, workload) => ({
+  resolve: ({ responseSize, ...others }) => {
+    const written = Object.entries({ ...others, responseBytes: responseSize });
+    const given = written.filter(([, value]) => value !== undefined);
+    return { kind: "requests", ...Object.fromEntries(given) };
+  },
+  program: ({ kind: _, ...written }, profile, workload) => ({
     kind: "server",
-    options: { ...spec, workload, probeServiceNs, smallMessageBytes },
+    options: { ...profile, ...written, workload },
   }),
 });
 
-/** What a workload without an entry runs. */
-export function defaultServer(profile: ServerProfile): RequestServerSpec {
-  const { concurrency, queueLimit, serviceTime, responseBytes, startupTime, onSigterm } = profile;
-  return {
-    kind: "requests",
-    concurrency,
-    queueLimit,
-    serviceTime,
-    responseBytes,
-    startupTime,
-    onSigterm,
-  };
-}
+/** What a workload without an entry runs: all as in the profile. */
+export const defaultServer: RequestServerSpec = { kind: "requests" };
