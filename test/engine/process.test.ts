@@ -6,7 +6,14 @@
  * had given up waiting for another's end stayed among its joiners.
  */
 import { describe, expect, it } from "vitest";
-import { Interrupt, Phase, Resource, SimulationFault, Store } from "../../src/engine/index.ts";
+import {
+  Interrupt,
+  Phase,
+  Resource,
+  SimulationFault,
+  Store,
+  type Wait,
+} from "../../src/engine/index.ts";
 import { Timeline } from "../helpers/timeline.ts";
 
 describe("a process", () => {
@@ -67,7 +74,7 @@ describe("a process", () => {
     const timeline = new Timeline();
     const store = new Store<string>(timeline.sim);
     timeline.sim.spawn("p", function* (process) {
-      function* twice() {
+      function* twice(): Generator<Wait, string, unknown> {
         return `${String(yield store.get())}${String(yield store.get())}`;
       }
       timeline.note(yield* twice());
