@@ -33,15 +33,15 @@ export class Timeline {
     wait: (process: Process) => Wait,
     then?: (process: Process) => Wait,
   ): Process {
-    const timeline = this;
+    const note = (what: string): void => this.note(what);
     return this.sim.spawn(name, function* (process) {
       try {
         const value = yield wait(process);
-        timeline.note(value === undefined ? name : `${name} ${String(value)}`);
+        note(value === undefined ? name : `${name} ${String(value)}`);
         if (then !== undefined) yield then(process);
       } catch (error) {
         if (!(error instanceof Interrupt)) throw error;
-        timeline.note(`${name} interrupted: ${error.message}`);
+        note(`${name} interrupted: ${error.message}`);
       }
       return name;
     });

@@ -11,10 +11,10 @@
 import { describe, expect, it } from "vitest";
 import { ms, Phase, seconds } from "../../src/engine/index.ts";
 import { createObservations, outcomeNames } from "../../src/observe/observations.ts";
-import { LoadClient } from "../../src/workload/client.ts";
+import type { ClientOptions } from "../../src/workload/client.ts";
 import { Programs, type ProgramContext } from "../../src/workload/program.ts";
 import { serverProfile } from "../../src/workload/profile.ts";
-import { RequestServer } from "../../src/workload/server.ts";
+import { startProgram } from "../../src/workload/runtime.ts";
 import { guest, listen, Recorder, wire } from "../helpers/wire.ts";
 
 interface Ended {
@@ -54,17 +54,16 @@ function play({
     exited: () => {},
   });
   const server = contextOf(1, "server");
-  new RequestServer(server, {
+  const serverOptions = {
     ...serverProfile,
     workload: 0,
-    ports: [80],
     concurrency: 1,
     queueLimit: 0,
     serviceTime: { kind: "deterministic", value: serviceNs },
-    started: true,
-  });
+  } as const;
+  startProgram(server, { kind: "server", options: serverOptions }, [80], true);
   for (const [i, atNs] of requestsAtNs.entries()) {
-    new LoadClient(contextOf(0, `client-${i}`), {
+    const options: ClientOptions = {
       client: i,
       service: 0,
       addresses: [...server.namespace.addresses],
@@ -84,7 +83,8 @@ function play({
       startNs: 0,
       // One request each: the next would come at least a request later.
       stopNs: atNs + 1,
-    });
+    };
+    startProgram(contextOf(0, `client-${i}`), { kind: "client", options }, [], true);
   }
   net.sim.run(seconds(60));
   return ended;
