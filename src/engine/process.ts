@@ -46,6 +46,8 @@ export class Process implements Wait {
   received: unknown = undefined;
   /** Set from the moment of waking until the process runs again. */
   isWoken = false;
+  /** Which of its gifts the waker gave, for its own `abandon`. */
+  ticket = 0;
 
   private readonly table: ProcessTable;
   private readonly id: number;
@@ -132,8 +134,9 @@ export class Process implements Wait {
   }
 
   /** Ends the current wait: the process goes on at this instant, in the `complete` phase, with `value`. */
-  wake(value: unknown): void {
+  wake(value: unknown, ticket = 0): void {
     this.received = value;
+    this.ticket = ticket;
     this.isWoken = true;
     this.schedule(0, Phase.complete);
   }
