@@ -69,7 +69,14 @@ describe("TupleTable", () => {
    */
   it("keeps everything while it grows and shrinks", () => {
     const table = new TupleTable();
-    const of = (i: number): Tuple => [i % 7, 6, i % 11, i & 0xffff, (i >> 3) % 13, (i * 7) & 0xffff];
+    const of = (i: number): Tuple => [
+      i % 7,
+      6,
+      i % 11,
+      i & 0xffff,
+      (i >> 3) % 13,
+      (i * 7) & 0xffff,
+    ];
     const reference = new Map<string, number>();
     for (let i = 0; i < 20_000; i++) {
       table.set(...of(i), i);
