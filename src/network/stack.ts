@@ -227,11 +227,11 @@ export class NetworkStack {
       held = { packets: [], timer };
       host.resolving.set(address, held);
     }
-    if (held.packets.length >= queueLimitPackets) {
-      this.drop(packet, `${host.name}/neighbour`, "neighbour_queue_full");
-      return;
-    }
     held.packets.push(packet);
+    if (held.packets.length > queueLimitPackets) {
+      // The oldest makes room, as in __neigh_event_send().
+      this.drop(held.packets.shift()!, `${host.name}/neighbour`, "neighbour_queue_full");
+    }
   }
 
   #neighbourFailed(host: Host, address: AddressId): void {
@@ -251,7 +251,9 @@ export class NetworkStack {
   #icmpError(about: Packet, host: Host, flag: number, fromHere: boolean): void {
     if ((about.flags & (ICMP_FLAGS | Flag.rst)) !== 0) return;
     const { sim, packets } = this.network;
-    if (!fromHere && !host.icmp.allow(about.source, sim.nowNs)) return;
+    // To itself a host sends over loopback, which has no limit.
+    const toSelf = host.namespace.addresses.has(about.source);
+    if (!fromHere && !toSelf && !host.icmp.allow(about.source, sim.nowNs)) return;
     const error = packets.take();
     error.protocol = about.protocol;
     error.source = about.destination;
@@ -266,7 +268,8 @@ export class NetworkStack {
     error.sentAtNs = sim.nowNs;
     error.attempt = 0;
     error.originSocket = NO_SOCKET;
-    this.#process(error, host, "OUTPUT");
+    if (toSelf) this.#throughHop(error, host.namespace.loopback, this.#hostKind, host.index, 0);
+    else this.#process(error, host, "OUTPUT");
   }
 }
 
