@@ -192,7 +192,10 @@ export class Transport implements PacketReceiver {
     const socket = this.sockets.all[packet.originSocket]!;
     if (socket.generation !== packet.originGeneration) return;
     if ((packet.flags & Flag.rst) !== 0) return;
-    const dueNs = packet.sentAtNs + this.#rtoNs(packet.flags, packet.attempt);
+    // Tries whose time came while this one was held have been lost with it.
+    let { attempt } = packet;
+    let dueNs = packet.sentAtNs + this.#rtoNs(packet.flags, attempt);
+    while (dueNs < this.#sim.nowNs) dueNs += this.#rtoNs(packet.flags, ++attempt);
     const index = this.#pendingFree.pop() ?? this.#pending.length;
     this.#pending[index] = {
       socket,
@@ -202,9 +205,9 @@ export class Transport implements PacketReceiver {
       messageBytes: packet.messageBytes,
       message: packet.message,
       messageInfo: packet.messageInfo,
-      attempt: packet.attempt + 1,
+      attempt: attempt + 1,
     };
-    this.#sim.post(Math.max(dueNs, this.#sim.nowNs), this.#retransmitKind, index);
+    this.#sim.post(dueNs, this.#retransmitKind, index);
   }
 
   /** Time after try number `attempt` (0 the first) at which the next is made. */
