@@ -190,7 +190,7 @@ export class Conntrack {
   ): TrackVerdict {
     this.walkNs = 0;
     this.isNew = false;
-    if (this.find(packet, hints)) {
+    if (this.find(packet, hints) && !this.reopens(packet.flags)) {
       this.follow(this.entry!, packet);
       return Track.pass;
     }
@@ -286,22 +286,29 @@ export class Conntrack {
   /** nf_conntrack_proto_tcp's states, as far as trains carry the flags. */
   private advance(entry: ConntrackEntry, flags: number): void {
     let state: CtStateCode = entry.state;
-    if ((flags & Flag.rst) !== 0) state = CtState.close;
-    else if ((flags & Flag.syn) !== 0) state = this.synState(entry, flags);
-    else if ((flags & Flag.fin) !== 0) {
+    if ((flags & Flag.rst) !== 0) {
+      if (state === CtState.synSent && this.direction !== ORIGINAL) {
+        // Refused: its only answer is a RST, and nothing is remembered of it.
+        this.remove(entry);
+        return;
+      }
+      state = CtState.close;
+    } else if ((flags & Flag.syn) !== 0) {
+      if ((flags & Flag.ack) !== 0 && state === CtState.synSent) state = CtState.synRecv;
+    } else if ((flags & Flag.fin) !== 0) {
       entry.finSeen |= 1 << this.direction;
       state = entry.finSeen === 3 ? CtState.timeWait : CtState.finWait;
     } else if (state === CtState.synRecv) state = CtState.established;
     this.setState(entry, state);
   }
 
-  private synState(entry: ConntrackEntry, flags: number): CtStateCode {
-    if ((flags & Flag.ack) !== 0) {
-      return entry.state === CtState.synSent ? CtState.synRecv : entry.state;
-    }
-    const reopened = entry.state === CtState.timeWait || entry.state === CtState.close;
-    if (reopened) entry.finSeen = 0;
-    return reopened ? CtState.synSent : entry.state;
+  /** A SYN on a connection that has closed: the kernel forgets the entry, and decides anew. */
+  private reopens(flags: number): boolean {
+    if ((flags & (Flag.syn | Flag.ack)) !== Flag.syn) return false;
+    const entry = this.entry!;
+    if (entry.state !== CtState.timeWait && entry.state !== CtState.close) return false;
+    this.remove(entry);
+    return true;
   }
 
   private setState(entry: ConntrackEntry, state: CtStateCode): void {
