@@ -121,6 +121,7 @@ export class Transport implements PacketReceiver {
    */
   send(socket: Socket, bytes: number, message: number, info: number, close: boolean): void {
     const { trainBytes } = this.network.profile;
+    socket.sentBytes += bytes;
     let leftBytes = bytes;
     while (leftBytes > trainBytes) {
       this.#send(socket, Flag.ack, trainBytes, bytes, message, info, 0);
@@ -184,7 +185,7 @@ export class Transport implements PacketReceiver {
     if ((flags & ICMP_FLAGS) !== 0) this.#receiveIcmp(socket, flags);
     else if ((flags & Flag.rst) !== 0) this.#receiveReset(socket);
     else if ((flags & Flag.syn) !== 0) this.#receiveSyn(socket, packet, namespace);
-    else this.#receiveData(socket, packet);
+    else this.#receiveData(socket, packet, namespace);
   }
 
   lost(packet: Packet): void {
@@ -401,20 +402,32 @@ export class Transport implements PacketReceiver {
     if (socket.state === SocketState.timeWait || socket.state === SocketState.finWait) {
       this.#release(socket);
       this.#receiveWithoutSocket(namespace, packet);
+    } else if (socket.state !== SocketState.synSent) {
+      // A live connection answers with a challenge ACK, to which the other end, who knows nothing of it,
+      // sends a RST. The SYN goes again when its timer fires.
+      this.#fail(socket, "ECONNRESET");
+      this.lost(packet);
     }
   }
 
-  #receiveData(socket: Socket, packet: Packet): void {
+  #receiveData(socket: Socket, packet: Packet, namespace: Namespace): void {
     if (socket.state === SocketState.synRecv) {
+      if (!socket.listener!.open) {
+        // With its listener the half-open connection has gone.
+        this.#release(socket);
+        this.#replyReset(namespace, packet);
+        return;
+      }
       socket.state = SocketState.established;
       socket.listener!.pending--;
       (socket.handler as ListenerHandler).accepted(socket);
     }
     if (socket.state === SocketState.synSent || socket.state === SocketState.free) return;
     if (socket.state === SocketState.timeWait) return;
-    const fin = (packet.flags & Flag.fin) !== 0;
+    if ((packet.flags & Flag.fin) !== 0) socket.finAtBytes = packet.streamBytes;
     if (packet.payloadBytes > 0 && !this.#receivePayload(socket, packet)) return;
-    if (fin) this.#receiveFin(socket);
+    // A FIN that overtook a lost train waits for it.
+    if (socket.finAtBytes === socket.arrivedBytes) this.#receiveFin(socket);
   }
 
   /** @returns whether the socket still lives */
@@ -424,6 +437,7 @@ export class Transport implements PacketReceiver {
       this.abort(socket);
       return false;
     }
+    socket.arrivedBytes += packet.payloadBytes;
     socket.receivedBytes += packet.payloadBytes;
     if (socket.receivedBytes < packet.messageBytes) return true;
     socket.receivedBytes = 0;
@@ -484,6 +498,7 @@ export class Transport implements PacketReceiver {
     packet.packets = payloadBytes <= this.#mssBytes ? 1 : Math.ceil(payloadBytes / this.#mssBytes);
     packet.payloadBytes = payloadBytes;
     packet.wireBytes = payloadBytes + packet.packets * this.#overheadBytes;
+    packet.streamBytes = socket.sentBytes;
     packet.messageBytes = messageBytes;
     packet.message = message;
     packet.messageInfo = messageInfo;
