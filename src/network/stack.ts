@@ -84,9 +84,11 @@ export class NetworkStack {
     if (bridge.queues) {
       this.#throughHop(packet, namespace.link.out, this.#bridgeKind, host.index, 0);
     } else {
-      bridge.offer(this.network.sim.nowNs, packet.packets, packet.wireBytes);
+      const { packets, wireBytes } = packet;
       const { latencyNs } = bridge;
-      this.#throughHop(packet, namespace.link.out, this.#hostKind, host.index, latencyNs);
+      if (this.#throughHop(packet, namespace.link.out, this.#hostKind, host.index, latencyNs)) {
+        bridge.offer(this.network.sim.nowNs, packets, wireBytes);
+      }
     }
   }
 
@@ -105,13 +107,15 @@ export class NetworkStack {
     this.#discard(packet);
   }
 
-  #throughHop(packet: Packet, hop: Hop, kind: EventKind, target: number, extraNs: number): void {
+  /** @returns false if the hop dropped it */
+  #throughHop(packet: Packet, hop: Hop, kind: EventKind, target: number, extraNs: number): boolean {
     const departureNs = hop.offer(this.network.sim.nowNs, packet.packets, packet.wireBytes);
     if (departureNs === DROPPED) {
       this.#discard(packet);
-      return;
+      return false;
     }
     this.network.sim.post(departureNs + hop.latencyNs + extraNs, kind, packet.id, target);
+    return true;
   }
 
   #discard(packet: Packet): void {
