@@ -44,9 +44,10 @@ const plans: fc.Arbitrary<Plan> = fc.record({
   rejected: fc.nat(4),
   calls: fc.array(
     fc.record({
-      atMs: fc.nat(50),
+      // Many at once, and many to one guest: its veth then has several feeders.
+      atMs: fc.nat(3),
       from: fc.nat(5),
-      to: fc.nat(5),
+      to: fc.oneof(fc.constant(0), fc.nat(5)),
       port: fc.constantFrom(80 as const, 80 as const, 81 as const),
       bytes: fc.integer({ min: 1, max: 300_000 }),
       close: fc.boolean(),
@@ -206,11 +207,14 @@ describe("packets", () => {
 describe("sockets", () => {
   /**
    * When all is quiet nobody waits for an answer that cannot come: a connect() has ended, and the server
-   * holds nothing half open. Seen to fail while a strange SYN was passed over in silence.
+   * holds nothing half open. Guests stay here: transport.ts says what becomes of a client whose server
+   * vanishes in the middle of the handshake. Seen to fail with lost() arming no timer and, over 2,500
+   * runs, while nobody noticed that a RST had been lost on its way back.
    */
   it("are in no state that only a packet could end", () => {
     fc.assert(
-      fc.property(plans, (plan) => {
+      fc.property(plans, (any) => {
+        const plan = { ...any, deletions: [] };
         const net = wire(profileOf(plan), "conservation", plan.nodes);
         install(net, plan);
         net.sim.run(Infinity);

@@ -196,10 +196,7 @@ const traffic = fc.array(
 );
 
 describe("a hop is a FIFO queue", () => {
-  /**
-   * Seen to fail with expire()'s `<=` made `<`, with clearQueue() left out of an idle hop's offer(), and
-   * with the carry set to 0.
-   */
+  /** Seen to fail with the carry set to 0; expire()'s `<=` made `<` shows in the limits above. */
   it("that departs, drops and waits as one played event by event", () => {
     const limits = fc.record({ packets: fc.integer({ min: 1, max: 12 }), bytes: fc.nat(900) });
     fc.assert(

@@ -1,6 +1,6 @@
 /** TCP over the wire, and nat under it: what each end sees while the target is there. */
 import { describe, expect, it } from "vitest";
-import { seconds } from "../../src/engine/index.ts";
+import { seconds, us } from "../../src/engine/index.ts";
 import type { AddressId } from "../../src/network/address.ts";
 import { linuxProfile } from "../../src/network/profile.ts";
 import type { Socket } from "../../src/network/socket.ts";
@@ -214,5 +214,23 @@ describe("the order of a stream", () => {
     net.sim.run(seconds(2));
     expect(server.events).toEqual(["accepted", "message 1", "eof"]);
     expect(client.events).toEqual(["connected"]);
+  });
+});
+
+describe("an answer that is lost", () => {
+  /** Seen to fail while nobody noticed the loss of a RST: the connect() never ended. */
+  it("lets the SYN go again, to be refused the second time", () => {
+    const net = wire();
+    const [a, b] = [guest(net, 0, "a"), guest(net, 1, "b")];
+    const { client } = call(net, a, b.addresses[0]!, 80);
+    // The RST, back after 41,140 ns, finds its address gone for a moment.
+    net.sim.run(us(50));
+    namespaceOf(net, a).alive = false;
+    net.sim.run(us(100));
+    expect(net.network.drops.get("a")?.get("namespace_gone")).toBe(1);
+    namespaceOf(net, a).alive = true;
+    net.sim.run(seconds(2));
+    expect(client.events).toEqual(["ECONNREFUSED"]);
+    expect(client.timesNs).toEqual([seconds(1) + 82_280]);
   });
 });

@@ -36,36 +36,33 @@ describe("TupleTable", () => {
     expect(table.get(0, 6, 1, 1, 2, 2)).toBe(2 ** 31 - 2);
   });
 
-  /**
-   * Seen to fail with #closeGap's `>=` made `>` (a hole in a probe chain), with the peer port left out
-   * of the key, and with #size-- left out.
-   */
+  /** Few tuples, so that what was put is deleted and put again. Seen to fail with #size-- left out. */
   it("is a Map", () => {
-    const step = fc.record({ tuple, put: fc.boolean(), value: fc.nat(1000) });
+    const step = fc.record({ which: fc.nat(19), put: fc.boolean(), value: fc.nat(1000) });
+    const pool = fc.array(tuple, { minLength: 20, maxLength: 20 });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      fc.property(pool, fc.array(step, { maxLength: 100 }), (tuples, steps) => {
         const table = new TupleTable();
         const reference = new Map<string, number>();
-        for (const { tuple: t, put, value } of steps) {
+        for (const { which, put, value } of steps) {
+          const t = tuples[which]!;
           if (put) {
             table.set(...t, value);
             reference.set(t.join(), value);
           } else {
             expect(table.delete(...t)).toBe(reference.delete(t.join()));
           }
-          expect(table.get(...t)).toBe(reference.get(t.join()) ?? ABSENT);
           expect(table.size).toBe(reference.size);
         }
-        for (const { tuple: t } of steps) {
-          expect(table.get(...t)).toBe(reference.get(t.join()) ?? ABSENT);
-        }
+        for (const t of tuples) expect(table.get(...t)).toBe(reference.get(t.join()) ?? ABSENT);
       }),
     );
   });
 
   /**
    * 20,000 tuples go through a table that starts with room for 512, half of them leave again: growth
-   * and deletion in long probe chains. Seen to fail with #grow copying to the old slot.
+   * and deletion in long probe chains. Seen to fail with #grow copying to the old slot, with #closeGap's
+   * `>=` made `>` (a hole in a chain), and with the ports left out of the comparison of keys.
    */
   it("keeps everything while it grows and shrinks", () => {
     const table = new TupleTable();
