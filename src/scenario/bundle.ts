@@ -7,24 +7,15 @@
  */
 import { readFileSync, statSync } from "node:fs";
 import { createRequire, SourceMap, type SourceMapPayload } from "node:module";
-import { dirname, extname, relative, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { dirname, relative, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { compileFunction } from "node:vm";
 import { build, type BuildFailure, type Message, type Plugin } from "esbuild";
 import { UserError, type Mistake } from "./mistakes.ts";
-
-/** The package's entries, as files beside this one: .ts in the source tree, .js when built. */
-const OWN_EXTENSION = extname(fileURLToPath(import.meta.url));
-const ENTRIES: Readonly<Record<string, string>> = {
-  podstorm: "../index",
-  "podstorm/engine": "../engine/index",
-  "podstorm/stats": "../stats/index",
-};
+import { asGiven, entryModule, isOwnFile } from "./paths.ts";
 
 /** How esbuild names the package's own index in its messages. */
-const OWN_INDEX = JSON.stringify(
-  relative(process.cwd(), fileURLToPath(new URL(`../index${OWN_EXTENSION}`, import.meta.url))),
-);
+const OWN_INDEX = JSON.stringify(relative(process.cwd(), entryModule("podstorm")!));
 
 interface Bundle {
   readonly code: string;
@@ -85,14 +76,10 @@ const ownPackage: Plugin = {
   name: "podstorm",
   setup({ onResolve }) {
     onResolve({ filter: /^podstorm($|\/)/ }, ({ path }) => {
-      const entry = Object.hasOwn(ENTRIES, path) ? ENTRIES[path] : undefined;
-      if (entry === undefined) {
-        return { errors: [{ text: `${path} is no entry of this package` }] };
-      }
-      return {
-        path: fileURLToPath(new URL(entry + OWN_EXTENSION, import.meta.url)),
-        sideEffects: false,
-      };
+      const entry = entryModule(path);
+      return entry === undefined
+        ? { errors: [{ text: `${path} is no entry of this package` }] }
+        : { path: entry, sideEffects: false };
     });
   },
 };
@@ -154,17 +141,6 @@ function thrown(file: string, error: unknown, map: SourceMap | undefined): UserE
 
 function frameIn(path: string): RegExp {
   return new RegExp(`${path.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}:(\\d+):(\\d+)`, "g");
-}
-
-function isOwnFile(path: string): boolean {
-  const language = fileURLToPath(new URL("./language", import.meta.url));
-  return path.startsWith(language);
-}
-
-/** An absolute path in the terms in which the user named the scenario. */
-function asGiven(file: string, path: string): string {
-  if (path === resolve(file)) return file;
-  return relative(process.cwd(), path) || path;
 }
 
 function failure(
