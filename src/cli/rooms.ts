@@ -14,8 +14,12 @@ const packageUrl = new URL("../../", import.meta.url);
 export function realDependencies(): Dependencies {
   return {
     version: packageVersion(),
-    loadScenario: async (file, overrides) =>
-      (await import("../scenario/load.ts")).loadScenario(file, { ...overrides, checkTypes: true }),
+    loadScenario: async (file, overrides) => {
+      // The compiler works while the rest is still being imported.
+      const typing = (await import("../scenario/typecheck.ts")).typeMistakes(file);
+      const { loadScenario } = await import("../scenario/load.ts");
+      return loadScenario(file, { ...overrides, typing });
+    },
     compile: async (scenario, observers) =>
       (await import("../scenario/compile.ts")).compile(scenario, observers),
     listScenarios: async () =>

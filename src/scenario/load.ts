@@ -17,7 +17,7 @@ import { resolveScenario } from "./resolve.ts";
 import { isRecord } from "./schema/reading.ts";
 import { readScenario } from "./schema/scenario.ts";
 import { locateInSource } from "./source.ts";
-import { typeMistakes, type TypeMistake } from "./typecheck.ts";
+import type { TypeMistake } from "./typecheck.ts";
 import { DURATION_ALLOWED, parseDuration } from "./units.ts";
 
 export interface LoadOptions {
@@ -28,8 +28,8 @@ export interface LoadOptions {
   /** Instead of the scenario's own, as text: "10s". */
   readonly duration?: string | undefined;
   readonly profile?: Profile | undefined;
-  /** Have the TypeScript compiler look at the file as well. Default false. */
-  readonly checkTypes?: boolean | undefined;
+  /** What the TypeScript compiler says about the file, when it has done: typeMistakes(file). */
+  readonly typing?: Promise<readonly TypeMistake[]> | undefined;
 }
 
 /** @throws UserError with every mistake in the scenario, its manifests and the options */
@@ -37,10 +37,9 @@ export async function loadScenario(
   file: string,
   options: LoadOptions = {},
 ): Promise<ResolvedScenario> {
-  const typing = options.checkTypes === true ? typeMistakes(file) : Promise.resolve([]);
   const found: Mistake[] = [];
   const scenario = await readScenarioFile(file, checkedOptions(options, found), found);
-  const all = withTypeMistakes(found, await typing);
+  const all = withTypeMistakes(found, (await options.typing) ?? []);
   if (scenario === undefined || all.length > 0) throw new UserError(inOrder(all));
   return scenario;
 }

@@ -6,8 +6,7 @@
  * own: which of its errors another check has already reported (load.ts).
  */
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { builtinModules, createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -27,23 +26,24 @@ const OUTPUT_BYTES_MAX = 1 << 24;
 /** A type written out longer than this hides the sentence that it stands in. */
 const TYPE_LENGTH_MAX = 48;
 
-/** Every type error in the user's own files, in the compiler's order. Never rejects. */
-export async function typeMistakes(file: string): Promise<TypeMistake[]> {
+/**
+ * Every type error in the user's own files, in the compiler's order. Never rejects. The compiler has
+ * been started when this returns, so that what the caller does next does not hold it up.
+ */
+export function typeMistakes(file: string): Promise<TypeMistake[]> {
   const path = resolve(file);
-  const compiler = compilerFile();
-  if (compiler === null || !/\.[cm]?ts$/.test(path)) return [];
+  const compiler = /\.[cm]?ts$/.test(path) && existsSync(path) ? compilerFile() : null;
+  if (compiler === null) return Promise.resolve([]);
+  let folder: string;
   try {
-    const folder = await mkdtemp(join(tmpdir(), "podstorm-types-"));
-    try {
-      await writeProject(folder, path);
-      return readErrors(await compilerOutput(compiler, folder), file);
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
+    folder = mkdtempSync(join(tmpdir(), "podstorm-types-"));
   } catch {
-    // No room for temporary files, or a compiler that cannot start here: as if there were none.
-    return [];
+    // No room for temporary files: as if there were no compiler.
+    return Promise.resolve([]);
   }
+  return compilerOutput(compiler, folder, path)
+    .then((output) => readErrors(output, file))
+    .finally(() => rmSync(folder, { recursive: true, force: true }));
 }
 
 /** The native compiler itself: starting it through its JavaScript door costs more than the check. */
@@ -65,10 +65,10 @@ function resolved(from: string, name: string): string | null {
 }
 
 /** A project of the scenario alone: no tsconfig.json that happens to lie around has a say. */
-async function writeProject(folder: string, path: string): Promise<void> {
+function writeProject(folder: string, path: string): void {
   const nodeTypes = resolved(path, "@types/node/package.json");
   const standIn = join(folder, "node.d.ts");
-  if (nodeTypes === null) await writeFile(standIn, anyOfNode());
+  if (nodeTypes === null) writeFileSync(standIn, anyOfNode());
   const compilerOptions = {
     target: "ES2022",
     module: "ESNext",
@@ -85,7 +85,7 @@ async function writeProject(folder: string, path: string): Promise<void> {
     paths: Object.fromEntries(entryNames.map((name) => [name, [entryTypes(name)]])),
   };
   const nodeFile = nodeTypes === null ? standIn : join(dirname(nodeTypes), "index.d.ts");
-  await writeFile(
+  writeFileSync(
     join(folder, "tsconfig.json"),
     JSON.stringify({ compilerOptions, files: [path, nodeFile] }),
   );
@@ -98,17 +98,24 @@ function anyOfNode(): string {
     "setTimeout clearTimeout setInterval clearInterval setImmediate queueMicrotask " +
     "global require module exports __dirname __filename";
   return [
-    ...builtinModules.flatMap((name) => [name, `node:${name}`]).map((m) => `declare module "${m}";`),
+    ...builtinModules
+      .flatMap((name) => [name, `node:${name}`])
+      .map((m) => `declare module "${m}";`),
     ...globals.split(" ").map((name) => `declare var ${name}: any;`),
     "interface ImportMeta { url: string }",
   ].join("\n");
 }
 
-/** What the compiler prints. Where it was stopped, the errors that it got to. */
-function compilerOutput(compiler: string, project: string): Promise<string> {
+/** What the compiler prints. Where it was stopped, the errors that it got to; nothing if it cannot run. */
+function compilerOutput(compiler: string, folder: string, path: string): Promise<string> {
   const options = { timeout: TIMEOUT_MS, maxBuffer: OUTPUT_BYTES_MAX, windowsHide: true };
   return new Promise((done) => {
-    execFile(compiler, ["-p", project, "--pretty", "false"], options, (_, stdout) => done(stdout));
+    try {
+      writeProject(folder, path);
+      execFile(compiler, ["-p", folder, "--pretty", "false"], options, (_, stdout) => done(stdout));
+    } catch {
+      done("");
+    }
   });
 }
 
@@ -137,7 +144,8 @@ function readErrors(output: string, file: string): TypeMistake[] {
 function typeMistake(file: string, numbers: readonly number[], texts: string[]): TypeMistake {
   const [line = 1, column = 1, code = 0] = numbers;
   const whole = texts.join("\n");
-  const [, suggestion = null] = /Did you mean (?:to write )?'"?([^'"]+)"?'\?$/.exec(texts[0]!) ?? [];
+  const [, suggestion = null] =
+    /Did you mean (?:to write )?'"?([^'"]+)"?'\?$/.exec(texts[0]!) ?? [];
   const fields = [...whole.matchAll(/\b(?:[Pp]ropert(?:y|ies)(?: of)?|types of|but) '([\w$.]+)'/g)];
   const text = sentences(texts).replace(/\.? Did you mean (?:to write )?'[^']+'\?/, "");
   return {
