@@ -51,7 +51,7 @@ async function readScenarioFile(
   found: Mistake[],
 ): Promise<ResolvedScenario | undefined> {
   try {
-    const exported = await evaluateScenarioFile(file);
+    const { exported } = await evaluateScenarioFile(file);
     const text = readScenarioText(file);
     const mistakes = new FileMistakes(file, locateInSource(text), found);
     const written = callDefinition(file, exported, options.env ?? {}, found);
