@@ -49,7 +49,10 @@ export function buildCommand(folder: string): string {
     process.execPath,
     [
       join(root, "node_modules", "typescript", "bin", "tsc"),
-      ...["-p", join(root, "tsconfig.build.json"), "--outDir", join(folder, "dist")],
+      "--project",
+      join(root, "tsconfig.build.json"),
+      "--outDir",
+      join(folder, "dist"),
     ],
     { stdio: "inherit" },
   );
