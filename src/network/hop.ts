@@ -68,6 +68,11 @@ export class Hop {
    * @returns when its last bit has been sent, or DROPPED
    */
   offer(nowNs: SimTimeNs, packets: number, bytes: number): number {
+    if (!this.queues) {
+      this.packets += packets;
+      this.bytes += bytes;
+      return nowNs;
+    }
     const startNs = this.busyUntilNs;
     if (startNs <= nowNs) {
       if (this.waiting > 0) this.clearQueue();

@@ -47,6 +47,8 @@ export class Packet {
   /** Socket that sent it: whose retransmission timer runs. */
   originSocket = NO_SOCKET;
   originGeneration = 0;
+  /** Delay met since the last event and yet to be served: see stack.ts. */
+  carriedNs = 0;
   /** Conntrack tables met so far: which of the origin's hints comes next. */
   tables = 0;
   inUse = false;
@@ -77,6 +79,7 @@ export class PacketPool {
     }
     packet.inUse = true;
     packet.tables = 0;
+    packet.carriedNs = 0;
     return packet;
   }
 
