@@ -27,8 +27,7 @@ export class EndpointSliceController implements Controller {
   start(context: ControllerContext, synced: boolean): void {
     this.#context = context;
     const { sim, profile, informers } = context;
-    const { workers, retryBaseNs, retryMaxNs } = profile.endpointSlice;
-    const options = { ...profile, workers, retryBaseNs, retryMaxNs };
+    const options = { ...profile, ...profile.endpointSlice };
     this.#queue = new WorkQueue(sim, options, (key, done) => this.#sync(key, done));
     this.#services = informers.on("Service", {
       added: (service) => this.#putService(service),

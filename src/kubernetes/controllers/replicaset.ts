@@ -29,7 +29,8 @@ export class ReplicaSetController implements Controller {
   start(context: ControllerContext, synced: boolean): void {
     this.#context = context;
     const { sim, profile, informers } = context;
-    const options = { ...profile, workers: profile.replicaSet.workers };
+    const { workers, maxRetries } = profile.replicaSet;
+    const options = { ...profile, workers, maxRetries };
     this.#queue = new WorkQueue(sim, options, (key, done) => this.#sync(key, done));
     const putSet = (set: ReplicaSet): void => {
       this.#setsByUid.set(set.metadata.uid, set);
