@@ -67,8 +67,8 @@ describe("waiting and working", () => {
     // Broken on purpose: with a timer for each call it ran at 300, 500 and 600 ms.
     const { sim, under, runs } = queue();
     under.addAfter("a", ms(500));
-    sim.callAt(ms(100), Phase.start, () => under.addAfter("a", ms(500)));
     sim.callAt(ms(100), Phase.start, () => under.addAfter("a", ms(200)));
+    sim.callAt(ms(100), Phase.start, () => under.addAfter("a", ms(500)));
     sim.run(seconds(1));
     expect(timesOf(runs)).toEqual([ms(300)]);
   });
