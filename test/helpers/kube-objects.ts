@@ -199,7 +199,9 @@ export function deployment(replicas: number): Deployment {
 
 export function endpoint(
   address: string,
-  change: Partial<Endpoint> & { readonly conditions?: Partial<Endpoint["conditions"]> } = {},
+  change: Partial<Omit<Endpoint, "conditions">> & {
+    readonly conditions?: Partial<Endpoint["conditions"]>;
+  } = {},
 ): Endpoint {
   return {
     address,
