@@ -178,7 +178,7 @@ describe("scores", () => {
 
   test("balanced allocation: 100 x (1 - half the difference of the fractions), by true requests", () => {
     // CPU 2000 / 4000 = 0.5, memory 2 / 8 = 0.25: 100 x (1 - 0.125). The pod without requests on the
-    // node counts nothing. Broken on purpose: with the requests that scores assume it is 86.
+    // node counts nothing. Broken on purpose: with the requests that scores assume it is 87.47.
     const running = [on("n", "b", requesting(1000, GIB)), on("n", "c")];
     expect(
       score("balancedAllocation", pendingPod("a", requesting(1000, GIB)), node("n"), running),
