@@ -128,7 +128,7 @@ describe("which", () => {
   });
 
   test("the order of the API's list has no say, only the names", () => {
-    const picked = [ten, [...ten].reverse()].map((pods) => {
+    const picked = [ten, ten.toReversed()].map((pods) => {
       const { hits, run } = struck([{ amount: { kind: "count", count: 4 } }], pods);
       run();
       return names(hits);

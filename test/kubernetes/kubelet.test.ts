@@ -190,7 +190,7 @@ describe("restarting in place (CrashLoopBackOff, timings §1.4)", () => {
       const { sim, processes, times } = kubeletRig({ seed }, [pod("a", { spec: often })]);
       sim.callAt(seconds(5), Phase.start, () => processes[0]!.exit(1));
       sim.run(seconds(10));
-      const [ready] = times("commit Running ready").filter((atNs) => atNs > seconds(5));
+      const ready = times("commit Running ready").find((atNs) => atNs > seconds(5));
       expect(ready).toBeLessThanOrEqual(seconds(5) + 2 * seconds(1) + START_NS + ms(50));
     }
   });
@@ -318,7 +318,7 @@ describe("ending (timings §1.3)", () => {
     sim.callAt(seconds(5), Phase.start, () => (answer = false));
     // The probe fails within 100 ms; its write takes 10 ms, in which the process ends.
     const watch = (): void => {
-      if (log.filter(({ what }) => what === "probe httpGet").at(-1)!.atNs > seconds(5)) {
+      if (log.findLast(({ what }) => what === "probe httpGet")!.atNs > seconds(5)) {
         sim.callAfter(ms(2), Phase.start, () => processes[0]!.exit(0));
       } else sim.callAfter(ms(1), Phase.sample, watch);
     };
