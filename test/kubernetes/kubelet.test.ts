@@ -137,8 +137,9 @@ describe("restarting in place (CrashLoopBackOff, timings §1.4)", () => {
       [10, 15],
       [20, 30],
       [40, 60],
-      // A resync wakes the worker after 60 to 90 s: the rest is short, and so is its jitter.
-      [80, 90],
+      // A resync wakes the worker 60 to 90 s after the relist that saw the exit, up to 1 s after it: the
+      // rest is short, and so is its jitter.
+      [80, 91],
       [160, 190],
       [300, 330],
       [300, 330],
