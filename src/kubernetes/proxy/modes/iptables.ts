@@ -17,6 +17,8 @@ import type { KubeProxyProfile } from "../profile.ts";
 import type { RuleEndpoint, ServicePortRules } from "../rules.ts";
 
 class IptablesRules implements NatRules {
+  /** KUBE-FORWARD drops INVALID packets. */
+  readonly dropsInvalid = true;
   readonly #plane: DataPlane;
   readonly #ruleWalkNs: number;
 
