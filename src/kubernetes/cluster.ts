@@ -27,6 +27,7 @@ import { ChangeLedger } from "./ledger.ts";
 import type { KubernetesProfile } from "./profile.ts";
 import { KubeProxy, proxyBase } from "./proxy/kubeProxy.ts";
 import { proxyModes } from "./proxy/modes/index.ts";
+import { nodeView } from "./proxy/nodeView.ts";
 import { RuleBuilder } from "./proxy/rules.ts";
 import { ClusterPicture, Scheduler } from "./scheduler/scheduler.ts";
 
@@ -41,6 +42,7 @@ export interface ClusterOptions {
   /** In the order of the network's hosts. */
   readonly nodes: readonly Node[];
   readonly podCIDR: string;
+  readonly serviceCIDR: string;
   readonly services: readonly Service[];
 }
 
@@ -178,7 +180,7 @@ export class Cluster {
   }
 
   #startProxies(synced: boolean): void {
-    const { sim, profile, transport, nodes, podCIDR, observations } = this.#options;
+    const { sim, profile, transport, nodes, podCIDR, serviceCIDR, observations } = this.#options;
     const { network } = transport;
     const builder = new RuleBuilder(network.addresses, this.ledger);
     const services = this.api.watch("Service", { watcher: "rest", handlers: {} });
@@ -188,24 +190,25 @@ export class Cluster {
       : proxyBase([], [], builder);
     const mode = proxyModes[profile.kubeProxy.mode];
     const podNetwork = parsePrefix(podCIDR);
+    const serviceCIDRs = [parsePrefix(serviceCIDR)];
     for (const [index, { metadata }] of nodes.entries()) {
       const proxy = new KubeProxy({
         sim,
         api: this.api,
         profile: profile.kubeProxy,
         mode,
-        nodeName: metadata.name,
+        node: { name: metadata.name, zone: zoneOf(metadata) },
         builder,
         ledger: this.ledger,
         base,
       });
       this.proxies.push(proxy);
       network.hosts[index]!.nat = mode.rules({
+        sim,
         table: proxy.table,
+        view: nodeView(network, network.hosts[index]!, podNetwork, serviceCIDRs, profile.kubeProxy),
         size: () => proxy.size(),
         profile: profile.kubeProxy,
-        addresses: network.addresses,
-        podNetwork,
         stream: sim.streams.get(`proxy/${metadata.name}`),
         routed: (socket, endpoint) => {
           const stale = this.ledger.isGone(endpoint.index) ? 1 : 0;
@@ -239,4 +242,8 @@ export class Cluster {
       event(pod.status.ready.status ? "pod_ready" : "pod_not_ready", pod, pod.spec.nodeName ?? "");
     }
   }
+}
+
+function zoneOf({ labels }: Node["metadata"]): string | null {
+  return labels["topology.kubernetes.io/zone"] ?? null;
 }

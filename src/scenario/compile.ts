@@ -90,7 +90,7 @@ function join(scenario: ResolvedScenario, observers: readonly Observer[]): Parts
   const stack = new NetworkStack(network);
   const transport = new Transport(network, stack);
   const programs = new Programs(sim, transport, observations);
-  const { nodes, podCIDR, services } = scenario.cluster;
+  const { nodes, podCIDR, serviceCIDR, services } = scenario.cluster;
   const hosts = nodes.map((node) => ({ host: addNode(network, node), cidr: node.spec.podCIDR }));
   const podNetwork = networkKinds[0]!.install({ network, stack, transport, hosts });
   const workloads = new Workloads(scenario, network);
@@ -105,6 +105,7 @@ function join(scenario: ResolvedScenario, observers: readonly Observer[]): Parts
     prober: new NodeProber(programs, scenario.profile.server.smallMessageBytes),
     nodes,
     podCIDR,
+    serviceCIDR,
     services,
   });
   workloads.useServices((key) => cluster.ledger.serviceIndex(key));

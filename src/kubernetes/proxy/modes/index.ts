@@ -2,5 +2,6 @@
 import type { ProxyMode } from "../contract.ts";
 import type { ProxyModeName } from "../profile.ts";
 import { iptables } from "./iptables.ts";
+import { nftables } from "./nftables.ts";
 
-export const proxyModes: Readonly<Record<ProxyModeName, ProxyMode>> = { iptables };
+export const proxyModes: Readonly<Record<ProxyModeName, ProxyMode>> = { iptables, nftables };
