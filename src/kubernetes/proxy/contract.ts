@@ -40,7 +40,6 @@ export interface DataPlane {
 }
 
 export interface ProxyMode {
-  readonly name: string;
   syncNs(profile: KubeProxyProfile, work: SyncWork): DurationNs;
   rules(dataPlane: DataPlane): NatRules;
 }

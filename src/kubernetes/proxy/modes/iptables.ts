@@ -86,7 +86,6 @@ export function interpolate(points: readonly (readonly [number, number])[], size
 }
 
 export const iptables: ProxyMode = {
-  name: "iptables",
   syncNs(profile: KubeProxyProfile, { size, full }: SyncWork) {
     const { backend, fullSyncByRules, partialSync } = profile.iptables;
     if (full) return interpolate(fullSyncByRules[backend], ruleCount(size));

@@ -21,7 +21,6 @@ export const nftablesTraits: RouteTraits = {
 };
 
 export const nftables: ProxyMode = {
-  name: "nftables",
   syncNs(profile: KubeProxyProfile, work: SyncWork) {
     const { transactionNs, serviceNs, endpointNs } = profile.nftables;
     const { size, full, changedServices, changedEndpoints } = work;
