@@ -136,7 +136,7 @@ export class Conntrack {
   ): TrackVerdict {
     this.walkNs = 0;
     this.isNew = false;
-    if (this.find(packet, hints)) {
+    if (this.find(packet, hints) && !this.reopens(packet.flags)) {
       this.follow(this.entry, packet);
       return Track.pass;
     }
@@ -226,9 +226,16 @@ export class Conntrack {
   private advance(id: EntryId, flags: number): void {
     const { tables } = this;
     let state = tables.stateOf(id) as CtStateCode;
-    if ((flags & Flag.rst) !== 0) state = CtState.close;
-    else if ((flags & Flag.syn) !== 0) state = this.synState(id, state, flags);
-    else if ((flags & Flag.fin) !== 0) {
+    if ((flags & Flag.rst) !== 0) {
+      if (state === CtState.synSent && this.direction === Direction.reply) {
+        // Refused: its only answer is a RST, and nothing is remembered of it.
+        this.remove(id);
+        return;
+      }
+      state = CtState.close;
+    } else if ((flags & Flag.syn) !== 0) {
+      if ((flags & Flag.ack) !== 0 && state === CtState.synSent) state = CtState.synRecv;
+    } else if ((flags & Flag.fin) !== 0) {
       const finSeen = tables.finSeenOf(id) | (1 << this.direction);
       tables.setFinSeen(id, finSeen);
       state = finSeen === 3 ? CtState.timeWait : CtState.finWait;
@@ -236,11 +243,13 @@ export class Conntrack {
     this.setState(id, state);
   }
 
-  private synState(id: EntryId, state: CtStateCode, flags: number): CtStateCode {
-    if ((flags & Flag.ack) !== 0) return state === CtState.synSent ? CtState.synRecv : state;
-    const reopened = state === CtState.timeWait || state === CtState.close;
-    if (reopened) this.tables.setFinSeen(id, 0);
-    return reopened ? CtState.synSent : state;
+  /** A SYN on a connection that has closed: the kernel forgets the entry, and decides anew. */
+  private reopens(flags: number): boolean {
+    if ((flags & (Flag.syn | Flag.ack)) !== Flag.syn) return false;
+    const state = this.tables.stateOf(this.entry);
+    if (state !== CtState.timeWait && state !== CtState.close) return false;
+    this.remove(this.entry);
+    return true;
   }
 
   private setState(id: EntryId, state: CtStateCode): void {

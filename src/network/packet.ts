@@ -37,6 +37,8 @@ export class Packet {
   packets = 0;
   wireBytes = 0;
   payloadBytes = 0;
+  /** With a FIN: where in the sender's stream it stands. */
+  streamBytes = 0;
   /** Size of the message that the payload belongs to, and the application's words about it. */
   messageBytes = 0;
   message = 0;

@@ -48,6 +48,7 @@ export class NetworkStack {
   readonly #outKind: EventKind;
   readonly #portKind: EventKind;
   readonly #socketKind: EventKind;
+  readonly #routedKind: EventKind;
   readonly #neighbourKind: EventKind;
 
   constructor(network: Network) {
@@ -70,6 +71,9 @@ export class NetworkStack {
     this.#socketKind = sim.defineKind("packet_at_socket", Phase.deliver, (a, b) =>
       this.#atNamespace(packet(a), network.namespaces[b]!),
     );
+    this.#routedKind = sim.defineKind("packet_routed", Phase.deliver, (a, b) =>
+      this.#forward(packet(a), host(b), host(b).route(packet(a).destination), sim.nowNs),
+    );
     this.#neighbourKind = sim.defineKind("neighbour_failed", Phase.timeout, (a, b) =>
       this.#neighbourFailed(host(b), a),
     );
@@ -83,7 +87,7 @@ export class NetworkStack {
   /** Sends a packet from a socket of `namespace`. */
   output(packet: Packet, namespace: Namespace): void {
     if (namespace.addresses.has(packet.destination)) {
-      this.#throughLoopback(packet, namespace);
+      this.#throughLoopback(packet, namespace, this.#socketKind, namespace.index);
       return;
     }
     const host = this.network.hosts[namespace.host]!;
@@ -108,11 +112,10 @@ export class NetworkStack {
     this.#discard(packet);
   }
 
-  #throughLoopback(packet: Packet, namespace: Namespace): void {
-    const { loopback, index } = namespace;
+  #throughLoopback(packet: Packet, { loopback }: Namespace, kind: EventKind, target: number): void {
     const leftNs = loopback.offer(this.network.sim.nowNs, packet.packets, packet.wireBytes);
     if (leftNs === DROPPED) this.#discard(packet);
-    else this.network.sim.post(leftNs + loopback.latencyNs, this.#socketKind, packet.id, index);
+    else this.network.sim.post(leftNs + loopback.latencyNs, kind, packet.id, target);
   }
 
   #throughVeth(packet: Packet, veth: Hop, host: Host, nowNs: SimTimeNs): void {
@@ -195,7 +198,7 @@ export class NetworkStack {
     const verdict = conntrack.track(packet, point, host.namespace.addresses, host.nat, hints);
     if (verdict !== Track.pass) {
       if (verdict === Track.reject) {
-        this.#icmpError(packet, host, Flag.icmpPortUnreachable, point === "OUTPUT");
+        this.#icmpError(packet, host, Flag.icmpPortUnreachable, point === "OUTPUT", atNs);
       }
       this.drop(packet, `${host.name}/netfilter`, conntrack.cause);
       return;
@@ -221,10 +224,10 @@ export class NetworkStack {
         this.#toLocal(packet, host.namespace, atNs);
         return;
       case "unresolved":
-        this.#resolve(packet, host);
+        this.#hold(packet, host, atNs);
         return;
       case "unreachable":
-        this.#icmpError(packet, host, Flag.icmpNetUnreachable, false);
+        this.#icmpError(packet, host, Flag.icmpNetUnreachable, false, atNs);
         this.drop(packet, `${host.name}/route`, "no_route");
         return;
     }
@@ -273,6 +276,18 @@ export class NetworkStack {
     this.network.packets.release(packet);
   }
 
+  /** A packet that will be held comes to the end of its way so far first. */
+  #hold(packet: Packet, host: Host, atNs: SimTimeNs): void {
+    const { sim } = this.network;
+    const arrivalNs = atNs + packet.carriedNs;
+    if (arrivalNs > sim.nowNs) {
+      packet.carriedNs = 0;
+      sim.post(arrivalNs, this.#routedKind, packet.id, host.index);
+      return;
+    }
+    this.#resolve(packet, host);
+  }
+
   /** Holds the packet while the bridge is asked three times, a second apart, who has the address. */
   #resolve(packet: Packet, host: Host): void {
     const address = packet.destination;
@@ -283,11 +298,11 @@ export class NetworkStack {
       held = { packets: [], timer };
       host.resolving.set(address, held);
     }
-    if (held.packets.length >= queueLimitPackets) {
-      this.drop(packet, `${host.name}/neighbour`, "neighbour_queue_full");
-      return;
-    }
     held.packets.push(packet);
+    if (held.packets.length > queueLimitPackets) {
+      // The oldest makes room, as in __neigh_event_send().
+      this.drop(held.packets.shift()!, `${host.name}/neighbour`, "neighbour_queue_full");
+    }
   }
 
   #neighbourFailed(host: Host, address: AddressId): void {
@@ -295,19 +310,22 @@ export class NetworkStack {
     if (held === undefined) return;
     host.resolving.delete(address);
     for (const packet of held.packets) {
-      this.#icmpError(packet, host, Flag.icmpHostUnreachable, false);
+      this.#icmpError(packet, host, Flag.icmpHostUnreachable, false, this.network.sim.nowNs);
       this.drop(packet, `${host.name}/neighbour`, "neighbour_unresolved");
     }
   }
 
   /**
    * Answers `about` with an ICMP error: a packet of the inverse flow, so that conntrack takes it back
-   * through every translation, as it does for a RELATED error.
+   * through every translation, as it does for a RELATED error. What `about` has yet to serve of its way
+   * here comes first.
    */
-  #icmpError(about: Packet, host: Host, flag: number, fromHere: boolean): void {
+  #icmpError(about: Packet, host: Host, flag: number, fromHere: boolean, atNs: SimTimeNs): void {
     if ((about.flags & (ICMP_FLAGS | Flag.rst)) !== 0) return;
     const { sim, packets } = this.network;
-    if (!fromHere && !host.icmp.allow(about.source, sim.nowNs)) return;
+    // To itself a host sends over loopback, which has no limit.
+    const toSelf = host.namespace.addresses.has(about.source);
+    if (!fromHere && !toSelf && !host.icmp.allow(about.source, sim.nowNs)) return;
     const error = packets.take();
     error.protocol = about.protocol;
     error.source = about.destination;
@@ -322,7 +340,9 @@ export class NetworkStack {
     error.sentAtNs = sim.nowNs;
     error.attempt = 0;
     error.originSocket = NO_SOCKET;
-    this.#process(error, host, "OUTPUT", sim.nowNs);
+    error.carriedNs = about.carriedNs;
+    if (toSelf) this.#throughLoopback(error, host.namespace, this.#hostKind, host.index);
+    else this.#process(error, host, "OUTPUT", atNs);
   }
 
   /** The next hop that the entry remembers, found anew when the host's tables have changed. */

@@ -71,8 +71,9 @@ export function resolveScenario(
     if (objects.complete.workloads) checkPodSelector(pods, kinds, own);
   };
   const faults = resolveFaults(parts.faults, { durationNs, checkPods }, mistakes);
-  if (cluster === undefined || run === undefined) return undefined;
-  const resolved = resolveCluster(parts, cluster, objects, services, mistakes);
+  const resolved =
+    cluster === undefined ? undefined : resolveCluster(parts, cluster, objects, services, mistakes);
+  if (resolved === undefined || run === undefined) return undefined;
   return {
     ...named,
     description: run.description ?? description,

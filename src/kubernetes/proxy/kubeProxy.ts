@@ -90,7 +90,7 @@ export class KubeProxy {
         deleted: (service) => this.#changed(objectKey(service)),
       },
     });
-    api.watch("EndpointSlice", {
+    const slices = api.watch("EndpointSlice", {
       watcher,
       handlers: {
         added: (slice) => this.#sliceChanged(slice, slice),
@@ -98,7 +98,7 @@ export class KubeProxy {
         deleted: (slice) => this.#sliceChanged(slice, null),
       },
     });
-    if (this.#fullSyncDue) this.#programAll();
+    if (this.#fullSyncDue) this.#programAll(slices.values());
     else for (const service of base.nodeSpecific) this.#takeOver(service);
   }
 
@@ -123,19 +123,24 @@ export class KubeProxy {
     this.#programmed.set(key, rules);
   }
 
-  /** A proxy that starts with empty tables programs what its first list shows. */
-  #programAll(): void {
+  /** A proxy that starts with empty tables programs what its first lists show. */
+  #programAll(slices: Iterable<EndpointSlice>): void {
+    for (const slice of slices) this.#putSlice(slice, slice);
     for (const service of this.#services.values()) this.#pending.add(objectKey(service));
     if (this.#pending.size > 0) this.#runner.request();
   }
 
   #sliceChanged(slice: EndpointSlice, now: EndpointSlice | null): void {
+    this.#putSlice(slice, now);
+    this.#changed(slice.service);
+  }
+
+  #putSlice(slice: EndpointSlice, now: EndpointSlice | null): void {
     const key = objectKey(slice);
     const others = (this.#slices.get(slice.service) ?? []).filter(
       (each) => objectKey(each) !== key,
     );
     this.#slices.set(slice.service, now === null ? others : [...others, now]);
-    this.#changed(slice.service);
   }
 
   #changed(service: string): void {
