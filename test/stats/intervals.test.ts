@@ -1,8 +1,8 @@
 /**
  * Confidence intervals: worked by hand, and how often they hold the true mean.
  *
- * The number of intervals that do is binomial if they are what they claim; it must lie in the central 99.9 %
- * of that distribution.
+ * The number of intervals that do is binomial if they are what they claim; it must lie in the central part of
+ * that distribution that test/helpers/confidence.ts states.
  *
  * Seen to fail: with the normal quantile for Student's (coverage of five samples), with n for n - 1 (coverage
  * of five samples, the worked example), with the left-over values dropped at the end (the batches).
