@@ -14,8 +14,10 @@ import {
   machineRepair,
   mD1WaitAtMost,
   mD1WaitQuantile,
+  mG1KLoss,
   mmcK,
   mmcWait,
+  poisson,
   pollaczekKhinchine,
 } from "./formulas.ts";
 
@@ -71,6 +73,18 @@ describe("formulas", () => {
   it("Pollaczek-Khinchine gives M/M/1 for E[S^2] = 2, half of that for E[S^2] = 1", () => {
     expectNear(pollaczekKhinchine(0.8, 1, 2), mmcWait(1, 0.8, 1));
     expectNear(pollaczekKhinchine(0.8, 1, 1), mmcWait(1, 0.8, 1) / 2);
+  });
+
+  it("M/G/1/K has the loss of M/M/1/K where j arrive in a service with rho^j / (1 + rho)^(j + 1)", () => {
+    for (const rho of [0.5, 0.9, 1.5]) {
+      const during = (j: number): number => rho ** j / (1 + rho) ** (j + 1);
+      expectNear(mG1KLoss(6, rho, during), mmcK(1, 6, rho, 1).loss, 1e-9);
+    }
+    // No room to wait: Erlang B of one line, whatever the service.
+    expectNear(
+      mG1KLoss(1, 0.7, (j) => poisson(j, 0.7)),
+      erlangB(1, 0.7),
+    );
   });
 
   it("machine repair with as many repairmen as machines never waits", () => {

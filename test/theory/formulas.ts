@@ -117,10 +117,7 @@ export function machineRepair(
 export function mD1WaitAtMost(t: number, lambda: number, service: number): number {
   let total = 0;
   for (let k = 0; k <= Math.floor(t / service); k++) {
-    const x = -lambda * (t - k * service);
-    let term = Math.exp(-x);
-    for (let i = 1; i <= k; i++) term *= x / i;
-    total += term;
+    total += poisson(k, -lambda * (t - k * service));
   }
   return (1 - lambda * service) * total;
 }
@@ -136,6 +133,29 @@ export function mD1WaitQuantile(p: number, lambda: number, service: number): num
     else high = middle;
   }
   return high;
+}
+
+/**
+ * Share lost by M/G/1/K, K places in all: 1 - 1 / (pi(0) + rho), with pi what departing customers leave
+ * behind: pi(j + 1) a(0) = pi(j) - sum over i = 1..j of pi(i) a(j - i + 1) - pi(0) a(j).
+ * Source: D. Gross and C. M. Harris, "Fundamentals of Queueing Theory" (1985), section 5.1.8.
+ * @param during a(j): probability that j customers arrive during one service
+ */
+export function mG1KLoss(places: number, rho: number, during: (j: number) => number): number {
+  const left = [1];
+  for (let j = 0; j + 1 < places; j++) {
+    let next = left[j]! - left[0]! * during(j);
+    for (let i = 1; i <= j; i++) next -= left[i]! * during(j - i + 1);
+    left.push(next / during(0));
+  }
+  return 1 - 1 / (left[0]! / sum(left) + rho);
+}
+
+/** Probability of j arrivals of a Poisson process where `mean` are expected. */
+export function poisson(j: number, mean: number): number {
+  let term = Math.exp(-mean);
+  for (let i = 1; i <= j; i++) term *= mean / i;
+  return term;
 }
 
 function sum(values: readonly number[]): number {
