@@ -6,14 +6,13 @@
  *
  * Unit of time: 1 ms, the mean service.
  *
- * Seen to fail: one more place in the server's queue (`<=` for `<` in message(): the loss), a worker that
- * stays free when a queued request could be served (#serveNext() left out after every eighth: the sojourns),
- * the next request taken from the queue's end (no mean can see it: it is FIFO for the laws to check), the
- * first endpoint chosen twice as often (the two of Poisson split), a user that thinks from its request's
- * beginning (machine repair).
+ * Seen to fail: one more place in the server's queue (the losses), one more worker (all but the NIC's), a
+ * worker that stays idle after some of its requests (all but the NIC's), the first endpoint chosen twice as
+ * often (the four pods), regular arrivals (all open loops of one client), a user that does not always think
+ * (machine repair), a NIC 3 % faster (the NIC's).
  */
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import {
   closedLoop,
   deterministic,
@@ -260,7 +259,7 @@ describe("a client's slow NIC", () => {
     return steady(measured.latencies).map((latency) => latency - least);
   };
 
-  it("is an M/D/1 queue in the latencies", () => {
+  beforeAll(() => {
     end = runScenario(
       "slow nic",
       {
@@ -288,6 +287,9 @@ describe("a client's slow NIC", () => {
       },
       [measured],
     );
+  });
+
+  it("is an M/D/1 queue in the latencies", () => {
     const wait = pollaczekKhinchine(0.7, 1, 1);
     expectMean({ name: "wait", expected: wait, values: waits(), resolution: 0.1 * wait });
   });
@@ -304,7 +306,8 @@ describe("a client's slow NIC", () => {
     const bound = (p: number): number => mD1WaitQuantile(p, 0.7, 1) * UNIT_NS;
     expect(nic.queueP99Ns).toBeGreaterThan(bound(0.99 - halfWidth) * (1 - 1 / 256));
     expect(nic.queueP99Ns).toBeLessThan(bound(0.99 + halfWidth) * (1 + 1 / 256));
-    expect(nic.utilisation).toBeGreaterThan(0.69);
-    expect(nic.utilisation).toBeLessThan(0.71);
+    // 800 ns a byte, of 301 s.
+    expect(nic.packets).toBeGreaterThanOrEqual(measured.latencies.length);
+    expect(nic.utilisation).toBeCloseTo((nic.bytes * 800) / 301e9, 6);
   });
 });

@@ -3,6 +3,9 @@
  * their formulas at the confidence that test/helpers/confidence.ts states.
  *
  * Unit of time: the mean service, 1 ms.
+ *
+ * Seen to fail: one place more than K in the station (all losses on events), a Resource that grants one unit
+ * more than it has (all on processes).
  */
 import { describe, expect, it } from "vitest";
 import type { DistributionSpec } from "../../src/engine/index.ts";

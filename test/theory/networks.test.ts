@@ -3,8 +3,8 @@
  *
  * Unit of time: 1 ms.
  *
- * Seen to fail: a deterministic first station in the tandem (the gaps of Burke, the sojourns of Jackson), a
- * machine that goes on running while it is repaired (the closed network).
+ * Seen to fail: a deterministic first station in the tandem (Burke, Reich and Jackson), a machine that goes on
+ * running while it is repaired (the closed network).
  */
 import { describe, expect, it } from "vitest";
 import {

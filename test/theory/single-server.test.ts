@@ -4,10 +4,9 @@
  *
  * Unit of time: 1 ms. Arrivals lambda per unit, Poisson; one server; first come first served.
  *
- * Seen to fail (in the engine or in the model here): a wake-up missed when a customer leaves (the run ends
- * with customers inside), the event queue giving ties of phases the wrong way round (nothing here: no ties),
- * exponential times drawn as -mean ln(u) / 1.05 (every test), last come first served (the sojourns'
- * distribution, not their mean), the service of an Erlang drawn as one exponential (its row).
+ * Seen to fail: a wake-up missed at every fiftieth departure (all), exponential times 5 % short (all but the
+ * comparisons of two forms), last come first served (the distribution of sojourns, whose mean stays right, and
+ * the comparisons), an Erlang of one stage instead of four (its row).
  */
 import { describe, expect, it } from "vitest";
 import type { DistributionSpec } from "../../src/engine/index.ts";
