@@ -3,6 +3,7 @@
  */
 import type { Benchmark } from "./harness.ts";
 import { hold } from "./engine/hold.ts";
+import { mm1Customers } from "./engine/mm1-customers.ts";
 import { mm1Events } from "./engine/mm1-events.ts";
 import { mm1Processes } from "./engine/mm1-processes.ts";
 import { endpointChanges } from "./model/changes.ts";
@@ -15,6 +16,7 @@ export const benchmarks: readonly Benchmark[] = [
   hold(1e6),
   mm1Events,
   mm1Processes,
+  mm1Customers,
   requestsKeepAlive,
   requestsNewConnection,
   endpointChanges,

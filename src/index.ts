@@ -13,7 +13,6 @@ export {
   outside,
   perRequest,
   pods,
-  resetPods,
 } from "./scenario/language/scenario.ts";
 export type {
   ClientInput,
@@ -26,13 +25,12 @@ export type {
   NodeShapeInput,
   OriginInput,
   Quantity,
-  ResetPodsInput,
   RetriesInput,
   ScenarioContext,
   ScenarioDefinition,
   ScenarioInput,
-  ServerInput,
 } from "./scenario/language/scenario.ts";
+export * from "./scenario/faults/words.ts";
 export {
   deterministic,
   discrete,
@@ -48,4 +46,5 @@ export {
 export type { DistributionInput } from "./scenario/language/distributions.ts";
 export { burst, constant, ramp, stages, step } from "./scenario/language/rates.ts";
 export type { BurstInput, RateInput, StageInput } from "./scenario/language/rates.ts";
+export type { ServerInput } from "./scenario/servers/index.ts";
 export type { ProfileOverride } from "./scenario/language/profile.ts";

@@ -1,6 +1,6 @@
 /**
  * An M/M/1 queue at 80 % load as two generator processes and a store: the same model, with the same draws, as
- * mm1-events.ts, and line by line the model of peers/mm1_simpy.py.
+ * mm1-events.ts, and line by line the model "store" of peers/mm1_simpy.py.
  */
 import { createDistribution, Phase, sampleNs, Simulation, Store } from "../../src/engine/index.ts";
 import type { Benchmark, BenchmarkResult } from "../harness.ts";

@@ -38,9 +38,15 @@ export function isUserError(error: unknown): error is Error {
   return error instanceof Error && error.name === "UserError";
 }
 
+/** Ctrl-C in the middle of a scenario's own code, where no handler of ours gets its turn. */
+function isBrokenOff(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === BROKEN_OFF;
+}
+const BROKEN_OFF = "ERR_SCRIPT_EXECUTION_INTERRUPTED";
+
 /** Says what went wrong on stderr. */
 export function reportError(error: unknown, io: Io): ExitCodeValue {
-  if (error instanceof Interrupted) {
+  if (error instanceof Interrupted || isBrokenOff(error)) {
     io.stderr.write("interrupted; nothing was written\n");
     return ExitCode.interrupted;
   }

@@ -18,7 +18,17 @@ export async function runProcess(dependencies: Dependencies): Promise<void> {
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
   ignoreClosedPipes();
+  const endsEarly = () => {
+    if (interruption.signal.aborted) return;
+    process.stderr.write(
+      "the scenario's code ended the process (process.exit, or an error in a callback); nothing was written\n",
+    );
+    process.exitCode = ExitCode.userMistake;
+  };
+  // Whatever a scenario calls, an exit code of 0 means that there are results.
+  process.once("exit", endsEarly);
   process.exitCode = await runCli(process.argv.slice(2), realIo(interruption.signal), dependencies);
+  process.off("exit", endsEarly);
 }
 
 /** A reader that went away (`sim run ... | head`) is no fault: what it did not read, it did not want. */

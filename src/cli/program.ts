@@ -1,14 +1,12 @@
 /**
  * The command line: commands, options, help, and one exit code for each call.
  *
- * Owns: argv. Refuses to own: the process (main.ts) and the work (run.ts, list.ts).
+ * Owns: argv. Refuses to own: the process (process.ts) and the work (run.ts, list.ts), which is imported
+ * only when it is asked for: help needs none of the rooms below.
  */
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import type { Dependencies } from "./dependencies.ts";
-import { reportError } from "./faults.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
-import { listCommand } from "./list.ts";
-import { runCommand } from "./run.ts";
 
 interface RunOptions {
   readonly seed?: string;
@@ -40,7 +38,7 @@ export async function runCli(
     if (error instanceof CommanderError) {
       return error.exitCode === 0 ? ExitCode.done : ExitCode.userMistake;
     }
-    return reportError(error, io);
+    return (await import("./faults.ts")).reportError(error, io);
   }
 }
 
@@ -108,6 +106,7 @@ function addRun(
     .option("--quiet", "print no summary and no progress, only errors")
     .addHelpText("after", runExamples)
     .action(async (file: string, options: RunOptions) => {
+      const { runCommand } = await import("./run.ts");
       const { quiet, env = {}, ...given } = options;
       ended(await runCommand({ file, env, quiet: quiet === true, ...given }, io, dependencies));
     });
@@ -123,7 +122,7 @@ function addList(
     .command("list")
     .description("list the scenarios that ship with podstorm")
     .action(async () => {
-      await listCommand(io, dependencies);
+      await (await import("./list.ts")).listCommand(io, dependencies);
       ended(ExitCode.done);
     });
 }

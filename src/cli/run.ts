@@ -4,6 +4,7 @@
  * Owns: the order of these, and slicing the run so that Ctrl-C and the progress bar get their turn.
  * Refuses to own: arguments (program.ts), and what errors look like (faults.ts).
  */
+import { ms, seconds, us } from "../engine/index.ts";
 import { Recording, type RunEnd } from "../observe/index.ts";
 import {
   checkResultsFolder,
@@ -106,19 +107,24 @@ async function simulate(
 
 /** Wall time of a slice: short enough for Ctrl-C to feel immediate, long enough to cost nothing. */
 const sliceMs = { least: 10, most: 40 };
+/**
+ * Simulated time of a slice. At most a second: after a quiet hour the next one may hold a storm, and
+ * what a slice will cost is known only when it is over. At least a microsecond, however much happens.
+ */
+const sliceNs = { first: ms(1), least: us(1), most: seconds(1) };
 
 /** How the run is cut changes nothing in it: run(a) then run(b) is run(b). */
 async function runInSlices(run: Run, io: Io, progress: Progress): Promise<void> {
   const { durationNs } = run;
-  // A stretch of simulated time in which very much happens must not be cut into nothing.
-  const leastSliceNs = Math.max(1, Math.ceil(durationNs / 100_000));
-  let sliceNs = Math.max(1, Math.ceil(durationNs / 10_000));
+  let lengthNs: number = sliceNs.first;
   for (;;) {
     const beforeMs = io.nowMs();
-    run.runUntil(Math.min(durationNs, run.nowNs + sliceNs));
+    run.runUntil(Math.min(durationNs, run.nowNs + lengthNs));
     const tookMs = io.nowMs() - beforeMs;
-    if (tookMs < sliceMs.least) sliceNs *= 2;
-    else if (tookMs > sliceMs.most) sliceNs = Math.max(leastSliceNs, Math.floor(sliceNs / 2));
+    if (tookMs < sliceMs.least) lengthNs = Math.min(sliceNs.most, lengthNs * 2);
+    else if (tookMs > sliceMs.most) {
+      lengthNs = Math.max(sliceNs.least, Math.floor(lengthNs / 2));
+    }
     const { nowNs, sim } = run;
     progress.update({ nowNs, durationNs, eventsProcessed: sim.eventsProcessed });
     await io.breathe();

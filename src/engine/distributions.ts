@@ -81,7 +81,7 @@ export function createDistribution(spec: DistributionSpec): Distribution {
  * @throws RangeError above 2^53 - 1
  */
 export function sampleNs(distribution: Distribution, stream: RandomStream): DurationNs {
-  // Not Math.round: it is slower, and for what is not negative this is the same.
+  // Not Math.round: it is slower, and from 0 to 2^52 this is the same but for one number just below 0.5.
   const duration = Math.floor(distribution.sample(stream) + 0.5);
   if (!(duration <= Number.MAX_SAFE_INTEGER)) {
     throw new RangeError(`a sample of ${duration} ns is no duration: at most 2^53 - 1`);

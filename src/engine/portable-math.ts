@@ -16,14 +16,14 @@ const HIGH = words[1] === 0x3ff00000 ? 1 : 0;
 const LN2_HIGH = 0.6931471803691238;
 const LN2_LOW = 1.9082149292705877e-10;
 const TWO_POW_54 = 2 ** 54;
-/** High word of sqrt(2). */
-const SQRT2_HIGH_WORD = 0x3ff6a09e;
 
 /**
  * Natural logarithm; error below 1 unit in the last place. ln(0) is -Infinity, ln(x < 0) is NaN.
  *
- * With x = 2^k f and f between sqrt(1/2) and sqrt(2): ln x = k ln 2 + 2 atanh(s), s = (f - 1) / (f + 1),
- * and 2 atanh(s) = 2s + 2s^3/3 + 2s^5/5 + ..., where s^2 < 0.0295, so that 11 terms leave less than 2^-55.
+ * With x = 2^k f and f between sqrt(1/2) and sqrt(2), and c the middle of f's table cell (1 in the two cells
+ * around 1): ln x = k ln 2 + ln c + ln(1 + r), r = (f - c) / c. |r| is at most 2^-7, so that nine terms of the
+ * series leave less than 2^-66 of r. No division, and no double put together from its halves in memory: both
+ * would take longer than all the rest.
  */
 export function ln(x: number): number {
   if (!(x > 0)) return x === 0 ? -Infinity : NaN;
@@ -36,28 +36,66 @@ export function ln(x: number): number {
   }
   doubles[0] = scaled;
   const high = words[HIGH]!;
-  const mantissaHigh = high & 0xfffff;
-  k += (high >>> 20) - 1023;
-  // Above sqrt(2) halve f, so that it lies around 1.
-  if ((mantissaHigh | 0x3ff00000) > SQRT2_HIGH_WORD) {
-    k++;
-    words[HIGH] = mantissaHigh | 0x3fe00000;
-  } else {
-    words[HIGH] = mantissaHigh | 0x3ff00000;
-  }
-  const f = doubles[0]! - 1;
-  const s = f / (2 + f);
-  const z = s * s;
-  const z2 = z * z;
-  const z4 = z2 * z2;
+  const cell = (high >>> (20 - CELL_BITS)) & (CELLS - 1);
+  // Cells above sqrt(2) belong to the f below 1.
+  const exponent = (high >>> 20) + (cell >= FIRST_HALVED_CELL ? 1 : 0);
+  const f = scaled * inversePowers[exponent]!;
+  const r = (f - centres[cell]!) * inverseCentres[cell]!;
+  const r2 = r * r;
   // Pairs are independent of each other, so the processor works on them side by side.
-  const low = 2 / 3 + z * (2 / 5) + z2 * (2 / 7 + z * (2 / 9));
-  const middle = 2 / 11 + z * (2 / 13) + z2 * (2 / 15 + z * (2 / 17));
-  const tail = 2 / 19 + z * (2 / 21);
-  const series = z * (low + z4 * (middle + z4 * tail));
-  // 2s = f - s f exactly, and the small parts are summed before the large ones.
-  return k * LN2_HIGH + (f - (s * (f - series) - k * LN2_LOW));
+  const low = 1 / 3 - r * (1 / 4);
+  const middle = 1 / 5 - r * (1 / 6);
+  const high3 = 1 / 7 - r * (1 / 8) + r2 * (1 / 9);
+  const tail = r2 * (r * (low + r2 * (middle + r2 * high3)) - 0.5);
+  k += exponent - 1023;
+  // The large parts have enough trailing zero bits for their sum to be exact; the small ones go first.
+  return k * LN2_HIGH + logarithmsHigh[cell]! + (r + (tail + (k * LN2_LOW + logarithmsLow[cell]!)));
 }
+
+/** Cells of one octave in ln's table. */
+const CELL_BITS = 7;
+const CELLS = 2 ** CELL_BITS;
+/** sqrt(2) lies in cell 53: from the next one on f is halved. */
+const FIRST_HALVED_CELL = 54;
+/** By cell: its middle, 1 over it, and its logarithm in two parts, the first a multiple of 2^-42. */
+const centres = new Float64Array(CELLS);
+const inverseCentres = new Float64Array(CELLS);
+const logarithmsHigh = new Float64Array(CELLS);
+const logarithmsLow = new Float64Array(CELLS);
+/** 2^(1023 - e) by biased exponent e: multiplying by it is exact. */
+const inversePowers = new Float64Array(2048);
+
+function fillTables(): void {
+  for (let cell = 0; cell < CELLS; cell++) {
+    const isNextToOne = cell === 0 || cell === CELLS - 1;
+    const halving = cell < FIRST_HALVED_CELL ? 1 : 2;
+    const centre = isNextToOne ? 1 : (1 + (cell + 0.5) / CELLS) / halving;
+    centres[cell] = centre;
+    inverseCentres[cell] = 1 / centre;
+    const scaledLogarithm = lnScaled(BigInt(centre * 4 * CELLS), BigInt(4 * CELLS));
+    const high = (scaledLogarithm >> (LN_BITS - 42n)) << (LN_BITS - 42n);
+    logarithmsHigh[cell] = Number(high) / 2 ** Number(LN_BITS);
+    logarithmsLow[cell] = Number(scaledLogarithm - high) / 2 ** Number(LN_BITS);
+  }
+  for (let e = 1023, power = 1; e < 2048; e++, power /= 2) inversePowers[e] = power;
+  for (let e = 1023, power = 1; e > 0; e--, power *= 2) inversePowers[e] = power;
+}
+
+const LN_BITS = 100n;
+
+/** 2^100 ln(p / q) for p / q around 1, by 2 atanh(s), s = (p - q) / (p + q): integers, so exact to the end. */
+function lnScaled(p: bigint, q: bigint): bigint {
+  const s = ((p - q) << LN_BITS) / (p + q);
+  const z = (s * s) >> LN_BITS;
+  let sum = 0n;
+  for (let power = s, term = 1n; power !== 0n && power !== -1n; term += 2n) {
+    sum += power / term;
+    power = (power * z) >> LN_BITS;
+  }
+  return 2n * sum;
+}
+
+fillTables();
 
 /**
  * e^x; error below 1 unit in the last place for normal results. Overflows to Infinity, underflows to 0.
@@ -110,7 +148,9 @@ function powerOfTwo(k: number): number {
 export function pow(base: number, exponent: number): number {
   if (Number.isInteger(exponent) && Math.abs(exponent) <= 1024) {
     const magnitude = integerPower(base, Math.abs(exponent));
-    return exponent < 0 ? 1 / magnitude : magnitude;
+    if (exponent >= 0) return magnitude;
+    // Where the power overflows, its reciprocal may still be a subnormal number.
+    return Math.abs(magnitude) === Infinity ? integerPower(1 / base, -exponent) : 1 / magnitude;
   }
   if (base === 0) return exponent > 0 ? 0 : exponent < 0 ? Infinity : NaN;
   return exp(exponent * ln(base));
@@ -127,7 +167,8 @@ function integerPower(base: number, exponent: number): number {
 }
 
 /**
- * ln of the gamma function for x > 0; relative error about 1e-14.
+ * ln of the gamma function for x > 0; error below 1e-14 of the result, and around its zeros at 1 and 2,
+ * where the result is less than 1, below 1e-14.
  *
  * Stirling's series (DLMF 5.11.1) for x >= 10, reached by Gamma(x + 1) = x Gamma(x).
  */
@@ -153,7 +194,7 @@ export function lnGamma(x: number): number {
 }
 
 /**
- * The z with P(Z <= z) = p for a standard normal Z, 0 < p < 1; relative error about 1e-16. -Infinity and
+ * The z with P(Z <= z) = p for a standard normal Z, 0 < p < 1; relative error below 1e-15. -Infinity and
  * Infinity at 0 and 1, NaN outside.
  *
  * Rational approximations by M. J. Wichura, "Algorithm AS 241: The percentage points of the normal

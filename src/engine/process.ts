@@ -46,17 +46,21 @@ export class Process implements Wait {
   received: unknown = undefined;
   /** Set from the moment of waking until the process runs again. */
   isWoken = false;
+  /** Which of its gifts the waker gave, for its own `abandon`. */
+  ticket = 0;
 
   private readonly table: ProcessTable;
   private readonly id: number;
   private readonly iterator: Generator<Wait, unknown, unknown>;
-  private readonly delay: Delay;
-  private readonly joiners = new WaiterQueue();
+  /** Made when somebody joins: most processes end unobserved. */
+  private joiners: WaiterQueue | undefined = undefined;
   private wait: Wait | undefined = undefined;
   private event: EventHandle = 0;
   private interruption: Interrupt | undefined = undefined;
   private started = false;
   private finished = false;
+  private timeoutNs: DurationNs = 0;
+  private timeoutPhase: Phase = Phase.timeout;
 
   constructor(
     table: ProcessTable,
@@ -69,7 +73,6 @@ export class Process implements Wait {
     this.id = id;
     this.generation = generation;
     this.name = name;
-    this.delay = new Delay();
     this.iterator = body(this);
     this.schedule(0, Phase.start);
   }
@@ -84,9 +87,14 @@ export class Process implements Wait {
    * @throws SchedulingError (at the yield) for a negative or fractional delay
    */
   timeout(delayNs: DurationNs, phase: Phase = Phase.timeout): Wait {
-    this.delay.delayNs = delayNs;
-    this.delay.phase = phase;
-    return this.delay;
+    this.timeoutNs = delayNs;
+    this.timeoutPhase = phase;
+    return timeout;
+  }
+
+  /** The timeout that was asked for last begins. */
+  beginTimeout(): void {
+    this.schedule(this.timeoutNs, this.timeoutPhase);
   }
 
   /**
@@ -116,17 +124,19 @@ export class Process implements Wait {
       waiter.received = this.received;
       return true;
     }
+    this.joiners ??= new WaiterQueue();
     this.joiners.add(waiter);
     return false;
   }
 
   abandon(waiter: Process): void {
-    if (!waiter.isWoken) this.joiners.leave();
+    if (!waiter.isWoken) this.joiners?.leave();
   }
 
   /** Ends the current wait: the process goes on at this instant, in the `complete` phase, with `value`. */
-  wake(value: unknown): void {
+  wake(value: unknown, ticket = 0): void {
     this.received = value;
+    this.ticket = ticket;
     this.isWoken = true;
     this.schedule(0, Phase.complete);
   }
@@ -176,26 +186,24 @@ export class Process implements Wait {
     this.received = result;
     this.wait = undefined;
     this.table.forget(this.id, this.generation);
-    for (let waiter = this.joiners.take(); waiter !== undefined; waiter = this.joiners.take()) {
+    const { joiners } = this;
+    if (joiners === undefined) return;
+    for (let waiter = joiners.take(); waiter !== undefined; waiter = joiners.take()) {
       waiter.wake(result);
     }
   }
 }
 
-/** A process has one at a time, so one object serves all its timeouts. */
-class Delay implements Wait {
-  delayNs: DurationNs = 0;
-  phase: Phase = Phase.timeout;
-
-  begin(process: Process): boolean {
-    process.schedule(this.delayNs, this.phase);
+/** A process waits for one at a time and yields it at once, so that one object serves all timeouts. */
+const timeout: Wait = {
+  begin(process) {
+    process.beginTimeout();
     return false;
-  }
-
-  abandon(): void {
+  },
+  abandon() {
     // The process cancels its one event itself.
-  }
-}
+  },
+};
 
 /** The processes of one simulation, and the event kinds that resume them. */
 export class ProcessTable {

@@ -65,8 +65,11 @@ export class RandomStreams {
     return stream;
   }
 
-  /** The lengths make it unambiguous: no two triples give one text. */
+  /**
+   * The lengths make it unambiguous: no two triples give one text. The constant end is for alea: what it
+   * mixes last it mixes least, and names that differ in their last digit only would begin alike.
+   */
   #seedOf(name: string): string {
-    return `${this.#seed.length}:${this.#seed},${this.#replication},${name.length}:${name}`;
+    return `${this.#seed.length}:${this.#seed},${this.#replication},${name.length}:${name},stream`;
   }
 }

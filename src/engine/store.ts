@@ -15,6 +15,10 @@ export interface StoreOptions {
 export class Store<Item = unknown> {
   readonly capacity: number;
   private readonly items: Item[] = [];
+  /** Items handed to waiting getters so far: the ticket of the next. */
+  private handedOut = 0;
+  /** Tickets of those items, all at the front, that came back. */
+  private readonly cameBack: number[] = [];
   private readonly getters = new WaiterQueue();
   private readonly putters = new WaiterQueue();
   private readonly blocked = new Map<Process, Item>();
@@ -46,7 +50,7 @@ export class Store<Item = unknown> {
   /** Puts an item without waiting; for code that is not a process. @returns false if there is no room */
   offer(item: Item): boolean {
     const getter = this.getters.take();
-    if (getter !== undefined) getter.wake(item);
+    if (getter !== undefined) getter.wake(item, this.handedOut++);
     else if (this.items.length < this.capacity) this.items.push(item);
     else return false;
     return true;
@@ -81,12 +85,14 @@ export class Store<Item = unknown> {
       return false;
     }
     process.received = this.items.shift();
+    if (this.cameBack.length > 0) this.cameBack.shift();
     this.admit();
     return true;
   }
 
-  /** Lets the first blocked putter in. */
+  /** Lets the first blocked putter in, if there is room. */
   private admit(): void {
+    if (this.items.length >= this.capacity) return;
     const putter = this.putters.take();
     if (putter === undefined) return;
     this.items.push(this.blocked.get(putter)!);
@@ -96,7 +102,8 @@ export class Store<Item = unknown> {
 
   /**
    * An item on its way to a process that no longer wants it goes to the next getter, or back to the front,
-   * even where it then exceeds the capacity: it was accepted, so it cannot be refused.
+   * even where it then exceeds the capacity: it was accepted, so it cannot be refused. Whatever is in store
+   * came later, except what came back: among those it takes its old place.
    */
   private abandonGet(process: Process): void {
     if (!process.isWoken) {
@@ -104,8 +111,15 @@ export class Store<Item = unknown> {
       return;
     }
     const item = process.received as Item;
+    const { ticket } = process;
     const next = this.getters.take();
-    if (next === undefined) this.items.unshift(item);
-    else next.wake(item);
+    if (next !== undefined) {
+      next.wake(item, ticket);
+      return;
+    }
+    const later = this.cameBack.findIndex((other) => other > ticket);
+    const place = later < 0 ? this.cameBack.length : later;
+    this.items.splice(place, 0, item);
+    this.cameBack.splice(place, 0, ticket);
   }
 }

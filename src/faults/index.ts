@@ -1,22 +1,29 @@
-/** The faults there are: one line each. */
-import type { FaultContext } from "./contract.ts";
-import { resetPods, type ResetPodsSpec } from "./resetPods.ts";
+/** The faults there are: one line each. Their words are ../scenario/faults. */
+import type { FaultContext, FaultScheduler } from "./contract.ts";
+import { resetPods } from "./resetPods.ts";
 
-export type FaultSpec = ResetPodsSpec;
+const members = { resetPods };
 
+type SpecOf<Scheduler> = Scheduler extends FaultScheduler<infer Spec> ? Spec : never;
+
+export type FaultSpec = SpecOf<(typeof members)[keyof typeof members]>;
+
+/** Refuses a member under another name than its kind. */
 const schedulers: {
-  readonly [K in FaultSpec["kind"]]: (
-    spec: Extract<FaultSpec, { kind: K }>,
-    context: FaultContext,
-    name: string,
-  ) => void;
-} = {
-  resetPods,
-};
+  readonly [K in FaultSpec["kind"]]: FaultScheduler<Extract<FaultSpec, { kind: K }>>;
+} = members;
 
 /** Puts every fault of a scenario on the clock. */
 export function scheduleFaults(faults: readonly FaultSpec[], context: FaultContext): void {
   for (const [index, fault] of faults.entries()) {
-    schedulers[fault.kind](fault, context, `${index}/${fault.kind}`);
+    schedule(fault, context, `${index}/${fault.kind}`);
   }
+}
+
+function schedule<K extends FaultSpec["kind"]>(
+  fault: Extract<FaultSpec, { kind: K }>,
+  context: FaultContext,
+  name: string,
+): void {
+  schedulers[fault.kind as K](fault, context, name);
 }

@@ -5,13 +5,12 @@
  * process' own affair.
  */
 import { Phase, type DurationNs, type SimTimeNs } from "../engine/index.ts";
-import { matchesLabels, objectKey, type Labels, type Pod } from "../kubernetes/api/types.ts";
+import { objectKey, type Pod } from "../kubernetes/api/types.ts";
 import type { FaultContext, FaultScheduler } from "./contract.ts";
+import { runningPods, type PodTargets } from "./pods.ts";
 
-export interface ResetPodsSpec {
+export interface ResetPodsSpec extends PodTargets {
   readonly kind: "resetPods";
-  readonly namespace: string;
-  readonly selector: Labels;
   /** How many of the matching pods, drawn without replacement each time. */
   readonly amount:
     | { readonly kind: "count"; readonly count: number }
@@ -40,9 +39,7 @@ export const resetPods: FaultScheduler<ResetPodsSpec> = (spec, context, name) =>
 
 function strike(spec: ResetPodsSpec, context: FaultContext, name: string): void {
   const stream = context.sim.streams.get(`fault/${name}`);
-  const matching = [...context.pods.values()]
-    .filter((pod) => isTarget(pod, spec))
-    .sort((a, b) => (objectKey(a) < objectKey(b) ? -1 : 1));
+  const matching = runningPods(context.pods, spec);
   const wanted =
     spec.amount.kind === "count"
       ? spec.amount.count
@@ -51,15 +48,6 @@ function strike(spec: ResetPodsSpec, context: FaultContext, name: string): void 
     const [pod] = matching.splice(stream.below(matching.length), 1);
     reset(pod!, spec, context);
   }
-}
-
-function isTarget(pod: Pod, spec: ResetPodsSpec): boolean {
-  return (
-    pod.metadata.namespace === spec.namespace &&
-    pod.metadata.deletionTimestampNs === null &&
-    pod.status.phase === "Running" &&
-    matchesLabels(spec.selector, pod.metadata.labels)
-  );
 }
 
 function reset(pod: Pod, spec: ResetPodsSpec, context: FaultContext): void {

@@ -10,6 +10,14 @@
 import type { RandomStream, Simulation } from "../engine/index.ts";
 import { NO_ADDRESS, type AddressId } from "./address.ts";
 import {
+  Direction,
+  NO_ENTRY,
+  type ConntrackTables,
+  type DirectionCode,
+  type EntryId,
+  type Tuple,
+} from "./conntrackTable.ts";
+import {
   NatVerdict,
   type FirstPacket,
   type NatDecision,
@@ -19,8 +27,6 @@ import {
 import { Flag, ICMP_FLAGS, type Packet } from "./packet.ts";
 import type { LinuxProfile } from "./profile.ts";
 import { DueQueue } from "./dueQueue.ts";
-import { ABSENT, TupleTable } from "./tupleTable.ts";
-import type { Egress } from "./host.ts";
 
 /** TCP states as nf_conntrack names them. */
 export const CtState = {
@@ -33,80 +39,14 @@ export const CtState = {
 } as const;
 type CtStateCode = (typeof CtState)[keyof typeof CtState];
 
-/** Direction of a packet through an entry: 0 as the first one, 1 as its replies. */
-const ORIGINAL = 0;
-
-export class ConntrackEntry {
-  readonly id: number;
-  host = 0;
-  protocol = 6;
-  alive = false;
-  state: CtStateCode = CtState.synSent;
-  expiresAtNs = 0;
-  /** The tuple as the first packet came, and as replies come. */
-  source: AddressId = NO_ADDRESS;
-  sourcePort = 0;
-  destination: AddressId = NO_ADDRESS;
-  destinationPort = 0;
-  replySource: AddressId = NO_ADDRESS;
-  replySourcePort = 0;
-  replyDestination: AddressId = NO_ADDRESS;
-  replyDestinationPort = 0;
-  finSeen = 0;
-  /** Next hop each way, as found at `routeGeneration` of the host. */
-  egress: [Egress | null, Egress | null] = [null, null];
-  egressGeneration: [number, number] = [-1, -1];
-  /** Goes up each time the object stands for another connection. */
-  generation = 0;
-
-  constructor(id: number) {
-    this.id = id;
-  }
-
-  matches(direction: number, host: number, packet: Packet): boolean {
-    if (this.host !== host || !this.alive) return false;
-    return direction === ORIGINAL
-      ? this.sourcePort === packet.sourcePort &&
-          this.source === packet.source &&
-          this.destination === packet.destination &&
-          this.destinationPort === packet.destinationPort &&
-          this.protocol === packet.protocol
-      : this.replySourcePort === packet.sourcePort &&
-          this.replySource === packet.source &&
-          this.replyDestination === packet.destination &&
-          this.replyDestinationPort === packet.destinationPort &&
-          this.protocol === packet.protocol;
-  }
-}
-
-/** All entries of all hosts: one pool and one table, scoped by host. */
-export class ConntrackTables {
-  readonly entries: ConntrackEntry[] = [];
-  readonly table = new TupleTable();
-  private readonly free: ConntrackEntry[] = [];
-
-  take(): ConntrackEntry {
-    let entry = this.free.pop();
-    if (entry === undefined) {
-      entry = new ConntrackEntry(this.entries.length);
-      this.entries.push(entry);
-    }
-    return entry;
-  }
-
-  release(entry: ConntrackEntry): void {
-    this.free.push(entry);
-  }
-}
-
 /** What track() decided about the packet. */
 export const Track = { pass: 0, drop: 1, reject: 2 } as const;
 export type TrackVerdict = (typeof Track)[keyof typeof Track];
 
 export class Conntrack {
-  /** Entry and direction of the packet last tracked; null for one that passes untracked. */
-  entry: ConntrackEntry | null = null;
-  direction = ORIGINAL;
+  /** Entry and direction of the packet last tracked; NO_ENTRY for one that passes untracked. */
+  entry: EntryId = NO_ENTRY;
+  direction: DirectionCode = Direction.original;
   /** Time its rules took, beyond an established connection's nothing; and why it was dropped. */
   walkNs = 0;
   cause = "";
@@ -141,6 +81,12 @@ export class Conntrack {
     destinationPort: 0,
     destinationIsLocal: false,
     originSocket: -1,
+  };
+  private readonly reply: { -readonly [K in keyof Tuple]: Tuple[K] } = {
+    source: NO_ADDRESS,
+    sourcePort: 0,
+    destination: NO_ADDRESS,
+    destinationPort: 0,
   };
 
   constructor(
@@ -190,8 +136,8 @@ export class Conntrack {
   ): TrackVerdict {
     this.walkNs = 0;
     this.isNew = false;
-    if (this.find(packet, hints)) {
-      this.follow(this.entry!, packet);
+    if (this.find(packet, hints) && !this.reopens(packet.flags)) {
+      this.follow(this.entry, packet);
       return Track.pass;
     }
     if ((packet.flags & ICMP_FLAGS) !== 0) return Track.pass;
@@ -202,111 +148,113 @@ export class Conntrack {
     const verdict = this.begin(packet, point, local.has(packet.destination), rules);
     const slot = packet.tables - 1;
     if (verdict === Track.pass && hints !== null && slot < hints.length) {
-      hints[slot] = 2 * this.entry!.id;
+      hints[slot] = 2 * this.entry;
     }
     return verdict;
   }
 
   /** Takes back an entry whose first packet this host itself did not pass on (never confirmed). */
   unconfirm(): void {
-    if (this.entry !== null && this.isNew) this.remove(this.entry);
+    if (this.isNew && this.entry !== NO_ENTRY) this.remove(this.entry);
   }
 
   /** Looks at every entry, as the kernel does when the table is full, and forgets what timed out. */
   sweep(): void {
+    const { tables } = this;
     const { nowNs } = this.sim;
-    for (const entry of this.tables.entries) {
-      if (entry.alive && entry.host === this.host && entry.expiresAtNs <= nowNs) this.remove(entry);
+    for (let id = 0; id < tables.size; id++) {
+      if (tables.hostOf(id) !== this.host || !tables.isAlive(id)) continue;
+      if (tables.expiresAtNs[id]! <= nowNs) this.remove(id);
     }
   }
 
   /** The collector in the background: each entry is looked at once an interval until it has expired. */
   private collect(): void {
     const { nowNs } = this.sim;
-    const { collector } = this;
+    const { collector, tables } = this;
     while (collector.nextDueNs <= nowNs) {
       const generation = collector.nextTag;
-      const entry = this.tables.entries[collector.take()]!;
-      if (!entry.alive || entry.generation !== generation) continue;
-      if (entry.expiresAtNs <= nowNs) this.remove(entry);
-      else collector.push(entry.id, generation, nowNs + this.profile.collectIntervalNs);
+      const id = collector.take();
+      if (!tables.isAlive(id) || tables.generationOf(id) !== generation) continue;
+      if (tables.expiresAtNs[id]! <= nowNs) this.remove(id);
+      else collector.push(id, generation, nowNs + this.profile.collectIntervalNs);
     }
   }
 
   private find(packet: Packet, hints: Int32Array | null): boolean {
     const slot = packet.tables++;
+    const { tables } = this;
     if (hints !== null && slot < hints.length) {
       const hint = hints[slot]!;
-      if (hint >= 0 && this.accept(this.tables.entries[hint >> 1]!, hint & 1, packet)) return true;
+      if (hint >= 0 && this.accept(hint >> 1, (hint & 1) as DirectionCode, packet)) return true;
     }
-    const value = this.tables.table.get(
-      this.host,
-      packet.protocol,
-      packet.source,
-      packet.sourcePort,
-      packet.destination,
-      packet.destinationPort,
-    );
-    this.entry = null;
-    if (value === ABSENT) return false;
-    const entry = this.tables.entries[value >> 1]!;
-    if (entry.expiresAtNs <= this.sim.nowNs) {
-      this.remove(entry);
+    this.entry = NO_ENTRY;
+    const found = tables.find(this.host, packet.protocol, packet);
+    if (found === NO_ENTRY) return false;
+    const id = found >> 1;
+    if (tables.expiresAtNs[id]! <= this.sim.nowNs) {
+      this.remove(id);
       return false;
     }
-    this.entry = entry;
-    this.direction = value & 1;
-    if (hints !== null && slot < hints.length) hints[slot] = value;
+    this.entry = id;
+    this.direction = (found & 1) as DirectionCode;
+    if (hints !== null && slot < hints.length) hints[slot] = found;
     return true;
   }
 
-  private accept(entry: ConntrackEntry, direction: number, packet: Packet): boolean {
-    if (!entry.matches(direction, this.host, packet)) return false;
-    if (entry.expiresAtNs <= this.sim.nowNs) return false;
+  private accept(id: EntryId, direction: DirectionCode, packet: Packet): boolean {
+    const { tables } = this;
+    if (!tables.matches(id, direction, this.host, packet.protocol, packet)) return false;
+    if (tables.expiresAtNs[id]! <= this.sim.nowNs) return false;
     this.direction = direction;
-    this.entry = entry;
+    this.entry = id;
     return true;
   }
 
-  private follow(entry: ConntrackEntry, packet: Packet): void {
-    if ((packet.flags & ICMP_FLAGS) === 0) this.advance(entry, packet.flags);
-    if (this.direction === ORIGINAL) {
-      packet.source = entry.replyDestination;
-      packet.sourcePort = entry.replyDestinationPort;
-      packet.destination = entry.replySource;
-      packet.destinationPort = entry.replySourcePort;
-    } else {
-      packet.source = entry.destination;
-      packet.sourcePort = entry.destinationPort;
-      packet.destination = entry.source;
-      packet.destinationPort = entry.sourcePort;
-    }
+  /** The packet leaves as the other direction's packets come, turned round. */
+  private follow(id: EntryId, packet: Packet): void {
+    if ((packet.flags & ICMP_FLAGS) === 0) this.advance(id, packet.flags);
+    const { tables } = this;
+    const other = (1 - this.direction) as DirectionCode;
+    packet.source = tables.destinationOf(id, other);
+    packet.sourcePort = tables.destinationPortOf(id, other);
+    packet.destination = tables.sourceOf(id, other);
+    packet.destinationPort = tables.sourcePortOf(id, other);
   }
 
   /** nf_conntrack_proto_tcp's states, as far as trains carry the flags. */
-  private advance(entry: ConntrackEntry, flags: number): void {
-    let state: CtStateCode = entry.state;
-    if ((flags & Flag.rst) !== 0) state = CtState.close;
-    else if ((flags & Flag.syn) !== 0) state = this.synState(entry, flags);
-    else if ((flags & Flag.fin) !== 0) {
-      entry.finSeen |= 1 << this.direction;
-      state = entry.finSeen === 3 ? CtState.timeWait : CtState.finWait;
+  private advance(id: EntryId, flags: number): void {
+    const { tables } = this;
+    let state = tables.stateOf(id) as CtStateCode;
+    if ((flags & Flag.rst) !== 0) {
+      if (state === CtState.synSent && this.direction === Direction.reply) {
+        // Refused: its only answer is a RST, and nothing is remembered of it.
+        this.remove(id);
+        return;
+      }
+      state = CtState.close;
+    } else if ((flags & Flag.syn) !== 0) {
+      if ((flags & Flag.ack) !== 0 && state === CtState.synSent) state = CtState.synRecv;
+    } else if ((flags & Flag.fin) !== 0) {
+      const finSeen = tables.finSeenOf(id) | (1 << this.direction);
+      tables.setFinSeen(id, finSeen);
+      state = finSeen === 3 ? CtState.timeWait : CtState.finWait;
     } else if (state === CtState.synRecv) state = CtState.established;
-    this.setState(entry, state);
+    this.setState(id, state);
   }
 
-  private synState(entry: ConntrackEntry, flags: number): CtStateCode {
-    if ((flags & Flag.ack) !== 0) {
-      return entry.state === CtState.synSent ? CtState.synRecv : entry.state;
-    }
-    const reopened = entry.state === CtState.timeWait || entry.state === CtState.close;
-    if (reopened) entry.finSeen = 0;
-    return reopened ? CtState.synSent : entry.state;
+  /** A SYN on a connection that has closed: the kernel forgets the entry, and decides anew. */
+  private reopens(flags: number): boolean {
+    if ((flags & (Flag.syn | Flag.ack)) !== Flag.syn) return false;
+    const state = this.tables.stateOf(this.entry);
+    if (state !== CtState.timeWait && state !== CtState.close) return false;
+    this.remove(this.entry);
+    return true;
   }
 
-  private setState(entry: ConntrackEntry, state: CtStateCode): void {
-    entry.state = state;
-    entry.expiresAtNs = this.sim.nowNs + this.timeouts[state]!;
+  private setState(id: EntryId, state: CtStateCode): void {
+    this.tables.setState(id, state);
+    this.tables.expiresAtNs[id] = this.sim.nowNs + this.timeouts[state]!;
   }
 
   private begin(
@@ -327,16 +275,16 @@ export class Conntrack {
       this.cause = "conntrack_full";
       return Track.drop;
     }
-    const entry = this.insert(packet, decision);
-    if (entry === null) {
+    const id = this.insert(packet, decision);
+    if (id === NO_ENTRY) {
       this.cause = "snat_ports_exhausted";
       return Track.drop;
     }
-    this.entry = entry;
-    this.direction = ORIGINAL;
+    this.entry = id;
+    this.direction = Direction.original;
     this.isNew = true;
-    this.setState(entry, (packet.flags & Flag.syn) !== 0 ? CtState.synSent : CtState.established);
-    this.follow(entry, packet);
+    this.setState(id, (packet.flags & Flag.syn) !== 0 ? CtState.synSent : CtState.established);
+    this.follow(id, packet);
     return Track.pass;
   }
 
@@ -364,110 +312,47 @@ export class Conntrack {
     return decision;
   }
 
-  private insert(packet: Packet, decision: NatDecision): ConntrackEntry | null {
-    const translated = decision.dnatAddress !== NO_ADDRESS;
-    const replySource = translated ? decision.dnatAddress : packet.destination;
-    const replySourcePort = translated ? decision.dnatPort : packet.destinationPort;
-    const replyDestination = decision.masquerade ? this.hostAddress : packet.source;
-    const inUse = (port: number): boolean =>
-      this.tables.table.get(
-        this.host,
-        packet.protocol,
-        replySource,
-        replySourcePort,
-        replyDestination,
-        port,
-      ) !== ABSENT;
+  private insert(packet: Packet, decision: NatDecision): EntryId {
+    const { reply, tables, host } = this;
+    const isTranslated = decision.dnatAddress !== NO_ADDRESS;
+    reply.source = isTranslated ? decision.dnatAddress : packet.destination;
+    reply.sourcePort = isTranslated ? decision.dnatPort : packet.destinationPort;
+    reply.destination = decision.masquerade ? this.hostAddress : packet.source;
     // Two connections that would look the same to the endpoint: nat changes the source port.
-    const replyDestinationPort =
-      decision.masquerade || inUse(packet.sourcePort)
-        ? this.pickSnatPort(inUse)
-        : packet.sourcePort;
-    if (replyDestinationPort < 0) return null;
-    const entry = this.tables.take();
-    entry.host = this.host;
-    entry.protocol = packet.protocol;
-    entry.alive = true;
-    entry.source = packet.source;
-    entry.sourcePort = packet.sourcePort;
-    entry.destination = packet.destination;
-    entry.destinationPort = packet.destinationPort;
-    entry.replySource = replySource;
-    entry.replySourcePort = replySourcePort;
-    entry.replyDestination = replyDestination;
-    entry.replyDestinationPort = replyDestinationPort;
-    entry.finSeen = 0;
-    entry.egressGeneration[0] = -1;
-    entry.egressGeneration[1] = -1;
-    this.index(entry);
-    this.collector.push(
-      entry.id,
-      entry.generation,
-      this.sim.nowNs + this.profile.collectIntervalNs,
-    );
+    reply.destinationPort = packet.sourcePort;
+    if (decision.masquerade || this.isReplyTaken(packet.protocol, packet.sourcePort)) {
+      reply.destinationPort = this.pickSnatPort(packet.protocol);
+      if (reply.destinationPort < 0) return NO_ENTRY;
+    }
+    const id = tables.insert(host, packet.protocol, packet, reply);
+    const collectAtNs = this.sim.nowNs + this.profile.collectIntervalNs;
+    this.collector.push(id, tables.generationOf(id), collectAtNs);
     this.count++;
     this.inserted++;
-    return entry;
+    return id;
+  }
+
+  private isReplyTaken(protocol: number, port: number): boolean {
+    const { reply } = this;
+    const { source, sourcePort, destination } = reply;
+    return this.tables.isTaken(this.host, protocol, source, sourcePort, destination, port);
   }
 
   /** --random-fully: a random free port, then the next free ones; -1 when all are in use. */
-  private pickSnatPort(inUse: (port: number) => boolean): number {
+  private pickSnatPort(protocol: number): number {
     const { snatPortFirst: first, snatPortLast: last } = this.profile;
     const ports = last - first + 1;
     const start = this.snatStream.below(ports);
     for (let i = 0; i < ports; i++) {
       const port = first + ((start + i) % ports);
-      if (!inUse(port)) return port;
+      if (!this.isReplyTaken(protocol, port)) return port;
     }
     return -1;
   }
 
-  private index(entry: ConntrackEntry): void {
-    const { table } = this.tables;
-    table.set(
-      this.host,
-      entry.protocol,
-      entry.source,
-      entry.sourcePort,
-      entry.destination,
-      entry.destinationPort,
-      2 * entry.id,
-    );
-    table.set(
-      this.host,
-      entry.protocol,
-      entry.replySource,
-      entry.replySourcePort,
-      entry.replyDestination,
-      entry.replyDestinationPort,
-      2 * entry.id + 1,
-    );
-  }
-
-  private remove(entry: ConntrackEntry): void {
-    const { table } = this.tables;
-    table.delete(
-      this.host,
-      entry.protocol,
-      entry.source,
-      entry.sourcePort,
-      entry.destination,
-      entry.destinationPort,
-    );
-    table.delete(
-      this.host,
-      entry.protocol,
-      entry.replySource,
-      entry.replySourcePort,
-      entry.replyDestination,
-      entry.replyDestinationPort,
-    );
-    entry.alive = false;
-    entry.generation++;
-    entry.egress[0] = null;
-    entry.egress[1] = null;
-    if (this.entry === entry) this.entry = null;
+  private remove(id: EntryId): void {
+    this.tables.remove(id);
+    if (this.entry === id) this.entry = NO_ENTRY;
     this.count--;
-    this.tables.release(entry);
   }
 }

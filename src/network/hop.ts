@@ -26,8 +26,8 @@ export class Hop {
   packets = 0;
   bytes = 0;
   droppedPackets = 0;
-  /** Time spent sending, for utilisation. */
-  busyNs = 0;
+  /** Time that all accepted trains take to be sent; those that still wait among them. */
+  private busyNs = 0;
   /** Trains that found the hop idle, and the waiting times in ns of those that did not. */
   private unqueued = 0;
   private readonly waits = new Histogram();
@@ -68,6 +68,11 @@ export class Hop {
    * @returns when its last bit has been sent, or DROPPED
    */
   offer(nowNs: SimTimeNs, packets: number, bytes: number): number {
+    if (!this.queues) {
+      this.packets += packets;
+      this.bytes += bytes;
+      return nowNs;
+    }
     const startNs = this.busyUntilNs;
     if (startNs <= nowNs) {
       if (this.waiting > 0) this.clearQueue();
@@ -86,6 +91,12 @@ export class Hop {
   queueLength(nowNs: SimTimeNs): number {
     this.expire(nowNs);
     return this.waitingPackets;
+  }
+
+  /** Share of the time until `nowNs` in which it was sending. What lies ahead is one busy stretch. */
+  utilisation(nowNs: SimTimeNs): number {
+    if (nowNs === 0) return 0;
+    return (this.busyNs - Math.max(0, this.busyUntilNs - nowNs)) / nowNs;
   }
 
   /** The quantile over all trains of their time in the queue, in ns; 0 where none came. */

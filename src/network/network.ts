@@ -6,7 +6,8 @@
  */
 import type { Simulation } from "../engine/index.ts";
 import { AddressTable, type AddressId } from "./address.ts";
-import { Conntrack, ConntrackTables } from "./conntrack.ts";
+import { Conntrack } from "./conntrack.ts";
+import { ConntrackTables } from "./conntrackTable.ts";
 import { Hop, type HopKind } from "./hop.ts";
 import { Host, Namespace, type VethPair } from "./host.ts";
 import { PacketPool } from "./packet.ts";

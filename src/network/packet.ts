@@ -37,6 +37,8 @@ export class Packet {
   packets = 0;
   wireBytes = 0;
   payloadBytes = 0;
+  /** With a FIN: where in the sender's stream it stands. */
+  streamBytes = 0;
   /** Size of the message that the payload belongs to, and the application's words about it. */
   messageBytes = 0;
   message = 0;
@@ -47,6 +49,8 @@ export class Packet {
   /** Socket that sent it: whose retransmission timer runs. */
   originSocket = NO_SOCKET;
   originGeneration = 0;
+  /** Delay met since the last event and yet to be served: see stack.ts. */
+  carriedNs = 0;
   /** Conntrack tables met so far: which of the origin's hints comes next. */
   tables = 0;
   inUse = false;
@@ -77,6 +81,7 @@ export class PacketPool {
     }
     packet.inUse = true;
     packet.tables = 0;
+    packet.carriedNs = 0;
     return packet;
   }
 

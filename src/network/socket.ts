@@ -69,7 +69,10 @@ export class Socket {
   peer = -1;
   /** Bytes of the message being received. */
   receivedBytes = 0;
-  finReceived = false;
+  /** The whole stream so far, each way; and where the peer's ends, -1 while its FIN has not come. */
+  sentBytes = 0;
+  arrivedBytes = 0;
+  finAtBytes = -1;
   /** Conntrack entries met by the packets that this socket sends. */
   readonly hints = new Int32Array(HINTS).fill(-1);
   /**
@@ -107,7 +110,9 @@ export class SocketPool {
     socket.handler = null;
     socket.listener = null;
     socket.receivedBytes = 0;
-    socket.finReceived = false;
+    socket.sentBytes = 0;
+    socket.arrivedBytes = 0;
+    socket.finAtBytes = -1;
     socket.peer = -1;
     socket.routeNote = -1;
     this.#free.push(socket);

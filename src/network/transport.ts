@@ -8,9 +8,10 @@
  * packet is retransmitted when the timer that its missing ACK would have let expire fires, so nothing
  * needs them), congestion and receive windows, fast retransmit, reordering. A retransmission timer
  * is armed when the packet is lost, for the time at which it would have fired: the timers of packets
- * that arrive would only ever be cancelled.
+ * that arrive would only ever be cancelled. So the SYN of a client runs no timer while the server sends
+ * its SYN-ACK again: should the server's namespace vanish in that time, the client waits for ever.
  */
-import { Phase, type EventKind, type Simulation } from "../engine/index.ts";
+import { Phase, type EventKind, type SimTimeNs, type Simulation } from "../engine/index.ts";
 import type { AddressId } from "./address.ts";
 import { DueQueue } from "./dueQueue.ts";
 import type { Namespace } from "./host.ts";
@@ -32,7 +33,7 @@ import { ABSENT, TupleTable } from "./tupleTable.ts";
 
 const TCP = TransportProtocol.TCP;
 
-/** A packet that was lost, waiting for its timer: what is needed to send it again. */
+/** A packet that was lost or may yet turn out to be: what is needed to send it again. */
 interface Retransmission {
   readonly socket: Socket;
   readonly generation: number;
@@ -52,6 +53,8 @@ export class Transport implements PacketReceiver {
   readonly #table = new TupleTable();
   readonly #listeners = new Map<number, Map<number, Listener>>();
   readonly #nextPort = new Map<number, number>();
+  /** What each RST of a closed port that is on its way answers, by the packet's id. */
+  readonly #answered = new Map<number, Retransmission>();
   readonly #pending: (Retransmission | null)[] = [];
   readonly #pendingFree: number[] = [];
   readonly #retransmitKind: EventKind;
@@ -121,6 +124,7 @@ export class Transport implements PacketReceiver {
    */
   send(socket: Socket, bytes: number, message: number, info: number, close: boolean): void {
     const { trainBytes } = this.network.profile;
+    socket.sentBytes += bytes;
     let leftBytes = bytes;
     while (leftBytes > trainBytes) {
       this.#send(socket, Flag.ack, trainBytes, bytes, message, info, 0);
@@ -174,6 +178,7 @@ export class Transport implements PacketReceiver {
   }
 
   receive(namespace: Namespace, packet: Packet): void {
+    if (packet.originSocket === NO_SOCKET) this.#answered.delete(packet.id);
     const socket = this.#socketFor(namespace, packet);
     if (socket === null) {
       this.#receiveWithoutSocket(namespace, packet);
@@ -184,27 +189,44 @@ export class Transport implements PacketReceiver {
     if ((flags & ICMP_FLAGS) !== 0) this.#receiveIcmp(socket, flags);
     else if ((flags & Flag.rst) !== 0) this.#receiveReset(socket);
     else if ((flags & Flag.syn) !== 0) this.#receiveSyn(socket, packet, namespace);
-    else this.#receiveData(socket, packet);
+    else this.#receiveData(socket, packet, namespace);
   }
 
   lost(packet: Packet): void {
-    if (packet.originSocket === NO_SOCKET) return;
-    const socket = this.sockets.all[packet.originSocket]!;
-    if (socket.generation !== packet.originGeneration) return;
-    if ((packet.flags & Flag.rst) !== 0) return;
-    const dueNs = packet.sentAtNs + this.#rtoNs(packet.flags, packet.attempt);
-    const index = this.#pendingFree.pop() ?? this.#pending.length;
-    this.#pending[index] = {
-      socket,
-      generation: socket.generation,
+    if (packet.originSocket !== NO_SOCKET) {
+      if ((packet.flags & Flag.rst) === 0) this.#arm(packet.sentAtNs, this.#tryOf(packet));
+      return;
+    }
+    // A closed port's answer is lost: to the sender that is as if its own packet had been.
+    const answered = this.#answered.get(packet.id);
+    if (answered === undefined) return;
+    this.#answered.delete(packet.id);
+    this.#arm(packet.sentAtNs, answered);
+  }
+
+  #tryOf(packet: Packet): Retransmission {
+    return {
+      socket: this.sockets.all[packet.originSocket]!,
+      generation: packet.originGeneration,
       flags: packet.flags,
       payloadBytes: packet.payloadBytes,
       messageBytes: packet.messageBytes,
       message: packet.message,
       messageInfo: packet.messageInfo,
-      attempt: packet.attempt + 1,
+      attempt: packet.attempt,
     };
-    this.#sim.post(Math.max(dueNs, this.#sim.nowNs), this.#retransmitKind, index);
+  }
+
+  /** The retransmission timer of a try that was sent at `sentAtNs` and failed. */
+  #arm(sentAtNs: SimTimeNs, failed: Retransmission): void {
+    if (failed.socket.generation !== failed.generation) return;
+    // Tries whose time came while this one was held have been lost with it.
+    let { attempt } = failed;
+    let dueNs = sentAtNs + this.#rtoNs(failed.flags, attempt);
+    while (dueNs < this.#sim.nowNs) dueNs += this.#rtoNs(failed.flags, ++attempt);
+    const index = this.#pendingFree.pop() ?? this.#pending.length;
+    this.#pending[index] = { ...failed, attempt: attempt + 1 };
+    this.#sim.post(dueNs, this.#retransmitKind, index);
   }
 
   /** Time after try number `attempt` (0 the first) at which the next is made. */
@@ -369,9 +391,10 @@ export class Transport implements PacketReceiver {
     reset.packets = 1;
     reset.payloadBytes = 0;
     reset.wireBytes = this.#overheadBytes;
-    reset.sentAtNs = this.#sim.nowNs;
+    reset.sentAtNs = packet.sentAtNs;
     reset.attempt = 0;
     reset.originSocket = NO_SOCKET;
+    if (packet.originSocket !== NO_SOCKET) this.#answered.set(reset.id, this.#tryOf(packet));
     this.#stack.output(reset, namespace);
   }
 
@@ -398,20 +421,32 @@ export class Transport implements PacketReceiver {
     if (socket.state === SocketState.timeWait || socket.state === SocketState.finWait) {
       this.#release(socket);
       this.#receiveWithoutSocket(namespace, packet);
+    } else if (socket.state !== SocketState.synSent) {
+      // A live connection answers with a challenge ACK, to which the other end, who knows nothing of it,
+      // sends a RST. The SYN goes again when its timer fires.
+      this.#fail(socket, "ECONNRESET");
+      this.lost(packet);
     }
   }
 
-  #receiveData(socket: Socket, packet: Packet): void {
+  #receiveData(socket: Socket, packet: Packet, namespace: Namespace): void {
     if (socket.state === SocketState.synRecv) {
+      if (!socket.listener!.open) {
+        // With its listener the half-open connection has gone.
+        this.#release(socket);
+        this.#replyReset(namespace, packet);
+        return;
+      }
       socket.state = SocketState.established;
       socket.listener!.pending--;
       (socket.handler as ListenerHandler).accepted(socket);
     }
     if (socket.state === SocketState.synSent || socket.state === SocketState.free) return;
     if (socket.state === SocketState.timeWait) return;
-    const fin = (packet.flags & Flag.fin) !== 0;
+    if ((packet.flags & Flag.fin) !== 0) socket.finAtBytes = packet.streamBytes;
     if (packet.payloadBytes > 0 && !this.#receivePayload(socket, packet)) return;
-    if (fin) this.#receiveFin(socket);
+    // A FIN that overtook a lost train waits for it.
+    if (socket.finAtBytes === socket.arrivedBytes) this.#receiveFin(socket);
   }
 
   /** @returns whether the socket still lives */
@@ -421,6 +456,7 @@ export class Transport implements PacketReceiver {
       this.abort(socket);
       return false;
     }
+    socket.arrivedBytes += packet.payloadBytes;
     socket.receivedBytes += packet.payloadBytes;
     if (socket.receivedBytes < packet.messageBytes) return true;
     socket.receivedBytes = 0;
@@ -481,6 +517,7 @@ export class Transport implements PacketReceiver {
     packet.packets = payloadBytes <= this.#mssBytes ? 1 : Math.ceil(payloadBytes / this.#mssBytes);
     packet.payloadBytes = payloadBytes;
     packet.wireBytes = payloadBytes + packet.packets * this.#overheadBytes;
+    packet.streamBytes = socket.sentBytes;
     packet.messageBytes = messageBytes;
     packet.message = message;
     packet.messageInfo = messageInfo;

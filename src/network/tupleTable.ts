@@ -1,9 +1,9 @@
 /**
  * A hash table from a connection's tuple, within one scope, to a small integer.
  *
- * Owns: lookup by (scope, protocol, address, port, address, port). Used for sockets (scope: namespace)
- * and for conntrack entries (scope: host). Open addressing with backward-shift deletion, so that it
- * neither allocates per entry nor collects tombstones.
+ * Owns: lookup by (scope, protocol, address, port, address, port). Used for sockets (scope: namespace).
+ * Open addressing with backward-shift deletion, so that it neither allocates per entry nor collects
+ * tombstones.
  */
 
 /** get() gives this where nothing is stored. */

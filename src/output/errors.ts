@@ -17,6 +17,7 @@ const reasons: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EPERM: "permission denied",
   EROFS: "the file system is read-only",
+  ENOENT: "no folder can be made there",
   ENOTDIR: "a part of the path is a file, not a folder",
   ENAMETOOLONG: "the name is too long",
   ELOOP: "the path runs in a circle of symbolic links",

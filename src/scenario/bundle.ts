@@ -8,48 +8,64 @@
 import { readFileSync, statSync } from "node:fs";
 import { createRequire, SourceMap, type SourceMapPayload } from "node:module";
 import { dirname, extname, relative, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { compileFunction } from "node:vm";
+import { pathToFileURL } from "node:url";
+import { compileFunction, Script } from "node:vm";
 import { build, type BuildFailure, type Message, type Plugin } from "esbuild";
 import { UserError, type Mistake } from "./mistakes.ts";
-
-/** The package's entries, as files beside this one: .ts in the source tree, .js when built. */
-const OWN_EXTENSION = extname(fileURLToPath(import.meta.url));
-const ENTRIES: Readonly<Record<string, string>> = {
-  podstorm: "../index",
-  "podstorm/engine": "../engine/index",
-  "podstorm/stats": "../stats/index",
-};
-
-/** How esbuild names the package's own index in its messages. */
-const OWN_INDEX = JSON.stringify(
-  relative(process.cwd(), fileURLToPath(new URL(`../index${OWN_EXTENSION}`, import.meta.url))),
-);
+import { asGiven, entryModule, isOwnFile } from "./paths.ts";
 
 interface Bundle {
   readonly code: string;
   readonly map: SourceMapPayload;
 }
 
+/** In an object: a promise that a scenario exports is its value, and nobody waits for it. */
+export interface Evaluated {
+  readonly exported: unknown;
+}
+
 /**
  * Runs a scenario file and returns its default export.
  * @throws UserError when it is missing, does not compile, or throws
  */
-export async function evaluateScenarioFile(file: string): Promise<unknown> {
+export async function evaluateScenarioFile(file: string): Promise<Evaluated> {
   const path = resolve(file);
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) throw failure(file, null, null, "no such file");
-  if (!stats.isFile()) throw failure(file, null, null, "no file", "a scenario's .ts file");
+  const kind = stats.isFile() ? extname(path) || "a file without an extension" : "not a file";
+  if (!stats.isFile() || !/^\.[cm]?[jt]s$/.test(kind)) {
+    throw failure(file, null, null, kind, "a scenario's .ts file");
+  }
   const bundle = await bundleFile(file, path);
-  return runBundle(file, path, bundle);
+  return { exported: runBundle(file, path, bundle) };
 }
 
-/** Calls a function of the scenario; what it throws becomes a mistake of the scenario's. */
+/**
+ * Calls a function of the scenario; what it throws becomes a mistake of the scenario's. Ctrl-C ends it
+ * even when it never returns, with Node's own error.
+ */
 export function callScenario<T>(file: string, call: () => T): T {
   try {
-    return call();
+    return interruptible(call);
   } catch (error) {
+    if ((error as NodeJS.ErrnoException | null)?.code === "ERR_SCRIPT_EXECUTION_INTERRUPTED") {
+      throw error;
+    }
     throw thrown(file, error, maps.get(resolve(file)));
+  }
+}
+
+/** Only a script can be broken off by a signal: this one takes what it is to call from a global. */
+const callSlot = Symbol.for("podstorm.call");
+const caller = new Script(`globalThis[Symbol.for(${JSON.stringify(callSlot.description)})]()`);
+
+function interruptible<T>(call: () => T): T {
+  const slots = globalThis as { [callSlot]?: () => T };
+  slots[callSlot] = call;
+  try {
+    return caller.runInThisContext({ breakOnSigint: true }) as T;
+  } finally {
+    delete slots[callSlot];
   }
 }
 
@@ -59,6 +75,8 @@ const maps = new Map<string, SourceMap>();
 async function bundleFile(file: string, path: string): Promise<Bundle> {
   try {
     const { outputFiles } = await build({
+      // Messages name files from here; by default, from where esbuild was first used.
+      absWorkingDir: process.cwd(),
       entryPoints: [path],
       bundle: true,
       write: false,
@@ -85,26 +103,24 @@ const ownPackage: Plugin = {
   name: "podstorm",
   setup({ onResolve }) {
     onResolve({ filter: /^podstorm($|\/)/ }, ({ path }) => {
-      const entry = Object.hasOwn(ENTRIES, path) ? ENTRIES[path] : undefined;
-      if (entry === undefined) {
-        return { errors: [{ text: `${path} is no entry of this package` }] };
-      }
-      return {
-        path: fileURLToPath(new URL(entry + OWN_EXTENSION, import.meta.url)),
-        sideEffects: false,
-      };
+      const entry = entryModule(path);
+      return entry === undefined
+        ? { errors: [{ text: `${path} is no entry of this package` }] }
+        : { path: entry, sideEffects: false };
     });
   },
 };
 
 function compileMistake(file: string, { text, location }: Message): Mistake {
+  const ownIndex = JSON.stringify(relative(process.cwd(), entryModule("podstorm")!));
+  const isWaiting = text.startsWith("Top-level await");
   return {
     file: location === null ? file : asGiven(file, resolve(location.file)),
     line: location?.line ?? null,
     column: location === null ? null : location.column + 1,
     path: "",
-    found: text.replace(OWN_INDEX, '"podstorm"'),
-    allowed: null,
+    found: isWaiting ? "await" : text.replace(ownIndex, '"podstorm"'),
+    allowed: isWaiting ? "a scenario that waits for nothing" : null,
     suggestion: location?.suggestion ? location.suggestion : null,
   };
 }
@@ -154,17 +170,6 @@ function thrown(file: string, error: unknown, map: SourceMap | undefined): UserE
 
 function frameIn(path: string): RegExp {
   return new RegExp(`${path.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}:(\\d+):(\\d+)`, "g");
-}
-
-function isOwnFile(path: string): boolean {
-  const language = fileURLToPath(new URL("./language", import.meta.url));
-  return path.startsWith(language);
-}
-
-/** An absolute path in the terms in which the user named the scenario. */
-function asGiven(file: string, path: string): string {
-  if (path === resolve(file)) return file;
-  return relative(process.cwd(), path) || path;
 }
 
 function failure(

@@ -17,9 +17,10 @@ import { NetworkStack } from "../network/stack.ts";
 import { Transport } from "../network/transport.ts";
 import { createObservations, type Observations, type Observer } from "../observe/observations.ts";
 import type { RunEnd } from "../observe/report.ts";
+import { startProgram } from "../workload/models.ts";
 import { NodeProber } from "../workload/prober.ts";
 import { Programs } from "../workload/program.ts";
-import { startProgram, WorkloadRuntime } from "../workload/runtime.ts";
+import { WorkloadRuntime } from "../workload/runtime.ts";
 import { clientPods, outsideClients, Workloads } from "./compile/workloads.ts";
 import { brokenLaws, RequestCounter } from "./compile/laws.ts";
 import { hopReports } from "./compile/hops.ts";
@@ -92,7 +93,12 @@ function join(scenario: ResolvedScenario, observers: readonly Observer[]): Parts
   const programs = new Programs(sim, transport, observations);
   const { nodes, podCIDR, services } = scenario.cluster;
   const hosts = nodes.map((node) => ({ host: addNode(network, node), cidr: node.spec.podCIDR }));
-  const podNetwork = networkKinds[0]!.install({ network, stack, transport, hosts });
+  const podNetwork = networkKinds[scenario.cluster.network].install({
+    network,
+    stack,
+    transport,
+    hosts,
+  });
   const workloads = new Workloads(scenario, network);
   const runtime = new WorkloadRuntime(programs, (pod) => workloads.programFor(pod));
   const cluster = new Cluster({
@@ -132,7 +138,7 @@ function bringUp(scenario: ResolvedScenario, parts: Parts): void {
   else cluster.startAtRest(contents);
   for (const { name, host, spec } of outsideClients(scenario, network, workloads)) {
     const context = { programs, namespace: host.namespace, name, exited: () => {} };
-    startProgram(context, spec, [], true);
+    startProgram(context, spec, { ports: [], started: true });
   }
   runtime.endRest();
   scheduleFaults(scenario.faults, {

@@ -17,6 +17,7 @@ import { resolveScenario } from "./resolve.ts";
 import { isRecord } from "./schema/reading.ts";
 import { readScenario } from "./schema/scenario.ts";
 import { locateInSource } from "./source.ts";
+import type { TypeMistake } from "./typecheck.ts";
 import { DURATION_ALLOWED, parseDuration } from "./units.ts";
 
 export interface LoadOptions {
@@ -27,6 +28,8 @@ export interface LoadOptions {
   /** Instead of the scenario's own, as text: "10s". */
   readonly duration?: string | undefined;
   readonly profile?: Profile | undefined;
+  /** What the TypeScript compiler says about the file, when it has done: typeMistakes(file). */
+  readonly typing?: Promise<readonly TypeMistake[]> | undefined;
 }
 
 /** @throws UserError with every mistake in the scenario, its manifests and the options */
@@ -34,28 +37,69 @@ export async function loadScenario(
   file: string,
   options: LoadOptions = {},
 ): Promise<ResolvedScenario> {
-  checkOptions(options);
-  const exported = await evaluateScenarioFile(file);
-  const text = readScenarioText(file);
   const found: Mistake[] = [];
-  const mistakes = new FileMistakes(file, locateInSource(text), found);
-  const written = callDefinition(file, exported, options.env ?? {}, found);
-  const scenario = validateScenario(
-    callScenario(file, () => withOptions(written, options)),
-    {
-      name: basename(file).replace(/\.[cm]?[jt]s$/, ""),
-      description: leadingComment(text),
-      file,
-      env: options.env ?? {},
-      folder: dirname(resolve(file)),
-      shownFolder: relative(process.cwd(), dirname(resolve(file))),
-      defaultProfile: options.profile ?? defaultProfile,
-    },
-    mistakes,
-    found,
-  );
-  if (scenario === undefined || found.length > 0) throw new UserError(inOrder(found));
+  const scenario = await readScenarioFile(file, checkedOptions(options, found), found);
+  const all = withTypeMistakes(found, (await options.typing) ?? []);
+  if (scenario === undefined || all.length > 0) throw new UserError(inOrder(all));
   return scenario;
+}
+
+/** undefined, or incomplete, if there are mistakes in `found` afterwards. */
+async function readScenarioFile(
+  file: string,
+  options: LoadOptions,
+  found: Mistake[],
+): Promise<ResolvedScenario | undefined> {
+  try {
+    const { exported } = await evaluateScenarioFile(file);
+    const text = readScenarioText(file);
+    const mistakes = new FileMistakes(file, locateInSource(text), found);
+    const written = callDefinition(file, exported, options.env ?? {}, found);
+    return validateScenario(
+      callScenario(file, () => withOptions(written, options)),
+      {
+        name: basename(file).replace(/\.[cm]?[jt]s$/, ""),
+        description: leadingComment(text),
+        file,
+        env: options.env ?? {},
+        folder: dirname(resolve(file)),
+        shownFolder: relative(process.cwd(), dirname(resolve(file))),
+        defaultProfile: options.profile ?? defaultProfile,
+      },
+      mistakes,
+      found,
+    );
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    found.push(...error.mistakes);
+    return undefined;
+  }
+}
+
+/**
+ * Both, each mistake once. What the other checks say comes first, because they know what is allowed:
+ * a type error on the same line, or about a field that they name, is the same mistake again. A file
+ * whose syntax is broken has been reported by the bundler, without what follows from it.
+ */
+function withTypeMistakes(found: readonly Mistake[], types: readonly TypeMistake[]): Mistake[] {
+  const fieldOf = ({ path }: Mistake) => /[\w$]+$/.exec(path)?.[0] ?? "";
+  const isKnown = (type: TypeMistake) =>
+    found.some(
+      (mistake) =>
+        mistake.file === type.file &&
+        (mistake.line === type.line ||
+          type.fields.includes(fieldOf(mistake)) ||
+          (mistake.path === "" && type.isSyntax)),
+    );
+  const hintFor = (mistake: Mistake) =>
+    types.find(
+      ({ file, line, column }) =>
+        file === mistake.file && line === mistake.line && column === mistake.column,
+    )?.suggestion ?? null;
+  return [
+    ...found.map((each) => ({ ...each, suggestion: each.suggestion ?? hintFor(each) })),
+    ...types.filter((type) => !isKnown(type)),
+  ];
 }
 
 /** File by file in the order of their first mistake, then line by line. */
@@ -96,7 +140,10 @@ export function validateScenario(
   const parts = readScenario(data, mistakes);
   if (parts === undefined) return undefined;
   const objects = noObjects();
-  for (const [index, manifest] of manifestsOf(data).entries()) {
+  const { manifests, isWhole } = manifestsOf(data);
+  // What a manifest that cannot be told from the scenario would hold is not missing.
+  if (!isWhole) Object.assign(objects.complete, { workloads: false, services: false });
+  for (const [index, manifest] of manifests.entries()) {
     const shown = shownFolder === "" ? manifest : `${shownFolder}/${manifest}`;
     const shownFile = manifest.startsWith("/") ? manifest : shown.replace(/(^|\/)\.\//g, "$1");
     readManifestFile(resolve(folder, manifest), shownFile, objects, found, (problem) =>
@@ -106,12 +153,14 @@ export function validateScenario(
   return resolveScenario(parts, objects, surroundings, mistakes);
 }
 
-/** The manifests that can be read, even when other fields of the cluster are wrong. */
-function manifestsOf(data: unknown): string[] {
+/** The manifests that can be read, even when other fields of the cluster are wrong, and if they are all. */
+function manifestsOf(data: unknown): { manifests: string[]; isWhole: boolean } {
   const cluster = isRecord(data) ? data["cluster"] : undefined;
-  const manifests: unknown = isRecord(cluster) ? cluster["manifests"] : undefined;
-  if (!Array.isArray(manifests)) return [];
-  return manifests.filter((item): item is string => typeof item === "string" && item !== "");
+  const given: unknown = isRecord(cluster) ? cluster["manifests"] : undefined;
+  const list: readonly unknown[] = Array.isArray(given) ? given : [];
+  const manifests = list.filter((item): item is string => typeof item === "string" && item !== "");
+  const isWhole = given === undefined || (Array.isArray(given) && manifests.length === list.length);
+  return { manifests, isWhole };
 }
 
 function callDefinition(
@@ -159,9 +208,10 @@ function withOptions(written: unknown, { seed, duration }: LoadOptions): unknown
   };
 }
 
-/** The options replace the scenario's fields, but are no part of its file. */
-function checkOptions({ seed, duration }: LoadOptions): void {
-  const found: Mistake[] = [];
+/** The options without those that are wrong: they replace fields, but are no part of the file. */
+function checkedOptions(options: LoadOptions, found: Mistake[]): LoadOptions {
+  const { seed, duration } = options;
+  const before = found.length;
   if (seed !== undefined && (seed === "" || seed.length > 256)) {
     found.push(
       optionMistake("--seed", JSON.stringify(seed.slice(0, 20)), "text of 1 to 256 characters"),
@@ -173,7 +223,7 @@ function checkOptions({ seed, duration }: LoadOptions): void {
     const shown = JSON.stringify(duration?.slice(0, 40));
     found.push(optionMistake("--duration", `${shown} (${why})`, `${DURATION_ALLOWED}, above 0`));
   }
-  if (found.length > 0) throw new UserError(found);
+  return found.length === before ? options : { ...options, seed: undefined, duration: undefined };
 }
 
 function optionMistake(

@@ -4,6 +4,7 @@
  * Owns: copying what a scenario exports into objects that hold only data, so that whatever reads them
  * later meets no getter, prototype, cycle or `__proto__` key.
  */
+import { isPromise } from "node:util/types";
 import { describeValue, type FileMistakes, type Path } from "./mistakes.ts";
 
 const DEEPEST = 64;
@@ -33,7 +34,7 @@ export function plainData(value: unknown, mistakes: FileMistakes): unknown {
     if (Array.isArray(part)) return Array.from(part, (item, i) => copy(item, [...path, i], inside));
     const prototype: unknown = Object.getPrototypeOf(part);
     if (prototype !== null && prototype !== Object.prototype) {
-      return wrong(path, "an object with a prototype of its own");
+      return wrong(path, isPromise(part) ? "a promise" : "an object with a prototype of its own");
     }
     const result: Record<string, unknown> = {};
     for (const [key, property] of Object.entries(Object.getOwnPropertyDescriptors(part))) {

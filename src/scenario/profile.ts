@@ -5,6 +5,7 @@
  * ends in `Ns` is written without the suffix, as a Kubernetes duration.
  */
 import { kubernetes136, type KubernetesProfile } from "../kubernetes/profile.ts";
+import { proxyModes } from "../kubernetes/proxy/modes/index.ts";
 import { linuxProfile, type LinuxProfile } from "../network/profile.ts";
 import { serverProfile, type ServerProfile } from "../workload/profile.ts";
 
@@ -14,6 +15,15 @@ export interface Profile {
   readonly kubernetes: KubernetesProfile;
   readonly server: ServerProfile;
 }
+
+/** Constants that name one of a few, by their path: what they may say. All other text is free. */
+export const profileChoices: Readonly<Record<string, readonly string[]>> = {
+  "kubernetes.kubeProxy.mode": Object.keys(proxyModes),
+  "kubernetes.kubeProxy.iptables.backend": Object.keys(
+    kubernetes136.kubeProxy.iptables.partialSync,
+  ),
+  "server.onSigterm": ["drain", "exit", "ignore"],
+};
 
 export const defaultProfile: Profile = {
   name: "kubernetes-1.36",

@@ -7,6 +7,7 @@
 import { RandomStreams } from "../engine/index.ts";
 import type { Pod, PodTemplate, Service } from "../kubernetes/api/types.ts";
 import { checkRoom, resolveNodes } from "./cluster.ts";
+import { resolveFaults, type FaultSurroundings } from "./faults/index.ts";
 import type { ManifestObjects, Placed } from "./manifests/objects.ts";
 import type { FileMistakes } from "./mistakes.ts";
 import type { Profile } from "./profile.ts";
@@ -20,7 +21,7 @@ import {
   withListenedPorts,
   type PodKind,
 } from "./services.ts";
-import { clientLabels, resolveClients, resolveFaults, resolveServers } from "./targets.ts";
+import { checkPodSelector, clientLabels, resolveClients, resolveServers } from "./targets.ts";
 
 /** What a scenario gets from outside its file. */
 export interface Surroundings {
@@ -42,7 +43,7 @@ export function resolveScenario(
   const { name: profileName, ...constants } = defaultProfile;
   const profile: Profile = {
     name: profileName,
-    ...overrideProfile(constants, parts.profile, mistakes, ["profile"]),
+    ...overrideProfile(constants, parts.profile, mistakes),
   };
   checkUnique(objects);
   const { run, cluster } = parts;
@@ -65,15 +66,14 @@ export function resolveScenario(
   const durationNs = run?.duration ?? Number.MAX_SAFE_INTEGER;
   const servers = resolveServers(parts.servers, objects, mistakes);
   const clients = resolveClients(parts.clients, services, objects, durationNs, mistakes);
-  const faults = resolveFaults(
-    parts.faults,
-    kinds,
-    objects.complete.workloads,
-    durationNs,
-    mistakes,
-  );
-  if (cluster === undefined || run === undefined) return undefined;
-  const resolved = resolveCluster(parts, cluster, objects, services, mistakes);
+  const checkPods: FaultSurroundings["checkPods"] = (pods, own) => {
+    // A workload that could not be read may be the one that is meant.
+    if (objects.complete.workloads) checkPodSelector(pods, kinds, own);
+  };
+  const faults = resolveFaults(parts.faults, { durationNs, checkPods }, mistakes);
+  const resolved =
+    cluster === undefined ? undefined : resolveCluster(parts, cluster, objects, services, mistakes);
+  if (resolved === undefined || run === undefined) return undefined;
   return {
     ...named,
     description: run.description ?? description,
@@ -107,6 +107,7 @@ function resolveCluster(
   });
   return {
     nodes,
+    network: cluster.network,
     podCIDR: cluster.podCIDR,
     serviceCIDR: cluster.serviceCIDR,
     deployments: objects.deployments.map(({ object }) => ({

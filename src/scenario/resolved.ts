@@ -14,8 +14,10 @@ import type {
   Service,
 } from "../kubernetes/api/types.ts";
 import type { FaultSpec } from "../faults/index.ts";
+import type { NetworkKindName } from "../network/kinds/index.ts";
 import type { RateSegment } from "../workload/rate.ts";
 import type { Profile } from "./profile.ts";
+import type { ServerSpec } from "./servers/index.ts";
 
 export interface ResolvedScenario {
   /** File name without extension: the default results folder. */
@@ -42,6 +44,7 @@ export interface ResolvedScenario {
 }
 
 export interface ResolvedCluster {
+  readonly network: NetworkKindName;
   readonly nodes: readonly Node[];
   /** CIDR that all podCIDRs lie in: kube-proxy's cluster CIDR. */
   readonly podCIDR: string;
@@ -55,23 +58,10 @@ export interface ResolvedCluster {
 }
 
 /** What the processes of matching pods do. Pods that match none listen and answer with the default. */
-export interface ResolvedServer {
+export type ResolvedServer = ServerSpec & {
   /** namespace/name of the Deployment, ReplicaSet or Pod. */
   readonly workload: string;
-  /** Requests served at a time. */
-  readonly concurrency: number;
-  /** Requests waiting beyond those; one more is answered 503. */
-  readonly queueLimit: number;
-  readonly serviceTime: DistributionSpec;
-  readonly responseBytes: number;
-  /** Time from process start to listening. */
-  readonly startupTime: DistributionSpec;
-  /**
-   * drain: close the listener and idle connections, finish what was accepted, exit. exit: exit at
-   * once. ignore: go on until SIGKILL.
-   */
-  readonly onSigterm: "drain" | "exit" | "ignore";
-}
+};
 
 export type { RateSegment };
 export type RateProfile = readonly RateSegment[];

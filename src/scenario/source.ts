@@ -5,7 +5,7 @@
  * lists, constants of the file, functions that return an object, and the language's words. A path that
  * cannot be followed further is placed at its nearest known ancestor.
  */
-import { parse } from "@babel/parser";
+import { createRequire } from "node:module";
 import { positionalParameters } from "./language/scenario.ts";
 import type { Locate } from "./mistakes.ts";
 
@@ -19,11 +19,13 @@ interface SyntaxNode {
 /** Constants of the file by name. */
 type Constants = ReadonlyMap<string, SyntaxNode>;
 
+/** The parser is loaded, and the file parsed, at the first mistake: most scenarios have none. */
 export function locateInSource(text: string): Locate {
-  const tree = syntaxTree(text);
-  if (tree === null) return () => null;
-  const root = unwrap(tree.exported, tree.constants);
+  let tree: SyntaxTree | null | undefined;
   return (path) => {
+    if (tree === undefined) tree = syntaxTree(text);
+    if (tree === null) return null;
+    const root = unwrap(tree.exported, tree.constants);
     let place: SyntaxNode = tree.exported;
     let node: SyntaxNode | null = root;
     for (const part of path) {
@@ -128,7 +130,15 @@ function returned(body: SyntaxNode): SyntaxNode | null {
   return (last?.["argument"] as SyntaxNode | null | undefined) ?? null;
 }
 
-function syntaxTree(text: string): { exported: SyntaxNode; constants: Constants } | null {
+interface SyntaxTree {
+  readonly exported: SyntaxNode;
+  readonly constants: Constants;
+}
+
+function syntaxTree(text: string): SyntaxTree | null {
+  const { parse } = createRequire(import.meta.url)(
+    "@babel/parser",
+  ) as typeof import("@babel/parser");
   let body: SyntaxNode[];
   try {
     const file = parse(text, {

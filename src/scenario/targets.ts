@@ -1,21 +1,15 @@
 /**
  * What a scenario names in the cluster: workloads, Services and pods.
  *
- * Owns: reading references such as "svc/nginx:8080" and "prod/deploy/web", and building clients,
- * servers and faults whose names exist. Refuses to own: their other fields (schema/scenario.ts).
+ * Owns: reading references such as "svc/nginx:8080" and "prod/deploy/web", building clients and
+ * servers whose names exist, and looking up the pods that a fault selects. Refuses to own: their other fields (schema/scenario.ts).
  */
 import type { DurationNs } from "../engine/index.ts";
 import type { Labels, Service, ServicePort } from "../kubernetes/api/types.ts";
 import type { ManifestObjects } from "./manifests/objects.ts";
 import { describeValue, nearest, type FileMistakes } from "./mistakes.ts";
-import type { ResolvedClient, ResolvedFault, ResolvedServer } from "./resolved.ts";
-import type {
-  ClientPart,
-  FaultPart,
-  ScenarioParts,
-  SelectsPart,
-  TargetPart,
-} from "./schema/scenario.ts";
+import type { ResolvedClient, ResolvedServer } from "./resolved.ts";
+import type { ClientPart, ScenarioParts, TargetPart } from "./schema/scenario.ts";
 import { kindsMatching, knownLabels, type PodKind } from "./services.ts";
 
 interface Reference {
@@ -218,22 +212,9 @@ function portOf(
   return null;
 }
 
-export function resolveFaults(
-  parts: ScenarioParts["faults"],
-  kinds: readonly PodKind[],
-  areKindsComplete: boolean,
-  durationNs: DurationNs,
-  mistakes: FileMistakes,
-): ResolvedFault[] {
-  return parts.flatMap(({ value, path, selects }) => {
-    const own = mistakes.within(path);
-    if (selects !== undefined && areKindsComplete) checkFaultSelector(selects, kinds, own);
-    return value === undefined ? [] : buildFault(value, durationNs, own);
-  });
-}
-
-function checkFaultSelector(
-  { selector, namespace }: SelectsPart,
+/** Reports a selector of pods that matches none. */
+export function checkPodSelector(
+  { selector, namespace }: { readonly selector: Labels; readonly namespace: string },
   kinds: readonly PodKind[],
   mistakes: FileMistakes,
 ): void {
@@ -246,28 +227,4 @@ function checkFaultSelector(
     const found = `${written.join(",")} matches no pod`;
     mistakes.add(["selector"], found, allowed, nearest(written[0] ?? "", known));
   }
-}
-
-function buildFault(
-  { namespace, selector, fraction, count, how, at, every, times: wanted }: FaultPart,
-  durationNs: DurationNs,
-  mistakes: FileMistakes,
-): ResolvedFault[] {
-  if ((fraction === undefined) === (count === undefined)) {
-    const found = fraction === undefined ? "neither fraction nor count" : "both fraction and count";
-    mistakes.add([], found, "one of the two");
-    return [];
-  }
-  const untilEnd = every === undefined ? 1 : Math.ceil((durationNs - at) / every);
-  const times = wanted ?? Math.max(1, untilEnd);
-  if (times > 1 && every === undefined) {
-    mistakes.add(["every"], "missing", `the time from one of the ${times} resets to the next`);
-  }
-  const amount =
-    count === undefined
-      ? { kind: "fraction" as const, fraction: fraction ?? 1 }
-      : { kind: "count" as const, count };
-  return [
-    { kind: "resetPods", namespace, selector, amount, how, atNs: at, everyNs: every ?? 0, times },
-  ];
 }

@@ -2,8 +2,7 @@
  * What runs when a kubelet starts a container.
  *
  * Owns: choosing the program for a pod's container and starting it in the pod's namespace. Refuses to
- * own: the container's life cycle (kubelet). The table of programs is below: a new workload model is
- * one file and one line.
+ * own: the container's life cycle (kubelet) and what programs there are (models.ts).
  */
 import type { Container, Pod } from "../kubernetes/api/types.ts";
 import type {
@@ -11,39 +10,8 @@ import type {
   ContainerRuntime,
   Sandbox,
 } from "../kubernetes/kubelet/contract.ts";
-import { LoadClient, type ClientOptions } from "./client.ts";
+import { startProgram, type ProgramSpec } from "./models.ts";
 import type { Program, ProgramContext, Programs } from "./program.ts";
-import { RequestServer, type ServerOptions } from "./server.ts";
-
-/** What a container runs, chosen when the scenario is compiled. */
-export type ProgramSpec =
-  | { readonly kind: "server"; readonly options: Omit<ServerOptions, "started" | "ports"> }
-  | { readonly kind: "client"; readonly options: ClientOptions };
-
-const programs: {
-  readonly [K in ProgramSpec["kind"]]: (
-    context: ProgramContext,
-    spec: Extract<ProgramSpec, { kind: K }>,
-    ports: readonly number[],
-    started: boolean,
-  ) => Program;
-} = {
-  server: (context, spec, ports, started) =>
-    new RequestServer(context, { ...spec.options, ports, started }),
-  client: (context, spec) => new LoadClient(context, spec.options),
-};
-
-/** Starts a program of any kind: in a container, or on a host outside the cluster. */
-export function startProgram(
-  context: ProgramContext,
-  spec: ProgramSpec,
-  ports: readonly number[],
-  started: boolean,
-): Program {
-  return spec.kind === "server"
-    ? programs.server(context, spec, ports, started)
-    : programs.client(context, spec, ports, started);
-}
 
 export class WorkloadRuntime implements ContainerRuntime {
   readonly #programs: Programs;
@@ -78,7 +46,8 @@ export class WorkloadRuntime implements ContainerRuntime {
     const ports = container.ports
       .filter((port) => port.protocol === "TCP")
       .map((port) => port.containerPort);
-    return startProgram(context, this.#specFor(pod, container), ports, this.#atRest);
+    const launch = { ports, started: this.#atRest };
+    return startProgram(context, this.#specFor(pod, container), launch);
   }
 
   crash(process: ContainerProcess, exitCode: number): void {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runScript } from "./spawned.ts";
 
 let parent: string;
 let script: string;
@@ -27,32 +28,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(parent, { recursive: true, force: true }));
 
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Starts `sim` in a folder of its own; `act` may do something to the process as soon as it runs. */
-function sim(
-  argv: readonly string[],
-  act: (child: ReturnType<typeof spawn>, stderr: string) => void = () => {},
-): Promise<Ended> {
-  const child = spawn(process.execPath, [script, ...argv], { cwd: parent });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (text: Buffer) => {
-    stdout += text.toString();
-  });
-  child.stderr.on("data", (text: Buffer) => {
-    stderr += text.toString();
-    act(child, stderr);
-  });
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (code) => resolve({ code, stdout, stderr }));
-  });
-}
+const sim = (argv: readonly string[], act?: Parameters<typeof runScript>[3]) =>
+  runScript(script, argv, parent, act);
 
 describe("sim as a process", () => {
   it("exits with 0, prints the summary and nothing on stderr", async () => {

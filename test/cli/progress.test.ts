@@ -6,18 +6,31 @@ import { seconds } from "../../src/engine/index.ts";
 it("shows share, simulated time, rate and time left", () => {
   // A quarter in 2 s: three quarters take 6 s more; 3,000,000 events in 2 s.
   const state = { nowNs: seconds(15), durationNs: seconds(60), eventsProcessed: 3_000_000 };
-  expect(progressLine(state, 2)).toBe(
+  expect(progressLine(state, 2, 100)).toBe(
     `${"█".repeat(6)}${"░".repeat(18)}   25 %  15.0 s of 60.0 s  1,500,000 events/s  ETA 6 s`,
   );
 });
 
 it("promises nothing before it knows", () => {
   const state = { nowNs: 0, durationNs: seconds(60), eventsProcessed: 0 };
-  expect(progressLine(state, 0)).toBe(`${"░".repeat(24)}    0 %  0 ns of 60.0 s`);
+  expect(progressLine(state, 0, 100)).toBe(`${"░".repeat(24)}    0 %  0 ns of 60.0 s`);
 });
 
 it("writes long times in minutes and hours", () => {
   const state = { nowNs: seconds(1), durationNs: seconds(100), eventsProcessed: 1 };
-  expect(progressLine(state, 2)).toMatch(/ETA 3 min 18 s$/);
-  expect(progressLine(state, 60)).toMatch(/ETA 1 h 39 min$/);
+  expect(progressLine(state, 2, 100)).toMatch(/ETA 3 min 18 s$/);
+  expect(progressLine(state, 60, 100)).toMatch(/ETA 1 h 39 min$/);
+});
+
+it("fits any terminal: a shorter bar, then fewer figures", () => {
+  const state = { nowNs: seconds(15), durationNs: seconds(60), eventsProcessed: 3_000_000 };
+  const at = (width: number) => progressLine(state, 2, width);
+  expect(at(77)).toBe(
+    `${"█".repeat(5)}${"░".repeat(18)}   25 %  15.0 s of 60.0 s  1,500,000 events/s  ETA 6 s`,
+  );
+  expect(at(44)).toBe(`${"██"}${"░".repeat(8)}   25 %  15.0 s of 60.0 s  ETA 6 s`);
+  expect(at(30)).toBe(`${"█".repeat(3)}${"░".repeat(11)}   25 %  ETA 6 s`);
+  expect(at(14)).toBe(" 25 %  ETA 6 s");
+  expect(at(4)).toBe("");
+  for (let width = 1; width <= 120; width++) expect(at(width).length).toBeLessThanOrEqual(width);
 });

@@ -3,6 +3,9 @@ import { Simulation } from "../../src/engine/index.ts";
 import { bridgeHostGw } from "../../src/network/kinds/bridge.ts";
 import type { Guest, GuestNetwork } from "../../src/network/kinds/contract.ts";
 import type { FirstPacket, NatDecision, NatRules } from "../../src/network/nat.ts";
+import type { AddressId } from "../../src/network/address.ts";
+import type { Hop } from "../../src/network/hop.ts";
+import type { Namespace } from "../../src/network/host.ts";
 import { Network } from "../../src/network/network.ts";
 import { linuxProfile, type LinuxProfile } from "../../src/network/profile.ts";
 import type { Listener, ListenerHandler, Socket, SocketError } from "../../src/network/socket.ts";
@@ -19,12 +22,13 @@ export interface Wire {
   readonly outside: number;
 }
 
-export function wire(profile: LinuxProfile = linuxProfile, seed = "wire"): Wire {
+/** `nodes`: tracked hosts, node-1 at 192.168.0.11 with the guests 10.244.1.0/24 and so on. */
+export function wire(profile: LinuxProfile = linuxProfile, seed = "wire", nodes = 2): Wire {
   const sim = new Simulation({ seed });
   const network = new Network(sim, profile);
   const stack = new NetworkStack(network);
   const transport = new Transport(network, stack);
-  const hosts = [1, 2].map((i) => ({
+  const hosts = Array.from({ length: nodes }, (_, index) => index + 1).map((i) => ({
     host: network.addHost({
       name: `node-${i}`,
       address: `192.168.0.${10 + i}`,
@@ -51,6 +55,9 @@ export function rules(decide: (packet: FirstPacket, decision: NatDecision) => vo
 /** An application that writes down what its kernel tells it. */
 export class Recorder implements ListenerHandler {
   readonly log: string[] = [];
+  /** What happened, without the times; and the times, in ns. */
+  readonly events: string[] = [];
+  readonly timesNs: number[] = [];
   readonly sockets: Socket[] = [];
   readonly #sim: Simulation;
   /** Answers each message with as many bytes, or not at all. */
@@ -90,6 +97,8 @@ export class Recorder implements ListenerHandler {
 
   #note(what: string): void {
     this.log.push(`${(this.#sim.nowNs / 1e9).toFixed(6)} ${what}`);
+    this.events.push(what);
+    this.timesNs.push(this.#sim.nowNs);
   }
 }
 
@@ -103,4 +112,34 @@ export function listen(wire: Wire, guest: Guest, port: number, handler: Listener
   const listener = wire.transport.listen(wire.network.namespaces[guest.namespace]!, port, handler);
   if (listener === null) throw new Error(`port ${port} is taken`);
   return listener;
+}
+
+export function namespaceOf(wire: Wire, guest: Guest): Namespace {
+  return wire.network.namespaces[guest.namespace]!;
+}
+
+/** The hop of that name. @throws Error naming those there are */
+export function hop(wire: Wire, name: string): Hop {
+  const found = wire.network.hops.find((hop) => hop.name === name);
+  if (found === undefined) throw new Error(`no ${name} in ${wire.network.hops.map((h) => h.name)}`);
+  return found;
+}
+
+export interface Call {
+  readonly socket: Socket;
+  readonly client: Recorder;
+}
+
+/** Connects now, from a guest or from a root namespace. */
+export function call(wire: Wire, from: Guest | Namespace, to: AddressId, port: number): Call {
+  const namespace = "namespace" in from ? namespaceOf(wire, from) : from;
+  const client = new Recorder(wire);
+  const socket = wire.transport.connect(namespace, to, port, client, 0);
+  if (socket === null) throw new Error("no local port is free");
+  return { socket, client };
+}
+
+/** Takes what the next `count` guests of a host would have had, and gives it back. */
+export function passAddresses(wire: Wire, host: number, count: number): void {
+  for (let i = 0; i < count; i++) wire.guests.del(guest(wire, host, `filler-${i}`));
 }

@@ -163,7 +163,7 @@ describe("hostile scenarios", () => {
   test("a folder as a manifest is a mistake", () => {
     const problems: string[] = [];
     readManifestFile("/", "/", noObjects(), [], (problem) => problems.push(problem));
-    expect(problems).toEqual(["cannot be read (EISDIR)"]);
+    expect(problems).toEqual(["is a folder, not a file"]);
   });
 });
 

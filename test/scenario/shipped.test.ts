@@ -1,9 +1,7 @@
 /** The scenarios that come with podstorm load, and say what they ask. */
-import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { leadingComment, listScenarios } from "../../src/scenario/list.ts";
 import { loadScenario } from "../../src/scenario/load.ts";
-import { loadFiles } from "./files.ts";
 
 test("every shipped scenario loads without a mistake and opens with its question", async () => {
   const listed = listScenarios("scenarios");
@@ -22,14 +20,6 @@ test("reset-storm is as its comment says: 12 pods, a third of them, three times"
   expect(faults).toMatchObject([{ amount: { kind: "fraction", fraction: 1 / 3 }, times: 3 }]);
   expect(cluster.services.map(({ spec }) => spec.ports[0]?.nodePort)).toEqual([null, 31_000]);
   expect(ignored.map(({ object }) => object)).toEqual(["ConfigMap nginx-conf"]);
-});
-
-test("the example of docs/scenarios.md loads", async () => {
-  const [, example = ""] =
-    /```ts\n([\s\S]*?)```/.exec(readFileSync("docs/scenarios.md", "utf8")) ?? [];
-  const manifest = readFileSync("scenarios/nginx.yaml");
-  const files = { "scenario.ts": example, "nginx.yaml": manifest };
-  expect((await loadFiles(files, { env: { PEAK: "900" } })).clients).toHaveLength(1);
 });
 
 test("a folder that is not there holds no scenario", () => {

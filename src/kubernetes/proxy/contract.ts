@@ -30,7 +30,6 @@ export interface DataPlane {
 }
 
 export interface ProxyMode {
-  readonly name: string;
   syncNs(profile: KubeProxyProfile, size: TableSize, full: boolean): DurationNs;
   rules(dataPlane: DataPlane): NatRules;
 }

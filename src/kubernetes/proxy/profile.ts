@@ -1,8 +1,6 @@
 /** Constants of kube-proxy. "timings §N": docs/sources.md. */
 import { hours, ms, seconds } from "../../engine/index.ts";
-
-/** Names of the modes in modes/index.ts. */
-export type ProxyModeName = "iptables";
+import type { ProxyModeName } from "./modes/index.ts";
 
 export const kubeProxyProfile = {
   mode: "iptables" as ProxyModeName,

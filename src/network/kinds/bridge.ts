@@ -49,7 +49,6 @@ class BridgeNetwork implements GuestNetwork {
 }
 
 export const bridgeHostGw: NetworkKind = {
-  name: "bridge-host-gw",
   install(parts) {
     routeBetween(parts.hosts);
     return new BridgeNetwork(parts);

@@ -29,7 +29,6 @@ export interface GuestNetwork {
 }
 
 export interface NetworkKind {
-  readonly name: string;
   /** Sets up routes between the hosts. */
   install(parts: {
     readonly network: Network;

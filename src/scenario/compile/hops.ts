@@ -10,7 +10,7 @@ export function hopReports(network: Network, endNs: SimTimeNs): HopReport[] {
     packets: hop.packets,
     bytes: hop.bytes,
     drops: hop.droppedPackets > 0 ? [{ cause: "queue_full", count: hop.droppedPackets }] : [],
-    utilisation: hop.queues && endNs > 0 ? Math.min(1, hop.busyNs / endNs) : null,
+    utilisation: hop.queues && endNs > 0 ? hop.utilisation(endNs) : null,
     queueP99Ns: hop.queues ? Math.round(hop.waitQuantileNs(0.99)) : null,
   }));
   for (const [place, causes] of network.drops) {

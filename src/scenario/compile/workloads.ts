@@ -15,8 +15,10 @@ import {
   type Service,
 } from "../../kubernetes/api/types.ts";
 import type { ClientOptions } from "../../workload/client.ts";
-import type { ProgramSpec } from "../../workload/runtime.ts";
-import type { ResolvedClient, ResolvedScenario, ResolvedServer } from "../resolved.ts";
+import type { ProgramSpec } from "../../workload/models.ts";
+import type { ResolvedClient, ResolvedScenario } from "../resolved.ts";
+import { serverProgram } from "../servers/index.ts";
+import { defaultServer } from "../servers/requests.ts";
 
 /** Label of a client's own pods: its name. */
 const CLIENT_LABEL = "podstorm.dev/client";
@@ -54,22 +56,8 @@ export class Workloads {
     const workload = this.#workloads.findIndex(({ owns }) => owns(pod));
     const key = this.#workloads[workload]?.key;
     const server = this.#scenario.cluster.servers.find((each) => each.workload === key);
-    const defaults = this.#scenario.profile.server;
-    const chosen: Omit<ResolvedServer, "workload"> = server ?? defaults;
-    return {
-      kind: "server",
-      options: {
-        workload,
-        concurrency: chosen.concurrency,
-        queueLimit: chosen.queueLimit,
-        serviceTime: chosen.serviceTime,
-        startupTime: chosen.startupTime,
-        responseBytes: chosen.responseBytes,
-        onSigterm: chosen.onSigterm,
-        probeServiceNs: defaults.probeServiceNs,
-        smallMessageBytes: defaults.smallMessageBytes,
-      },
-    };
+    const { server: profile } = this.#scenario.profile;
+    return serverProgram(server ?? defaultServer, profile, workload);
   }
 
   /** What replica `replica` of a client runs. */

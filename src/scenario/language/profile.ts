@@ -27,7 +27,7 @@ type OverrideOf<V, IsDuration extends boolean> = V extends { readonly kind: stri
       ? Duration
       : number
     : V extends string
-      ? string
+      ? V
       : V extends boolean
         ? boolean
         : V extends readonly unknown[]

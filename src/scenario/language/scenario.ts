@@ -3,8 +3,11 @@
  *
  * Owns: what an author may write. Every word only makes plain data, so that a mistake is found by
  * validation together with all others, with its place in the file. Refuses to own: checking, defaults
- * (schema/) and the words for distributions and rates (distributions.ts, rates.ts).
+ * (schema/) and the words for faults (../faults), distributions and rates (distributions.ts, rates.ts).
  */
+import type { NetworkKindName } from "../../network/kinds/index.ts";
+import type * as faultWords from "../faults/words.ts";
+import type { ServerInput } from "../servers/index.ts";
 import type { DistributionInput } from "./distributions.ts";
 import type { ProfileOverride } from "./profile.ts";
 import type { RateInput } from "./rates.ts";
@@ -45,6 +48,8 @@ export interface ClusterInput {
   nodes?: number;
   /** What each of them offers. */
   nodeShape?: NodeShapeInput;
+  /** How pods get addresses and reach other nodes. Default "bridge-host-gw". */
+  network?: NetworkKindName;
   /** Every node gets a /24 of it. Default "10.244.0.0/16". */
   podCIDR?: string;
   /** ClusterIPs are taken from it. Default "10.96.0.0/12". */
@@ -60,21 +65,6 @@ export interface NodeShapeInput {
   memory?: Quantity;
   /** Pods that the kubelet admits. Default 110. */
   maxPods?: number;
-}
-
-export interface ServerInput {
-  /** Requests that a container serves at a time. Default 8. */
-  concurrency?: number;
-  /** Requests that may wait beyond those; one more is answered 503. Default 64. */
-  queueLimit?: number;
-  /** Time to serve one request. Default exponential("4ms"). */
-  serviceTime?: DistributionInput | Duration;
-  /** Size of an answer. Default "8Ki". */
-  responseSize?: Quantity;
-  /** From the start of the process until it listens. Default "500ms". */
-  startupTime?: DistributionInput | Duration;
-  /** drain: finish what was accepted, then exit. exit: at once. ignore: wait for SIGKILL. Default "drain". */
-  onSigterm?: "drain" | "exit" | "ignore";
 }
 
 export interface ClientInput {
@@ -130,25 +120,8 @@ export interface RetriesInput {
   jitter?: number;
 }
 
-export type FaultInput = ResetPodsInput & { kind: "resetPods" };
-
-export interface ResetPodsInput {
-  /** Labels of the pods: "app=nginx,tier=web" or { app: "nginx" }. */
-  selector: string | Record<string, string>;
-  /** Default "default". */
-  namespace?: string;
-  /** Share of the matching pods, above 0 up to 1. Either this or `count`. */
-  fraction?: number;
-  /** Number of the matching pods. Either this or `fraction`. */
-  count?: number;
-  /** As `kubectl delete pod`, as a crash in place, or as a forced delete. Default "delete". */
-  how?: "delete" | "crash" | "kill";
-  at: Duration;
-  /** From one reset to the next; needed when `times` is above 1. */
-  every?: Duration;
-  /** Default 1, or until the end of the run when `every` is given. */
-  times?: number;
-}
+/** What any of the words for faults makes. */
+export type FaultInput = ReturnType<(typeof faultWords)[keyof typeof faultWords]>;
 
 export interface ScenarioContext {
   /** Values given with -e KEY=VALUE: text, or undefined. Use them as env.KEY ?? "default". */
@@ -206,11 +179,6 @@ export function perRequest(): ConnectionsInput {
 /** Connections are kept for later requests: at most `poolSize` idle ones per replica, or no limit. */
 export function keepAlive(options: { poolSize?: number } = {}): ConnectionsInput {
   return { ...options, kind: "keepAlive" };
-}
-
-/** Deletes, crashes or kills some of the pods that match a selector, once or again and again. */
-export function resetPods(options: ResetPodsInput): FaultInput {
-  return { ...options, kind: "resetPods" };
 }
 
 /**

@@ -71,6 +71,12 @@ const NOT_YET = new Set([
 const REMOVED_VERSIONS = new Set(["extensions/v1beta1", "apps/v1beta1", "apps/v1beta2"]);
 const DEEPEST_LIST = 4;
 
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: "no such file",
+  EISDIR: "is a folder, not a file",
+  EACCES: "cannot be read: permission denied",
+};
+
 export function noObjects(): ManifestObjects {
   return {
     deployments: [],
@@ -101,7 +107,8 @@ export function readManifestFile(
     content = readFileSync(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    unreadable(code === "ENOENT" ? "no such file" : `cannot be read (${code ?? "unknown error"})`);
+    const reason = UNREADABLE[code ?? ""] ?? `cannot be read (${code ?? "unknown error"})`;
+    unreadable(reason);
     markIncomplete(objects, "unknown");
     return;
   }

@@ -160,9 +160,10 @@ class Converter {
     const uses = (this.#uses.get(target) ?? 0) + 1;
     this.#uses.set(target, uses);
     if (uses > MOST_ALIASES) {
-      if (uses === MOST_ALIASES + 1)
-        this.#wrong(path, `*${alias.source} used more than ${MOST_ALIASES} times`);
-      return undefined;
+      // Nobody meant the rest of such a file either: one mistake, and no more work for it.
+      this.#budget.values = 0;
+      const found = `*${alias.source} is used more than ${MOST_ALIASES} times`;
+      return this.#wrong(path, found, "aliases that do not multiply");
     }
     return this.node(target, path, depth + 1);
   }

@@ -4,10 +4,15 @@
  * Owns: matching the override, field by field, with the default profile, which is its only schema: a
  * constant keeps its type, and `...Ns` reads a duration. Refuses to own: any constant.
  */
+import type { z } from "zod";
 import type { DistributionSpec } from "../../engine/index.ts";
 import { describeValue, nearest, type FileMistakes, type Path } from "../mistakes.ts";
+import { profileChoices } from "../profile.ts";
 import { distribution, distributionOf } from "./distribution.ts";
-import { boolean, duration, isRecord, number, read, scalar, text } from "./reading.ts";
+import { boolean, duration, isRecord, number, read, scalar, text, word } from "./reading.ts";
+
+/** Where the override stands in a scenario. */
+const BASE: Path = ["profile"];
 
 /** Infinity is a constant too: a queue or a link without a limit. */
 const plainNumber = scalar("a number from 0", (input) =>
@@ -20,10 +25,9 @@ export function overrideProfile<T extends object>(
   defaults: T,
   override: unknown,
   mistakes: FileMistakes,
-  path: Path,
 ): T {
   if (override === undefined) return defaults;
-  return overrideObject(defaults as Record<string, unknown>, override, mistakes, path) as T;
+  return overrideObject(defaults as Record<string, unknown>, override, mistakes, BASE) as T;
 }
 
 function overrideObject(
@@ -78,17 +82,20 @@ function overrideValue(
     return read(isDuration ? distribution : plainDistribution, value, mistakes, path) ?? standard;
   }
   if (isRecord(standard)) return overrideObject(standard, value, mistakes, path);
-  const schema =
-    typeof standard === "boolean"
-      ? boolean
-      : typeof standard === "string"
-        ? text("text")
-        : isDuration
-          ? duration
-          : typeof standard === "number" && standard < 0
-            ? number("a number", () => true)
-            : plainNumber;
+  const schema = scalarLike(standard, isDuration, path);
   return read<unknown>(schema, value, mistakes, path) ?? standard;
+}
+
+function scalarLike(standard: unknown, isDuration: boolean, path: Path): z.ZodType {
+  if (typeof standard === "boolean") return boolean;
+  if (typeof standard === "string") {
+    const choices = profileChoices[path.slice(BASE.length).join(".")];
+    return choices === undefined ? text("text") : word(...choices);
+  }
+  if (isDuration) return duration;
+  return typeof standard === "number" && standard < 0
+    ? number("a number", () => true)
+    : plainNumber;
 }
 
 function isDistribution(value: unknown): value is DistributionSpec {

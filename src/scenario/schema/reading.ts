@@ -182,6 +182,16 @@ export function read<T>(
   return undefined;
 }
 
+/** A part that has been read already, with its mistakes reported. */
+export function quietly<T>(schema: z.ZodType<T>, input: unknown): T | undefined {
+  return schema.safeParse(input).data;
+}
+
+/** Some fields of an object that has been read already; undefined if one of them is wrong. */
+export function pickQuietly<S extends z.core.$ZodShape>(shape: S, input: unknown) {
+  return quietly(z.object(shape), isRecord(input) ? input : {});
+}
+
 function report(issue: z.core.$ZodIssue, input: unknown, mistakes: FileMistakes, base: Path): void {
   const path = issue.path.filter((part) => typeof part !== "symbol");
   const at = [...base, ...path];

@@ -1,16 +1,21 @@
 /**
  * Reading what a scenario file exports.
  *
- * Owns: every field of the language, its range and its default. Each part (a client, a fault) is read
- * alone, so that a mistake in one hides none in another. Refuses to own: whether the names in it exist
- * (targets.ts, cluster.ts).
+ * Owns: every field of the language but those of faults and servers (../faults, ../servers), its range
+ * and its default. Each part (a client, a fault) is read alone, so that a mistake in one hides none in another. Refuses to
+ * own: whether the names in it exist (targets.ts, cluster.ts).
  */
 import { z } from "zod";
 import { ms, seconds } from "../../engine/index.ts";
+import type { FaultSpec } from "../../faults/index.ts";
 import { parsePrefix } from "../../network/address.ts";
+import { networkKindNames } from "../../network/kinds/index.ts";
+import type { FaultDraft } from "../faults/contract.ts";
+import { readFaults } from "../faults/index.ts";
 import { labels, labelName } from "../manifests/objects.ts";
 import { describeValue, type FileMistakes, type Path } from "../mistakes.ts";
-import type { ResolvedClient, ResolvedServer } from "../resolved.ts";
+import type { ResolvedClient } from "../resolved.ts";
+import { readServer, type ServerSpec } from "../servers/index.ts";
 import { distribution } from "./distribution.ts";
 import { rateProfile } from "./rate.ts";
 import {
@@ -25,6 +30,7 @@ import {
   number,
   object,
   positiveDuration,
+  quietly,
   read,
   reading,
   scalar,
@@ -71,21 +77,12 @@ const cluster = object({
   manifests: z.array(text("the path of a YAML or JSON file", /./)).default([]),
   nodes: integer("a number of nodes", 0, MOST_NODES).optional(),
   nodeShape: nodeShape.prefault({}),
+  network: word(...networkKindNames).default("bridge-host-gw"),
   podCIDR: ipv4Prefix(8, 24).default(DEFAULT_POD_CIDR),
   serviceCIDR: ipv4Prefix(8, 28).default(DEFAULT_SERVICE_CIDR),
   nodeCIDR: ipv4Prefix(8, 28).default(DEFAULT_NODE_CIDR),
 });
 export type ClusterPart = z.output<typeof cluster>;
-
-const server = object({
-  concurrency: integer("requests at a time", 1, 1_000_000).default(8),
-  queueLimit: integer("waiting requests", 0, 10_000_000).default(64),
-  serviceTime: distribution.default({ kind: "exponential", mean: ms(4) }),
-  responseSize: bytes.default(8 * KIB),
-  startupTime: distribution.default({ kind: "deterministic", value: ms(500) }),
-  onSigterm: word("drain", "exit", "ignore").default("drain"),
-});
-export type ServerPart = Omit<ResolvedServer, "workload">;
 
 const replicas = integer("replicas", 1, MOST_CLIENT_REPLICAS);
 
@@ -151,35 +148,6 @@ const client = object({
 });
 export type ClientPart = z.output<typeof client>;
 
-const selector: z.ZodType<Record<string, string>> = reading((input, context) => {
-  if (typeof input !== "string") return context.nested(labels, input);
-  const terms = input.split(",").map((term) => /^([^=!]+)==?([^=]*)$/.exec(term.trim()));
-  if (terms.some((term) => term === null)) {
-    context.mistake([], describeValue(input), 'labels such as "app=nginx,tier=web"');
-    return undefined;
-  }
-  const entries = terms.map(
-    (term) => [String(term?.[1]).trim(), String(term?.[2]).trim()] as const,
-  );
-  return context.nested(labels, Object.fromEntries(entries));
-});
-
-const selects = object({ selector, namespace: labelName.default("default") });
-export type SelectsPart = z.output<typeof selects>;
-
-const fault = choice("resetPods(...)", {
-  resetPods: fields("resetPods", {
-    ...selects.shape,
-    fraction: number("a share above 0 up to 1", (n) => n > 0 && n <= 1).optional(),
-    count: integer("pods", 1, 1_000_000).optional(),
-    how: word("delete", "crash", "kill").default("delete"),
-    at: duration,
-    every: positiveDuration.optional(),
-    times: integer("resets", 1, 1_000_000).optional(),
-  }),
-});
-export type FaultPart = z.output<typeof fault>;
-
 const run = object({
   description: text("text", undefined, 10_000).optional(),
   duration: positiveDuration,
@@ -206,9 +174,9 @@ export interface Part<T> {
 export interface ScenarioParts {
   readonly run: z.output<typeof run> | undefined;
   readonly cluster: ClusterPart | undefined;
-  readonly servers: readonly (Part<ServerPart> & { readonly reference: string })[];
+  readonly servers: readonly (Part<ServerSpec> & { readonly reference: string })[];
   readonly clients: readonly (Part<ClientPart> & { readonly to: TargetPart | undefined })[];
-  readonly faults: readonly (Part<FaultPart> & { readonly selects: SelectsPart | undefined })[];
+  readonly faults: readonly FaultDraft<FaultSpec>[];
   /** As written: schema/profile.ts reads it. */
   readonly profile: unknown;
 }
@@ -231,11 +199,7 @@ export function readScenario(input: unknown, mistakes: FileMistakes): ScenarioPa
       path,
       to: quietly(target, item["to"]),
     })),
-    faults: readList(fault, "faults", faults, mistakes).map(({ value, path, item }) => ({
-      value,
-      path,
-      selects: quietly(selects, { selector: item["selector"], namespace: item["namespace"] }),
-    })),
+    faults: readFaults(faults, mistakes),
     profile,
   };
 }
@@ -258,10 +222,7 @@ function readServers(input: unknown, mistakes: FileMistakes): ScenarioParts["ser
   }
   return Object.entries(input).map(([reference, part]) => {
     const path = ["servers", reference];
-    const value = read(server, part, mistakes, path);
-    if (value === undefined) return { value, path, reference };
-    const { responseSize, ...others } = value;
-    return { value: { ...others, responseBytes: responseSize }, path, reference };
+    return { value: readServer(part, path, mistakes), path, reference };
   });
 }
 
@@ -280,9 +241,4 @@ function readList<T>(
     const path = [name, index];
     return { value: read(schema, item, mistakes, path), path, item: isRecord(item) ? item : {} };
   });
-}
-
-/** A name within a part that has been read already, with its mistakes reported. */
-function quietly<T>(schema: z.ZodType<T>, input: unknown): T | undefined {
-  return schema.safeParse(input).data;
 }

@@ -1,6 +1,9 @@
-/** The modes of kube-proxy: one line each. */
+/** The modes of kube-proxy, as `mode` of its configuration names them: one line each. */
 import type { ProxyMode } from "../contract.ts";
-import type { ProxyModeName } from "../profile.ts";
 import { iptables } from "./iptables.ts";
 
-export const proxyModes: Readonly<Record<ProxyModeName, ProxyMode>> = { iptables };
+export const proxyModes = {
+  iptables,
+} satisfies Readonly<Record<string, ProxyMode>>;
+
+export type ProxyModeName = keyof typeof proxyModes;

@@ -123,7 +123,6 @@ export function interpolate(points: readonly (readonly [number, number])[], size
 }
 
 export const iptables: ProxyMode = {
-  name: "iptables",
   syncNs(profile: KubeProxyProfile, size: TableSize, full: boolean) {
     const { backend, fullSyncByRules, partialSync } = profile.iptables;
     if (full) return interpolate(fullSyncByRules[backend], ruleCount(size));

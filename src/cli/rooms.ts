@@ -1,0 +1,35 @@
+/**
+ * The rooms below, as the commands use them. Each is imported only when a command needs it, so that
+ * `sim --help` is quick.
+ *
+ * Owns: joining the command line to the rooms that load and compile scenarios.
+ */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Dependencies } from "./dependencies.ts";
+
+/** Both src/cli and dist/cli stand two levels below the package's folder. */
+const packageUrl = new URL("../../", import.meta.url);
+
+export function realDependencies(): Dependencies {
+  return {
+    version: packageVersion(),
+    loadScenario: async (file, overrides) => {
+      // The compiler works while the rest is still being imported.
+      const typing = (await import("../scenario/typecheck.ts")).typeMistakes(file);
+      const { loadScenario } = await import("../scenario/load.ts");
+      return loadScenario(file, { ...overrides, typing });
+    },
+    compile: async (scenario, observers) =>
+      (await import("../scenario/compile.ts")).compile(scenario, observers),
+    listScenarios: async () =>
+      (await import("../scenario/list.ts")).listScenarios(
+        fileURLToPath(new URL("scenarios/", packageUrl)),
+      ),
+  };
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL("package.json", packageUrl), "utf8");
+  return (JSON.parse(text) as { readonly version: string }).version;
+}

@@ -1,0 +1,293 @@
+/**
+ * Storage of conntrack entries: the entries of all hosts in one pool of typed arrays, with one index.
+ *
+ * Owns: the fields of an entry, both its tuples, and finding an entry by either. Refuses to own: what an
+ * entry means and when it ends (conntrack.ts). A busy cluster has a million entries that are looked at
+ * twice and then wait to time out: as objects they would be a garbage collector's main business.
+ */
+import type { AddressId } from "./address.ts";
+import type { Egress } from "./host.ts";
+
+/** Index of an entry. Used again after the entry's end, with another generation. */
+export type EntryId = number;
+
+export const NO_ENTRY: EntryId = -1;
+
+/** Direction of a packet through an entry: as the first one, or as its replies. */
+export const Direction = { original: 0, reply: 1 } as const;
+export type DirectionCode = (typeof Direction)[keyof typeof Direction];
+
+/** The tuple as packets of a direction come: addresses, and both ports in one number. */
+export interface Tuple {
+  readonly source: AddressId;
+  readonly sourcePort: number;
+  readonly destination: AddressId;
+  readonly destinationPort: number;
+}
+
+/** Fields of an entry, by offset in its words. */
+const HOST = 0;
+const PROTOCOL = 1;
+/** source, ports, destination; the reply's stand behind the original's. */
+const TUPLE = 2;
+const TUPLE_WORDS = 3;
+const STATE = 8;
+const FIN_SEEN = 9;
+const GENERATION = 10;
+const WORDS = 12;
+/** State of a slot without an entry. */
+const FREE = -1;
+
+/** Per slot of the index: hash, and 2 * entry + direction + 1 (0: empty). */
+const SLOT_WORDS = 2;
+
+export class ConntrackTables {
+  /** When each entry times out. */
+  expiresAtNs = new Float64Array(1024);
+  /** Next hop each way, at 2 * entry + direction, as found at that generation of the host's routes. */
+  readonly egress: (Egress | null)[] = [];
+  egressGenerations = new Int32Array(2048);
+
+  private words = new Int32Array(1024 * WORDS);
+  private readonly free: EntryId[] = [];
+  private created = 0;
+  private slots = new Int32Array(4096 * SLOT_WORDS);
+  private mask = 4095;
+  private used = 0;
+
+  /** Entries and free places: ids are below this. */
+  get size(): number {
+    return this.created;
+  }
+
+  hostOf(id: EntryId): number {
+    return this.words[id * WORDS + HOST]!;
+  }
+
+  generationOf(id: EntryId): number {
+    return this.words[id * WORDS + GENERATION]!;
+  }
+
+  isAlive(id: EntryId): boolean {
+    return this.words[id * WORDS + STATE] !== FREE;
+  }
+
+  stateOf(id: EntryId): number {
+    return this.words[id * WORDS + STATE]!;
+  }
+
+  setState(id: EntryId, state: number): void {
+    this.words[id * WORDS + STATE] = state;
+  }
+
+  finSeenOf(id: EntryId): number {
+    return this.words[id * WORDS + FIN_SEEN]!;
+  }
+
+  setFinSeen(id: EntryId, value: number): void {
+    this.words[id * WORDS + FIN_SEEN] = value;
+  }
+
+  sourceOf(id: EntryId, direction: DirectionCode): AddressId {
+    return this.words[id * WORDS + TUPLE + direction * TUPLE_WORDS]!;
+  }
+
+  sourcePortOf(id: EntryId, direction: DirectionCode): number {
+    return this.words[id * WORDS + TUPLE + direction * TUPLE_WORDS + 1]! >>> 16;
+  }
+
+  destinationPortOf(id: EntryId, direction: DirectionCode): number {
+    return this.words[id * WORDS + TUPLE + direction * TUPLE_WORDS + 1]! & 0xffff;
+  }
+
+  destinationOf(id: EntryId, direction: DirectionCode): AddressId {
+    return this.words[id * WORDS + TUPLE + direction * TUPLE_WORDS + 2]!;
+  }
+
+  /** Whether packets with this tuple belong to the entry, in that direction. */
+  matches(
+    id: EntryId,
+    direction: DirectionCode,
+    host: number,
+    protocol: number,
+    tuple: Tuple,
+  ): boolean {
+    const { words } = this;
+    const base = id * WORDS;
+    const at = base + TUPLE + direction * TUPLE_WORDS;
+    return (
+      words[at + 1] === portsOf(tuple) &&
+      words[at] === tuple.source &&
+      words[at + 2] === tuple.destination &&
+      words[base + HOST] === host &&
+      words[base + PROTOCOL] === protocol &&
+      words[base + STATE] !== FREE
+    );
+  }
+
+  /** 2 * entry + direction of the entry with that tuple, or NO_ENTRY. */
+  find(host: number, protocol: number, tuple: Tuple): number {
+    const { source, destination } = tuple;
+    return this.findTuple(host, protocol, source, portsOf(tuple), destination);
+  }
+
+  /** Whether some entry has replies from `source`:`sourcePort` to `destination`:`destinationPort`. */
+  isTaken(
+    host: number,
+    protocol: number,
+    source: AddressId,
+    sourcePort: number,
+    destination: AddressId,
+    destinationPort: number,
+  ): boolean {
+    const ports = (sourcePort << 16) | destinationPort;
+    return this.findTuple(host, protocol, source, ports, destination) !== NO_ENTRY;
+  }
+
+  /** A new entry with both its tuples. The caller has made sure that neither is taken. */
+  insert(host: number, protocol: number, original: Tuple, reply: Tuple): EntryId {
+    const id = this.free.pop() ?? this.create();
+    const { words } = this;
+    const base = id * WORDS;
+    words[base + HOST] = host;
+    words[base + PROTOCOL] = protocol;
+    words[base + STATE] = 0;
+    words[base + FIN_SEEN] = 0;
+    this.egressGenerations[2 * id] = -1;
+    this.egressGenerations[2 * id + 1] = -1;
+    this.setTuple(id, Direction.original, original);
+    this.setTuple(id, Direction.reply, reply);
+    return id;
+  }
+
+  remove(id: EntryId): void {
+    this.unindex(id, Direction.original);
+    this.unindex(id, Direction.reply);
+    const base = id * WORDS;
+    this.words[base + STATE] = FREE;
+    this.words[base + GENERATION]!++;
+    this.egress[2 * id] = null;
+    this.egress[2 * id + 1] = null;
+    this.free.push(id);
+  }
+
+  private create(): EntryId {
+    const id = this.created++;
+    if (id === this.expiresAtNs.length) {
+      this.expiresAtNs = doubled(this.expiresAtNs, new Float64Array(2 * id));
+      this.egressGenerations = doubled(this.egressGenerations, new Int32Array(4 * id));
+      this.words = doubled(this.words, new Int32Array(2 * id * WORDS));
+    }
+    this.egress.push(null, null);
+    return id;
+  }
+
+  private setTuple(id: EntryId, direction: DirectionCode, tuple: Tuple): void {
+    const { words } = this;
+    const at = id * WORDS + TUPLE + direction * TUPLE_WORDS;
+    words[at] = tuple.source;
+    words[at + 1] = portsOf(tuple);
+    words[at + 2] = tuple.destination;
+    if (2 * (this.used + 1) > this.mask) this.growIndex();
+    const hash = this.hashOf(id, direction);
+    this.used++;
+    this.place(hash, 2 * id + direction + 1);
+  }
+
+  private place(hash: number, value: number): void {
+    const { slots, mask } = this;
+    let slot = hash & mask;
+    while (slots[SLOT_WORDS * slot + 1] !== 0) slot = (slot + 1) & mask;
+    slots[SLOT_WORDS * slot] = hash;
+    slots[SLOT_WORDS * slot + 1] = value;
+  }
+
+  private findTuple(
+    host: number,
+    protocol: number,
+    source: AddressId,
+    ports: number,
+    destination: AddressId,
+  ): number {
+    const { slots, mask, words } = this;
+    const hash = hashTuple(host, protocol, source, ports, destination);
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const value = slots[SLOT_WORDS * slot + 1]!;
+      if (value === 0) return NO_ENTRY;
+      if (slots[SLOT_WORDS * slot] !== hash) continue;
+      const base = ((value - 1) >> 1) * WORDS;
+      const at = base + TUPLE + ((value - 1) & 1) * TUPLE_WORDS;
+      if (
+        words[at + 1] === ports &&
+        words[at] === source &&
+        words[at + 2] === destination &&
+        words[base + HOST] === host &&
+        words[base + PROTOCOL] === protocol
+      ) {
+        return value - 1;
+      }
+    }
+  }
+
+  /** Takes an entry's tuple out, and moves later members of its probe chain back. */
+  private unindex(id: EntryId, direction: DirectionCode): void {
+    const { slots, mask } = this;
+    const wanted = 2 * id + direction + 1;
+    let gap = this.hashOf(id, direction) & mask;
+    while (slots[SLOT_WORDS * gap + 1] !== wanted) gap = (gap + 1) & mask;
+    this.used--;
+    let next = (gap + 1) & mask;
+    while (slots[SLOT_WORDS * next + 1] !== 0) {
+      const home = slots[SLOT_WORDS * next]! & mask;
+      if (((next - home) & mask) >= ((next - gap) & mask)) {
+        slots[SLOT_WORDS * gap] = slots[SLOT_WORDS * next]!;
+        slots[SLOT_WORDS * gap + 1] = slots[SLOT_WORDS * next + 1]!;
+        gap = next;
+      }
+      next = (next + 1) & mask;
+    }
+    slots[SLOT_WORDS * gap + 1] = 0;
+  }
+
+  private growIndex(): void {
+    const old = this.slots;
+    const count = this.mask + 1;
+    this.mask = 2 * count - 1;
+    this.slots = new Int32Array(2 * count * SLOT_WORDS);
+    for (let at = 0; at < count * SLOT_WORDS; at += SLOT_WORDS) {
+      if (old[at + 1] !== 0) this.place(old[at]!, old[at + 1]!);
+    }
+  }
+
+  private hashOf(id: EntryId, direction: DirectionCode): number {
+    const { words } = this;
+    const base = id * WORDS;
+    const at = base + TUPLE + direction * TUPLE_WORDS;
+    const host = words[base + HOST]!;
+    const protocol = words[base + PROTOCOL]!;
+    return hashTuple(host, protocol, words[at]!, words[at + 1]!, words[at + 2]!);
+  }
+}
+
+function portsOf({ sourcePort, destinationPort }: Tuple): number {
+  return (sourcePort << 16) | destinationPort;
+}
+
+function doubled<T extends Int32Array | Float64Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}
+
+/** Multiplicative mixing with the constants of MurmurHash3's finaliser. */
+function hashTuple(
+  host: number,
+  protocol: number,
+  source: AddressId,
+  ports: number,
+  destination: AddressId,
+): number {
+  let h = Math.imul(host ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(source + protocol, 0xc2b2ae35);
+  h = Math.imul(h ^ (h >>> 15) ^ ports, 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13) ^ destination, 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}

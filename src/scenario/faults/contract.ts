@@ -1,0 +1,104 @@
+/**
+ * A fault's place in the language: the word that authors write, its fields, and what they come to.
+ *
+ * Owns: the contract of the members in this folder; words.ts lists them. Refuses to own: what a fault
+ * does (../../faults). Nothing here or in a member imports code at run time but this: scenario files
+ * bundle the words, so schemas and look-ups are handed in.
+ */
+import type { z } from "zod";
+import type { DurationNs } from "../../engine/index.ts";
+import type { Labels } from "../../kubernetes/api/types.ts";
+import type { FileMistakes, Path } from "../mistakes.ts";
+import type { SchemaWords } from "../schema/words.ts";
+
+type Shape = z.core.$ZodShape;
+type Output<S extends Shape> = z.output<z.ZodObject<S>>;
+
+/** What a fault's names are looked up in. Each check reports what it does not find. */
+export interface FaultSurroundings {
+  readonly durationNs: DurationNs;
+  readonly checkPods: (
+    pods: { readonly selector: Labels; readonly namespace: string },
+    mistakes: FileMistakes,
+  ) => void;
+}
+
+/** A fault that was read, to be completed when all that it may name has been read too. */
+export interface FaultDraft<Spec> {
+  readonly path: Path;
+  /** null after mistakes. `mistakes` are those of the fault's own part. */
+  readonly resolve: (surroundings: FaultSurroundings, mistakes: FileMistakes) => Spec | null;
+}
+
+export interface FaultLanguage<Spec> {
+  readonly read: (
+    input: unknown,
+    path: Path,
+    words: SchemaWords,
+    mistakes: FileMistakes,
+  ) => FaultDraft<Spec>;
+}
+
+/** The word itself: it only makes plain data. */
+export interface FaultWord<Kind extends string, Input, Spec extends { readonly kind: Kind }> {
+  (options: Input): Input & { kind: Kind };
+  readonly language: FaultLanguage<Spec>;
+}
+
+/** Fields that name things of the cluster. */
+export interface FaultTargets<Targets extends Shape> {
+  readonly fields: (words: SchemaWords) => Targets;
+  readonly check: (
+    targets: Output<Targets>,
+    surroundings: FaultSurroundings,
+    mistakes: FileMistakes,
+  ) => void;
+}
+
+interface FaultParts<Targets extends Shape, Options extends Shape, Spec> {
+  /** Read alone as well, so that names are looked up whatever else is wrong with the fault. */
+  readonly targets: FaultTargets<Targets>;
+  /** All other fields. */
+  readonly options: (words: SchemaWords) => Options;
+  /** What the mechanism is given; null after having reported mistakes. */
+  readonly resolve: (
+    written: Output<Targets> & Output<Options>,
+    surroundings: FaultSurroundings,
+    mistakes: FileMistakes,
+  ) => Spec | null;
+}
+
+export function faultWord<
+  Kind extends string,
+  Input,
+  Spec extends { readonly kind: Kind },
+  Targets extends Shape,
+  Options extends Shape,
+>(kind: Kind, parts: FaultParts<Targets, Options, Spec>): FaultWord<Kind, Input, Spec> {
+  const word = (options: Input): Input & { kind: Kind } => ({ ...options, kind });
+  return Object.assign(word, { language: languageOf(kind, parts) });
+}
+
+function languageOf<Spec, Targets extends Shape, Options extends Shape>(
+  kind: string,
+  { targets, options, resolve }: FaultParts<Targets, Options, Spec>,
+): FaultLanguage<Spec> {
+  return {
+    read(input, path, words, mistakes) {
+      const named = targets.fields(words);
+      const schema = words.fields(kind, { ...named, ...options(words) });
+      // TypeScript does not see through the two shapes put together.
+      const written = words.read(schema, input, mistakes, path) as
+        (Output<Targets> & Output<Options>) | undefined;
+      // Its mistakes have been reported with the whole.
+      const names = words.pickQuietly(named, input);
+      return {
+        path,
+        resolve(surroundings, own) {
+          if (names !== undefined) targets.check(names, surroundings, own);
+          return written === undefined ? null : resolve(written, surroundings, own);
+        },
+      };
+    },
+  };
+}

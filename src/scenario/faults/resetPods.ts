@@ -1,0 +1,53 @@
+/** resetPods(...): deletes, crashes or kills some of the pods that match, once or as a storm. */
+import type { ResetPodsSpec } from "../../faults/resetPods.ts";
+import type { Duration } from "../language/scenario.ts";
+import { faultWord, type FaultWord } from "./contract.ts";
+import { podTargets, type PodTargetsInput } from "./podTargets.ts";
+
+export interface ResetPodsInput extends PodTargetsInput {
+  /** Share of the matching pods, above 0 up to 1. Either this or `count`. */
+  fraction?: number;
+  /** Number of the matching pods. Either this or `fraction`. */
+  count?: number;
+  /** As `kubectl delete pod`, as a crash in place, or as a forced delete. Default "delete". */
+  how?: "delete" | "crash" | "kill";
+  at: Duration;
+  /** From one reset to the next; needed when `times` is above 1. */
+  every?: Duration;
+  /** Default 1, or until the end of the run when `every` is given. */
+  times?: number;
+}
+
+/** Deletes, crashes or kills some of the pods that match a selector, once or again and again. */
+export const resetPods: FaultWord<"resetPods", ResetPodsInput, ResetPodsSpec> = faultWord(
+  "resetPods",
+  {
+    targets: podTargets,
+    options: ({ number, integer, word, duration, positiveDuration }) => ({
+      fraction: number("a share above 0 up to 1", (n) => n > 0 && n <= 1).optional(),
+      count: integer("pods", 1, 1_000_000).optional(),
+      how: word("delete", "crash", "kill").default("delete"),
+      at: duration,
+      every: positiveDuration.optional(),
+      times: integer("resets", 1, 1_000_000).optional(),
+    }),
+    resolve({ fraction, count, at, every, times: wanted, ...others }, { durationNs }, mistakes) {
+      if ((fraction === undefined) === (count === undefined)) {
+        const found =
+          fraction === undefined ? "neither fraction nor count" : "both fraction and count";
+        mistakes.add([], found, "one of the two");
+        return null;
+      }
+      const untilEnd = every === undefined ? 1 : Math.ceil((durationNs - at) / every);
+      const times = wanted ?? Math.max(1, untilEnd);
+      if (times > 1 && every === undefined) {
+        mistakes.add(["every"], "missing", `the time from one of the ${times} resets to the next`);
+      }
+      const amount =
+        count === undefined
+          ? { kind: "fraction" as const, fraction: fraction ?? 1 }
+          : { kind: "count" as const, count };
+      return { kind: "resetPods", ...others, amount, atNs: at, everyNs: every ?? 0, times };
+    },
+  },
+);
