@@ -59,6 +59,14 @@ describe("Student's t", () => {
     }
   });
 
+  it("keeps its digits close to the middle: 1/2 + t / (2 sqrt(2 + t^2)) with two degrees of freedom", () => {
+    for (const t of [1e-9, 1e-6, 1e-3, 0.5, 0.999, 1, 1.001, 30]) {
+      const expected = 0.5 + t / (2 * Math.sqrt(2 + t * t));
+      expectRelative(studentTCdf(t, 2), expected);
+      expectRelative(studentTCdf(-t, 2), 1 - expected);
+    }
+  });
+
   it("goes back and forth, is symmetric and approaches the normal", () => {
     fc.assert(
       fc.property(probability, fc.integer({ min: 1, max: 500 }), (p, degrees) => {
