@@ -29,7 +29,7 @@ describe("M/M/c", () => {
     [2, 0.8, 0.711111, 1.777778, "events", 1_000_000],
     [5, 0.8, 0.554113, 0.554113, "events", 1_000_000],
     [10, 0.8, 0.40918, 0.20459, "events", 1_000_000],
-    [5, 0.5, 0.130371, 0.052149, "processes", 400_000],
+    [5, 0.5, 0.130371, 0.052149, "processes", 1_000_000],
   ])("c = %i at load %f: %f wait, %f in the mean (%s)", (servers, rho, waiting, wait, form, n) => {
     const lambda = rho * servers;
     expect(erlangC(servers, lambda)).toBeCloseTo(waiting, 6);
