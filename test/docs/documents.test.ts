@@ -17,10 +17,7 @@ import { codeBlocks, document, documents, prose, root, type Document } from "./m
 
 const all = documents();
 /** Documents that are still to be written: take each out when it is there. */
-const toCome = [
-  "docs/invariants.md",
-  "docs/performance.md",
-];
+const toCome = ["docs/invariants.md", "docs/performance.md"];
 
 test("what is still to be written is not there yet", () => {
   expect(toCome.filter((path) => existsSync(join(root, path)))).toEqual([]);

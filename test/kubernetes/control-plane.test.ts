@@ -4,12 +4,12 @@
 import { describe, expect, test } from "vitest";
 import { Phase, seconds, Simulation } from "../../src/engine/index.ts";
 import { SimulatedApiServer } from "../../src/kubernetes/api/server.ts";
-import type { Node, Pod, Service } from "../../src/kubernetes/api/types.ts";
+import type { Pod } from "../../src/kubernetes/api/types.ts";
 import { SharedInformers } from "../../src/kubernetes/controllers/contract.ts";
 import { EndpointSliceController } from "../../src/kubernetes/controllers/endpointslice.ts";
 import { controllerManagerProfile } from "../../src/kubernetes/controllers/profile.ts";
 import { reconcileSlices } from "../../src/kubernetes/controllers/endpointReconcile.ts";
-import { compareVictims, newMeta } from "../../src/kubernetes/controllers/pods.ts";
+import { compareVictims } from "../../src/kubernetes/controllers/pods.ts";
 import { ChangeLedger } from "../../src/kubernetes/ledger.ts";
 import { createObservations } from "../../src/observe/observations.ts";
 import { apiServerProfile } from "../../src/kubernetes/api/profile.ts";
@@ -20,52 +20,7 @@ import {
 } from "../../src/kubernetes/scheduler/placement.ts";
 import { schedulerProfile } from "../../src/kubernetes/scheduler/profile.ts";
 import { Scheduler } from "../../src/kubernetes/scheduler/scheduler.ts";
-
-const GIB = 1024 ** 3;
-
-function pod(
-  name: string,
-  change: Partial<Pod["status"]> = {},
-  requests = { cpuMillis: 0, memoryBytes: 0 },
-): Pod {
-  return {
-    kind: "Pod",
-    metadata: { ...newMeta("default", name), uid: `uid-of-${name}`, labels: { app: "web" } },
-    spec: {
-      containers: [
-        {
-          name: "main",
-          image: "nginx",
-          ports: [{ name: "http", containerPort: 80, hostPort: null, protocol: "TCP" }],
-          requests,
-          limits: { cpuMillis: null, memoryBytes: null },
-          readinessProbe: null,
-          livenessProbe: null,
-          preStopSleepNs: null,
-          env: {},
-        },
-      ],
-      nodeName: "node-0",
-      terminationGracePeriodNs: seconds(30),
-      restartPolicy: "Always",
-      hostNetwork: false,
-      nodeSelector: {},
-    },
-    status: {
-      phase: "Running",
-      podIPs: [`10.0.0.${name.length}`],
-      ready: { status: true, lastTransitionTimeNs: 0 },
-      restartCount: 0,
-      observedCauseNs: 0,
-      ...change,
-    },
-  };
-}
-
-const waiting = (name: string): Pod => ({
-  ...pod(name, { phase: "Pending", podIPs: [] }),
-  spec: { ...pod(name).spec, nodeName: null },
-});
+import { node, pendingPod, pod, service } from "../helpers/kube-objects.ts";
 
 const state = (
   name: string,
@@ -93,38 +48,6 @@ const commitOf = (withOther: boolean): number => {
   sim.run(seconds(1));
   return doneNs;
 };
-
-function service(change: Partial<Service["spec"]> = {}): Service {
-  return {
-    kind: "Service",
-    metadata: { ...newMeta("default", "web"), uid: "uid-of-service" },
-    spec: {
-      type: "ClusterIP",
-      clusterIP: "10.96.0.10",
-      selector: { app: "web" },
-      ports: [{ name: null, protocol: "TCP", port: 80, targetPort: "http", nodePort: null }],
-      sessionAffinity: "None",
-      sessionAffinityTimeoutNs: 0,
-      externalTrafficPolicy: "Cluster",
-      internalTrafficPolicy: "Cluster",
-      publishNotReadyAddresses: false,
-      ...change,
-    },
-  };
-}
-
-function node(name: string): Node {
-  return {
-    kind: "Node",
-    metadata: newMeta("", name),
-    spec: { podCIDR: "10.0.0.0/24", unschedulable: false },
-    status: {
-      internalIP: "192.168.0.1",
-      allocatable: { cpuMillis: 4000, memoryBytes: 8 * GIB, maxPods: 110 },
-      ready: { status: true, lastTransitionTimeNs: 0 },
-    },
-  };
-}
 
 type SliceListener = (previous: unknown, now: unknown) => void;
 
@@ -214,12 +137,10 @@ describe("Victims (controller_utils.go ActivePodsWithRanks)", () => {
   test("equally old by the power of two, the uid decides, before restarts do", () => {
     // Ready 10 s and 11 s ago: 1e10 and 1.1e10 ns both lie in [2^33, 2^34).
     const a = pod("a", {
-      ready: { status: true, lastTransitionTimeNs: seconds(90) },
-      restartCount: 0,
+      status: { ready: { status: true, lastTransitionTimeNs: seconds(90) }, restartCount: 0 },
     });
     const b = pod("b", {
-      ready: { status: true, lastTransitionTimeNs: seconds(89) },
-      restartCount: 5,
+      status: { ready: { status: true, lastTransitionTimeNs: seconds(89) }, restartCount: 5 },
     });
     expect(compareVictims(new Map(), seconds(100))(a, b)).toBeLessThan(0);
   });
@@ -249,11 +170,9 @@ describe("Scheduler", () => {
     const sim = new Simulation({ seed: "s" });
     const api = new SimulatedApiServer(sim, apiServerProfile);
     for (const name of ["n0", "n1", "n2"]) {
-      const { status } = node(name);
-      const allocatable = { ...status.allocatable, maxPods: 1 };
-      api.preload("Node", { ...node(name), status: { ...status, allocatable } });
+      api.preload("Node", node(name, { allocatable: { maxPods: 1 } }));
     }
-    for (const name of ["a", "bb"]) api.preload("Pod", waiting(name));
+    for (const name of ["a", "bb"]) api.preload("Pod", pendingPod(name));
     // One bind a second: that of "bb" waits a second for its token, as the 101st of a cold start does.
     void new Scheduler(sim, api, { ...schedulerProfile, clientQps: 1, clientBurst: 1 });
     const user = api.client({ name: "user", qps: 1000, burst: 1000 });
@@ -261,7 +180,7 @@ describe("Scheduler", () => {
       ...stored,
       metadata: { ...stored.metadata, annotations: { seen: "again" } },
     }));
-    sim.callAt(seconds(5), Phase.start, () => user.create("Pod", waiting("ccc")));
+    sim.callAt(seconds(5), Phase.start, () => user.create("Pod", pendingPod("ccc")));
     sim.run(seconds(60));
     const bound = [...api.watch("Pod", { watcher: "test", handlers: {} }).values()];
     // Three nodes with one place each: the third pod gets the third node.

@@ -20,7 +20,8 @@ export class DeploymentController implements Controller {
   start(context: ControllerContext, synced: boolean): void {
     this.#context = context;
     const { sim, profile, informers } = context;
-    const options = { ...profile, workers: profile.deployment.workers };
+    const { workers, maxRetries } = profile.deployment;
+    const options = { ...profile, workers, maxRetries };
     this.#queue = new WorkQueue(sim, options, (key, done) => this.#sync(key, done));
     const ask = (deployment: Deployment): void => this.#queue.add(objectKey(deployment));
     this.#deployments = informers.on("Deployment", {

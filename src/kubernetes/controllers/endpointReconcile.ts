@@ -111,15 +111,20 @@ interface Packed {
   readonly create: Endpoint[][];
 }
 
-/** reconcileByPortMapping: refresh in place, then top up slices that change anyway, then others. */
+/**
+ * reconcileByPortMapping: refresh in place, then top up slices that change anyway, then others. A slice
+ * that has lost all its endpoints goes: nothing is put into it.
+ */
 function packGroup(group: PortGroup, slices: readonly EndpointSlice[], max: number): Packed {
   const left = new Map(group.endpoints);
   const changed: { slice: EndpointSlice; endpoints: Endpoint[] }[] = [];
   const unchanged: EndpointSlice[] = [];
+  const empty: EndpointSlice[] = [];
   for (const slice of slices) {
     const { endpoints, differs } = refresh(slice, left);
-    if (differs) changed.push({ slice, endpoints });
-    else unchanged.push(slice);
+    if (!differs) unchanged.push(slice);
+    else if (endpoints.length > 0) changed.push({ slice, endpoints });
+    else empty.push(slice);
   }
   const leftovers = [...left.values()];
   // Fullest first, so that slices fill up.
@@ -139,10 +144,7 @@ function packGroup(group: PortGroup, slices: readonly EndpointSlice[], max: numb
       changed.push({ slice: host, endpoints: [...host.endpoints, ...part] });
     }
   }
-  const empty = changed.filter(({ endpoints }) => endpoints.length === 0).map(({ slice }) => slice);
-  const update = changed
-    .filter(({ endpoints }) => endpoints.length > 0)
-    .map(({ slice, endpoints }) => Object.assign({}, slice, { endpoints }));
+  const update = changed.map(({ slice, endpoints }) => Object.assign({}, slice, { endpoints }));
   return { update, empty, create };
 }
 

@@ -2,8 +2,8 @@
  * The EndpointSlice controller: from pods and Services to slices, through its queue and its client.
  *
  * Owns: when a Service is synced and written. A sync that finds its own last write not yet back on the
- * watch counts as stale and waits for its back-off: under churn that makes about one sync a second
- * for each Service. Source: pkg/controller/endpointslice; timings §2.
+ * watch counts as stale and waits for its back-off of 1 s, unless a further change asks for the Service
+ * sooner: the last change of a burst is the one that waits. Source: pkg/controller/endpointslice; timings §2.
  */
 import type { Informer, WriteCallback } from "../api/contract.ts";
 import { PodLabelIndex, SelectorIndex } from "../api/selectorIndex.ts";
@@ -27,8 +27,7 @@ export class EndpointSliceController implements Controller {
   start(context: ControllerContext, synced: boolean): void {
     this.#context = context;
     const { sim, profile, informers } = context;
-    const { workers, retryBaseNs, retryMaxNs } = profile.endpointSlice;
-    const options = { ...profile, workers, retryBaseNs, retryMaxNs };
+    const options = { ...profile, ...profile.endpointSlice };
     this.#queue = new WorkQueue(sim, options, (key, done) => this.#sync(key, done));
     this.#services = informers.on("Service", {
       added: (service) => this.#putService(service),
@@ -130,9 +129,10 @@ export class EndpointSliceController implements Controller {
       ),
       ...changes.delete.map(
         (slice) => (answered: WriteCallback<"EndpointSlice">) =>
-          client.delete("EndpointSlice", objectKey(slice), {}, (_slice, error) =>
-            answered(null, error),
-          ),
+          client.delete("EndpointSlice", objectKey(slice), {}, (_slice, error) => {
+            if (error === null) this.#rememberDeletion(key, objectKey(slice));
+            answered(null, error);
+          }),
       ),
     ];
     const next = (): void => {
@@ -156,9 +156,18 @@ export class EndpointSliceController implements Controller {
     if (seen !== undefined && seen.metadata.resourceVersion >= slice.metadata.resourceVersion) {
       return;
     }
+    this.#writtenOf(key).set(objectKey(slice), slice.metadata.resourceVersion);
+  }
+
+  /** A deleted slice that the cache still holds is stale too (deletionExpected of the tracker). */
+  #rememberDeletion(key: string, slice: string): void {
+    if (this.#slices.get(key)?.has(slice)) this.#writtenOf(key).set(slice, Infinity);
+  }
+
+  #writtenOf(key: string): Map<string, number> {
     let written = this.#written.get(key);
     if (written === undefined) this.#written.set(key, (written = new Map()));
-    written.set(objectKey(slice), slice.metadata.resourceVersion);
+    return written;
   }
 }
 

@@ -12,11 +12,17 @@ export const controllerManagerProfile = {
   retryBurst: 100,
   replicaSet: {
     workers: 5,
+    /** Unlike the others it never gives up (replica_set.go processNextWorkItem). */
+    maxRetries: Infinity,
     /** Creates or deletes in one sync, at most; slow start begins with one (timings §3). */
     burstReplicas: 500,
     slowStartInitial: 1,
   },
-  deployment: { workers: 5 },
+  deployment: {
+    workers: 5,
+    /** maxRetries of deployment_controller.go. */
+    maxRetries: 15,
+  },
   endpointSlice: {
     /** --concurrent-service-endpoint-syncs (timings §2). */
     workers: 5,
@@ -27,6 +33,8 @@ export const controllerManagerProfile = {
     /** Back-off of a key, also after a stale cache: 1 s x 2^n up to 1000 s (timings §2). */
     retryBaseNs: seconds(1),
     retryMaxNs: seconds(1000),
+    /** Tries before a Service is let go (timings §2). */
+    maxRetries: 15,
   },
 };
 

@@ -29,7 +29,8 @@ export class ReplicaSetController implements Controller {
   start(context: ControllerContext, synced: boolean): void {
     this.#context = context;
     const { sim, profile, informers } = context;
-    const options = { ...profile, workers: profile.replicaSet.workers };
+    const { workers, maxRetries } = profile.replicaSet;
+    const options = { ...profile, workers, maxRetries };
     this.#queue = new WorkQueue(sim, options, (key, done) => this.#sync(key, done));
     const putSet = (set: ReplicaSet): void => {
       this.#setsByUid.set(set.metadata.uid, set);
@@ -112,10 +113,11 @@ export class ReplicaSetController implements Controller {
     const expected = this.#expectationsOf(set.metadata.uid);
     const satisfied = expected.creates === 0 && expected.deletes.size === 0;
     const missing = set.spec.replicas - pods.length;
-    const finish = (): void => this.#writeStatus(set, pods, done);
+    const finish = (failed: boolean): void =>
+      this.#writeStatus(set, pods, (retry) => done(retry || failed));
     const { burstReplicas, slowStartInitial } = this.#context.profile.replicaSet;
     if (!satisfied || missing === 0) {
-      finish();
+      finish(false);
     } else if (missing > 0) {
       const total = Math.min(missing, burstReplicas);
       expected.creates += total;
@@ -126,7 +128,12 @@ export class ReplicaSetController implements Controller {
   }
 
   /** 1, 2, 4, ... at a time, each batch after the one before has succeeded. */
-  #createBatch(set: ReplicaSet, left: number, size: number, finish: () => void): void {
+  #createBatch(
+    set: ReplicaSet,
+    left: number,
+    size: number,
+    finish: (failed: boolean) => void,
+  ): void {
     const { client, sim } = this.#context;
     const stream = sim.streams.get(`names/${objectKey(set)}`);
     let pending = size;
@@ -138,7 +145,7 @@ export class ReplicaSetController implements Controller {
       if (failed > 0 || rest === 0) {
         // What was not made will not be seen.
         this.#expectationsOf(set.metadata.uid).creates -= failed + (failed > 0 ? rest : 0);
-        finish();
+        finish(failed > 0);
       } else {
         this.#createBatch(set, rest, Math.min(2 * size, rest), finish);
       }
@@ -146,7 +153,12 @@ export class ReplicaSetController implements Controller {
     for (let i = 0; i < size; i++) client.create("Pod", podFor(set, stream), answered);
   }
 
-  #deleteSurplus(set: ReplicaSet, pods: Pod[], count: number, finish: () => void): void {
+  #deleteSurplus(
+    set: ReplicaSet,
+    pods: Pod[],
+    count: number,
+    finish: (failed: boolean) => void,
+  ): void {
     const { client, sim } = this.#context;
     const siblings = new Map<string, number>();
     for (const pod of pods) {
@@ -161,7 +173,7 @@ export class ReplicaSetController implements Controller {
       deletes.add(key);
       client.delete("Pod", key, { uid: victim.metadata.uid }, (_pod, error) => {
         if (error !== null) deletes.delete(key);
-        if (--pending === 0) finish();
+        if (--pending === 0) finish(false);
       });
     }
   }
@@ -169,13 +181,16 @@ export class ReplicaSetController implements Controller {
   #writeStatus(set: ReplicaSet, pods: readonly Pod[], done: (retry: boolean) => void): void {
     const nowNs = this.#context.sim.nowNs;
     const ready = pods.filter((pod) => pod.status.ready.status);
-    const available = ready.filter(
-      (pod) => nowNs - pod.status.ready.lastTransitionTimeNs >= set.spec.minReadyNs,
+    const availableNs = ready.map(
+      (pod) => pod.status.ready.lastTransitionTimeNs + set.spec.minReadyNs,
     );
+    const later = availableNs.filter((atNs) => atNs > nowNs);
+    // The next pod to become available changes nothing that would ask for a sync.
+    if (later.length > 0) this.#queue.addAfter(objectKey(set), Math.min(...later) - nowNs);
     const status = {
       replicas: pods.length,
       readyReplicas: ready.length,
-      availableReplicas: available.length,
+      availableReplicas: ready.length - later.length,
     };
     const same =
       set.status.replicas === status.replicas &&

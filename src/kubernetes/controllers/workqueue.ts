@@ -4,7 +4,7 @@
  * Owns: that a key waits at most once, is never worked on twice at a time, and comes back when it was
  * asked for meanwhile; back-off by key and by a common bucket. Refuses to own: what a sync does.
  */
-import { Phase, type DurationNs, type Simulation } from "../../engine/index.ts";
+import { Phase, type DurationNs, type SimTimeNs, type Simulation } from "../../engine/index.ts";
 import { TokenBucket } from "../api/tokenBucket.ts";
 
 export interface WorkQueueOptions {
@@ -13,6 +13,8 @@ export interface WorkQueueOptions {
   readonly retryMaxNs: DurationNs;
   readonly retryQps: number;
   readonly retryBurst: number;
+  /** A key that has failed this often in a row is let go until something asks for it again. */
+  readonly maxRetries: number;
 }
 
 /** Works on a key; calls `done` once, with whether the key is to be tried again. */
@@ -28,6 +30,8 @@ export class WorkQueue {
   readonly #working = new Set<string>();
   readonly #askedMeanwhile = new Set<string>();
   readonly #failures = new Map<string, number>();
+  /** When each key that waits for its time is due. */
+  readonly #dueNs = new Map<string, SimTimeNs>();
 
   constructor(sim: Simulation, options: WorkQueueOptions, sync: Sync) {
     this.#sim = sim;
@@ -45,9 +49,20 @@ export class WorkQueue {
     this.#work();
   }
 
+  /** A key that waits already keeps the earlier of its two times (delaying_queue.go). */
   addAfter(key: string, delayNs: DurationNs): void {
-    if (delayNs <= 0) this.add(key);
-    else this.#sim.callAfter(delayNs, Phase.start, () => this.add(key));
+    if (delayNs <= 0) {
+      this.add(key);
+      return;
+    }
+    const dueNs = this.#sim.nowNs + delayNs;
+    if ((this.#dueNs.get(key) ?? Infinity) <= dueNs) return;
+    this.#dueNs.set(key, dueNs);
+    this.#sim.callAt(dueNs, Phase.start, () => {
+      if (this.#dueNs.get(key) !== dueNs) return;
+      this.#dueNs.delete(key);
+      this.add(key);
+    });
   }
 
   #work(): void {
@@ -62,8 +77,11 @@ export class WorkQueue {
 
   #done(key: string, retry: boolean): void {
     this.#working.delete(key);
-    if (retry) this.addAfter(key, this.#backoff(key));
-    else this.#failures.delete(key);
+    if (retry && (this.#failures.get(key) ?? 0) < this.#options.maxRetries) {
+      this.addAfter(key, this.#backoff(key));
+    } else {
+      this.#failures.delete(key);
+    }
     if (this.#askedMeanwhile.delete(key)) this.#waiting.add(key);
     this.#work();
   }

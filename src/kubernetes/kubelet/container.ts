@@ -39,6 +39,7 @@ export class Container {
   /** Whether the kubelet has seen it run: readiness is only judged from then on. */
   #noticedRunning = false;
   #startedAtNs = 0;
+  #exitedAtNs = 0;
   #failures = 0;
   #stopping = false;
   readonly #context: ContainerContext;
@@ -58,7 +59,8 @@ export class Container {
           probe,
           initial: kind === "livenessProbe",
           send: (done) => prober.probe(node, sandbox(), probe.handler, probe.timeoutNs, done),
-          runningSinceNs: () => (this.process === null ? null : this.#startedAtNs),
+          // Probes go by the kubelet's own status, which runs behind by up to a relist (worker.go doProbe).
+          runningSinceNs: () => (this.#noticedRunning ? this.#startedAtNs : null),
           changed: (verdict) =>
             kind === "readinessProbe" ? this.#readinessChanged(verdict) : this.#livenessFailed(),
         },
@@ -107,12 +109,23 @@ export class Container {
 
   /** Its restart, as the kubelet sets about it once it has seen the exit. */
   restart(): void {
+    this.#restartAt(this.#exitedAtNs + this.#backoffNs());
+  }
+
+  /**
+   * The pod worker comes back when the back-off is over, but not after more than a resync, and later than
+   * it meant to by a factor of [1, 1.5) (pod_workers.go completeWork; timings §1.4).
+   */
+  #restartAt(dueNs: number): void {
     const { sim, profile, stream } = this.#context;
-    const delayNs = this.#backoffNs(profile);
-    // The pod worker's wake-up is jittered by [1, 1.5) (timings §1.4).
-    const waitNs = Math.round(delayNs * (1 + stream.uniform() / 2));
+    const leftNs = Math.min(profile.podResyncNs, Math.max(0, dueNs - sim.nowNs));
+    const waitNs = Math.round(leftNs * (1 + stream.uniform() / 2));
     sim.callAfter(waitNs, Phase.start, () => {
       if (this.#stopping) return;
+      if (sim.nowNs < dueNs) {
+        this.#restartAt(dueNs);
+        return;
+      }
       this.restarts++;
       this.start(() => {});
     });
@@ -142,6 +155,7 @@ export class Container {
 
   #exited(): void {
     this.process = null;
+    this.#exitedAtNs = this.#context.sim.nowNs;
     this.#noticedRunning = false;
     this.#readiness?.reset();
     this.#liveness?.reset();
@@ -149,9 +163,9 @@ export class Container {
   }
 
   /** First restart at once, then 10 s doubling to 5 min after the exit; afresh after a run of 10 min. */
-  #backoffNs(profile: KubeletProfile): number {
-    const ranNs = this.#context.sim.nowNs - this.#startedAtNs;
-    if (ranNs > profile.crashBackoffResetNs) this.#failures = 0;
+  #backoffNs(): number {
+    const { profile } = this.#context;
+    if (this.#exitedAtNs - this.#startedAtNs > profile.crashBackoffResetNs) this.#failures = 0;
     const failures = this.#failures++;
     if (failures === 0) return 0;
     return Math.min(profile.crashBackoffMaxNs, profile.crashBackoffBaseNs * 2 ** (failures - 1));

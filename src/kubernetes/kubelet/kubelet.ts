@@ -78,7 +78,7 @@ export class Kubelet {
         const status = worker?.status() ?? null;
         return worker === undefined || status === null ? null : { uid: worker.uid, status };
       },
-      (key) => this.#byKey(key)?.statusWritten(),
+      (key, pod) => this.#byKey(key)?.statusWritten(pod),
     );
   }
 

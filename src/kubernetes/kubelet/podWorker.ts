@@ -5,11 +5,19 @@
  * SIGTERM, SIGKILL, sandbox, object. Source: timings §1.3, §1.5. Not modelled yet: init containers,
  * image pulls, preStop handlers other than sleep, postStart.
  */
-import { Phase, sampleNs, type Distribution, type RandomStream } from "../../engine/index.ts";
+import {
+  Phase,
+  sampleNs,
+  seconds,
+  type Distribution,
+  type RandomStream,
+} from "../../engine/index.ts";
 import { objectKey, type Pod, type PodStatus } from "../api/types.ts";
 import { Container } from "./container.ts";
 import type { Sandbox } from "./contract.ts";
 import type { KubeletContext } from "./kubelet.ts";
+
+const NS_PER_SECOND = seconds(1);
 
 export class PodWorker {
   readonly uid: string;
@@ -108,9 +116,9 @@ export class PodWorker {
     return this.#objectGone ? null : this.#status;
   }
 
-  /** A status write has come through. The last one is followed by the object's removal. */
-  statusWritten(): void {
-    if (!this.#finished || this.#objectGone) return;
+  /** A status write has come through. The last one is followed by the object's removal (canBeDeleted). */
+  statusWritten(stored: Pod | null): void {
+    if (this.#objectGone || stored?.status.phase !== "Succeeded") return;
     this.#context.client.delete("Pod", this.key, { gracePeriodNs: 0, uid: this.uid });
   }
 
@@ -131,15 +139,14 @@ export class PodWorker {
     const graceNs = this.#objectGone
       ? profile.forcedGraceNs
       : Math.max(profile.forcedGraceNs, pod.metadata.deletionGracePeriodNs ?? 0);
-    if (this.#containers.every((container) => !container.running)) {
-      this.#endIfStopped();
-      return;
-    }
+    for (const container of this.#containers) container.beginStop();
+    this.#endIfStopped();
     for (const container of this.#containers) {
-      container.beginStop();
+      if (!container.running) continue;
       const preStopNs = Math.min(container.spec.preStopSleepNs ?? 0, graceNs);
-      const leftNs = Math.max(profile.minimumGraceNs, graceNs - preStopNs);
-      const killNs = this.#objectGone ? graceNs : preStopNs + leftNs;
+      // executePreStopHook counts whole seconds.
+      const usedNs = preStopNs - (preStopNs % NS_PER_SECOND);
+      const killNs = preStopNs + Math.max(profile.minimumGraceNs, graceNs - usedNs);
       sim.callAfter(preStopNs, Phase.start, () => container.signal("SIGTERM"));
       sim.callAfter(killNs, Phase.timeout, () => container.signal("SIGKILL"));
     }

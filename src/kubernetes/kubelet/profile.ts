@@ -20,10 +20,15 @@ export const kubeletProfile = {
   sandboxTeardownTime: { kind: "lognormal", p50: ms(100), p99: ms(500) } as DistributionSpec,
   /** Wait for an address when the node's range is exhausted: sync error back-off (timings §1.2). */
   addressRetryNs: seconds(10),
-  /** minimumGracePeriodInSeconds: what SIGTERM leaves at least before SIGKILL (timings §1.3). */
-  minimumGraceNs: seconds(2),
   /** A pod whose object is gone: the kubelet never uses less than 1 s (timings §1.3). */
   forcedGraceNs: seconds(1),
+  /**
+   * minimumGracePeriodInSeconds: what SIGTERM leaves at least before SIGKILL, whatever the grace period
+   * and also after a forced delete (timings §1.3; kuberuntime_container.go killContainer).
+   */
+  minimumGraceNs: seconds(2),
+  /** syncFrequency: a pod worker never sleeps longer (timings §1.2, §1.4). */
+  podResyncNs: minutes(1),
   /** CrashLoopBackOff: first restart at once, then 10 s doubling to 5 min (timings §1.4). */
   crashBackoffBaseNs: seconds(10),
   crashBackoffMaxNs: minutes(5),

@@ -11,7 +11,13 @@ import { objectKey, type EndpointSlice, type Service } from "../api/types.ts";
 import type { ChangeLedger } from "../ledger.ts";
 import type { ProxyMode, TableSize } from "./contract.ts";
 import type { KubeProxyProfile } from "./profile.ts";
-import { baseTable, RuleTable, type RuleBuilder, type ServicePortRules } from "./rules.ts";
+import {
+  baseTable,
+  differsByNode,
+  RuleTable,
+  type RuleBuilder,
+  type ServicePortRules,
+} from "./rules.ts";
 import { BoundedFrequencyRunner } from "./runner.ts";
 
 /** What all nodes share when they begin: slices by Service, and the rules made of them. */
@@ -19,6 +25,8 @@ export interface ProxyBase {
   readonly slices: ReadonlyMap<string, readonly EndpointSlice[]>;
   readonly table: ReadonlyMap<number, ServicePortRules>;
   readonly programmed: ReadonlyMap<string, readonly ServicePortRules[]>;
+  /** Services of which each node has a version of its own, all the same. */
+  readonly byNode: readonly Service[];
   readonly size: TableSize;
 }
 
@@ -80,7 +88,7 @@ export class KubeProxy {
         deleted: (service) => this.#changed(objectKey(service)),
       },
     });
-    api.watch("EndpointSlice", {
+    const slices = api.watch("EndpointSlice", {
       watcher,
       handlers: {
         added: (slice) => this.#sliceChanged(slice, slice),
@@ -88,7 +96,8 @@ export class KubeProxy {
         deleted: (slice) => this.#sliceChanged(slice, null),
       },
     });
-    if (this.#fullSyncDue) this.#programAll();
+    if (this.#fullSyncDue) this.#programAll(slices.values());
+    for (const service of base.byNode) this.#takeOver(service);
   }
 
   /** Services and endpoints that the node's tables hold. */
@@ -96,19 +105,33 @@ export class KubeProxy {
     return { services: this.table.size, endpoints: this.#endpoints };
   }
 
-  /** A proxy that starts with empty tables programs what its first list shows. */
-  #programAll(): void {
+  /** A proxy that starts with empty tables programs what its first lists show. */
+  #programAll(slices: Iterable<EndpointSlice>): void {
+    for (const slice of slices) this.#putSlice(slice, slice);
     for (const service of this.#services.values()) this.#pending.add(objectKey(service));
     if (this.#pending.size > 0) this.#runner.request();
   }
 
+  /** At rest already in force, with this node's local endpoints. */
+  #takeOver(service: Service): void {
+    const key = objectKey(service);
+    const { builder, nodeName } = this.#options;
+    const rules = builder.build(service, this.#slices.get(key) ?? [], nodeName);
+    for (const each of rules) this.table.put(each);
+    this.#programmed.set(key, rules);
+  }
+
   #sliceChanged(slice: EndpointSlice, now: EndpointSlice | null): void {
+    this.#putSlice(slice, now);
+    this.#changed(slice.service);
+  }
+
+  #putSlice(slice: EndpointSlice, now: EndpointSlice | null): void {
     const key = objectKey(slice);
     const others = (this.#slices.get(slice.service) ?? []).filter(
       (each) => objectKey(each) !== key,
     );
     this.#slices.set(slice.service, now === null ? others : [...others, now]);
-    this.#changed(slice.service);
   }
 
   #changed(service: string): void {
@@ -225,6 +248,7 @@ export function proxyBase(
   }
   const programmed = new Map<string, readonly ServicePortRules[]>();
   const table = new Map<number, ServicePortRules>();
+  const byNode: Service[] = [];
   let endpoints = 0;
   for (const service of services) {
     const key = objectKey(service);
@@ -232,6 +256,8 @@ export function proxyBase(
     programmed.set(key, rules);
     endpoints += countEndpoints(rules);
     for (const [destination, each] of baseTable(rules)) table.set(destination, each);
+    if (differsByNode(service)) byNode.push(service);
   }
-  return { slices: byService, table, programmed, size: { services: table.size, endpoints } };
+  const size = { services: table.size, endpoints };
+  return { slices: byService, table, programmed, byNode, size };
 }

@@ -68,9 +68,7 @@ export class RuleBuilder {
   /** One version for each port; none for a Service that kube-proxy leaves alone. */
   build(service: Service, slices: readonly EndpointSlice[], nodeName: string): ServicePortRules[] {
     if (service.spec.clusterIP === "None" || service.spec.type === "ExternalName") return [];
-    const { internalTrafficPolicy, externalTrafficPolicy } = service.spec;
-    const nodeMatters = internalTrafficPolicy === "Local" || externalTrafficPolicy === "Local";
-    if (nodeMatters) return this.#build(service, slices, nodeName);
+    if (differsByNode(service)) return this.#build(service, slices, nodeName);
     const key = objectKey(service);
     const seen = [service, ...slices].map((each) => each.metadata.resourceVersion).join(" ");
     const shared = this.#shared.get(key);
@@ -149,6 +147,11 @@ export class RuleBuilder {
     }
     return [...byText.values()].sort((a, b) => (a.text < b.text ? -1 : 1));
   }
+}
+
+/** Whether the nodes' versions of a Service are not one: some endpoints are local to some node. */
+export function differsByNode({ spec }: Service): boolean {
+  return spec.internalTrafficPolicy === "Local" || spec.externalTrafficPolicy === "Local";
 }
 
 /** What one node's kernel holds: the versions in force, by destination. */

@@ -168,12 +168,17 @@ function freePercent(capacity: number, used: number): number {
   return capacity === 0 ? 0 : Math.floor((Math.max(0, capacity - used) * 100) / capacity);
 }
 
-/** 100 x (1 - standard deviation of the used fractions): with two resources, half their difference. */
-function balancedAllocation(pod: Pod, { node, scored }: NodeState): number {
+/**
+ * 100 x (1 - standard deviation of the used fractions): with two resources, half their difference. By
+ * true requests, unlike leastAllocated, and none for a pod that requests nothing
+ * (noderesources/balanced_allocation.go: useRequested, isBestEffortPod).
+ */
+function balancedAllocation(pod: Pod, { node, requested }: NodeState): number {
   const { allocatable } = node.status;
-  const wanted = scoredRequestsOf(pod);
-  const cpu = (scored.cpuMillis + wanted.cpuMillis) / allocatable.cpuMillis;
-  const memory = (scored.memoryBytes + wanted.memoryBytes) / allocatable.memoryBytes;
+  const wanted = requestsOf(pod);
+  if (wanted.cpuMillis === 0 && wanted.memoryBytes === 0) return 0;
+  const cpu = (requested.cpuMillis + wanted.cpuMillis) / allocatable.cpuMillis;
+  const memory = (requested.memoryBytes + wanted.memoryBytes) / allocatable.memoryBytes;
   return 100 * (1 - Math.abs(Math.min(1, cpu) - Math.min(1, memory)) / 2);
 }
 

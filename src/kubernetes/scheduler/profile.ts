@@ -1,5 +1,5 @@
 /** Constants of kube-scheduler. "timings §N": docs/sources.md. */
-import { ms, seconds } from "../../engine/index.ts";
+import { minutes, ms, seconds } from "../../engine/index.ts";
 
 export const schedulerProfile = {
   /** Binds go through the scheduler's own client (timings §4). */
@@ -10,6 +10,8 @@ export const schedulerProfile = {
   /** Back-off of a pod that fits nowhere: 1 s doubling to 10 s (timings §4). */
   backoffBaseNs: seconds(1),
   backoffMaxNs: seconds(10),
+  /** After that long it is tried again though nothing has changed (timings §4). */
+  unschedulableFlushNs: minutes(5),
   /** Weights of the scores (timings §4). */
   weights: { podTopologySpread: 2, leastAllocated: 1, balancedAllocation: 1 },
 };

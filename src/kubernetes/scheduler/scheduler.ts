@@ -95,6 +95,8 @@ export class Scheduler {
   /** Keys in order of arrival. */
   readonly #queue = new Set<string>();
   readonly #attempts = new Map<string, number>();
+  /** Pods that fitted nowhere when last tried, and when their back-off is over. */
+  readonly #unschedulable = new Map<string, { readonly notBeforeNs: number }>();
   /** Pods with a node that the API has not shown yet. */
   readonly #assumed = new Set<string>();
   #busy = false;
@@ -126,6 +128,7 @@ export class Scheduler {
       return;
     }
     if (this.#assumed.has(key)) return;
+    this.#unschedulable.delete(key);
     this.#queue.add(key);
     this.#next();
   }
@@ -135,6 +138,10 @@ export class Scheduler {
     this.#queue.delete(objectKey(pod));
     this.#attempts.delete(objectKey(pod));
     this.#assumed.delete(objectKey(pod));
+    this.#unschedulable.delete(objectKey(pod));
+    if (pod.spec.nodeName === null) return;
+    // The queueing hint of every filter: a pod that has left its node makes room.
+    for (const [key, { notBeforeNs }] of this.#unschedulable) this.#wake(key, notBeforeNs);
   }
 
   #next(): void {
@@ -174,12 +181,22 @@ export class Scheduler {
     );
   }
 
+  /** It waits for room to be freed, and for its back-off: then it is tried again. */
   #retryLater(key: string): void {
     const attempts = this.#attempts.get(key) ?? 0;
     this.#attempts.set(key, attempts + 1);
-    const { backoffBaseNs, backoffMaxNs } = this.#profile;
+    const { backoffBaseNs, backoffMaxNs, unschedulableFlushNs } = this.#profile;
     const waitNs = Math.min(backoffMaxNs, backoffBaseNs * 2 ** Math.min(attempts, 10));
-    this.#sim.callAfter(waitNs, Phase.start, () => {
+    const retry = { notBeforeNs: this.#sim.nowNs + waitNs };
+    this.#unschedulable.set(key, retry);
+    this.#sim.callAfter(unschedulableFlushNs, Phase.start, () => {
+      if (this.#unschedulable.get(key) === retry) this.#wake(key, retry.notBeforeNs);
+    });
+  }
+
+  #wake(key: string, notBeforeNs: number): void {
+    this.#unschedulable.delete(key);
+    this.#sim.callAt(Math.max(this.#sim.nowNs, notBeforeNs), Phase.start, () => {
       if (this.#pods.get(key) === undefined) return;
       this.#queue.add(key);
       this.#next();

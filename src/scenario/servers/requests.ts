@@ -53,10 +53,10 @@ export const requests: ServerModel<RequestServerSpec> = serverModel({
     const given = written.filter(([, value]) => value !== undefined);
     return { kind: "requests", ...Object.fromEntries(given) };
   },
-  program: ({ kind: _, ...written }, profile, workload) => ({
-    kind: "server",
-    options: { ...profile, ...written, workload },
-  }),
+  program: (spec, profile, workload) => {
+    const { kind: _, ...written } = spec;
+    return { kind: "server", options: { ...profile, ...written, workload } };
+  },
 });
 
 /** What a workload without an entry runs: all as in the profile. */

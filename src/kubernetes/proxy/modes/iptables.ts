@@ -104,9 +104,9 @@ class IptablesRules implements NatRules {
   }
 }
 
-/** One rule a Service port, one jump and two rules an endpoint (timings §7.2). */
+/** One rule a Service port, one jump and two rules an endpoint (timings §7.2), and the jump to KUBE-NODEPORTS. */
 function ruleCount({ services, endpoints }: TableSize): number {
-  return services + 3 * endpoints;
+  return 1 + services + 3 * endpoints;
 }
 
 /** The line through the two points around `size`; through the last two behind them; 0 at nothing. */
@@ -125,9 +125,14 @@ export function interpolate(points: readonly (readonly [number, number])[], size
 export const iptables: ProxyMode = {
   syncNs(profile: KubeProxyProfile, size: TableSize, full: boolean) {
     const { backend, fullSyncByRules, partialSync } = profile.iptables;
-    if (full) return interpolate(fullSyncByRules[backend], ruleCount(size));
     const measure = backend === "nft" ? size.services : ruleCount(size);
-    return Math.max(partialSync[backend][0]![1], interpolate(partialSync[backend], measure));
+    // Starting the program and taking its lock cost that much at least, however small the table.
+    const partialNs = Math.max(
+      partialSync[backend][0]![1],
+      interpolate(partialSync[backend], measure),
+    );
+    if (!full) return partialNs;
+    return Math.max(partialNs, interpolate(fullSyncByRules[backend], ruleCount(size)));
   },
   rules: (plane) => new IptablesRules(plane),
 };

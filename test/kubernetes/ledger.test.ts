@@ -1,0 +1,126 @@
+/** The book of changes: what counts as one, and which change a node's report belongs to. */
+import { describe, expect, test } from "vitest";
+import type { Pod } from "../../src/kubernetes/api/types.ts";
+import { ChangeLedger, resolveTargetPort } from "../../src/kubernetes/ledger.ts";
+import { createObservations } from "../../src/observe/observations.ts";
+import { container, pod, service } from "../helpers/kube-objects.ts";
+
+function book() {
+  const changes: string[] = [];
+  const reports: string[] = [];
+  const ledger = new ChangeLedger(
+    createObservations([
+      {
+        endpointChanged: (id, of, address, kind, atNs, usable) =>
+          changes.push(`${id} ${of} ${address} ${kind} ${atNs} ${usable}`),
+        endpointProgrammed: (id, node, atNs) => reports.push(`${id} ${node} ${atNs}`),
+      },
+    ]),
+  );
+  ledger.addService(service());
+  return { ledger, changes, reports };
+}
+
+const a: Pod = pod("a");
+const key = "default/web";
+
+describe("a change", () => {
+  test("a pod that is ready at rest is none; becoming ready is `added`, later flips are `condition`", () => {
+    const { ledger, changes } = book();
+    ledger.atRest(a);
+    expect(changes).toEqual([]);
+    ledger.readiness(a, false, 5);
+    ledger.readiness(a, true, 6);
+    ledger.readiness(pod("bb"), true, 7);
+    expect(changes).toEqual([
+      `0 ${key} 10.0.0.1:80 condition 5 0`,
+      `1 ${key} 10.0.0.1:80 condition 6 1`,
+      `2 ${key} 10.0.0.2:80 added 7 1`,
+    ]);
+  });
+
+  test("the same again is none, nor is a pod that has not been ready yet", () => {
+    const { ledger, changes } = book();
+    ledger.atRest(a);
+    ledger.readiness(a, true, 5);
+    ledger.readiness(pod("bb"), false, 6);
+    expect(changes).toEqual([]);
+  });
+
+  test("a pod told to go is `removed`, once; what its probe says after that is none", () => {
+    const { ledger, changes } = book();
+    ledger.atRest(a);
+    const going = pod("a", { metadata: { deletionTimestampNs: 5, deletionGracePeriodNs: 1 } });
+    ledger.deleted(going, 5);
+    ledger.readiness(going, false, 6);
+    ledger.deleted(going, 7);
+    expect(changes).toEqual([`0 ${key} 10.0.0.1:80 removed 5 0`]);
+  });
+
+  test("a pod of other labels or another namespace is nobody's", () => {
+    const { ledger, changes } = book();
+    ledger.readiness(pod("a", { metadata: { labels: { app: "other" } } }), true, 1);
+    ledger.readiness(pod("a", { metadata: { namespace: "other" } }), true, 1);
+    expect(changes).toEqual([]);
+  });
+
+  test("two Services of one pod have a change each", () => {
+    const { ledger, changes } = book();
+    ledger.addService(service({}, "second"));
+    ledger.readiness(a, true, 1);
+    expect(changes.map((each) => each.split(" ")[1])).toEqual([key, "default/second"]);
+  });
+});
+
+describe("a report", () => {
+  test("is of the change that its slice names as cause, not of a later one alike", () => {
+    // Broken on purpose: matched by usability alone it belongs to change 2.
+    const { ledger, reports } = book();
+    ledger.atRest(a);
+    ledger.readiness(a, false, 5);
+    ledger.readiness(a, true, 6);
+    ledger.readiness(a, false, 7);
+    ledger.programmed("node-0", key, a.metadata.uid, false, 5, 9);
+    ledger.programmed("node-1", key, a.metadata.uid, false, 7, 10);
+    expect(reports).toEqual(["0 node-0 9", "2 node-1 10"]);
+  });
+
+  test("of an endpoint that left its slice without a word is of the last such change", () => {
+    const { ledger, reports } = book();
+    ledger.atRest(a);
+    ledger.deleted(a, 5);
+    ledger.programmed("node-0", key, a.metadata.uid, false, null, 9);
+    expect(reports).toEqual(["0 node-0 9"]);
+  });
+
+  test("of an endpoint that nobody knows is none", () => {
+    const { ledger, reports } = book();
+    ledger.programmed("node-0", key, "uid-of-nobody", true, null, 9);
+    expect(reports).toEqual([]);
+  });
+});
+
+test("an endpoint is gone, in truth, from the change on and until it comes back", () => {
+  const { ledger } = book();
+  ledger.atRest(a);
+  const index = ledger.endpointIndex(key, a.metadata.uid);
+  expect(ledger.isGone(index)).toBe(false);
+  ledger.readiness(a, false, 5);
+  expect(ledger.isGone(index)).toBe(true);
+  ledger.readiness(a, true, 6);
+  expect(ledger.isGone(index)).toBe(false);
+  expect(ledger.endpointIndex(key, "uid-of-nobody")).toBe(-1);
+});
+
+test("a named target port is looked up in the pod's containers", () => {
+  const port = { name: "metrics", containerPort: 9090, hostPort: null, protocol: "TCP" } as const;
+  const two = pod("a", {
+    spec: { containers: [container(), container({ name: "second", ports: [port] })] },
+  });
+  expect(["http", "metrics", "none", 1234].map((each) => resolveTargetPort(each, two))).toEqual([
+    80,
+    9090,
+    null,
+    1234,
+  ]);
+});
