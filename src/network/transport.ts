@@ -330,6 +330,7 @@ export class Transport implements PacketReceiver {
 
   #accept(listener: Listener, packet: Packet): void {
     if (listener.pending >= this.network.profile.tcp.listenBacklog) {
+      this.network.packets.refuse(packet);
       this.network.countDrop(listener.namespace.name, "listen_overflow", packet.packets);
       this.lost(packet);
       return;
