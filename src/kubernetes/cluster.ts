@@ -57,6 +57,7 @@ export class Cluster {
   readonly proxies: KubeProxy[] = [];
   readonly #options: ClusterOptions;
   readonly #kubelets = new Map<string, Kubelet>();
+  readonly #controllers = createControllers();
 
   constructor(options: ClusterOptions) {
     const { sim, observations, profile, services, nodes } = options;
@@ -91,6 +92,18 @@ export class Cluster {
     for (const set of contents.replicaSets) this.api.preload("ReplicaSet", set);
     for (const pod of contents.pods) this.api.preload("Pod", pod);
     this.#start(false);
+  }
+
+  /**
+   * What is stored has gone all the way: into the slices and into every node's rules. Pods may still
+   * live on; nothing that a write has begun is under way.
+   */
+  get isQuiet(): boolean {
+    return (
+      this.api.isIdle &&
+      this.#controllers.every(({ isIdle }) => isIdle) &&
+      this.proxies.every(({ isIdle }) => isIdle)
+    );
   }
 
   /** The process of a running pod's main container; null if none runs. */
@@ -168,7 +181,7 @@ export class Cluster {
     const { sim, profile } = this.#options;
     const { clientQps: qps, clientBurst: burst } = profile.controllerManager;
     const informers = new SharedInformers(this.api, "kube-controller-manager");
-    for (const controller of createControllers()) {
+    for (const controller of this.#controllers) {
       const client = this.api.client({ name: controller.name, qps, burst });
       controller.start({ sim, profile: profile.controllerManager, client, informers }, synced);
     }

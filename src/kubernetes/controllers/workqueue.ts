@@ -28,12 +28,18 @@ export class WorkQueue {
   readonly #working = new Set<string>();
   readonly #askedMeanwhile = new Set<string>();
   readonly #failures = new Map<string, number>();
+  #lastDueNs = 0;
 
   constructor(sim: Simulation, options: WorkQueueOptions, sync: Sync) {
     this.#sim = sim;
     this.#options = options;
     this.#sync = sync;
     this.#bucket = new TokenBucket(options.retryQps, options.retryBurst);
+  }
+
+  /** Nothing waits, now or later, and nothing is worked on. */
+  get isIdle(): boolean {
+    return this.#waiting.size + this.#working.size === 0 && this.#lastDueNs <= this.#sim.nowNs;
   }
 
   add(key: string): void {
@@ -46,8 +52,12 @@ export class WorkQueue {
   }
 
   addAfter(key: string, delayNs: DurationNs): void {
-    if (delayNs <= 0) this.add(key);
-    else this.#sim.callAfter(delayNs, Phase.start, () => this.add(key));
+    if (delayNs <= 0) {
+      this.add(key);
+      return;
+    }
+    this.#lastDueNs = Math.max(this.#lastDueNs, this.#sim.nowNs + delayNs);
+    this.#sim.callAfter(delayNs, Phase.start, () => this.add(key));
   }
 
   #work(): void {

@@ -91,6 +91,11 @@ export class KubeProxy {
     if (this.#fullSyncDue) this.#programAll();
   }
 
+  /** All that it has been told is programmed. */
+  get isIdle(): boolean {
+    return this.#runner.isIdle;
+  }
+
   /** Services and endpoints that the node's tables hold. */
   size(): TableSize {
     return { services: this.table.size, endpoints: this.#endpoints };
