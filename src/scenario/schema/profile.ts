@@ -2,18 +2,17 @@
  * Reading the constants that a scenario overrides.
  *
  * Owns: matching the override, field by field, with the default profile, which is its only schema: a
- * constant keeps its type, and `...Ns` reads a duration. Refuses to own: any constant.
+ * constant keeps its type, `...Ns` reads a duration, and every distribution is one of times. Refuses to own: any constant.
  */
 import type { DistributionSpec } from "../../engine/index.ts";
 import { describeValue, nearest, type FileMistakes, type Path } from "../mistakes.ts";
-import { distribution, distributionOf } from "./distribution.ts";
+import { distribution } from "./distribution.ts";
 import { boolean, duration, isRecord, number, read, scalar, text } from "./reading.ts";
 
 /** Infinity is a constant too: a queue or a link without a limit. */
 const plainNumber = scalar("a number from 0", (input) =>
   typeof input === "number" && input >= 0 ? { value: input } : null,
 );
-const plainDistribution = distributionOf(plainNumber);
 
 /** `defaults` with the constants of `override` put in. Mistakes go to `mistakes`. */
 export function overrideProfile<T extends object>(
@@ -75,7 +74,7 @@ function overrideValue(
     );
   }
   if (isDistribution(standard)) {
-    return read(isDuration ? distribution : plainDistribution, value, mistakes, path) ?? standard;
+    return read(distribution, value, mistakes, path) ?? standard;
   }
   if (isRecord(standard)) return overrideObject(standard, value, mistakes, path);
   const schema =
