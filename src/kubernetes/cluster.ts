@@ -147,6 +147,12 @@ export class Cluster {
     }
     for (const [index, pod] of [...wanted, ...pods].entries()) {
       const named = { ...pod, metadata: { ...pod.metadata, uid: `pod-${index}` } };
+      if (named.spec.nodeName !== null) {
+        // It has its node: no scheduler is asked.
+        picture.put(named);
+        yield named;
+        continue;
+      }
       const placed = picture.place(named, profile.scheduler, stream);
       if (placed === null) throw new Error(`pod ${objectKey(pod)} fits on no node`);
       yield placed;
