@@ -87,6 +87,10 @@ export class Transport implements PacketReceiver {
     return listener;
   }
 
+  isListening(namespace: Namespace, port: number): boolean {
+    return this.#listeners.get(namespace.index)?.has(port) ?? false;
+  }
+
   /** Stops listening; new SYNs are refused. Connections that were accepted live on. */
   closeListener(listener: Listener): void {
     listener.open = false;

@@ -1,0 +1,89 @@
+/**
+ * Arbitrary whole scenarios: a cluster, its Services, traffic and faults, as an author would write them.
+ *
+ * Owns: fast-check arbitraries over the words of the scenario language and over manifests, and what they
+ * shrink to: one node, one pod, one client, no fault, everything at its default. Swarm testing: which features
+ * a scenario has is drawn as well, so that scenarios differ in kind and not only in size. Loads are light and
+ * times short, so that a case takes milliseconds. Refuses to own: running anything, and what must hold.
+ */
+import fc from "fast-check";
+import type { ScenarioInput } from "../../../src/index.ts";
+import { apps, manifestOf, type App } from "./apps.ts";
+import { clients, type ClientDraft } from "./clients.ts";
+import { resets, type ResetDraft } from "./faults.ts";
+import { profiles } from "./profiles.ts";
+
+/** Everything that is needed to write a scenario down: its own file and its manifest. */
+export interface WholeScenario {
+  readonly input: ScenarioInput;
+  /** Kubernetes objects, the documents of ./cluster.yaml. */
+  readonly manifest: readonly object[];
+}
+
+/** What a law needs of the scenarios that it is tried on. */
+export interface ScenarioNeeds {
+  /** Default: both kinds of start. */
+  readonly coldStart?: boolean;
+  /** Default 2. */
+  readonly faultsMax?: number;
+  readonly clientsMin?: number;
+  /** Default: constants of the profile are drawn too. */
+  readonly profile?: "default";
+  /** Shortest and longest run, in ms. */
+  readonly durationMs?: readonly [number, number];
+}
+
+export function scenarios(needs: ScenarioNeeds = {}): fc.Arbitrary<WholeScenario> {
+  const {
+    coldStart,
+    faultsMax = 2,
+    clientsMin = 0,
+    profile,
+    durationMs: span = [500, 4000],
+  } = needs;
+  return fc
+    .record({
+      nodes: fc.integer({ min: 1, max: 5 }),
+      durationMs: fc.integer({ min: span[0], max: span[1] }),
+      coldStart: coldStart === undefined ? rarely(fc.constant(true)) : fc.constant(coldStart),
+      apps: apps(),
+      clients: clients(clientsMin),
+      faults: resets(faultsMax),
+      profile: profile === "default" ? fc.constant(undefined) : profiles(),
+    })
+    .map(wholeScenario);
+}
+
+/** `value` in one case of four, else nothing. */
+export function rarely<T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
+  return fc.option(value, { nil: undefined, freq: 3 });
+}
+
+interface Draft {
+  readonly nodes: number;
+  readonly durationMs: number;
+  readonly coldStart: boolean | undefined;
+  readonly apps: readonly App[];
+  readonly clients: readonly ClientDraft[];
+  readonly faults: readonly ResetDraft[];
+  readonly profile: ScenarioInput["profile"];
+}
+
+function wholeScenario({ nodes, durationMs, coldStart, profile, ...drafts }: Draft): WholeScenario {
+  const servers = Object.fromEntries(
+    drafts.apps.flatMap(({ server }, i) => (server ? [[`deploy/app-${i}`, server] as const] : [])),
+  );
+  return {
+    input: {
+      duration: `${durationMs}ms`,
+      ...(coldStart ? { coldStart } : {}),
+      window: "500ms",
+      cluster: { nodes, manifests: ["./cluster.yaml"] },
+      servers,
+      clients: drafts.clients.map((make, i) => make(`client-${i}`, drafts.apps)),
+      faults: drafts.faults.map((make) => make(drafts.apps.length)),
+      ...(profile === undefined ? {} : { profile }),
+    },
+    manifest: drafts.apps.flatMap(manifestOf),
+  };
+}
