@@ -33,7 +33,7 @@ export function lawHolds(
 ): void {
   const { env } = process;
   const seed = options.seed ?? Number(env["PODSTORM_LAWS_SEED"] ?? SEED);
-  const path = env["PODSTORM_LAWS_PATH"];
+  const path = options.seed === undefined ? env["PODSTORM_LAWS_PATH"] : undefined;
   fc.assert(
     fc.property(scenarios, (whole) => holds(resolved(whole), whole)),
     {
