@@ -85,7 +85,7 @@ class Picture implements Observer {
   /** Asked in the middle of the decision: what is in force at this instant. */
   #rulesHold(node: number, key: string, ip: string): boolean {
     const { cluster, transport } = this.run!;
-    const [service] = [...cluster.api.list("Service")].filter(
+    const service = [...cluster.api.list("Service")].find(
       ({ metadata }) => `${metadata.namespace}/${metadata.name}` === key,
     );
     const address = transport.network.addresses.intern(service!.spec.clusterIP);
