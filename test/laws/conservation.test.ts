@@ -9,7 +9,7 @@
 import { expect, test } from "vitest";
 import type { Observer } from "../../src/observe/observations.ts";
 import type { Run } from "../../src/scenario/compile.ts";
-import type { ResolvedClient } from "../../src/scenario/resolved.ts";
+import type { ResolvedClient, ResolvedScenario } from "../../src/scenario/resolved.ts";
 import { scenarios } from "./arbitrary/scenario.ts";
 import { lawHolds, play } from "./law.ts";
 
@@ -64,22 +64,40 @@ function checkPackets({ transport: { network } }: Run): void {
   }
 }
 
+function holds(scenario: ResolvedScenario): Run {
+  const open = new OpenRequests();
+  const { run, end } = play(scenario, { observers: [open], pieces: 4, look: checkPackets });
+  expect(end.brokenLaws).toEqual([]);
+  let left = 0;
+  for (const { client, atNs, count } of open.byStart.values()) {
+    left += count;
+    const dueNs = atNs + longestLifeNs(scenario.clients[client]!);
+    expect(dueNs, `request of ${atNs} ns is still open`).toBeGreaterThanOrEqual(run.nowNs);
+  }
+  expect(open.started - open.ended).toBe(left);
+  return run;
+}
+
 test("1 conservation", () => {
+  lawHolds("1 conservation", scenarios({ clientsMin: 1 }), (scenario) => void holds(scenario), {
+    cases: 50,
+  });
+});
+
+test("1 conservation, where packets are lost in every way", () => {
+  const causes = new Set<string>();
+  const needs = { clientsMin: 2, profile: "lossy", durationMs: [4000, 6000] } as const;
   lawHolds(
     "1 conservation",
-    scenarios({ clientsMin: 1 }),
+    scenarios(needs),
     (scenario) => {
-      const open = new OpenRequests();
-      const { run, end } = play(scenario, { observers: [open], pieces: 4, look: checkPackets });
-      expect(end.brokenLaws).toEqual([]);
-      let left = 0;
-      for (const { client, atNs, count } of open.byStart.values()) {
-        left += count;
-        const dueNs = atNs + longestLifeNs(scenario.clients[client]!);
-        expect(dueNs, `request of ${atNs} ns is still open`).toBeGreaterThanOrEqual(run.nowNs);
-      }
-      expect(open.started - open.ended).toBe(left);
+      const { network } = holds(scenario).transport;
+      if (network.hops.some(({ droppedPackets }) => droppedPackets > 0)) causes.add("queue_full");
+      for (const counts of network.drops.values())
+        for (const cause of counts.keys()) causes.add(cause);
     },
-    { cases: 60 },
+    { cases: 40 },
   );
+  const wanted = ["queue_full", "listen_overflow", "no_endpoints", "neighbour_queue_full"];
+  expect([...causes]).toEqual(expect.arrayContaining(wanted));
 });

@@ -39,7 +39,7 @@ function checkHolders({ transport, cluster }: Run): void {
 test("5 uniqueness", () => {
   lawHolds(
     "5 uniqueness",
-    scenarios({ durationMs: [1000, 5000] }),
+    scenarios({ smallRanges: true, faultsMax: 4, durationMs: [2000, 8000] }),
     (scenario) => {
       const { end } = play(scenario, { pieces: 20, look: checkHolders });
       expect(end.brokenLaws).toEqual([]);

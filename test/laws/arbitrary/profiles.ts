@@ -22,6 +22,19 @@ export function profiles(): fc.Arbitrary<ProfileOverride | undefined> {
   );
 }
 
+/** Nodes that learn late that a pod has gone, and a queue somewhere that is soon full. */
+export function lossyProfiles(): fc.Arbitrary<ProfileOverride> {
+  // Without room for one connection that is not accepted yet, every SYN is refused.
+  const noBacklog = fc.constant({ tcp: { listenBacklog: 0 } });
+  return fc.oneof(noBacklog, { weight: 6, arbitrary: smallQueues() }).map((network) => ({
+    kubernetes: {
+      kubeProxy: { minSyncPeriod: "3s" },
+      apiServer: { watchLatency: "500ms" },
+    },
+    network,
+  }));
+}
+
 function controlPlane(): fc.Arbitrary<NonNullable<ProfileOverride["kubernetes"]>> {
   return fc
     .record({

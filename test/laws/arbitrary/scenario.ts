@@ -11,7 +11,7 @@ import type { ScenarioInput } from "../../../src/index.ts";
 import { apps, manifestOf, type App } from "./apps.ts";
 import { clients, type ClientDraft } from "./clients.ts";
 import { resets, type ResetDraft } from "./faults.ts";
-import { profiles } from "./profiles.ts";
+import { lossyProfiles, profiles } from "./profiles.ts";
 
 /** Everything that is needed to write a scenario down: its own file and its manifest. */
 export interface WholeScenario {
@@ -27,8 +27,10 @@ export interface ScenarioNeeds {
   /** Default 2. */
   readonly faultsMax?: number;
   readonly clientsMin?: number;
-  /** Default: constants of the profile are drawn too. */
-  readonly profile?: "default";
+  /** Default: constants of the profile are drawn too. `lossy`: those that lose packets, always. */
+  readonly profile?: "default" | "lossy";
+  /** Nodes with room for 29 pods only, so that addresses come round again. */
+  readonly smallRanges?: boolean;
   /** Shortest and longest run, in ms. */
   readonly durationMs?: readonly [number, number];
 }
@@ -49,10 +51,13 @@ export function scenarios(needs: ScenarioNeeds = {}): fc.Arbitrary<WholeScenario
       apps: apps(),
       clients: clients(clientsMin),
       faults: resets(faultsMax),
-      profile: profile === "default" ? fc.constant(undefined) : profiles(),
+      profile: profile === undefined ? profiles() : PROFILES[profile](),
     })
-    .map(wholeScenario);
+    .map(wholeScenario)
+    .map((whole) => (needs.smallRanges ? withSmallRanges(whole) : whole));
 }
+
+const PROFILES = { default: () => fc.constant(undefined), lossy: lossyProfiles };
 
 /** `value` in one case of four, else nothing. */
 export function rarely<T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
@@ -85,5 +90,25 @@ function wholeScenario({ nodes, durationMs, coldStart, profile, ...drafts }: Dra
       ...(profile === undefined ? {} : { profile }),
     },
     manifest: drafts.apps.flatMap(manifestOf),
+  };
+}
+
+/** The same nodes, as objects of the manifest with a /27 each. */
+function withSmallRanges({ input, manifest }: WholeScenario): WholeScenario {
+  const nodes = Array.from({ length: input.cluster.nodes! }, (_, i) => nodeObject(i + 1));
+  const cluster = { manifests: input.cluster.manifests! };
+  return { input: { ...input, cluster }, manifest: [...nodes, ...manifest] };
+}
+
+function nodeObject(number: number): object {
+  return {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name: `node-${number}` },
+    spec: { podCIDR: `10.244.0.${32 * number}/27` },
+    status: {
+      addresses: [{ type: "InternalIP", address: `172.18.0.${1 + number}` }],
+      allocatable: { cpu: "8", memory: "16Gi", pods: "110" },
+    },
   };
 }
