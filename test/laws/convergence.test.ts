@@ -4,8 +4,9 @@
  * Truth is taken from the network: which pods' namespaces are alive and listen on all their ports. No slice, no
  * status and no informer is asked.
  *
- * Seen to fail when: a proxy forgets one pending Service at the start of a sync; the EndpointSlice controller
- * does not come back after a stale cache (`done(false)`); the last status of a crashed container is not written.
+ * Seen to fail when: a proxy takes no note of what changes during a sync; the EndpointSlice controller does not
+ * come back after a stale cache; a restarted pod's probe passes before the kubelet has seen it run (a fault that
+ * this law found: found.test.ts).
  */
 import { expect, test } from "vitest";
 import { seconds } from "../../src/engine/index.ts";

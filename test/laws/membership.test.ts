@@ -2,9 +2,9 @@
  * Law 2, membership: a node sends a new connection only to an endpoint that its own programmed rules hold for the
  * Service; so a pod that left gets none from a node that has programmed its removal.
  *
- * Seen to fail when: kubeProxy.#apply puts rules that lack an endpoint in force a second after it has reported
- * them (removal applied late); iptables.#choose takes its endpoint from another Service's rules; #choose
- * translates to the address next to the chosen one (only the look at conntrack sees that).
+ * Seen to fail when: rules come into force a second after the sync that reported them; iptables chooses from the
+ * first rules that it had for the Service; it translates to the address next to the chosen one (only the look at
+ * conntrack sees that).
  */
 import { expect, test } from "vitest";
 import type { Observer } from "../../src/observe/observations.ts";

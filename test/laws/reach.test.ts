@@ -2,8 +2,8 @@
  * Law 6, reach: a ClusterIP is reached from every node and from no host outside; a node port answers on every
  * node, whether or not a pod of the Service runs there.
  *
- * Seen to fail when: hosts outside are given nodes' routes to the service range (a default route to node 1);
- * iptables.#decideNodePort uses the node's own endpoints only; the rules forget OUTPUT.
+ * Seen to fail when: addresses that nobody has are routed to the first node; a node port uses the node's own
+ * endpoints only; the rules leave OUTPUT alone.
  */
 import { expect, test } from "vitest";
 import type { AddressId } from "../../src/network/address.ts";

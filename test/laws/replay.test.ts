@@ -2,9 +2,10 @@
  * Law 8, causality and replay: time never goes back; run(a); run(b) equals run(b); the same seed gives the same
  * events and results; what does nothing changes nothing.
  *
- * Seen to fail when: a window is closed at every run(b) and not at its own time; a stream is shared by two nodes'
- * proxies (idle pod: its node draws from it); watch latencies are drawn from one stream for all watchers (idle
- * pod); client streams are named by their index (unused client in front); Math.random in a back-off.
+ * Seen to fail when: a run(b) closes the window it ends in; the jitter of a retry comes from Math.random; clients'
+ * streams are named by their index (unused client); a pod with a node takes a draw from the scheduler's stream
+ * (idle pod; found by this law: found.test.ts); only four observers are told (another recorder); a request ends
+ * 1 us before its time.
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";

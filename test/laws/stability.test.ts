@@ -4,8 +4,8 @@
  * Every packet of a connection, from its first SYN to its end, is seen where it arrives: always at one address
  * and port, whatever the rules of the node have become meanwhile.
  *
- * Seen to fail when: conntrack's follow() asks the rules again for each packet of an entry in ESTABLISHED
- * instead of repeating what the entry holds; a sync of kube-proxy removes the entries of its node.
+ * Seen to fail when: conntrack asks the rules again for each packet of an established connection; it forgets
+ * established connections after 20 ms; the stored Services have another ClusterIP than the scenario's.
  */
 import { expect, test } from "vitest";
 import { NO_SOCKET } from "../../src/network/packet.ts";

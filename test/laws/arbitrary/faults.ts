@@ -9,8 +9,8 @@ import { resetPods, type FaultInput } from "../../../src/index.ts";
 
 export type ResetDraft = (apps: number) => FaultInput;
 
-export function resets(most: number): fc.Arbitrary<ResetDraft[]> {
-  return fc.array(reset(), { maxLength: most });
+export function resets(fewest: number, most: number): fc.Arbitrary<ResetDraft[]> {
+  return fc.array(reset(), { minLength: fewest, maxLength: most });
 }
 
 function reset(): fc.Arbitrary<ResetDraft> {

@@ -31,7 +31,7 @@ export function lossyProfiles(): fc.Arbitrary<ProfileOverride> {
       kubeProxy: { minSyncPeriod: "3s" },
       apiServer: { watchLatency: "500ms" },
     },
-    network,
+    network: { neighbour: { queueLimitPackets: 1 }, ...network },
   }));
 }
 

@@ -26,23 +26,19 @@ export interface ScenarioNeeds {
   readonly coldStart?: boolean;
   /** Default 2. */
   readonly faultsMax?: number;
+  readonly faultsMin?: number;
   readonly clientsMin?: number;
   /** Default: constants of the profile are drawn too. `lossy`: those that lose packets, always. */
   readonly profile?: "default" | "lossy";
-  /** Nodes with room for 29 pods only, so that addresses come round again. */
+  /** Nodes with 13 addresses each, so that they come round again. */
   readonly smallRanges?: boolean;
   /** Shortest and longest run, in ms. */
   readonly durationMs?: readonly [number, number];
 }
 
 export function scenarios(needs: ScenarioNeeds = {}): fc.Arbitrary<WholeScenario> {
-  const {
-    coldStart,
-    faultsMax = 2,
-    clientsMin = 0,
-    profile,
-    durationMs: span = [500, 4000],
-  } = needs;
+  const { coldStart, faultsMin = 0, faultsMax = 2, clientsMin = 0, profile } = needs;
+  const span = needs.durationMs ?? [500, 4000];
   return fc
     .record({
       nodes: fc.integer({ min: 1, max: 5 }),
@@ -50,7 +46,7 @@ export function scenarios(needs: ScenarioNeeds = {}): fc.Arbitrary<WholeScenario
       coldStart: coldStart === undefined ? rarely(fc.constant(true)) : fc.constant(coldStart),
       apps: apps(),
       clients: clients(clientsMin),
-      faults: resets(faultsMax),
+      faults: resets(faultsMin, faultsMax),
       profile: profile === undefined ? profiles() : PROFILES[profile](),
     })
     .map(wholeScenario)
@@ -93,9 +89,14 @@ function wholeScenario({ nodes, durationMs, coldStart, profile, ...drafts }: Dra
   };
 }
 
-/** The same nodes, as objects of the manifest with a /27 each. */
+/** Nodes as objects of the manifest, with a /28 each and enough of them for all pods at rest. */
 function withSmallRanges({ input, manifest }: WholeScenario): WholeScenario {
-  const nodes = Array.from({ length: input.cluster.nodes! }, (_, i) => nodeObject(i + 1));
+  const deployments = manifest as readonly { spec: { replicas?: number } }[];
+  const pods =
+    deployments.reduce((sum, { spec }) => sum + (spec.replicas ?? 0), 0) +
+    input.clients!.reduce((sum, { from }) => sum + (from?.replicas ?? 1), 0);
+  const count = Math.max(input.cluster.nodes!, Math.ceil(pods / 7));
+  const nodes = Array.from({ length: count }, (_, i) => nodeObject(i + 1));
   const cluster = { manifests: input.cluster.manifests! };
   return { input: { ...input, cluster }, manifest: [...nodes, ...manifest] };
 }
@@ -105,7 +106,7 @@ function nodeObject(number: number): object {
     apiVersion: "v1",
     kind: "Node",
     metadata: { name: `node-${number}` },
-    spec: { podCIDR: `10.244.0.${32 * number}/27` },
+    spec: { podCIDR: `10.244.0.${16 * number}/28` },
     status: {
       addresses: [{ type: "InternalIP", address: `172.18.0.${1 + number}` }],
       allocatable: { cpu: "8", memory: "16Gi", pods: "110" },
