@@ -22,6 +22,13 @@ export function profiles(): fc.Arbitrary<ProfileOverride | undefined> {
   );
 }
 
+export function losslessProfiles(): fc.Arbitrary<ProfileOverride | undefined> {
+  return fc.option(
+    controlPlane().map((kubernetes) => ({ kubernetes })),
+    { nil: undefined },
+  );
+}
+
 /** Nodes that learn late that a pod has gone, and a queue somewhere that is soon full. */
 export function lossyProfiles(): fc.Arbitrary<ProfileOverride> {
   // Without room for one connection that is not accepted yet, every SYN is refused.

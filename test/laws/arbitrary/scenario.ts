@@ -11,7 +11,7 @@ import type { ScenarioInput } from "../../../src/index.ts";
 import { apps, manifestOf, type App } from "./apps.ts";
 import { clients, type ClientDraft } from "./clients.ts";
 import { resets, type ResetDraft } from "./faults.ts";
-import { lossyProfiles, profiles } from "./profiles.ts";
+import { losslessProfiles, lossyProfiles, profiles } from "./profiles.ts";
 
 /** Everything that is needed to write a scenario down: its own file and its manifest. */
 export interface WholeScenario {
@@ -28,8 +28,11 @@ export interface ScenarioNeeds {
   readonly faultsMax?: number;
   readonly faultsMin?: number;
   readonly clientsMin?: number;
-  /** Default: constants of the profile are drawn too. `lossy`: those that lose packets, always. */
-  readonly profile?: "default" | "lossy";
+  /**
+   * Default: constants of the profile are drawn too. `lossless`: but none that loses packets; `lossy`: such as
+   * lose packets, always.
+   */
+  readonly profile?: "default" | "lossless" | "lossy";
   /** Nodes with 13 addresses each, so that they come round again. */
   readonly smallRanges?: boolean;
   /** Shortest and longest run, in ms. */
@@ -53,7 +56,11 @@ export function scenarios(needs: ScenarioNeeds = {}): fc.Arbitrary<WholeScenario
     .map((whole) => (needs.smallRanges ? withSmallRanges(whole) : whole));
 }
 
-const PROFILES = { default: () => fc.constant(undefined), lossy: lossyProfiles };
+const PROFILES = {
+  default: () => fc.constant(undefined),
+  lossless: losslessProfiles,
+  lossy: lossyProfiles,
+};
 
 /** `value` in one case of four, else nothing. */
 export function rarely<T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
