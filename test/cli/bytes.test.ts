@@ -1,4 +1,8 @@
-/** `sim` as it is published, in processes of its own: the same scenario and seed give the same bytes. */
+/**
+ * `sim` as it is published, in processes of its own: the same scenario and seed give the same bytes.
+ *
+ * Broken on purpose and seen to fail: a retry's jitter comes from Math.random.
+ */
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";

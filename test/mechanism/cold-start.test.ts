@@ -2,9 +2,7 @@
  * A cold start is played: pods are made, placed, started and found ready, requests fail until then, and where it
  * ends is where a start at rest begins.
  *
- * Broken on purpose and seen to fail: startCold() places the pods as startAtRest() does (nothing becomes ready);
- * proxies begin a cold start with the rules of a start at rest and not with empty tables (early requests are
- * routed).
+ * Broken on purpose and seen to fail: startCold() starts at rest; a probe that passes tells nobody.
  */
 import { expect, test } from "vitest";
 import { objectKey, type Pod } from "../../src/kubernetes/api/types.ts";

@@ -3,9 +3,9 @@
  * that a pod has gone, and pods that stop answering before every node has learnt it. Each is taken out of the
  * model alone, the first by the profile, the second by how the pods go.
  *
- * Broken on purpose and seen to fail: rules come into force a second after their sync (instant programming: stale
- * connections); the preStop sleep is left out (graceful pods fail); all nodes begin their syncs together and watch
- * on one stream (lag no longer differs).
+ * Broken on purpose and seen to fail: rules come into force a second after their sync (all of them); SIGTERM comes
+ * before the preStop sleep (graceful pods); a watch takes 8 ms whatever its profile says (instant programming, and
+ * lag that differs).
  */
 import { describe, expect, test } from "vitest";
 import { Recording } from "../../src/observe/index.ts";
