@@ -35,16 +35,21 @@ export function writeScenario(scenario: WholeScenario, question: string): string
   return join(folder, "scenario.ts");
 }
 
-/** Where manifests of cases lie while they are read: one folder for each process. */
-const folder = mkdtempSync(join(tmpdir(), "podstorm-laws-"));
-process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-
 /** @throws UserError if what was generated is no valid scenario */
 export function resolved(scenario: WholeScenario): ResolvedScenario {
-  writeFileSync(join(folder, "cluster.yaml"), manifestText(scenario));
+  const folder = mkdtempSync(join(tmpdir(), "podstorm-case-"));
+  try {
+    writeFileSync(join(folder, "cluster.yaml"), manifestText(scenario));
+    return validated(scenario, folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function validated({ input }: WholeScenario, folder: string): ResolvedScenario {
   const found: Mistake[] = [];
   const result = validateScenario(
-    scenario.input,
+    input,
     {
       name: "scenario",
       description: "",
