@@ -100,6 +100,11 @@ export class KubeProxy {
     for (const service of base.byNode) this.#takeOver(service);
   }
 
+  /** All that it has been told is programmed. */
+  get isIdle(): boolean {
+    return this.#runner.isIdle;
+  }
+
   /** Services and endpoints that the node's tables hold. */
   size(): TableSize {
     return { services: this.table.size, endpoints: this.#endpoints };
