@@ -59,6 +59,7 @@ export class Cluster {
   readonly proxies: KubeProxy[] = [];
   readonly #options: ClusterOptions;
   readonly #kubelets = new Map<string, Kubelet>();
+  readonly #controllers = createControllers();
 
   constructor(options: ClusterOptions) {
     const { sim, observations, profile, services, nodes } = options;
@@ -93,6 +94,18 @@ export class Cluster {
     for (const set of contents.replicaSets) this.api.preload("ReplicaSet", set);
     for (const pod of contents.pods) this.api.preload("Pod", pod);
     this.#start(false);
+  }
+
+  /**
+   * What is stored has gone all the way: into the slices and into every node's rules. Pods may still
+   * live on; nothing that a write has begun is under way.
+   */
+  get isQuiet(): boolean {
+    return (
+      this.api.isIdle &&
+      this.#controllers.every(({ isIdle }) => isIdle) &&
+      this.proxies.every(({ isIdle }) => isIdle)
+    );
   }
 
   /** The process of a running pod's main container; null if none runs. */
@@ -136,6 +149,12 @@ export class Cluster {
     }
     for (const [index, pod] of [...wanted, ...pods].entries()) {
       const named = { ...pod, metadata: { ...pod.metadata, uid: `pod-${index}` } };
+      if (named.spec.nodeName !== null) {
+        // It has its node: no scheduler is asked.
+        picture.put(named);
+        yield named;
+        continue;
+      }
       const placed = picture.place(named, profile.scheduler, stream);
       if (placed === null) throw new Error(`pod ${objectKey(pod)} fits on no node`);
       yield placed;
@@ -170,7 +189,7 @@ export class Cluster {
     const { sim, profile } = this.#options;
     const { clientQps: qps, clientBurst: burst } = profile.controllerManager;
     const informers = new SharedInformers(this.api, "kube-controller-manager");
-    for (const controller of createControllers()) {
+    for (const controller of this.#controllers) {
       const client = this.api.client({ name: controller.name, qps, burst });
       controller.start({ sim, profile: profile.controllerManager, client, informers }, synced);
     }

@@ -102,6 +102,11 @@ export class KubeProxy {
     else for (const service of base.nodeSpecific) this.#takeOver(service);
   }
 
+  /** All that it has been told is programmed. */
+  get isIdle(): boolean {
+    return this.#runner.isIdle;
+  }
+
   /** Services and endpoints that the node's tables hold. */
   size(): TableSize {
     return { services: this.table.servicePorts, endpoints: this.#endpoints };
