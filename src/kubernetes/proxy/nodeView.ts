@@ -17,12 +17,12 @@ export function nodeView(
   profile: KubeProxyProfile,
 ): NodeView {
   const { addresses } = network;
-  const loopbacks = [addresses.intern("127.0.0.1"), addresses.intern("::1")];
+  const loopbacks = new Set([addresses.intern("127.0.0.1"), addresses.intern("::1")]);
   const { nodePortAddresses, masqueradeAll, localhostNodePorts } = profile;
   return {
     addresses,
     isOwn: (address) => host.namespace.addresses.has(address),
-    isLoopback: (address) => loopbacks.includes(address),
+    isLoopback: (address) => loopbacks.has(address),
     primaryAddress: host.address,
     podNetwork,
     masqueradeAll,
