@@ -16,6 +16,7 @@ import { ms, seconds } from "../../src/engine/index.ts";
 import {
   createObservations,
   Outcome,
+  type ConntrackReport,
   type HopReport,
   type Observer,
   Recording,
