@@ -10,7 +10,9 @@ import type { Observations } from "../observe/observations.ts";
 import { SimulatedApiServer } from "./api/server.ts";
 import {
   objectKey,
+  ZONE_LABEL,
   type Deployment,
+  type EndpointSlice,
   type Node,
   type Pod,
   type ReplicaSet,
@@ -19,7 +21,9 @@ import {
 import { SharedInformers } from "./controllers/contract.ts";
 import { reconcileSlices } from "./controllers/endpointReconcile.ts";
 import { createControllers } from "./controllers/index.ts";
+import { mirroredSlices, type MirroredEndpoints } from "./controllers/mirroring.ts";
 import { nameSuffix, podFor, replicaSetFor } from "./controllers/pods.ts";
+import { TopologyCache } from "./controllers/topologyHints.ts";
 import { PodLabelIndex } from "./api/selectorIndex.ts";
 import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./kubelet/contract.ts";
 import { Kubelet } from "./kubelet/kubelet.ts";
@@ -51,6 +55,9 @@ export interface ClusterContents {
   readonly deployments: readonly Deployment[];
   readonly replicaSets: readonly ReplicaSet[];
   readonly pods: readonly Pod[];
+  /** Slices that users keep, and Endpoints that are mirrored. */
+  readonly endpointSlices?: readonly EndpointSlice[];
+  readonly mirrored?: readonly MirroredEndpoints[];
 }
 
 export class Cluster {
@@ -84,6 +91,7 @@ export class Cluster {
       pods.set(running);
     }
     this.#writeSlicesAtRest(pods);
+    this.#keepSlices(contents);
     this.#start(true);
   }
 
@@ -92,6 +100,7 @@ export class Cluster {
     for (const deployment of contents.deployments) this.api.preload("Deployment", deployment);
     for (const set of contents.replicaSets) this.api.preload("ReplicaSet", set);
     for (const pod of contents.pods) this.api.preload("Pod", pod);
+    this.#keepSlices(contents);
     this.#start(false);
   }
 
@@ -152,17 +161,33 @@ export class Cluster {
   }
 
   #writeSlicesAtRest(pods: PodLabelIndex): void {
-    const { sim, profile, services } = this.#options;
-    const { maxEndpointsPerSlice } = profile.controllerManager.endpointSlice;
+    const { sim, profile, services, nodes } = this.#options;
+    const { maxEndpointsPerSlice, overloadThreshold } = profile.controllerManager.endpointSlice;
+    const topology = new TopologyCache(overloadThreshold);
+    topology.setNodes(nodes);
     for (const service of services) {
       if (service.spec.selector === null) continue;
       const key = objectKey(service);
       const stream = sim.streams.get(`names/slices/${key}`);
       const own = pods.podsOf(service.metadata.namespace, service.spec.selector);
-      const changes = reconcileSlices(service, own, [], maxEndpointsPerSlice, () => {
-        return `${service.metadata.name}-${nameSuffix(stream)}`;
-      });
+      const nextName = (): string => `${service.metadata.name}-${nameSuffix(stream)}`;
+      const changes = reconcileSlices(service, own, [], maxEndpointsPerSlice, nextName, topology);
       for (const slice of changes.create) this.api.preload("EndpointSlice", slice);
+    }
+  }
+
+  /** What no selector gives: the users' own slices, and those that mirror Endpoints. */
+  #keepSlices({ endpointSlices = [], mirrored = [] }: ClusterContents): void {
+    const { sim, profile, services } = this.#options;
+    const { maxEndpointsPerSubset } = profile.controllerManager.mirroring;
+    for (const slice of endpointSlices) this.api.preload("EndpointSlice", slice);
+    for (const { service: key, subsets } of mirrored) {
+      const service = services.find((each) => objectKey(each) === key)!;
+      const stream = sim.streams.get(`names/mirrored/${key}`);
+      const nextName = (): string => `${service.metadata.name}-${nameSuffix(stream)}`;
+      for (const slice of mirroredSlices(service, subsets, maxEndpointsPerSubset, nextName)) {
+        this.api.preload("EndpointSlice", slice);
+      }
     }
   }
 
@@ -197,7 +222,7 @@ export class Cluster {
         api: this.api,
         profile: profile.kubeProxy,
         mode,
-        node: { name: metadata.name, zone: zoneOf(metadata) },
+        node: { name: metadata.name, zone: metadata.labels[ZONE_LABEL] ?? null },
         builder,
         ledger: this.ledger,
         base,
@@ -242,8 +267,4 @@ export class Cluster {
       event(pod.status.ready.status ? "pod_ready" : "pod_not_ready", pod, pod.spec.nodeName ?? "");
     }
   }
-}
-
-function zoneOf({ labels }: Node["metadata"]): string | null {
-  return labels["topology.kubernetes.io/zone"] ?? null;
 }

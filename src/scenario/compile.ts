@@ -133,8 +133,10 @@ function bringUp(scenario: ResolvedScenario, parts: Parts): void {
   for (const [index, client] of scenario.clients.entries()) {
     observations.clientNamed(index, client.name);
   }
-  const { deployments, replicaSets, pods } = scenario.cluster;
-  const contents = { deployments, replicaSets, pods: [...pods, ...clientPods(scenario)] };
+  const contents = {
+    ...scenario.cluster,
+    pods: [...scenario.cluster.pods, ...clientPods(scenario)],
+  };
   if (scenario.coldStart) cluster.startCold(contents);
   else cluster.startAtRest(contents);
   for (const { name, host, spec } of outsideClients(scenario, network, workloads)) {
