@@ -20,7 +20,13 @@ const TERMS_MAX = 10_000;
  */
 export function studentTCdf(t: number, degrees: number): number {
   checkDegrees("studentT", degrees);
-  const tail = incompleteBeta(degrees / 2, 0.5, degrees / (degrees + t * t)) / 2;
+  const square = t * t;
+  if (square < 1) {
+    // From the middle: the tail's argument is so near 1 that what sets it apart would be rounded away.
+    const part = incompleteBeta(0.5, degrees / 2, square / (degrees + square)) / 2;
+    return t < 0 ? 0.5 - part : 0.5 + part;
+  }
+  const tail = incompleteBeta(degrees / 2, 0.5, degrees / (degrees + square)) / 2;
   return t < 0 ? tail : 1 - tail;
 }
 
