@@ -18,6 +18,7 @@ import {
   type ReplicaSet,
   type Service,
 } from "./api/types.ts";
+import { Cloud } from "./cloud/cloud.ts";
 import { SharedInformers } from "./controllers/contract.ts";
 import { reconcileSlices } from "./controllers/endpointReconcile.ts";
 import { createControllers } from "./controllers/index.ts";
@@ -29,6 +30,7 @@ import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./k
 import { Kubelet } from "./kubelet/kubelet.ts";
 import { ChangeLedger } from "./ledger.ts";
 import type { KubernetesProfile } from "./profile.ts";
+import { ServiceHealthServer } from "./proxy/healthServer.ts";
 import { KubeProxy, proxyBase } from "./proxy/kubeProxy.ts";
 import { proxyModes } from "./proxy/modes/index.ts";
 import { nodeView } from "./proxy/nodeView.ts";
@@ -64,6 +66,8 @@ export class Cluster {
   readonly api: SimulatedApiServer;
   readonly ledger: ChangeLedger;
   readonly proxies: KubeProxy[] = [];
+  #cloud: Cloud | null = null;
+  readonly #healthServers: ServiceHealthServer[] = [];
   readonly #options: ClusterOptions;
   readonly #kubelets = new Map<string, Kubelet>();
 
@@ -102,6 +106,11 @@ export class Cluster {
     for (const pod of contents.pods) this.api.preload("Pod", pod);
     this.#keepSlices(contents);
     this.#start(false);
+  }
+
+  /** What the load balancers of a Service believe of each node, one entry for each of their addresses. */
+  loadBalancerHealth(service: string): Record<string, boolean>[] {
+    return this.#cloud?.healthOf(service) ?? [];
   }
 
   /** The process of a running pod's main container; null if none runs. */
@@ -202,6 +211,26 @@ export class Cluster {
     void new Scheduler(sim, this.api, profile.scheduler);
     for (const kubelet of this.#kubelets.values()) kubelet.start();
     this.#startProxies(synced);
+    this.#cloud = this.#startCloud(synced);
+  }
+
+  /** Load balancers, which at rest have checked their targets for days. */
+  #startCloud(synced: boolean): Cloud {
+    const { profile, transport, services, nodes } = this.#options;
+    const servers = new Map(
+      nodes.map(({ metadata }, i) => [metadata.name, this.#healthServers[i]!]),
+    );
+    const passes = ({ spec, metadata }: Service, node: string): boolean =>
+      spec.externalTrafficPolicy === "Cluster" ||
+      servers.get(node)!.localEndpoints(objectKey({ metadata })) > 0;
+    return new Cloud({
+      transport,
+      api: this.api,
+      profile: profile.loadBalancer,
+      services,
+      nodes,
+      atRest: synced ? passes : null,
+    });
   }
 
   #startProxies(synced: boolean): void {
@@ -216,7 +245,11 @@ export class Cluster {
     const mode = proxyModes[profile.kubeProxy.mode];
     const podNetwork = parsePrefix(podCIDR);
     const serviceCIDRs = [parsePrefix(serviceCIDR)];
+    const { messageBytes } = profile.loadBalancer.healthCheck;
     for (const [index, { metadata }] of nodes.entries()) {
+      const { namespace } = network.hosts[index]!;
+      const healthServer = new ServiceHealthServer(transport, namespace, messageBytes);
+      this.#healthServers.push(healthServer);
       const proxy = new KubeProxy({
         sim,
         api: this.api,
@@ -226,6 +259,7 @@ export class Cluster {
         builder,
         ledger: this.ledger,
         base,
+        programmed: (service, rules) => healthServer.sync(service, rules),
       });
       this.proxies.push(proxy);
       network.hosts[index]!.nat = mode.rules({

@@ -28,8 +28,8 @@ export interface SocketHandler {
   connected(socket: Socket): void;
   /** connect() has failed, or the connection has died. The socket is gone after this call. */
   failed(socket: Socket, error: SocketError): void;
-  /** A whole message has arrived. */
-  message(socket: Socket, message: number, info: number): void;
+  /** A whole message of so many bytes has arrived. */
+  message(socket: Socket, message: number, info: number, bytes: number): void;
   /** The peer has closed: end of file. The application answers with close(). */
   peerClosed(socket: Socket): void;
 }

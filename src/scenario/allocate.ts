@@ -142,6 +142,12 @@ class Allocation {
       : null;
     const ingress =
       spec.type === "LoadBalancer" ? this.#balancers.ingressOf(draft, families) : null;
+    const needsNodePorts = ports.some(({ nodePort }) => nodePort === null);
+    for (const [index, { ipMode }] of (ingress ?? []).entries()) {
+      if (ipMode !== "Proxy" || !needsNodePorts) continue;
+      const path = ["status", "loadBalancer", "ingress", index];
+      draft.mistakes.add(path, "a proxy, which dials node ports", "node ports, or ipMode VIP");
+    }
     return {
       ...service,
       spec: {

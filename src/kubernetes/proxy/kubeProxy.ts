@@ -41,6 +41,8 @@ export interface KubeProxyOptions {
   readonly builder: RuleBuilder;
   readonly ledger: ChangeLedger;
   readonly base: ProxyBase;
+  /** Told of the rules of a Service that come into force on this node. */
+  readonly programmed?: (service: string, rules: readonly ServicePortRules[]) => void;
 }
 
 /** What a sync that has started will have put in force when it ends. */
@@ -121,6 +123,7 @@ export class KubeProxy {
     for (const each of rules) this.table.put(each);
     this.#endpoints += countEndpoints(rules) - countEndpoints(before);
     this.#programmed.set(key, rules);
+    this.#options.programmed?.(key, rules);
   }
 
   /** A proxy that starts with empty tables programs what its first lists show. */
