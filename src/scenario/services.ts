@@ -86,7 +86,12 @@ export function checkSelectors(
       const path = ["spec", "ports", index, "targetPort"];
       if (typeof targetPort === "string") {
         checkNamedPort(targetPort, ports, service.mistakes, path);
-      } else if (ports.length > 0 && !hasPort(ports, targetPort, protocol)) {
+      } else if (
+        // Clients of a headless Service dial pods themselves: nothing translates the port.
+        spec.clusterIP !== "None" &&
+        ports.length > 0 &&
+        !hasPort(ports, targetPort, protocol)
+      ) {
         const reason = `no container declares port ${targetPort}/${protocol}: connections are refused`;
         ignore(service, path, reason);
       }

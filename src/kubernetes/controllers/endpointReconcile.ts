@@ -82,12 +82,12 @@ export function desiredGroups(
   const groups = new Map<string, { ports: SlicePorts; endpoints: Map<string, Endpoint> }>();
   for (const pod of pods) {
     if (!isEndpoint(pod)) continue;
+    const address = pod.status.podIPs.find((each) => familyOf(each) === family);
+    if (address === undefined) continue;
     const ports = portsOf(service, pod);
     const key = JSON.stringify(ports);
     let group = groups.get(key);
     if (group === undefined) groups.set(key, (group = { ports, endpoints: new Map() }));
-    const address = pod.status.podIPs.find((each) => familyOf(each) === family);
-    if (address === undefined) continue;
     const endpoint = endpointOf(service, pod, address, zoneOf(pod.spec.nodeName!));
     group.endpoints.set(identityOf(endpoint), endpoint);
   }
