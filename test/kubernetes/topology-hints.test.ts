@@ -5,7 +5,8 @@
  *
  * Seen to fail: with floor for ceil in #allocations (most of "vanish"), without redistribute() (upstream's
  * case and "4 : 4 : 1"), without keepValidHints() ("a slice that need not be written"), with the annotation
- * no longer winning over trafficDistribution, and with nodes that name no zone passed over.
+ * no longer winning over trafficDistribution, with nodes that name no zone passed over, and with the
+ * controller taking the users' slices for its own.
  */
 import { describe, expect, test } from "vitest";
 import { seconds, Simulation } from "../../src/engine/index.ts";
@@ -266,12 +267,11 @@ describe("the controller", () => {
   function run() {
     const sim = new Simulation({ seed: "s" });
     const writes: string[] = [];
-    const api = new SimulatedApiServer(sim, exactApi, (kind, _previous, now) => {
-      if (kind === "EndpointSlice" && now !== null) {
-        writes.push(
-          ...shown([now as EndpointSlice]).map((each) => `${now.metadata.name} ${each.join(" ")}`),
-        );
-      }
+    const api = new SimulatedApiServer(sim, exactApi, (kind, previous, now) => {
+      if (kind !== "EndpointSlice") return;
+      const { name } = (now ?? previous)!.metadata;
+      const hints = now === null ? ["gone"] : shown([now as EndpointSlice])[0]!;
+      writes.push(`${name} ${hints.join(" ")}`);
     });
     const nodes = nodesOf({ a: 1000, b: 1000 }).map((each) => api.preload("Node", each));
     api.preload("Service", auto);
