@@ -4,9 +4,8 @@
  * Owns: pairs of connections, passing messages from one to the other, and forgetting pairs that have been
  * silent. Refuses to own: which node is dialled. A message is passed on when all of it has arrived.
  */
-import { Phase, type DurationNs, type Simulation } from "../../engine/index.ts";
-import { DueQueue } from "../../network/dueQueue.ts";
-import { SocketState, type ListenerHandler, type Socket } from "../../network/socket.ts";
+import { Phase, type DurationNs, type EventKind, type Simulation } from "../../engine/index.ts";
+import type { ListenerHandler, Socket } from "../../network/socket.ts";
 import type { Transport } from "../../network/transport.ts";
 
 interface Message {
@@ -41,13 +40,16 @@ export class Relay implements ListenerHandler {
   readonly #idleNs: DurationNs;
   readonly #pairs: Pair[] = [];
   readonly #free: Pair[] = [];
-  readonly #idle = new DueQueue();
+  readonly #idleKind: EventKind;
 
   constructor(transport: Transport, idleNs: DurationNs, dial: Dial) {
     this.#transport = transport;
     this.#sim = transport.network.sim;
     this.#idleNs = idleNs;
     this.#dial = dial;
+    this.#idleKind = this.#sim.defineKind("balancer_idle", Phase.timeout, (pair, serial) =>
+      this.#looksIdle(this.#pairs[pair]!, serial),
+    );
   }
 
   accepted(socket: Socket): void {
@@ -136,29 +138,17 @@ export class Relay implements ListenerHandler {
   }
 
   #watch(pair: Pair): void {
-    const dueNs = this.#sim.nowNs + this.#idleNs;
-    if (this.#idle.isEmpty) this.#sim.callAt(dueNs, Phase.timeout, () => this.#forgetIdle());
-    this.#idle.push(pair.index, pair.serial, dueNs);
+    this.#sim.post(pair.lastNs + this.#idleNs, this.#idleKind, pair.index, pair.serial);
   }
 
   /** Nobody is told: the next packet of either side finds no socket and gets a RST. */
-  #forgetIdle(): void {
-    const { nowNs } = this.#sim;
-    while (this.#idle.nextDueNs <= nowNs) {
-      const serial = this.#idle.nextTag;
-      const pair = this.#pairs[this.#idle.take()]!;
-      if (pair.serial !== serial) continue;
-      if (nowNs - pair.lastNs < this.#idleNs) {
-        this.#idle.push(pair.index, serial, nowNs + this.#idleNs);
-        continue;
-      }
-      for (const side of [pair.up, pair.down]) {
-        if (side !== null && side.state !== SocketState.free) this.#transport.forget(side);
-      }
-      this.#end(pair);
+  #looksIdle(pair: Pair, serial: number): void {
+    if (pair.serial !== serial) return;
+    if (this.#sim.nowNs - pair.lastNs < this.#idleNs) {
+      this.#watch(pair);
+      return;
     }
-    if (!this.#idle.isEmpty) {
-      this.#sim.callAt(this.#idle.nextDueNs, Phase.timeout, () => this.#forgetIdle());
-    }
+    for (const side of [pair.up, pair.down]) if (side !== null) this.#transport.forget(side);
+    this.#end(pair);
   }
 }
