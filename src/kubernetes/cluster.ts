@@ -4,7 +4,6 @@
  * Owns: bringing them up, at rest or cold. Refuses to own: what any of them does.
  */
 import type { Simulation } from "../engine/index.ts";
-import { parsePrefix } from "../network/address.ts";
 import type { Transport } from "../network/transport.ts";
 import type { Observations } from "../observe/observations.ts";
 import { SimulatedApiServer } from "./api/server.ts";
@@ -208,8 +207,7 @@ export class Cluster {
       ? proxyBase(services.values(), slices.values(), builder)
       : proxyBase([], [], builder);
     const mode = proxyModes[profile.kubeProxy.mode];
-    const podNetwork = parsePrefix(podCIDR);
-    const serviceCIDRs = [parsePrefix(serviceCIDR)];
+    const ranges = { podCIDR, serviceCIDRs: [serviceCIDR] };
     for (const [index, { metadata }] of nodes.entries()) {
       const proxy = new KubeProxy({
         sim,
@@ -222,12 +220,14 @@ export class Cluster {
         base,
       });
       this.proxies.push(proxy);
-      network.hosts[index]!.nat = mode.rules({
+      const host = network.hosts[index]!;
+      proxy.dataPlane = mode.rules({
         sim,
         table: proxy.table,
-        view: nodeView(network, network.hosts[index]!, podNetwork, serviceCIDRs, profile.kubeProxy),
+        view: nodeView(network, host, ranges, profile.kubeProxy, mode.settings(profile.kubeProxy)),
         size: () => proxy.size(),
         profile: profile.kubeProxy,
+        connections: host.conntrack,
         stream: sim.streams.get(`proxy/${metadata.name}`),
         routed: (socket, endpoint) => {
           const stale = this.ledger.isGone(endpoint.index) ? 1 : 0;
@@ -236,6 +236,7 @@ export class Cluster {
           observations.connectionRouted(index, endpoint.index, sim.nowNs, stale);
         },
       });
+      host.program(proxy.dataPlane);
     }
   }
 

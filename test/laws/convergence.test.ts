@@ -60,7 +60,7 @@ function settle(run: Run, scenario: ResolvedScenario): void {
 
 function programmed(run: Run, node: number, service: Service, port: number): string[] {
   const address = run.transport.network.addresses.intern(service.spec.clusterIP);
-  const rules = run.cluster.proxies[node]!.table.atAddress(address, 6, port);
+  const rules = run.cluster.proxies[node]!.table.atAddress(address, 6, port)?.rules;
   const ips = (rules?.cluster ?? []).map(({ text }) => text.slice(0, text.indexOf(":")));
   return ips.sort();
 }

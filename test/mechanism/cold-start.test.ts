@@ -66,7 +66,7 @@ function state({ cluster, transport }: Run) {
   const endpoints = [...cluster.api.list("Service")].flatMap((service) =>
     cluster.proxies.map(({ table }, node) => {
       const address = transport.network.addresses.intern(service.spec.clusterIP);
-      const rules = table.atAddress(address, 6, service.spec.ports[0]!.port);
+      const rules = table.atAddress(address, 6, service.spec.ports[0]!.port)?.rules;
       return [objectKey(service), service.spec.clusterIP, node, rules?.cluster?.length];
     }),
   );

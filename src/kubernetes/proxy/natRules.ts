@@ -11,9 +11,9 @@ import {
   type NatHookPoint,
   type NatRules,
 } from "../../network/nat.ts";
-import type { DataPlane } from "./contract.ts";
+import type { DataPlane, ProgrammedRules } from "./contract.ts";
 import { emptyRoute, Router, type Route, type RouteTraits } from "./route.ts";
-import type { RuleEndpoint } from "./rules.ts";
+import type { RuleEndpoint, ServicePortRules } from "./rules.ts";
 
 /** What a mode adds to the common rules. */
 export interface Chooser {
@@ -21,6 +21,22 @@ export interface Chooser {
   choose(route: Route, packet: FirstPacket): RuleEndpoint;
   /** Time the first packet spends in the rules; `chosen` is null where none was. */
   walkNs(route: Route, chosen: RuleEndpoint | null): number;
+  /** As ProgrammedRules.changed. */
+  changed(before: readonly ServicePortRules[], after: readonly ServicePortRules[]): void;
+}
+
+/** The rules of a mode that does all its work in netfilter and keeps no books. */
+export function netfilterRules(
+  plane: DataPlane,
+  traits: RouteTraits,
+  chooser: Chooser,
+): ProgrammedRules {
+  return {
+    nat: new RoutedRules(plane, traits, chooser),
+    socketNat: null,
+    watcher: null,
+    changed: (before, after) => chooser.changed(before, after),
+  };
 }
 
 export class RoutedRules implements NatRules {

@@ -4,21 +4,23 @@ import type { ProxyModeName } from "./modes/index.ts";
 
 export const kubeProxyProfile = {
   mode: "iptables" as ProxyModeName,
-  /** From the end of one sync to the start of the next (timings §7.1). */
-  minSyncPeriodNs: seconds(1),
-  /** Retry after a failed sync (timings §7.1). */
-  syncPeriodNs: seconds(30),
   /** A full sync even when nothing failed; not in large-cluster mode (timings §7.1). */
   fullSyncPeriodNs: hours(1),
   /** More endpoints than that in all: large-cluster mode (timings §7.2). */
   largeClusterEndpoints: 1000,
-  /** --masquerade-all. */
-  masqueradeAll: false,
   /** --nodeport-addresses: CIDRs; empty: the mode's default. */
   nodePortAddresses: [] as readonly string[],
-  /** --iptables-localhost-nodeports. */
-  localhostNodePorts: true,
+  /** --cluster-cidr, by which pods are recognised; empty: the cluster's pod CIDR. */
+  clusterCIDR: "",
   iptables: {
+    /** From the end of one sync to the start of the next (timings §7.1). */
+    minSyncPeriodNs: seconds(1),
+    /** Retry after a failed sync, canary and clean-up of stale chains (timings §7.1). */
+    syncPeriodNs: seconds(30),
+    /** --masquerade-all. */
+    masqueradeAll: false,
+    /** --iptables-localhost-nodeports. */
+    localhostNodePorts: true,
     /** ip_list_tot of xt_recent: clients that one endpoint's affinity list remembers. */
     recentListLimit: 100,
     /** iptables-nft is what current distributions install; `legacy` swaps whole tables. */
@@ -66,6 +68,10 @@ export const kubeProxyProfile = {
     } as Record<"nft" | "legacy", readonly (readonly [number, number])[]>,
   },
   nftables: {
+    /** As in iptables mode (timings §7.1). */
+    minSyncPeriodNs: seconds(1),
+    syncPeriodNs: seconds(30),
+    masqueradeAll: false,
     /**
      * Lookups in verdict maps, whatever their size. kubeproxy_first_packet_latency.csv: the median first
      * packet takes 11.8 us at 5,000, 10,000 and 30,000 Services, as fast as iptables' best ones.

@@ -17,6 +17,8 @@ export interface NodeView {
   readonly isOwn: (address: AddressId) => boolean;
   /** 127.0.0.0/8 and ::1. */
   readonly isLoopback: (address: AddressId) => boolean;
+  /** Whether an address is on this node: the node's own, or behind its bridge. */
+  readonly isHere: (address: AddressId) => boolean;
   /** The node's primary address of this family. */
   readonly primaryAddress: AddressId;
   /** Recognises pods by their source address (--cluster-cidr); null: nothing is recognised. */
@@ -58,8 +60,8 @@ export interface Route {
   candidates: readonly RuleEndpoint[];
   /** Masqueraded whatever is chosen; a hairpin is masqueraded besides. */
   masquerade: boolean;
-  /** Came in by the rules for external addresses and node ports. */
-  external: boolean;
+  /** The destination may be a node port's: it is one of the node's addresses that has them. */
+  ownAddress: boolean;
 }
 
 const NONE: readonly RuleEndpoint[] = [];
@@ -71,7 +73,7 @@ export function emptyRoute(): Route {
     destination: null,
     candidates: NONE,
     masquerade: false,
-    external: false,
+    ownAddress: false,
   };
 }
 
@@ -92,7 +94,7 @@ export class Router {
     route.cause = "";
     route.candidates = NONE;
     route.masquerade = false;
-    route.external = false;
+    route.ownAddress = false;
     const { destination, destinationPort, protocol } = packet;
     const found = this.#table.atAddress(destination, protocol, destinationPort);
     route.destination = found ?? null;
@@ -102,6 +104,7 @@ export class Router {
       return;
     }
     if (this.#isNodePortAddress(destination)) {
+      route.ownAddress = true;
       const family = this.#view.addresses.family(destination);
       const port = this.#table.atNodePort(protocol, destinationPort, family);
       if (port !== undefined) {
@@ -135,7 +138,6 @@ export class Router {
   /** KUBE-FW and KUBE-EXT: external IPs, load balancers' addresses, node ports. */
   #toExternal(destination: Destination, packet: FirstPacket, route: Route): void {
     const { rules, kind } = destination;
-    route.external = true;
     const ranges = kind === DestinationKind.loadBalancer ? rules.sourceRanges : [];
     const isOutside = ranges.length > 0 && !this.#isInRanges(destination, packet.source);
     if (isOutside && (rules.hasAny || this.#traits.sourceRangesFirst)) {

@@ -7,7 +7,7 @@
  */
 import { AffinityLists } from "../affinity.ts";
 import type { ProxyMode, SyncWork } from "../contract.ts";
-import { RoutedRules } from "../natRules.ts";
+import { netfilterRules } from "../natRules.ts";
 import type { KubeProxyProfile } from "../profile.ts";
 import type { RouteTraits } from "../route.ts";
 import { RandomChooser } from "./iptables.ts";
@@ -21,6 +21,9 @@ export const nftablesTraits: RouteTraits = {
 };
 
 export const nftables: ProxyMode = {
+  // No node ports on loopback in this mode.
+  settings: ({ nftables: own }) => ({ ...own, localhostNodePorts: false }),
+  hasLargeClusterMode: false,
   syncNs(profile: KubeProxyProfile, work: SyncWork) {
     const { transactionNs, serviceNs, endpointNs } = profile.nftables;
     const { size, full, changedServices, changedEndpoints } = work;
@@ -31,6 +34,6 @@ export const nftables: ProxyMode = {
   rules(plane) {
     const { lookupNs } = plane.profile.nftables;
     const chooser = new RandomChooser(plane, new AffinityLists(Infinity), () => lookupNs);
-    return new RoutedRules(plane, nftablesTraits, chooser);
+    return netfilterRules(plane, nftablesTraits, chooser);
   },
 };

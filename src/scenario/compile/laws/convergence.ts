@@ -37,7 +37,7 @@ export function* convergence({ cluster, network, nowNs }: LawContext): Generator
       const compared = new Map<unknown, string>();
       for (let node = 0; node < cluster.proxies.length; node += step) {
         const { table } = cluster.proxies[node]!;
-        const rules = table.atAddress(address, TransportProtocol[port.protocol], port.port);
+        const rules = table.atAddress(address, TransportProtocol[port.protocol], port.port)?.rules;
         let held = compared.get(rules);
         if (held === undefined) {
           held = (rules?.cluster ?? []).map(({ text }) => text).join(" ");
