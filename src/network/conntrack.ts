@@ -260,6 +260,7 @@ export class Conntrack {
     if ((flags & (Flag.syn | Flag.ack)) !== Flag.syn) return false;
     const state = this.tables.stateOf(this.entry);
     if (state !== CtState.timeWait && state !== CtState.close) return false;
+    this.watcher?.reopened(this.entry);
     this.remove(this.entry);
     return true;
   }
@@ -272,7 +273,7 @@ export class Conntrack {
 
   private tellOfState(watcher: ConnectionWatcher, id: EntryId, state: CtStateCode): void {
     const isActive = isActiveState(state);
-    if (isActive !== isActiveState(this.tables.stateOf(id))) watcher.changed(id, isActive);
+    if (isActive !== isActiveState(this.tables.stateOf(id))) watcher.activity(id, isActive);
   }
 
   private begin(

@@ -56,7 +56,9 @@ export interface ConnectionWatcher {
   /** decide() has just judged the first packet of this entry. */
   began(entry: EntryId): void;
   /** TCP: a connection is active from its SYN until one side closes it. */
-  changed(entry: EntryId, isActive: boolean): void;
+  activity(entry: EntryId, isActive: boolean): void;
+  /** A SYN reuses the tuple of this closed entry, which ends now; decide() is asked next. */
+  reopened(entry: EntryId): void;
   /** The entry is taken out. */
   ended(entry: EntryId): void;
 }

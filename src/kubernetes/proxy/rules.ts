@@ -400,6 +400,6 @@ function destinationsOf(rules: ServicePortRules): [number, Destination][] {
 }
 
 /** Address, protocol and port in one exact number: ports and protocols take 24 bits. */
-function destinationKey(address: AddressId, protocol: number, port: number): number {
+export function destinationKey(address: AddressId, protocol: number, port: number): number {
   return (address + 2) * 2 ** 24 + protocol * 2 ** 16 + port;
 }

@@ -6,11 +6,11 @@
  */
 import type { FirstPacket } from "../../../network/nat.ts";
 import { AffinityLists } from "../affinity.ts";
-import type { DataPlane, ProxyMode, SyncWork, TableSize } from "../contract.ts";
-import { netfilterRules, type Chooser } from "../natRules.ts";
+import type { DataPlane, ProgrammedRules, ProxyMode, SyncWork, TableSize } from "../contract.ts";
+import { RoutedRules, type Chooser } from "../natRules.ts";
 import type { KubeProxyProfile } from "../profile.ts";
 import type { Route, RouteTraits } from "../route.ts";
-import { DestinationKind, type RuleEndpoint, type ServicePortRules } from "../rules.ts";
+import { DestinationKind, type RuleEndpoint } from "../rules.ts";
 
 export const iptablesTraits: RouteTraits = {
   localhostNodePorts: true,
@@ -18,36 +18,43 @@ export const iptablesTraits: RouteTraits = {
   acceptsHealthChecks: true,
   guardsClusterIPs: false,
   sourceRangesFirst: false,
+  withoutLocal: "drop",
 };
 
 /** Rules that the chosen endpoint's own chain has: hairpin mark and DNAT, and the jump there. */
 const ENDPOINT_RULES = 3;
 
-/** Rule i of n matches with probability 1/(n-i): each endpoint gets 1/n, one draw a connection. */
-export class RandomChooser implements Chooser {
+/** Index of the candidate that a connection without a memory gets. */
+export type Draw = (candidates: readonly RuleEndpoint[], packet: FirstPacket) => number;
+
+/** A drawn endpoint, or the one that remembers the client. */
+export class AffineChooser implements Chooser {
   readonly #plane: DataPlane;
   readonly #affinity: AffinityLists;
+  readonly #draw: Draw;
   readonly #cost: (route: Route, chosen: RuleEndpoint | null) => number;
 
   constructor(
     plane: DataPlane,
     affinity: AffinityLists,
+    draw: Draw,
     cost: (route: Route, chosen: RuleEndpoint | null) => number,
   ) {
     this.#plane = plane;
     this.#affinity = affinity;
+    this.#draw = draw;
     this.#cost = cost;
   }
 
-  choose({ candidates, destination }: Route, { source }: FirstPacket): RuleEndpoint {
-    const { stream, sim } = this.#plane;
+  choose({ candidates, destination }: Route, packet: FirstPacket): RuleEndpoint {
     const { rules } = destination!;
     const { affinityNs } = rules;
-    if (affinityNs === null) return candidates[stream.below(candidates.length)]!;
-    const { nowNs } = sim;
+    if (affinityNs === null) return candidates[this.#draw(candidates, packet)]!;
+    const { source } = packet;
+    const { nowNs } = this.#plane.sim;
     const chosen =
       this.#affinity.find(rules, candidates, source, affinityNs, nowNs) ??
-      candidates[stream.below(candidates.length)]!;
+      candidates[this.#draw(candidates, packet)]!;
     this.#affinity.remember(rules, chosen, source, nowNs);
     return chosen;
   }
@@ -55,12 +62,22 @@ export class RandomChooser implements Chooser {
   walkNs(route: Route, chosen: RuleEndpoint | null): number {
     return this.#cost(route, chosen);
   }
+}
 
-  changed(before: readonly ServicePortRules[], after: readonly ServicePortRules[]): void {
-    for (const { key } of before) {
-      this.#affinity.keep(key, after.find((each) => each.key === key)?.all ?? []);
-    }
-  }
+/** Rule i of n matches with probability 1/(n-i): each endpoint gets 1/n, one draw a connection. */
+export function randomRules(
+  plane: DataPlane,
+  traits: RouteTraits,
+  affinity: AffinityLists,
+  cost: (route: Route, chosen: RuleEndpoint | null) => number,
+): ProgrammedRules {
+  const draw: Draw = (candidates) => plane.stream.below(candidates.length);
+  return {
+    nat: new RoutedRules(plane, traits, new AffineChooser(plane, affinity, draw, cost)),
+    socketNat: null,
+    watcher: null,
+    changed: (before, after) => affinity.changed(before, after),
+  };
 }
 
 /**
@@ -126,7 +143,6 @@ export const iptables: ProxyMode = {
     const { ruleWalkNs, recentListLimit } = plane.profile.iptables;
     const cost = (route: Route, chosen: RuleEndpoint | null): number =>
       Math.round(rulesWalked(plane, route, chosen) * ruleWalkNs);
-    const chooser = new RandomChooser(plane, new AffinityLists(recentListLimit), cost);
-    return netfilterRules(plane, iptablesTraits, chooser);
+    return randomRules(plane, iptablesTraits, new AffinityLists(recentListLimit), cost);
   },
 };

@@ -7,10 +7,9 @@
  */
 import { AffinityLists } from "../affinity.ts";
 import type { ProxyMode, SyncWork } from "../contract.ts";
-import { netfilterRules } from "../natRules.ts";
 import type { KubeProxyProfile } from "../profile.ts";
 import type { RouteTraits } from "../route.ts";
-import { RandomChooser } from "./iptables.ts";
+import { randomRules } from "./iptables.ts";
 
 export const nftablesTraits: RouteTraits = {
   localhostNodePorts: false,
@@ -18,6 +17,7 @@ export const nftablesTraits: RouteTraits = {
   acceptsHealthChecks: false,
   guardsClusterIPs: true,
   sourceRangesFirst: true,
+  withoutLocal: "drop",
 };
 
 export const nftables: ProxyMode = {
@@ -33,7 +33,6 @@ export const nftables: ProxyMode = {
   },
   rules(plane) {
     const { lookupNs } = plane.profile.nftables;
-    const chooser = new RandomChooser(plane, new AffinityLists(Infinity), () => lookupNs);
-    return netfilterRules(plane, nftablesTraits, chooser);
+    return randomRules(plane, nftablesTraits, new AffinityLists(Infinity), () => lookupNs);
   },
 };
