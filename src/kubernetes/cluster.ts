@@ -4,7 +4,6 @@
  * Owns: bringing them up, at rest or cold. Refuses to own: what any of them does.
  */
 import type { Simulation } from "../engine/index.ts";
-import { parsePrefix } from "../network/address.ts";
 import type { Transport } from "../network/transport.ts";
 import type { Observations } from "../observe/observations.ts";
 import { SimulatedApiServer } from "./api/server.ts";
@@ -70,6 +69,7 @@ export class Cluster {
   readonly #healthServers: ServiceHealthServer[] = [];
   readonly #options: ClusterOptions;
   readonly #kubelets = new Map<string, Kubelet>();
+  readonly #controllers = createControllers();
 
   constructor(options: ClusterOptions) {
     const { sim, observations, profile, services, nodes } = options;
@@ -113,6 +113,18 @@ export class Cluster {
     return this.#cloud?.healthOf(service) ?? [];
   }
 
+  /**
+   * What is stored has gone all the way: into the slices and into every node's rules. Pods may still
+   * live on; nothing that a write has begun is under way.
+   */
+  get isQuiet(): boolean {
+    return (
+      this.api.isIdle &&
+      this.#controllers.every(({ isIdle }) => isIdle) &&
+      this.proxies.every(({ isIdle }) => isIdle)
+    );
+  }
+
   /** The process of a running pod's main container; null if none runs. */
   mainProcess(pod: Pod): ContainerProcess | null {
     return this.#kubelets.get(pod.spec.nodeName ?? "")?.mainProcess(pod) ?? null;
@@ -154,6 +166,12 @@ export class Cluster {
     }
     for (const [index, pod] of [...wanted, ...pods].entries()) {
       const named = { ...pod, metadata: { ...pod.metadata, uid: `pod-${index}` } };
+      if (named.spec.nodeName !== null) {
+        // It has its node: no scheduler is asked.
+        picture.put(named);
+        yield named;
+        continue;
+      }
       const placed = picture.place(named, profile.scheduler, stream);
       if (placed === null) throw new Error(`pod ${objectKey(pod)} fits on no node`);
       yield placed;
@@ -204,7 +222,7 @@ export class Cluster {
     const { sim, profile } = this.#options;
     const { clientQps: qps, clientBurst: burst } = profile.controllerManager;
     const informers = new SharedInformers(this.api, "kube-controller-manager");
-    for (const controller of createControllers()) {
+    for (const controller of this.#controllers) {
       const client = this.api.client({ name: controller.name, qps, burst });
       controller.start({ sim, profile: profile.controllerManager, client, informers }, synced);
     }
@@ -243,8 +261,7 @@ export class Cluster {
       ? proxyBase(services.values(), slices.values(), builder)
       : proxyBase([], [], builder);
     const mode = proxyModes[profile.kubeProxy.mode];
-    const podNetwork = parsePrefix(podCIDR);
-    const serviceCIDRs = [parsePrefix(serviceCIDR)];
+    const ranges = { podCIDR, serviceCIDRs: [serviceCIDR] };
     const { messageBytes } = profile.loadBalancer.healthCheck;
     for (const [index, { metadata }] of nodes.entries()) {
       const { namespace } = network.hosts[index]!;
@@ -262,12 +279,14 @@ export class Cluster {
         programmed: (service, rules) => healthServer.sync(service, rules),
       });
       this.proxies.push(proxy);
-      network.hosts[index]!.nat = mode.rules({
+      const host = network.hosts[index]!;
+      proxy.dataPlane = mode.rules({
         sim,
         table: proxy.table,
-        view: nodeView(network, network.hosts[index]!, podNetwork, serviceCIDRs, profile.kubeProxy),
+        view: nodeView(network, host, ranges, profile.kubeProxy, mode.settings(profile.kubeProxy)),
         size: () => proxy.size(),
         profile: profile.kubeProxy,
+        connections: host.conntrack,
         stream: sim.streams.get(`proxy/${metadata.name}`),
         routed: (socket, endpoint) => {
           const stale = this.ledger.isGone(endpoint.index) ? 1 : 0;
@@ -276,6 +295,7 @@ export class Cluster {
           observations.connectionRouted(index, endpoint.index, sim.nowNs, stale);
         },
       });
+      host.program(proxy.dataPlane);
     }
   }
 

@@ -19,6 +19,7 @@ import {
 } from "./conntrackTable.ts";
 import {
   NatVerdict,
+  type ConnectionWatcher,
   type FirstPacket,
   type NatDecision,
   type NatHookPoint,
@@ -54,6 +55,8 @@ export class Conntrack {
   isNew = false;
   count = 0;
   inserted = 0;
+  /** Is told of every connection; null where nobody asks. */
+  watcher: ConnectionWatcher | null = null;
 
   private readonly sim: Simulation;
   private readonly host: number;
@@ -158,6 +161,15 @@ export class Conntrack {
     if (this.isNew && this.entry !== NO_ENTRY) this.remove(this.entry);
   }
 
+  isExpired(id: EntryId): boolean {
+    return this.tables.expiresAtNs[id]! <= this.sim.nowNs;
+  }
+
+  /** Takes an entry out, as `conntrack -D` does: the flow's next packet is a first packet. */
+  forget(id: EntryId): void {
+    this.remove(id);
+  }
+
   /** Looks at every entry, as the kernel does when the table is full, and forgets what timed out. */
   sweep(): void {
     const { tables } = this;
@@ -248,13 +260,20 @@ export class Conntrack {
     if ((flags & (Flag.syn | Flag.ack)) !== Flag.syn) return false;
     const state = this.tables.stateOf(this.entry);
     if (state !== CtState.timeWait && state !== CtState.close) return false;
+    this.watcher?.reopened(this.entry);
     this.remove(this.entry);
     return true;
   }
 
   private setState(id: EntryId, state: CtStateCode): void {
+    if (this.watcher !== null) this.tellOfState(this.watcher, id, state);
     this.tables.setState(id, state);
     this.tables.expiresAtNs[id] = this.sim.nowNs + this.timeouts[state]!;
+  }
+
+  private tellOfState(watcher: ConnectionWatcher, id: EntryId, state: CtStateCode): void {
+    const isActive = isActiveState(state);
+    if (isActive !== isActiveState(this.tables.stateOf(id))) watcher.activity(id, isActive);
   }
 
   private begin(
@@ -283,6 +302,7 @@ export class Conntrack {
     this.entry = id;
     this.direction = Direction.original;
     this.isNew = true;
+    this.watcher?.began(id);
     this.setState(id, (packet.flags & Flag.syn) !== 0 ? CtState.synSent : CtState.established);
     this.follow(id, packet);
     return Track.pass;
@@ -351,8 +371,13 @@ export class Conntrack {
   }
 
   private remove(id: EntryId): void {
+    this.watcher?.ended(id);
     this.tables.remove(id);
     if (this.entry === id) this.entry = NO_ENTRY;
     this.count--;
   }
+}
+
+function isActiveState(state: number): boolean {
+  return state <= CtState.established;
 }

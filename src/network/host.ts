@@ -8,7 +8,7 @@
 import type { AddressId, AddressTable, Prefix } from "./address.ts";
 import type { Conntrack } from "./conntrack.ts";
 import type { Hop } from "./hop.ts";
-import type { NatRules } from "./nat.ts";
+import type { ConnectionWatcher, NatRules } from "./nat.ts";
 import type { Packet } from "./packet.ts";
 import type { LinuxProfile } from "./profile.ts";
 import type { EventHandle, SimTimeNs } from "../engine/index.ts";
@@ -104,6 +104,8 @@ export class Host {
   nat: NatRules | null = null;
   /** Only for a host that tracks nothing. null: what arrives is for the host itself. */
   steering: Steering | null = null;
+  /** Judges connect() of the host's sockets; null: nobody does. */
+  socketNat: NatRules | null = null;
   readonly icmp: IcmpLimiter;
   /** Goes up with every change of a route or neighbour: cached decisions carry it. */
   routeGeneration = 0;
@@ -140,6 +142,17 @@ export class Host {
     this.icmp = new IcmpLimiter(options.icmp);
     this.#addresses = options.addresses;
     this.#fabric = options.fabric;
+  }
+
+  /** Rules for first packets, for connect(), and whoever keeps books of connections. */
+  program(rules: {
+    readonly nat: NatRules;
+    readonly socketNat: NatRules | null;
+    readonly watcher: ConnectionWatcher | null;
+  }): void {
+    this.nat = rules.nat;
+    this.socketNat = rules.socketNat;
+    if (this.conntrack !== null) this.conntrack.watcher = rules.watcher;
   }
 
   addRoute(route: Route): void {

@@ -12,10 +12,16 @@
  * its SYN-ACK again: should the server's namespace vanish in that time, the client waits for ever.
  */
 import { Phase, type EventKind, type SimTimeNs, type Simulation } from "../engine/index.ts";
-import type { AddressId } from "./address.ts";
+import { NO_ADDRESS, type AddressId } from "./address.ts";
 import { DueQueue } from "./dueQueue.ts";
 import type { Namespace } from "./host.ts";
-import { TransportProtocol } from "./nat.ts";
+import {
+  NatVerdict,
+  TransportProtocol,
+  type FirstPacket,
+  type NatDecision,
+  type NatRules,
+} from "./nat.ts";
 import type { Network } from "./network.ts";
 import { Flag, ICMP_FLAGS, NO_SOCKET, type Packet } from "./packet.ts";
 import type { LinuxProfile } from "./profile.ts";
@@ -61,6 +67,24 @@ export class Transport implements PacketReceiver {
   readonly #lingerKind: EventKind;
   /** Sockets in FIN_WAIT or TIME_WAIT, in order of the end of their wait. */
   readonly #lingering = new DueQueue();
+  /** For rules that judge connect(); used again and again. */
+  readonly #decision: NatDecision = {
+    verdict: NatVerdict.accept,
+    dnatAddress: NO_ADDRESS,
+    dnatPort: 0,
+    masquerade: false,
+    walkNs: 0,
+    rule: "",
+  };
+  readonly #first: { -readonly [K in keyof FirstPacket]: FirstPacket[K] } = {
+    protocol: TCP,
+    source: NO_ADDRESS,
+    sourcePort: 0,
+    destination: NO_ADDRESS,
+    destinationPort: 0,
+    destinationIsLocal: false,
+    originSocket: NO_SOCKET,
+  };
   readonly #mssBytes: number;
   readonly #overheadBytes: number;
 
@@ -90,6 +114,10 @@ export class Transport implements PacketReceiver {
     return listener;
   }
 
+  isListening(namespace: Namespace, port: number): boolean {
+    return this.#listeners.get(namespace.index)?.has(port) ?? false;
+  }
+
   /** Stops listening; new SYNs are refused. Connections that were accepted live on. */
   closeListener(listener: Listener): void {
     listener.open = false;
@@ -107,15 +135,55 @@ export class Transport implements PacketReceiver {
     handler: SocketHandler,
     user: number,
   ): Socket | null {
-    const localAddress = this.#sourceAddress(namespace, address);
-    const localPort = this.#pickPort(namespace, localAddress, address, port);
-    if (localPort < 0) return null;
-    const socket = this.#open(namespace, localAddress, localPort, address, port);
+    const rules = this.network.hosts[namespace.host]!.socketNat;
+    const socket = this.sockets.take();
+    if (rules !== null) this.#translate(rules, socket, namespace, address, port);
+    const toAddress = rules !== null ? this.#decision.dnatAddress : address;
+    const toPort = rules !== null ? this.#decision.dnatPort : port;
+    const localAddress = this.#sourceAddress(namespace, toAddress);
+    const localPort = this.#pickPort(namespace, localAddress, toAddress, toPort);
+    if (localPort < 0) {
+      this.sockets.release(socket);
+      return null;
+    }
+    this.#open(socket, namespace, localAddress, localPort, toAddress, toPort);
     socket.handler = handler;
     socket.user = user;
     socket.state = SocketState.synSent;
-    this.#send(socket, Flag.syn, 0, 0, 0, 0, 0);
+    if (rules !== null && this.#decision.verdict !== NatVerdict.accept) this.#failSoon(socket);
+    else this.#send(socket, Flag.syn, 0, 0, 0, 0, 0);
     return socket;
+  }
+
+  /** What the host's rules make of a connect(), before a port is taken or a packet sent. */
+  #translate(
+    rules: NatRules,
+    socket: Socket,
+    namespace: Namespace,
+    address: AddressId,
+    port: number,
+  ): void {
+    const decision = this.#decision;
+    const first = this.#first;
+    first.source = this.#sourceAddress(namespace, address);
+    first.destination = address;
+    first.destinationPort = port;
+    first.originSocket = socket.id;
+    decision.verdict = NatVerdict.accept;
+    decision.dnatAddress = NO_ADDRESS;
+    decision.masquerade = false;
+    rules.decide("CONNECT", first, decision);
+    if (decision.dnatAddress !== NO_ADDRESS) return;
+    decision.dnatAddress = address;
+    decision.dnatPort = port;
+  }
+
+  /** connect() returns EHOSTUNREACH: the rules know the address and nobody behind it. */
+  #failSoon(socket: Socket): void {
+    const { generation } = socket;
+    this.#sim.callAfter(0, Phase.deliver, () => {
+      if (socket.generation === generation) this.#fail(socket, "EHOSTUNREACH");
+    });
   }
 
   /**
@@ -289,13 +357,13 @@ export class Transport implements PacketReceiver {
   }
 
   #open(
+    socket: Socket,
     namespace: Namespace,
     localAddress: AddressId,
     localPort: number,
     remoteAddress: AddressId,
     remotePort: number,
-  ): Socket {
-    const socket = this.sockets.take();
+  ): void {
     socket.namespace = namespace;
     socket.localAddress = localAddress;
     socket.localPort = localPort;
@@ -303,7 +371,6 @@ export class Transport implements PacketReceiver {
     socket.remotePort = remotePort;
     const { index } = namespace;
     this.#table.set(index, TCP, localAddress, localPort, remoteAddress, remotePort, socket.id);
-    return socket;
   }
 
   #release(socket: Socket): void {
@@ -357,11 +424,14 @@ export class Transport implements PacketReceiver {
 
   #accept(listener: Listener, packet: Packet): void {
     if (listener.pending >= this.network.profile.tcp.listenBacklog) {
+      this.network.packets.refuse(packet);
       this.network.countDrop(listener.namespace.name, "listen_overflow", packet.packets);
       this.lost(packet);
       return;
     }
-    const socket = this.#open(
+    const socket = this.sockets.take();
+    this.#open(
+      socket,
       listener.namespace,
       packet.destination,
       packet.destinationPort,

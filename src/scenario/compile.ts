@@ -22,7 +22,7 @@ import { NodeProber } from "../workload/prober.ts";
 import { Programs } from "../workload/program.ts";
 import { WorkloadRuntime } from "../workload/runtime.ts";
 import { clientPods, outsideClients, Workloads } from "./compile/workloads.ts";
-import { brokenLaws, RequestCounter } from "./compile/laws.ts";
+import { LawWatch } from "./compile/laws/index.ts";
 import { hopReports } from "./compile/hops.ts";
 import type { ResolvedScenario } from "./resolved.ts";
 
@@ -56,8 +56,8 @@ interface Parts {
  * @throws Error for a scenario that validation should have refused
  */
 export function compile(scenario: ResolvedScenario, observers: readonly Observer[]): Run {
-  const counter = new RequestCounter();
-  const parts = join(scenario, [...observers, counter]);
+  const laws = new LawWatch(scenario);
+  const parts = join(scenario, [...observers, ...laws.observers]);
   const { sim, observations, network, transport, cluster } = parts;
   bringUp(scenario, parts);
   const windows = sampleWindows(sim, scenario, (startNs, endNs) =>
@@ -76,7 +76,7 @@ export function compile(scenario: ResolvedScenario, observers: readonly Observer
       windows.close();
       return {
         hops: hopReports(network, sim.nowNs),
-        brokenLaws: brokenLaws({ network, transport, cluster, counter, nowNs: sim.nowNs }),
+        brokenLaws: laws.brokenLaws({ ...parts, scenario, nowNs: sim.nowNs }),
         eventFingerprint: sim.fingerprint(),
       };
     },

@@ -81,7 +81,7 @@ function routerFor(scenario: Scenario, step: Scenario["steps"][number], mode: Mo
     return builder.build(service, own, { name: node.name, zone: node.zone });
   });
   const own = new Set(settings.localIPs.map((text) => addresses.intern(text)));
-  const loopbacks = ["127.0.0.1", "::1"].map((text) => addresses.intern(text));
+  const loopbacks = new Set(["127.0.0.1", "::1"].map((text) => addresses.intern(text)));
   const { cidr } = node.localDetector;
   const table = new RuleTable(tableBase(rules.filter((each) => each.family === family)));
   const router = new Router(
@@ -89,7 +89,8 @@ function routerFor(scenario: Scenario, step: Scenario["steps"][number], mode: Mo
     {
       addresses,
       isOwn: (address) => own.has(address),
-      isLoopback: (address) => loopbacks.includes(address),
+      isLoopback: (address) => loopbacks.has(address),
+      isHere: () => false,
       primaryAddress: addresses.intern(settings.nodeIP),
       podNetwork: cidr ? parsePrefix(cidr) : null,
       masqueradeAll: node.masqueradeAll,

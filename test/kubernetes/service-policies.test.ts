@@ -182,6 +182,7 @@ describe("trafficDistribution and topology-mode", () => {
     expect(outcomes(run)).toEqual({ served: run.ended.length });
     expect(run.routed.length).toBeGreaterThan(500);
     expect(run.routed.filter(({ by, to }) => zoneOf(by) !== zoneOf(to))).toEqual([]);
+    expect(run.brokenLaws).toEqual([]);
     expect(run.routed.some(({ by, to }) => by !== to)).toBe(true);
   });
 
@@ -192,6 +193,7 @@ describe("trafficDistribution and topology-mode", () => {
     );
     expect(run.routed.length).toBeGreaterThan(500);
     expect(run.routed.filter(({ by, to }) => by !== to)).toEqual([]);
+    expect(run.brokenLaws).toEqual([]);
   });
 
   test("topology-mode Auto: within the zone with 6 endpoints, over all of them with 8", async () => {

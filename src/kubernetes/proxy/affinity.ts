@@ -57,8 +57,17 @@ export class AffinityLists {
     clients.set(client, nowNs);
   }
 
-  /** The Service port's rules were replaced: endpoints that are gone lose their lists with their chains. */
-  keep(key: string, endpoints: readonly RuleEndpoint[]): void {
+  /** Rules were replaced: endpoints that are gone lose their lists with their chains. */
+  changed(before: readonly ServicePortRules[], after: readonly ServicePortRules[]): void {
+    for (const { key } of before) {
+      this.#keep(
+        key,
+        after.flatMap((each) => (each.key === key ? each.all : [])),
+      );
+    }
+  }
+
+  #keep(key: string, endpoints: readonly RuleEndpoint[]): void {
     const lists = this.#lists.get(key);
     if (lists === undefined) return;
     const present = new Set(endpoints.map(({ text }) => text));

@@ -30,6 +30,11 @@ export class BoundedFrequencyRunner {
     this.#start = start;
   }
 
+  /** Neither runs nor will: no request waits, and no retry. */
+  get isIdle(): boolean {
+    return !this.#running && !this.#sim.isPending(this.#timer);
+  }
+
   /** Asks for a run. */
   request(): void {
     this.#wanted = true;
