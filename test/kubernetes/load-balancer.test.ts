@@ -253,3 +253,25 @@ describe("ipMode", () => {
     expect(outcomes(long)).toEqual({ served: long.ended.length });
   });
 });
+
+describe("a cold start", () => {
+  const fields = `coldStart: true, ${CLUSTER}, clients: [{ name: "c", from: outside(2),
+    to: loadBalancer("svc/web:8080"), load: openLoop(50), timeout: "900ms" }]`;
+
+  test("begins with no healthy node and ends with all that serve; the same seed runs alike", async () => {
+    const [one, two] = [
+      await runServices(web("\n  externalTrafficPolicy: Local"), fields, "40s"),
+      await runServices(web("\n  externalTrafficPolicy: Local"), fields, "40s"),
+    ];
+    expect(one.brokenLaws).toEqual([]);
+    const firstNs = one.routed[0]!.atNs;
+    expect(
+      one.ended.some(({ outcome, startNs }) => outcome !== "served" && startNs < firstNs),
+    ).toBe(true);
+    // Checks each 8 s: by 20 s after the first connection every node has been found healthy or not.
+    const late = one.ended.filter(({ startNs }) => startNs > firstNs + seconds(20));
+    expect(counts(late.map(({ outcome }) => outcome))).toEqual({ served: late.length });
+    expect(one.run.sim.fingerprint()).toBe(two.run.sim.fingerprint());
+    expect(one.routed).toEqual(two.routed);
+  });
+});
