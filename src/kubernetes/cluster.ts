@@ -209,6 +209,7 @@ export class Cluster {
     const mode = proxyModes[profile.kubeProxy.mode];
     const ranges = { podCIDR, serviceCIDRs: [serviceCIDR] };
     for (const [index, { metadata }] of nodes.entries()) {
+      const host = network.hosts[index]!;
       const proxy = new KubeProxy({
         sim,
         api: this.api,
@@ -218,9 +219,9 @@ export class Cluster {
         builder,
         ledger: this.ledger,
         base,
+        connections: host.conntrack,
       });
       this.proxies.push(proxy);
-      const host = network.hosts[index]!;
       proxy.dataPlane = mode.rules({
         sim,
         table: proxy.table,

@@ -12,6 +12,7 @@ import type {
   Pod,
   ReplicaSet,
   Service,
+  ServicePort,
 } from "../kubernetes/api/types.ts";
 import type { FaultSpec } from "../faults/index.ts";
 import type { NetworkKindName } from "../network/kinds/index.ts";
@@ -91,6 +92,7 @@ export interface ResolvedClient {
   readonly to: {
     readonly service: string;
     readonly port: number;
+    readonly protocol: ServicePort["protocol"];
     readonly via: "clusterIP" | "nodePort";
   };
   readonly load:

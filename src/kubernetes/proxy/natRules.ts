@@ -25,6 +25,7 @@ export interface Chooser {
 }
 
 export class RoutedRules implements NatRules {
+  readonly dropsInvalid: boolean;
   readonly #router: Router;
   readonly #chooser: Chooser;
   readonly #routed: DataPlane["routed"];
@@ -33,6 +34,7 @@ export class RoutedRules implements NatRules {
   constructor(plane: DataPlane, traits: RouteTraits, chooser: Chooser) {
     this.#router = new Router(plane.table, plane.view, traits);
     this.#chooser = chooser;
+    this.dropsInvalid = traits.dropsInvalid;
     this.#routed = plane.routed;
   }
 

@@ -50,6 +50,8 @@ export interface RouteTraits {
   readonly acceptsHealthChecks: boolean;
   /** Ports of a ClusterIP that no Service has are refused, and unknown addresses of the CIDRs dropped. */
   readonly guardsClusterIPs: boolean;
+  /** The filter drops forwarded packets that belong to no connection: KUBE-FORWARD's INVALID rule. */
+  readonly dropsInvalid: boolean;
   /** Source ranges are judged before it is known whether any endpoint is there. */
   readonly sourceRangesFirst: boolean;
   /**

@@ -4,6 +4,7 @@
  * Owns: matching the scenario's servers and clients with pods, by the workload that the pod belongs to.
  */
 import type { Host } from "../../network/host.ts";
+import { TransportProtocol } from "../../network/nat.ts";
 import type { Network } from "../../network/network.ts";
 import { newMeta } from "../../kubernetes/controllers/pods.ts";
 import {
@@ -91,16 +92,22 @@ export class Workloads {
     return replica;
   }
 
-  #target(client: ResolvedClient, service: Service): Pick<ClientOptions, "addresses" | "port"> {
+  #target(
+    { to }: ResolvedClient,
+    service: Service,
+  ): Pick<ClientOptions, "addresses" | "port" | "protocol"> {
     const { addresses } = this.#network;
-    if (client.to.via === "clusterIP") {
-      return { addresses: [addresses.intern(service.spec.clusterIP)], port: client.to.port };
+    const protocol = TransportProtocol[to.protocol];
+    if (to.via === "clusterIP") {
+      return { addresses: [addresses.intern(service.spec.clusterIP)], port: to.port, protocol };
     }
-    const port = service.spec.ports.find((each) => each.port === client.to.port)!;
+    const port = service.spec.ports.find(
+      (each) => each.port === to.port && each.protocol === to.protocol,
+    )!;
     const nodes = this.#scenario.cluster.nodes.map((node) =>
       addresses.intern(node.status.internalIP),
     );
-    return { addresses: nodes, port: port.nodePort! };
+    return { addresses: nodes, port: port.nodePort!, protocol };
   }
 
   #behind(service: Service): Set<number> {

@@ -30,6 +30,7 @@ export const ebpfTraits: RouteTraits = {
   nodePortsOnAllAddresses: true,
   acceptsHealthChecks: false,
   guardsClusterIPs: false,
+  dropsInvalid: false,
   sourceRangesFirst: true,
   // service-no-backend-response: reject.
   withoutLocal: "reject",
