@@ -207,7 +207,7 @@ export class Cluster {
       ? proxyBase(services.values(), slices.values(), builder)
       : proxyBase([], [], builder);
     const mode = proxyModes[profile.kubeProxy.mode];
-    const ranges = { podCIDR, serviceCIDRs: [serviceCIDR] };
+    const ranges = { podCIDRs: [podCIDR], serviceCIDRs: [serviceCIDR] };
     for (const [index, { metadata }] of nodes.entries()) {
       const host = network.hosts[index]!;
       const proxy = new KubeProxy({

@@ -76,7 +76,7 @@ class NicRules implements NatRules {
     const { table, view } = this.#plane;
     const found = table.atAddress(destination, protocol, destinationPort);
     if (found?.kind !== DestinationKind.clusterIP || view.isOwn(source)) return false;
-    return view.podNetwork !== null && !view.addresses.contains(view.podNetwork, source);
+    return this.#rules.isForeign(source);
   }
 }
 
