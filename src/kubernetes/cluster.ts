@@ -261,11 +261,11 @@ export class Cluster {
       ? proxyBase(services.values(), slices.values(), builder)
       : proxyBase([], [], builder);
     const mode = proxyModes[profile.kubeProxy.mode];
-    const ranges = { podCIDR, serviceCIDRs: [serviceCIDR] };
+    const ranges = { podCIDRs: [podCIDR], serviceCIDRs: [serviceCIDR] };
     const { messageBytes } = profile.loadBalancer.healthCheck;
     for (const [index, { metadata }] of nodes.entries()) {
-      const { namespace } = network.hosts[index]!;
-      const healthServer = new ServiceHealthServer(transport, namespace, messageBytes);
+      const host = network.hosts[index]!;
+      const healthServer = new ServiceHealthServer(transport, host.namespace, messageBytes);
       this.#healthServers.push(healthServer);
       const proxy = new KubeProxy({
         sim,
@@ -277,9 +277,9 @@ export class Cluster {
         ledger: this.ledger,
         base,
         programmed: (service, rules) => healthServer.sync(service, rules),
+        connections: host.conntrack,
       });
       this.proxies.push(proxy);
-      const host = network.hosts[index]!;
       proxy.dataPlane = mode.rules({
         sim,
         table: proxy.table,

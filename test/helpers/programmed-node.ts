@@ -68,8 +68,8 @@ export function programmedNode(
     isOwn: (address) => address === nodeIP,
     isLoopback: (address) => address === loopback,
     isHere: (address) => here.has(address),
-    primaryAddress: nodeIP,
-    podNetwork: podCIDR === null ? null : parsePrefix(podCIDR),
+    primaryAddresses: [nodeIP],
+    podNetworks: podCIDR === null ? [] : [parsePrefix(podCIDR)],
     masqueradeAll: options.masqueradeAll ?? false,
     nodePortAddresses: options.nodePortAddresses?.map(parsePrefix) ?? null,
     localhostNodePorts: true,
@@ -85,11 +85,17 @@ export function programmedNode(
     connections: options.connections ?? null,
     routed: () => {},
   });
+  let version = 0;
   const inForce = new Map<string, readonly ServicePortRules[]>();
   /** These slices of the Service are in force from now on. */
   const program = (service: Service, own: readonly EndpointSlice[]): void => {
     const before = inForce.get(objectKey(service)) ?? [];
-    const after = builder.build(service, own, node);
+    version++;
+    const written = own.map((each) => ({
+      ...each,
+      metadata: { ...each.metadata, resourceVersion: version },
+    }));
+    const after = builder.build(service, written, node);
     for (const each of before) table.remove(each);
     for (const each of after) table.put(each);
     inForce.set(objectKey(service), after);

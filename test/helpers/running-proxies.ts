@@ -68,6 +68,7 @@ export function runningProxies(
         builder,
         ledger,
         base,
+        connections: null,
       }),
   );
   const rulesAt = (proxy = proxies[0]!, address = "10.96.0.10"): ServicePortRules | undefined =>

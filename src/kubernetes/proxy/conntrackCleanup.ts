@@ -5,18 +5,15 @@
  * and when that happens. Source: pkg/proxy/conntrack/cleanup.go; rules of kube-proxy, section 13.
  */
 import { NO_ADDRESS, type AddressId } from "../../network/address.ts";
+import type { ConntrackEntry } from "../../network/conntrack.ts";
 import { TransportProtocol } from "../../network/nat.ts";
 import type { ServicePortRules } from "./rules.ts";
 
 /** A conntrack entry, as far as the clean-up reads it. */
-export interface TrackedFlow {
-  readonly protocol: number;
-  /** NO_ADDRESS where the entry does not say. */
-  readonly originalDestination: AddressId;
-  readonly originalDestinationPort: number;
-  /** Where replies come from: the endpoint it was translated to, or the destination itself. */
-  readonly replySource: AddressId;
-}
+export type TrackedFlow = Pick<
+  ConntrackEntry,
+  "protocol" | "originalDestination" | "originalDestinationPort" | "replySource"
+>;
 
 /** The UDP Services of a node at the end of a sync, ready to judge entries. */
 export class FlowCleaner {

@@ -4,8 +4,9 @@
  * Owns: the contract of the members in modes/; modes/index.ts lists them.
  */
 import type { DurationNs, RandomStream, Simulation } from "../../engine/index.ts";
+import type { ConntrackEntry } from "../../network/conntrack.ts";
 import type { EntryId } from "../../network/conntrackTable.ts";
-import type { ConnectionWatcher, NatRules } from "../../network/nat.ts";
+import type { ConnectionWatcher, NatRules, TransportProtocolNumber } from "../../network/nat.ts";
 import type { KubeProxyProfile } from "./profile.ts";
 import type { NodeView } from "./route.ts";
 import type { RuleEndpoint, RuleTable, ServicePortRules } from "./rules.ts";
@@ -29,8 +30,13 @@ export interface SyncWork {
   readonly staleEndpoints: number;
 }
 
-/** The node's connection tracking, for a mode that keeps books of its own. */
+/** The node's connection tracking, for a sync that cleans it up and a mode that keeps books of its own. */
 export interface ConnectionTable {
+  /** `conntrack -D -p`: deletes those entries of a protocol that are wanted; returns how many. */
+  deleteEntries(
+    protocol: TransportProtocolNumber,
+    wanted: (entry: ConntrackEntry) => boolean,
+  ): number;
   /** Whether an entry's time is up, though it has not been taken out yet. */
   isExpired(entry: EntryId): boolean;
   /** Takes an entry out: the flow's next packet is a first packet. */

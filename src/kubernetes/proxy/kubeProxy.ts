@@ -9,8 +9,16 @@ import type { ApiServer, Informer } from "../api/contract.ts";
 import { OverlayMap } from "../api/overlayMap.ts";
 import { objectKey, type EndpointSlice, type Service } from "../api/types.ts";
 import type { ChangeLedger } from "../ledger.ts";
+import { TransportProtocol } from "../../network/nat.ts";
 import { ChangeTracker } from "./changeTracker.ts";
-import type { ProgrammedRules, ProxyMode, SyncWork, TableSize } from "./contract.ts";
+import { FlowCleaner } from "./conntrackCleanup.ts";
+import type {
+  ConnectionTable,
+  ProgrammedRules,
+  ProxyMode,
+  SyncWork,
+  TableSize,
+} from "./contract.ts";
 import type { KubeProxyProfile } from "./profile.ts";
 import {
   isNodeSpecific,
@@ -44,6 +52,8 @@ export interface KubeProxyOptions {
   readonly base: ProxyBase;
   /** Told of the rules of a Service that come into force on this node. */
   readonly programmed?: (service: string, rules: readonly ServicePortRules[]) => void;
+  /** The node's connection tracking; null where there is none. */
+  readonly connections: ConnectionTable | null;
 }
 
 /** One Service, as a sync that has started will have put it in force when it ends. */
@@ -85,6 +95,8 @@ export class KubeProxy {
   syncs = 0;
   syncingNs = 0;
   failures = 0;
+  /** UDP entries that syncs have taken out of conntrack. */
+  flowsDeleted = 0;
   /** What the last sync wrote. */
   lastWork: SyncWork | null = null;
   /** Network programming latency as upstream measures it: samples, and the sum and greatest of them. */
@@ -246,7 +258,9 @@ export class KubeProxy {
       for (const { key } of changes) this.#unsynced.add(key);
     } else {
       this.#unsynced.clear();
+      const udpChanged = changes.some((change) => this.#changesUdpEndpoints(change));
       for (const change of changes) this.#apply(change);
+      if (udpChanged) this.#cleanConntrack();
       this.#noteCleanup(work);
       if (work.full) {
         this.#fullSyncDue = false;
@@ -256,6 +270,22 @@ export class KubeProxy {
       this.#observeLatency(triggers);
     }
     this.#runner.finished(!failed);
+  }
+
+  #changesUdpEndpoints({ key, rules }: Change): boolean {
+    const before = this.#programmed.get(key) ?? [];
+    const isUdp = [...before, ...rules].some(({ protocol }) => protocol === TransportProtocol.UDP);
+    return isUdp && !sameServing(before, rules);
+  }
+
+  /** At the end of a sync that changed endpoints of a UDP Service: all of them are looked at. */
+  #cleanConntrack(): void {
+    const { connections } = this.#options;
+    if (connections === null) return;
+    const cleaner = new FlowCleaner(this.table.udp());
+    this.flowsDeleted += connections.deleteEntries(TransportProtocol.UDP, (entry) =>
+      cleaner.isStale(entry),
+    );
   }
 
   #observeLatency(triggers: Triggers): void {
@@ -357,16 +387,27 @@ function countEndpoints(rules: readonly ServicePortRules[]): number {
   return count;
 }
 
+/** Whether the same endpoints serve before and after, port by port. */
+function sameServing(
+  before: readonly ServicePortRules[],
+  after: readonly ServicePortRules[],
+): boolean {
+  return (
+    before.length === after.length &&
+    before.every(({ serving }, i) => serving.join() === after[i]!.serving.join())
+  );
+}
+
 /** Endpoints that are in `these` and not in `those`, port by port. */
 function countMissing(
   these: readonly ServicePortRules[],
   those: readonly ServicePortRules[],
 ): number {
   let count = 0;
-  for (const { key, family, all } of these) {
-    const other = those.find((each) => each.key === key && each.family === family);
+  for (const rules of these) {
+    const other = those.find((each) => each.position === rules.position);
     const texts = new Set(other?.all.map(({ text }) => text));
-    for (const { text } of all) if (!texts.has(text)) count++;
+    for (const { text } of rules.all) if (!texts.has(text)) count++;
   }
   return count;
 }

@@ -12,6 +12,7 @@ import {
   type NatRules,
   type NatVerdictCode,
 } from "../../network/nat.ts";
+import type { AddressId } from "../../network/address.ts";
 import type { DataPlane } from "./contract.ts";
 import { emptyRoute, Router, type Route, type RouteTraits } from "./route.ts";
 import type { RuleEndpoint } from "./rules.ts";
@@ -25,6 +26,7 @@ export interface Chooser {
 }
 
 export class RoutedRules implements NatRules {
+  readonly dropsInvalid: boolean;
   readonly #router: Router;
   readonly #chooser: Chooser;
   readonly #routed: DataPlane["routed"];
@@ -33,7 +35,13 @@ export class RoutedRules implements NatRules {
   constructor(plane: DataPlane, traits: RouteTraits, chooser: Chooser) {
     this.#router = new Router(plane.table, plane.view, traits);
     this.#chooser = chooser;
+    this.dropsInvalid = traits.dropsInvalid;
     this.#routed = plane.routed;
+  }
+
+  /** Whether the local detector takes the source for no pod. */
+  isForeign(source: AddressId): boolean {
+    return this.#router.isForeign(source);
   }
 
   decide(_point: NatHookPoint, packet: FirstPacket, decision: NatDecision): void {

@@ -15,9 +15,9 @@ export function ofFamily(cidrs: readonly string[], family: 4 | 6): readonly Pref
   return cidrs.map(parsePrefix).filter((prefix) => prefix.family === family);
 }
 
-/** The cluster's ranges, as kube-proxy is told them. */
+/** The cluster's ranges, as kube-proxy is told them: one of each family. */
 export interface ClusterRanges {
-  readonly podCIDR: string;
+  readonly podCIDRs: readonly string[];
   readonly serviceCIDRs: readonly string[];
 }
 
@@ -30,8 +30,13 @@ export function nodeView(
 ): NodeView {
   const { addresses } = network;
   const loopbacks = new Set([addresses.intern("127.0.0.1"), addresses.intern("::1")]);
-  const family = addresses.family(host.address);
   const { nodePortAddresses, clusterCIDR } = profile;
+  const podCIDRs = clusterCIDR === "" ? ranges.podCIDRs : clusterCIDR.split(",");
+  // The proxier of each family gets what is of its family.
+  const split = (cidrs: readonly string[]) => [...ofFamily(cidrs, 4), ...ofFamily(cidrs, 6)];
+  const own = [...host.namespace.addresses];
+  const primaryOf = (family: 4 | 6) =>
+    own.filter((address) => addresses.family(address) === family).slice(0, 1);
   return {
     addresses,
     isOwn: (address) => host.namespace.addresses.has(address),
@@ -40,11 +45,11 @@ export function nodeView(
       const { kind } = host.route(address);
       return kind === "local" || kind === "guest" || kind === "unresolved";
     },
-    primaryAddress: host.address,
-    podNetwork: parsePrefix(clusterCIDR === "" ? ranges.podCIDR : clusterCIDR),
+    primaryAddresses: [...primaryOf(4), ...primaryOf(6)],
+    podNetworks: split(podCIDRs),
     masqueradeAll,
-    nodePortAddresses: nodePortAddresses.length === 0 ? null : ofFamily(nodePortAddresses, family),
+    nodePortAddresses: nodePortAddresses.length === 0 ? null : split(nodePortAddresses),
     localhostNodePorts,
-    serviceCIDRs: ofFamily(ranges.serviceCIDRs, family),
+    serviceCIDRs: split(ranges.serviceCIDRs),
   };
 }

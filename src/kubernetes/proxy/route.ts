@@ -26,17 +26,17 @@ export interface NodeView {
   readonly isLoopback: (address: AddressId) => boolean;
   /** Whether an address is on this node: the node's own, or behind its bridge. */
   readonly isHere: (address: AddressId) => boolean;
-  /** The node's primary address of this family. */
-  readonly primaryAddress: AddressId;
-  /** Recognises pods by their source address (--cluster-cidr); null: nothing is recognised. */
-  readonly podNetwork: Prefix | null;
+  /** The node's primary address of each of its families. */
+  readonly primaryAddresses: readonly AddressId[];
+  /** Recognise pods by their source address (--cluster-cidr); without one of its family, none is recognised. */
+  readonly podNetworks: readonly Prefix[];
   /** --masquerade-all. */
   readonly masqueradeAll: boolean;
   /** --nodeport-addresses; null: the mode's default. */
   readonly nodePortAddresses: readonly Prefix[] | null;
   /** --iptables-localhost-nodeports. */
   readonly localhostNodePorts: boolean;
-  /** Service CIDRs of this family, where the mode guards them; else empty. */
+  /** Service CIDRs, for the modes that guard them. */
   readonly serviceCIDRs: readonly Prefix[];
 }
 
@@ -50,6 +50,8 @@ export interface RouteTraits {
   readonly acceptsHealthChecks: boolean;
   /** Ports of a ClusterIP that no Service has are refused, and unknown addresses of the CIDRs dropped. */
   readonly guardsClusterIPs: boolean;
+  /** The filter drops forwarded packets that belong to no connection: KUBE-FORWARD's INVALID rule. */
+  readonly dropsInvalid: boolean;
   /** Source ranges are judged before it is known whether any endpoint is there. */
   readonly sourceRangesFirst: boolean;
   /**
@@ -131,13 +133,19 @@ export class Router {
 
   /** Whether the local detector takes the source for a pod. */
   isPod(address: AddressId): boolean {
-    const { podNetwork, addresses } = this.#view;
-    return podNetwork !== null && addresses.contains(podNetwork, address);
+    const { podNetworks, addresses } = this.#view;
+    return podNetworks.some((prefix) => addresses.contains(prefix, address));
+  }
+
+  /** Whether pods of its family can be told from others, and it is none. */
+  isForeign(address: AddressId): boolean {
+    const { podNetworks, addresses } = this.#view;
+    const family = addresses.family(address);
+    return podNetworks.some((prefix) => prefix.family === family) && !this.isPod(address);
   }
 
   #toClusterIP({ rules, kind }: Destination, packet: FirstPacket, route: Route): void {
-    const { podNetwork, masqueradeAll } = this.#view;
-    const isForeign = podNetwork !== null && !this.isPod(packet.source);
+    const masquerade = this.#view.masqueradeAll || this.isForeign(packet.source);
     const isLocal = rules.internalTrafficPolicy === "Local";
     const endpoints =
       this.#traits.withoutLocal === "virtualServer"
@@ -145,7 +153,7 @@ export class Router {
         : isLocal
           ? rules.local
           : rules.cluster;
-    this.#serveOrRefuse(route, endpoints, masqueradeAll || isForeign, rules.hasAny);
+    this.#serveOrRefuse(route, endpoints, masquerade, rules.hasAny);
   }
 
   /** KUBE-FW and KUBE-EXT: external IPs, load balancers' addresses, node ports. */
@@ -191,20 +199,22 @@ export class Router {
 
   /** A range that holds the node's primary address lets the balancer's own addresses in as well. */
   #isInRanges({ rules }: Destination, source: AddressId): boolean {
-    const { addresses, primaryAddress } = this.#view;
+    const { addresses, primaryAddresses } = this.#view;
     const holds = (address: AddressId): boolean =>
       rules.sourceRanges.some((range) => addresses.contains(range, address));
-    return holds(source) || (rules.loadBalancerVIPs.includes(source) && holds(primaryAddress));
+    return (
+      holds(source) || (rules.loadBalancerVIPs.includes(source) && primaryAddresses.some(holds))
+    );
   }
 
   #isNodePortAddress(address: AddressId): boolean {
-    const { isOwn, isLoopback, nodePortAddresses, addresses, primaryAddress } = this.#view;
+    const { isOwn, isLoopback, nodePortAddresses, addresses, primaryAddresses } = this.#view;
     if (!isOwn(address) && !isLoopback(address)) return false;
     if (isLoopback(address) && !this.#allowsLoopback(address)) return false;
     if (nodePortAddresses !== null) {
       return nodePortAddresses.some((prefix) => addresses.contains(prefix, address));
     }
-    return this.#traits.nodePortsOnAllAddresses || address === primaryAddress;
+    return this.#traits.nodePortsOnAllAddresses || primaryAddresses.includes(address);
   }
 
   #allowsLoopback(address: AddressId): boolean {

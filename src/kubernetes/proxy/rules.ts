@@ -61,7 +61,10 @@ export interface ServicePortRules {
   readonly hasAny: boolean;
   /** UDP: addresses of all endpoints that serve, whatever policies and hints say. Else empty. */
   readonly serving: readonly AddressId[];
-  /** Rules that a packet walks in KUBE-SERVICES up to this one: its place in the list. */
+  /**
+   * Rules that a packet walks in KUBE-SERVICES up to this one: its place in the list. Each Service port has
+   * one of its own, which all its versions keep, so it serves as the port's number.
+   */
   readonly position: number;
 }
 
@@ -286,6 +289,7 @@ export class RuleTable {
   readonly #healthCheckPorts = new Map<number, number>();
   /** Active ClusterIPs, with their number of ports. */
   readonly #clusterIPs: OverlayMap<AddressId, number>;
+  readonly #udp: OverlayMap<number, ServicePortRules>;
   #servicePorts: number;
   #nodePorts: number;
 
@@ -293,6 +297,7 @@ export class RuleTable {
   constructor(base: TableBase) {
     this.#byDestination = new OverlayMap(base.destinations);
     this.#clusterIPs = new OverlayMap(base.clusterIPs);
+    this.#udp = new OverlayMap(base.udp);
     this.#servicePorts = base.servicePorts;
     this.#nodePorts = base.nodePorts;
     for (const [port, count] of base.healthCheckPorts) this.#healthCheckPorts.set(port, count);
@@ -346,7 +351,17 @@ export class RuleTable {
     return this.#byDestination.values();
   }
 
-  #count({ clusterIP, nodePort, healthCheckNodePort }: ServicePortRules, sign: 1 | -1): void {
+  /** The Service ports of UDP in force: those whose flows a sync has to clean up after. */
+  udp(): IterableIterator<ServicePortRules> {
+    return this.#udp.values();
+  }
+
+  #count(rules: ServicePortRules, sign: 1 | -1): void {
+    const { clusterIP, nodePort, healthCheckNodePort, protocol } = rules;
+    if (protocol === TransportProtocol.UDP) {
+      if (sign > 0) this.#udp.set(rules.position, rules);
+      else this.#udp.delete(rules.position);
+    }
     this.#servicePorts += sign;
     if (nodePort !== null) this.#nodePorts += sign;
     this.#clusterIPs.set(clusterIP, (this.#clusterIPs.get(clusterIP) ?? 0) + sign);
@@ -363,23 +378,26 @@ export interface TableBase {
   readonly healthCheckPorts: ReadonlyMap<number, number>;
   readonly servicePorts: number;
   readonly nodePorts: number;
+  readonly udp: ReadonlyMap<number, ServicePortRules>;
 }
 
 export function tableBase(all: Iterable<ServicePortRules>): TableBase {
   const destinations = new Map<number, Destination>();
   const clusterIPs = new Map<AddressId, number>();
   const healthCheckPorts = new Map<number, number>();
+  const udp = new Map<number, ServicePortRules>();
   let servicePorts = 0;
   let nodePorts = 0;
   for (const rules of all) {
     servicePorts++;
+    if (rules.protocol === TransportProtocol.UDP) udp.set(rules.position, rules);
     if (rules.nodePort !== null) nodePorts++;
     for (const [key, destination] of destinationsOf(rules)) destinations.set(key, destination);
     clusterIPs.set(rules.clusterIP, (clusterIPs.get(rules.clusterIP) ?? 0) + 1);
     const port = rules.healthCheckNodePort;
     if (port !== null) healthCheckPorts.set(port, (healthCheckPorts.get(port) ?? 0) + 1);
   }
-  return { destinations, clusterIPs, healthCheckPorts, servicePorts, nodePorts };
+  return { destinations, clusterIPs, healthCheckPorts, servicePorts, nodePorts, udp };
 }
 
 /** Stands for "any address of the node" of that family in a key; address ids count from 0. */

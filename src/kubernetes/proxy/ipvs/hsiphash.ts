@@ -9,12 +9,12 @@ const MASK = (1n << 64n) - 1n;
 const rotate = (value: bigint, bits: bigint): bigint =>
   ((value << bits) | (value >> (64n - bits))) & MASK;
 
-/** @param key both halves of the key, which ip_vs_mh.c sets to one value */
-export function hsiphash(word: number, key: bigint): number {
-  let v0 = 0x736f6d6570736575n ^ key;
-  let v1 = 0x646f72616e646f6dn ^ key;
-  let v2 = 0x6c7967656e657261n ^ key;
-  let v3 = 0x7465646279746573n ^ key;
+/** @param key the halves of the key, which ip_vs_mh.c sets to one value */
+export function hsiphash(word: number, [k0, k1]: readonly [bigint, bigint]): number {
+  let v0 = 0x736f6d6570736575n ^ k0;
+  let v1 = 0x646f72616e646f6dn ^ k1;
+  let v2 = 0x6c7967656e657261n ^ k0;
+  let v3 = 0x7465646279746573n ^ k1;
   const round = (): void => {
     v0 = (v0 + v1) & MASK;
     v1 = rotate(v1, 13n) ^ v0;

@@ -153,8 +153,8 @@ const dh: Maker = (servers) =>
 
 /** CONFIG_IP_VS_MH_TAB_INDEX 12. */
 const MH_TABLE_SIZE = 4093;
-const MH_KEY_1 = 2654435761n;
-const MH_KEY_2 = 2654446892n;
+const MH_KEY_1 = [2654435761n, 2654435761n] as const;
+const MH_KEY_2 = [2654446892n, 2654446892n] as const;
 
 /** Maglev by last weights: a server that drains keeps its slots until it is deleted. */
 const mh: Maker = (servers, wordOf) => {

@@ -30,6 +30,7 @@ export const ebpfTraits: RouteTraits = {
   nodePortsOnAllAddresses: true,
   acceptsHealthChecks: false,
   guardsClusterIPs: false,
+  dropsInvalid: false,
   sourceRangesFirst: true,
   // service-no-backend-response: reject.
   withoutLocal: "reject",
@@ -75,7 +76,7 @@ class NicRules implements NatRules {
     const { table, view } = this.#plane;
     const found = table.atAddress(destination, protocol, destinationPort);
     if (found?.kind !== DestinationKind.clusterIP || view.isOwn(source)) return false;
-    return view.podNetwork !== null && !view.addresses.contains(view.podNetwork, source);
+    return this.#rules.isForeign(source);
   }
 }
 

@@ -17,6 +17,7 @@ export const iptablesTraits: RouteTraits = {
   nodePortsOnAllAddresses: true,
   acceptsHealthChecks: true,
   guardsClusterIPs: false,
+  dropsInvalid: true,
   sourceRangesFirst: false,
   withoutLocal: "drop",
 };

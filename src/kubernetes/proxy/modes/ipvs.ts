@@ -35,6 +35,7 @@ export const ipvsTraits: RouteTraits = {
   acceptsHealthChecks: true,
   // KUBE-IPVS-FILTER rejects what is aimed at a Service's address and no Service's port.
   guardsClusterIPs: true,
+  dropsInvalid: false,
   sourceRangesFirst: true,
   withoutLocal: "virtualServer",
 };
@@ -42,7 +43,7 @@ export const ipvsTraits: RouteTraits = {
 export class Ipvs implements Chooser, ConnectionWatcher {
   readonly #plane: DataPlane;
   readonly #servers = new Map<number, VirtualServer>();
-  readonly #byService = new Map<string, VirtualServer[]>();
+  readonly #byPort = new Map<number, VirtualServer[]>();
   readonly #connections = new Map<EntryId, RealServer>();
   /** Those of them that are no longer active. */
   readonly #inactive = new Set<EntryId>();
@@ -73,14 +74,14 @@ export class Ipvs implements Chooser, ConnectionWatcher {
   }
 
   changed(before: readonly ServicePortRules[], after: readonly ServicePortRules[]): void {
-    for (const { key, family } of before) {
-      const name = `${key}/${family}`;
-      const servers = this.#byService.get(name);
+    for (const old of before) {
+      const { position } = old;
+      const servers = this.#byPort.get(position);
       if (servers === undefined) continue;
-      const rules = after.find((each) => each.key === key && each.family === family);
+      const rules = after.find((each) => each.position === position);
       const kept = servers.filter((server) => this.#sync(server, rules));
-      if (kept.length > 0) this.#byService.set(name, kept);
-      else this.#byService.delete(name);
+      if (kept.length > 0) this.#byPort.set(position, kept);
+      else this.#byPort.delete(position);
     }
   }
 
@@ -131,8 +132,8 @@ export class Ipvs implements Chooser, ConnectionWatcher {
     });
     server.sync(candidates);
     this.#servers.set(key, server);
-    const name = `${rules.key}/${rules.family}`;
-    this.#byService.set(name, [...(this.#byService.get(name) ?? []), server]);
+    const { position } = rules;
+    this.#byPort.set(position, [...(this.#byPort.get(position) ?? []), server]);
     return server;
   }
 

@@ -16,6 +16,7 @@ export const nftablesTraits: RouteTraits = {
   nodePortsOnAllAddresses: false,
   acceptsHealthChecks: false,
   guardsClusterIPs: true,
+  dropsInvalid: false,
   sourceRangesFirst: true,
   withoutLocal: "drop",
 };
