@@ -142,11 +142,15 @@ class Allocation {
       : null;
     const ingress =
       spec.type === "LoadBalancer" ? this.#balancers.ingressOf(draft, families) : null;
-    const needsNodePorts = ports.some(({ nodePort }) => nodePort === null);
     for (const [index, { ipMode }] of (ingress ?? []).entries()) {
-      if (ipMode !== "Proxy" || !needsNodePorts) continue;
-      const path = ["status", "loadBalancer", "ingress", index];
-      draft.mistakes.add(path, "a proxy, which dials node ports", "node ports, or ipMode VIP");
+      if (ipMode === "VIP") continue;
+      const own = draft.mistakes.within(["status", "loadBalancer", "ingress", index]);
+      if (ports.some(({ nodePort }) => nodePort === null)) {
+        own.add([], "a proxy, which dials node ports", "node ports, or ipMode VIP");
+      }
+      if (ports.some(({ protocol }) => protocol !== "TCP")) {
+        own.add([], "a proxy, which carries TCP only so far", "TCP ports, or ipMode VIP");
+      }
     }
     return {
       ...service,

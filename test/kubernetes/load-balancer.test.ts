@@ -214,6 +214,20 @@ metadata: { name: n${i}, labels: { ${i === 1 ? 'node.kubernetes.io/exclude-from-
   });
 });
 
+test("a passthrough balancer carries UDP as well", async () => {
+  const udp = webManifest({ replicas: 2, service: "\n  type: LoadBalancer" })
+    .replace("containerPort: 80", "containerPort: 80, protocol: UDP")
+    .replace("port: 8080, targetPort: 80", "port: 8080, targetPort: 80, protocol: UDP");
+  const run = await runServices(
+    udp,
+    `${CLUSTER}, clients: [{ name: "c", from: outside(2), to: loadBalancer("svc/web:8080"), load: openLoop(50), timeout: "900ms" }]`,
+    "10s",
+  );
+  expect(outcomes(run)).toEqual({ served: run.ended.length });
+  expect(run.brokenLaws).toEqual([]);
+  expect(new Set(run.routed.map(({ by }) => by)).size).toBe(3);
+});
+
 describe("ipMode", () => {
   const talk = (
     more: string,

@@ -152,6 +152,10 @@ describe("combinations that the API server refuses", () => {
       'web.yaml:23:60 status.loadBalancer.ingress[0].ipMode: "VIP" without ip; allowed: ipMode beside ip only',
     ]);
     expect(await mistakes(spec, status("ip: 80.1.1.1, ipMode: VIP"))).toEqual([]);
+    const udp = "type: LoadBalancer, selector: { app: web }, ports: [{ port: 1, protocol: UDP }]";
+    expect(await mistakes(udp, status("ip: 80.1.1.1, ipMode: Proxy"))).toEqual([
+      "web.yaml:23:37 status.loadBalancer.ingress[0]: a proxy, which carries TCP only so far; allowed: TCP ports, or ipMode VIP",
+    ]);
   });
 
   test("the same fields where they belong", async () => {
