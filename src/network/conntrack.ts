@@ -353,7 +353,6 @@ export class Conntrack {
       this.remove(id);
       return false;
     }
-    // An answer shows that the first packet has passed.
     if (direction === Direction.original && this.isHidden(id, tables.flagsOf(id))) {
       this.hiddenOriginal = id;
       return false;
@@ -398,7 +397,7 @@ export class Conntrack {
     const before = tables.flagsOf(id);
     let after = before;
     if ((flags & Flag.fin) !== 0) after |= 1 << direction;
-    if (direction === Direction.reply) after |= EntryFlag.seenReply;
+    if (direction === Direction.reply) after = answered(after);
     const state = isTcp
       ? nextTcpState(was, flags, after)
       : nextSctpState(was, flags, direction, after);
@@ -419,7 +418,7 @@ export class Conntrack {
     const flags = tables.flagsOf(id);
     if ((flags & EntryFlag.clash) !== 0) return;
     if ((flags & EntryFlag.seenReply) === 0) {
-      if (this.direction === Direction.reply) tables.setFlags(id, flags | EntryFlag.seenReply);
+      if (this.direction === Direction.reply) tables.setFlags(id, answered(flags));
       this.setState(id, CtState.udpUnreplied);
       return;
     }
@@ -648,6 +647,11 @@ export class Conntrack {
 
 function isActiveState(state: number): boolean {
   return state <= CtState.established;
+}
+
+/** An answer shows that the first packet has passed, however short the way. */
+function answered(flags: number): number {
+  return (flags | EntryFlag.seenReply) & ~EntryFlag.unconfirmed;
 }
 
 /** Without a range, a port stays below 512, below 1024, or above. */

@@ -23,6 +23,7 @@ import { Programs } from "../workload/program.ts";
 import { WorkloadRuntime } from "../workload/runtime.ts";
 import { clientPods, outsideClients, Workloads } from "./compile/workloads.ts";
 import { LawWatch } from "./compile/laws/index.ts";
+import { conntrackReports } from "./compile/conntracks.ts";
 import { hopReports } from "./compile/hops.ts";
 import type { ResolvedScenario } from "./resolved.ts";
 
@@ -76,6 +77,7 @@ export function compile(scenario: ResolvedScenario, observers: readonly Observer
       windows.close();
       return {
         hops: hopReports(network, sim.nowNs),
+        conntracks: conntrackReports(network),
         brokenLaws: laws.brokenLaws({ ...parts, scenario, nowNs: sim.nowNs }),
         eventFingerprint: sim.fingerprint(),
       };

@@ -34,8 +34,8 @@ export class RoutedRules implements NatRules {
 
   constructor(plane: DataPlane, traits: RouteTraits, chooser: Chooser) {
     this.#router = new Router(plane.table, plane.view, traits);
-    this.#chooser = chooser;
     this.dropsInvalid = traits.dropsInvalid;
+    this.#chooser = chooser;
     this.#routed = plane.routed;
   }
 

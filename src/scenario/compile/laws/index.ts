@@ -6,6 +6,7 @@
  */
 import type { Observer } from "../../../observe/observations.ts";
 import type { BrokenLaw } from "../../../observe/report.ts";
+import { tracking } from "./conntrack.ts";
 import { packetConservation, RequestLedger } from "./conservation.ts";
 import type { LawContext } from "./contract.ts";
 import { convergence } from "./convergence.ts";
@@ -31,6 +32,7 @@ export class LawWatch {
       ...convergence(context),
       ...this.#stability.broken(context),
       ...uniqueness(context),
+      ...tracking(context),
     ];
   }
 }
