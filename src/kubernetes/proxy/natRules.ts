@@ -36,7 +36,6 @@ export class RoutedRules implements NatRules {
     this.#router = new Router(plane.table, plane.view, traits);
     this.dropsInvalid = traits.dropsInvalid;
     this.#chooser = chooser;
-    this.dropsInvalid = traits.dropsInvalid;
     this.#routed = plane.routed;
   }
 
