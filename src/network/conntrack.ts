@@ -479,7 +479,6 @@ export class Conntrack {
       return this.resolveClash(packet, sourceNat);
     }
     this.insert(packet, EntryFlag.unconfirmed | sourceNat);
-    this.watcher?.began(this.entry);
     this.setState(this.entry, firstState(packet.protocol, packet.flags));
     this.follow(this.entry, packet);
     return Track.pass;
@@ -608,7 +607,7 @@ export class Conntrack {
     }
     counters.clashResolved++;
     this.insert(packet, EntryFlag.clash | sourceNat);
-    tables.setState(this.entry, CtState.udpUnreplied);
+    this.setState(this.entry, CtState.udpUnreplied);
     tables.expiresAtNs[this.entry] = this.sim.nowNs + this.profile.clashNs;
     this.follow(this.entry, packet);
     return Track.pass;
@@ -631,6 +630,7 @@ export class Conntrack {
     this.entry = id;
     this.direction = Direction.original;
     this.isNew = true;
+    this.watcher?.began(id);
   }
 
   private remove(id: EntryId): void {
@@ -645,8 +645,12 @@ export class Conntrack {
   }
 }
 
+/** What IPVS counts as an active connection; UDP never is (tcp_ and sctp_state_active_table). */
 function isActiveState(state: number): boolean {
-  return state <= CtState.established;
+  return (
+    state <= CtState.established ||
+    (state >= CtState.sctpCookieWait && state <= CtState.sctpEstablished)
+  );
 }
 
 /** An answer shows that the first packet has passed, however short the way. */

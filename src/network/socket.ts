@@ -32,8 +32,8 @@ export interface SocketHandler {
    * lives on: an ICMP error has come back for what it sent.
    */
   failed(socket: Socket, error: SocketError): void;
-  /** A whole message has arrived. */
-  message(socket: Socket, message: number, info: number): void;
+  /** A whole message of so many bytes has arrived. */
+  message(socket: Socket, message: number, info: number, bytes: number): void;
   /** The peer has closed: end of file. The application answers with close(). */
   peerClosed(socket: Socket): void;
 }

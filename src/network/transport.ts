@@ -223,6 +223,11 @@ export class Transport implements PacketReceiver {
     this.#release(socket);
   }
 
+  /** The socket vanishes without a packet: what still comes for it is answered with a RST. */
+  forget(socket: Socket): void {
+    if (socket.state !== SocketState.free) this.#release(socket);
+  }
+
   /** The namespace ends: its sockets and listeners vanish without a packet. */
   closeNamespace(namespace: Namespace): void {
     namespace.alive = false;
@@ -574,7 +579,7 @@ export class Transport implements PacketReceiver {
     if (socket.receivedBytes < packet.messageBytes) return true;
     socket.receivedBytes = 0;
     const { generation } = socket;
-    socket.handler!.message(socket, packet.message, packet.messageInfo);
+    socket.handler!.message(socket, packet.message, packet.messageInfo, packet.messageBytes);
     return socket.generation === generation;
   }
 

@@ -2,8 +2,8 @@
  * Law 9, tracking: a host's table holds an entry for each connection that passes it and no tuple twice;
  * families never mix; what comes back comes from where it was sent.
  *
- * Seen to fail when: pickSnatPort takes its first port unchecked; remove() forgets to count; an entry's
- * original tuple is found by its clash too; a live connection's entry expires after a second.
+ * Seen to fail when: pickSnatPort takes its first port unchecked; remove() forgets to count; every entry
+ * expires after a second.
  */
 import { describe, expect, test } from "vitest";
 import { keepAlive, nodePort, openLoop, outside, pods, resetPods } from "../../src/index.ts";

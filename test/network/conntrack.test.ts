@@ -309,6 +309,17 @@ describe("two first packets at once", () => {
     expect(bench.table.counters.insertFailed).toBe(0);
   });
 
+  /** Seen to fail with the loser's original tuple in the index: the question followed the loser's entry. */
+  it("leave nothing but the winner's entry for what follows", () => {
+    const bench = racing();
+    bench.nat = inTurn(SERVER, SERVER + 100);
+    for (let i = 0; i < 2; i++) bench.send(QUERY, 0, 17);
+    bench.sim.run(seconds(0.5));
+    bench.table.deleteEntries(17, () => true);
+    bench.nat = inTurn(SERVER + 200);
+    expect(bench.send(QUERY, 0, 17)).toEqual([CLIENT, 40_000, SERVER + 200, 53]);
+  });
+
   it("are no race when the second comes after the first has left, walk through the rules included", () => {
     for (const [afterNs, asked] of [
       [1499, 2],
@@ -534,7 +545,7 @@ describe("the table", () => {
       tables,
     });
     let verdict: number = Track.pass;
-    for (let port = 0; verdict === Track.pass; port++) {
+    for (let port = 0; verdict === Track.pass && port < 2 * limit; port++) {
       const send = (from: number, to: number, ports: Partial<Packet>): void => {
         const packet = new Packet(0);
         Object.assign(packet, { source: from, destination: to, ...ports });
@@ -545,7 +556,7 @@ describe("the table", () => {
       send(CLIENT, SERVER, { sourcePort: port, flags: Flag.ack });
       if (verdict === Track.pass) send(SERVER, CLIENT, { destinationPort: port, flags: Flag.ack });
     }
-    expect(table.cause).toBe("conntrack_full");
+    expect([verdict, table.cause]).toEqual([Track.drop, "conntrack_full"]);
     expect(table.count).toBe(limit / 256);
   });
 

@@ -50,6 +50,8 @@ export interface KubeProxyOptions {
   readonly builder: RuleBuilder;
   readonly ledger: ChangeLedger;
   readonly base: ProxyBase;
+  /** Told of the rules of a Service that come into force on this node. */
+  readonly programmed?: (service: string, rules: readonly ServicePortRules[]) => void;
   /** The node's connection tracking; null where there is none. */
   readonly connections: ConnectionTable | null;
 }
@@ -185,6 +187,7 @@ export class KubeProxy {
     for (const each of rules) this.table.put(each);
     this.#endpoints += countEndpoints(rules) - countEndpoints(before);
     this.#programmed.set(key, rules);
+    this.#options.programmed?.(key, rules);
     this.dataPlane?.changed(before, rules);
   }
 
