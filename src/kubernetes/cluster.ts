@@ -25,6 +25,7 @@ import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./k
 import { Kubelet } from "./kubelet/kubelet.ts";
 import { ChangeLedger } from "./ledger.ts";
 import type { KubernetesProfile } from "./profile.ts";
+import type { DataPlane } from "./proxy/contract.ts";
 import { KubeProxy, proxyBase } from "./proxy/kubeProxy.ts";
 import { proxyModes } from "./proxy/modes/index.ts";
 import { nodeView } from "./proxy/nodeView.ts";
@@ -57,6 +58,8 @@ export class Cluster {
   readonly api: SimulatedApiServer;
   readonly ledger: ChangeLedger;
   readonly proxies: KubeProxy[] = [];
+  /** What each node's rules are made of, in the order of the nodes. */
+  readonly planes: DataPlane[] = [];
   readonly #options: ClusterOptions;
   readonly #kubelets = new Map<string, Kubelet>();
   readonly #controllers = createControllers();
@@ -222,7 +225,7 @@ export class Cluster {
         base,
       });
       this.proxies.push(proxy);
-      network.hosts[index]!.nat = mode.rules({
+      const plane: DataPlane = {
         sim,
         table: proxy.table,
         view: nodeView(network, network.hosts[index]!, podNetwork, serviceCIDRs, profile.kubeProxy),
@@ -235,7 +238,9 @@ export class Cluster {
           if (endpoint.index < 0) return;
           observations.connectionRouted(index, endpoint.index, sim.nowNs, stale);
         },
-      });
+      };
+      this.planes.push(plane);
+      network.hosts[index]!.nat = mode.rules(plane);
     }
   }
 

@@ -27,7 +27,8 @@ export class RoutedRules implements NatRules {
   readonly #router: Router;
   readonly #chooser: Chooser;
   readonly #routed: DataPlane["routed"];
-  readonly #route = emptyRoute();
+  /** What the last decision was made by: for whoever looks at packets. */
+  readonly route = emptyRoute();
 
   constructor(plane: DataPlane, traits: RouteTraits, chooser: Chooser) {
     this.#router = new Router(plane.table, plane.view, traits);
@@ -36,7 +37,7 @@ export class RoutedRules implements NatRules {
   }
 
   decide(_point: NatHookPoint, packet: FirstPacket, decision: NatDecision): void {
-    const route = this.#route;
+    const { route } = this;
     this.#router.route(packet, route);
     if (route.verdict === "endpoints") {
       const chosen = this.#chooser.choose(route, packet);

@@ -60,6 +60,8 @@ export interface Route {
   masquerade: boolean;
   /** Came in by the rules for external addresses and node ports. */
   external: boolean;
+  /** The endpoint was chosen because it remembers the client. */
+  isRemembered: boolean;
 }
 
 const NONE: readonly RuleEndpoint[] = [];
@@ -72,6 +74,7 @@ export function emptyRoute(): Route {
     candidates: NONE,
     masquerade: false,
     external: false,
+    isRemembered: false,
   };
 }
 
@@ -93,6 +96,7 @@ export class Router {
     route.candidates = NONE;
     route.masquerade = false;
     route.external = false;
+    route.isRemembered = false;
     const { destination, destinationPort, protocol } = packet;
     const found = this.#table.atAddress(destination, protocol, destinationPort);
     route.destination = found ?? null;

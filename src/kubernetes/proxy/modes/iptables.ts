@@ -39,15 +39,16 @@ export class RandomChooser implements Chooser {
     this.#cost = cost;
   }
 
-  choose({ candidates, destination }: Route, { source }: FirstPacket): RuleEndpoint {
+  choose(route: Route, { source }: FirstPacket): RuleEndpoint {
+    const { candidates, destination } = route;
     const { stream, sim } = this.#plane;
     const { rules } = destination!;
     const { affinityNs } = rules;
     if (affinityNs === null) return candidates[stream.below(candidates.length)]!;
     const { nowNs } = sim;
-    const chosen =
-      this.#affinity.find(rules, candidates, source, affinityNs, nowNs) ??
-      candidates[stream.below(candidates.length)]!;
+    const remembered = this.#affinity.find(rules, candidates, source, affinityNs, nowNs);
+    route.isRemembered = remembered !== undefined;
+    const chosen = remembered ?? candidates[stream.below(candidates.length)]!;
     this.#affinity.remember(rules, chosen, source, nowNs);
     return chosen;
   }
