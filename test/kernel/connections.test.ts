@@ -140,7 +140,7 @@ describe.skipIf(reason !== null)("connections through the kernel's own rules", (
   it.each(["iptables", "nftables"] as const)(
     "%s: a client comes back to its endpoint",
     async (mode) => {
-      const [scenario] = packetFlows.filter(({ id }) => id === "internal-external-masquerade-base");
+      const scenario = packetFlows.find(({ id }) => id === "internal-external-masquerade-base");
       const [step] = scenario!.steps;
       const programmed = programmedOf(scenario!, withAffinity(step!), mode);
       const clients = Array.from({ length: 12 }, (_, i) => `203.0.113.${i + 2}`);
