@@ -4,6 +4,7 @@ import { ChangeLedger } from "../../src/kubernetes/ledger.ts";
 import type { NodeView } from "../../src/kubernetes/proxy/route.ts";
 import { RuleBuilder, RuleTable, tableBase } from "../../src/kubernetes/proxy/rules.ts";
 import { AddressTable, parsePrefix, type AddressId } from "../../src/network/address.ts";
+import { TransportProtocol, type FirstPacket } from "../../src/network/nat.ts";
 import { readData } from "./data.ts";
 import { serviceOf, sliceOf, type CaseService, type CaseSlice } from "./objects.ts";
 
@@ -63,6 +64,29 @@ export interface CaseNode {
   readonly view: NodeView;
   readonly family: 4 | 6;
   readonly ownAddresses: readonly AddressId[];
+}
+
+/** Each flow of a scenario in each mode that it is for. */
+export function flowCases(scenario: Scenario) {
+  return scenario.proxyMode.flatMap((mode) =>
+    scenario.steps.flatMap((step) =>
+      step.flows
+        .filter(({ modes }) => modes === undefined || modes.includes(mode))
+        .map((flow) => ({ mode, step, flow, name: `${mode}, ${step.description}: ${flow.name}` })),
+    ),
+  );
+}
+
+export function firstPacketOf(flow: Flow, addresses: AddressTable): FirstPacket {
+  return {
+    protocol: TransportProtocol[flow.protocol],
+    source: addresses.intern(flow.sourceIP),
+    sourcePort: 40_000,
+    destination: addresses.intern(flow.destIP),
+    destinationPort: flow.destPort,
+    destinationIsLocal: false,
+    originSocket: -1,
+  };
 }
 
 export function nodeOf(scenario: Scenario, step: Step, mode: Mode): CaseNode {

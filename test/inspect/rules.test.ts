@@ -12,8 +12,9 @@ import type { WalkedPacket } from "../../src/inspect/rules/contract.ts";
 import { ruleRenderers } from "../../src/inspect/rules/index.ts";
 import { computeProbability } from "../../src/inspect/rules/names.ts";
 import { walk, type Walk } from "../../src/inspect/rules/walk.ts";
-import { TransportProtocol } from "../../src/network/nat.ts";
 import {
+  firstPacketOf,
+  flowCases,
   packetFlows,
   type Flow,
   type Mode,
@@ -41,15 +42,8 @@ function outcomeOf(scenario: Scenario, step: Step, mode: Mode, flow: Flow): Outc
   const outputs = new Set<string>();
   let masq = false;
   for (const chosen of texts) {
-    const packet: WalkedPacket = {
-      protocol: TransportProtocol[flow.protocol],
-      source,
-      destination: addresses.intern(flow.destIP),
-      destinationPort: flow.destPort,
-      isMarked: false,
-      chosen,
-      isRemembered: false,
-    };
+    const first = firstPacketOf(flow, addresses);
+    const packet: WalkedPacket = { ...first, isMarked: false, chosen, isRemembered: false };
     const aimed = packet.destination;
     const walked = walk(ruleset, isOwn(source) ? "OUTPUT" : "PREROUTING", packet, isOwn);
     const reached = `${bracketed(addresses.text(packet.destination))}:${packet.destinationPort}`;
@@ -69,15 +63,7 @@ function bracketed(address: string): string {
 }
 
 describe.each(packetFlows)("$id", (scenario) => {
-  const cases = scenario.proxyMode.flatMap((mode) =>
-    scenario.steps.flatMap((step) =>
-      step.flows
-        .filter(({ modes }) => modes === undefined || modes.includes(mode))
-        .map((flow) => ({ mode, step, flow, name: `${mode}, ${step.description}: ${flow.name}` })),
-    ),
-  );
-
-  it.each(cases)("$name", ({ mode, step, flow }) => {
+  it.each(flowCases(scenario))("$name", ({ mode, step, flow }) => {
     const { output, masq } = flow;
     expect(outcomeOf(scenario, step, mode, flow)).toEqual({ output, masq });
   });

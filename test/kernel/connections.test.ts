@@ -12,8 +12,13 @@ import { nftablesTraits } from "../../src/kubernetes/proxy/modes/nftables.ts";
 import { emptyRoute, Router } from "../../src/kubernetes/proxy/route.ts";
 import { ruleRenderers } from "../../src/inspect/rules/index.ts";
 import type { Programmed } from "../../src/inspect/rules/contract.ts";
-import { TransportProtocol } from "../../src/network/nat.ts";
-import { packetFlows, type Flow, type Mode, type Step } from "../conformance/cases.ts";
+import {
+  firstPacketOf,
+  packetFlows,
+  type Flow,
+  type Mode,
+  type Step,
+} from "../conformance/cases.ts";
 import { programmedOf } from "../inspect/programmed.ts";
 import { Lab, type Dial } from "./lab.ts";
 import { whyNot } from "./namespaces.ts";
@@ -37,25 +42,14 @@ interface Landing {
 /** What the model says; null where it leaves the packet to others. */
 function expected({ view, table }: Programmed, mode: Mode, flow: Flow): Landing | null {
   const { addresses } = view;
-  const source = addresses.intern(flow.sourceIP);
+  const packet = firstPacketOf(flow, addresses);
   const route = emptyRoute();
-  new Router(table, view, traits[mode]).route(
-    {
-      protocol: TransportProtocol[flow.protocol],
-      source,
-      sourcePort: 40_000,
-      destination: addresses.intern(flow.destIP),
-      destinationPort: flow.destPort,
-      destinationIsLocal: false,
-      originSocket: -1,
-    },
-    route,
-  );
+  new Router(table, view, traits[mode]).route(packet, route);
   const { verdict, candidates, masquerade } = route;
   if (verdict === "none" || verdict === "accept") return null;
   return {
     endpoints: candidates.map(({ text }) => text),
-    masqueraded: masquerade || candidates.some(({ address }) => address === source),
+    masqueraded: masquerade || candidates.some(({ address }) => address === packet.source),
     failure: verdict === "reject" ? "refused" : verdict === "drop" ? "silence" : null,
   };
 }
