@@ -39,8 +39,13 @@ export interface NatDecision {
   /** NO_ADDRESS: the destination stays. */
   dnatAddress: AddressId;
   dnatPort: number;
-  /** Source NAT to the host's address on the way out. */
+  /** Source NAT on the way out, to the address of the device that the packet leaves by. */
   masquerade: boolean;
+  /**
+   * MASQUERADE --random-fully: a random port always, not only when the sender's own is taken. True when
+   * the rules are asked.
+   */
+  randomFully?: boolean;
   /** Time the first packet spends walking rules. */
   walkNs: DurationNs;
   /** Rule or chain that gave a drop or reject, for the drop's cause. */
@@ -48,6 +53,8 @@ export interface NatDecision {
 }
 
 export interface NatRules {
+  /** Whether the filter drops forwarded packets that belong to no connection (KUBE-FORWARD: INVALID). */
+  readonly dropsInvalid?: boolean;
   decide(point: NatHookPoint, packet: FirstPacket, decision: NatDecision): void;
 }
 

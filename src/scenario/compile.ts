@@ -141,7 +141,7 @@ function bringUp(scenario: ResolvedScenario, parts: Parts): void {
   else cluster.startAtRest(contents);
   for (const { name, host, spec } of outsideClients(scenario, network, workloads)) {
     const context = { programs, namespace: host.namespace, name, exited: () => {} };
-    startProgram(context, spec, { ports: [], started: true });
+    startProgram(context, spec, { ports: [], udpPorts: [], sctpPorts: [], started: true });
   }
   runtime.endRest();
   scheduleFaults(scenario.faults, {

@@ -13,6 +13,7 @@ import type {
   Pod,
   ReplicaSet,
   Service,
+  ServicePort,
 } from "../kubernetes/api/types.ts";
 import type { MirroredEndpoints } from "../kubernetes/controllers/mirroring.ts";
 import type { FaultSpec } from "../faults/index.ts";
@@ -103,6 +104,7 @@ export interface ResolvedClient {
   readonly to: {
     readonly service: string;
     readonly port: number;
+    readonly protocol: ServicePort["protocol"];
     readonly via: TargetVia;
   };
   readonly load:

@@ -5,12 +5,15 @@
  * servers whose names exist, and looking up the pods that a fault selects. Refuses to own: their other fields (schema/scenario.ts).
  */
 import type { DurationNs } from "../engine/index.ts";
+import { linuxProfile } from "../network/profile.ts";
 import type { Labels, Service, ServicePort } from "../kubernetes/api/types.ts";
 import type { ManifestObjects } from "./manifests/objects.ts";
 import { describeValue, nearest, type FileMistakes } from "./mistakes.ts";
 import type { ResolvedClient, ResolvedServer } from "./resolved.ts";
 import type { ClientPart, ScenarioParts, TargetPart } from "./schema/scenario.ts";
 import { kindsMatching, knownLabels, type PodKind } from "./services.ts";
+
+const MAX_DATAGRAM_BYTES = linuxProfile.udp.maxPayloadBytes;
 
 interface Reference {
   readonly namespace: string;
@@ -95,6 +98,11 @@ export function resolveClients(
         : resolveTarget(to, services, objects, mistakes.within([...path, ...at]));
     if (value === undefined) return [];
     checkClient(value, names, mistakes.within(path));
+    if (target?.protocol === "UDP" && value.requestSize > MAX_DATAGRAM_BYTES) {
+      const found = `${value.requestSize} bytes to a UDP port`;
+      const allowed = `at most ${MAX_DATAGRAM_BYTES}: a request is one datagram`;
+      mistakes.add([...path, "requestSize"], found, allowed);
+    }
     return target === null ? [] : [buildClient(value, target, durationNs)];
   });
 }
@@ -184,15 +192,8 @@ function resolveTarget(
   }
   const port = portOf(service, parsed.port, text, mistakes);
   if (port === null) return null;
-  if (port.protocol !== "TCP") {
-    mistakes.add(
-      [],
-      `port ${port.port} is ${port.protocol}, which clients do not speak yet`,
-      "TCP",
-    );
-  }
   checkVia(via, service, port, mistakes);
-  return { service: key, port: port.port, via };
+  return { service: key, port: port.port, protocol: port.protocol, via };
 }
 
 /** Reports a way to the Service that it does not have. */
@@ -227,8 +228,14 @@ function portOf(
       ? ports
       : ports.filter(({ port, name }) => name === wanted || String(port) === wanted);
   const [only] = matching;
-  if (only !== undefined && (wanted !== null || matching.length === 1)) return only;
+  if (only !== undefined && matching.length === 1) return only;
   const known = ports.map(({ port, name }) => (name === null ? String(port) : `${port} (${name})`));
+  if (wanted !== null && only !== undefined) {
+    const protocols = matching.map(({ protocol }) => protocol).join(" and ");
+    const found = `port ${wanted} of ${service.metadata.name} is of ${protocols}`;
+    mistakes.add([], found, `the name of one of the ports ${known.join(", ")}`);
+    return null;
+  }
   const found =
     wanted === null
       ? `${describeValue(text)} names no port`

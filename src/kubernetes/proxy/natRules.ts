@@ -25,6 +25,7 @@ export interface Chooser {
 }
 
 export class RoutedRules implements NatRules {
+  readonly dropsInvalid: boolean;
   readonly #router: Router;
   readonly #chooser: Chooser;
   readonly #routed: DataPlane["routed"];
@@ -32,6 +33,7 @@ export class RoutedRules implements NatRules {
 
   constructor(plane: DataPlane, traits: RouteTraits, chooser: Chooser) {
     this.#router = new Router(plane.table, plane.view, traits);
+    this.dropsInvalid = traits.dropsInvalid;
     this.#chooser = chooser;
     this.#routed = plane.routed;
   }

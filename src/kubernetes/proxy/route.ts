@@ -57,6 +57,8 @@ export interface RouteTraits {
    * there is one list of endpoints for each address, whoever asks; an empty local one is replaced by the cluster's.
    */
   readonly withoutLocal: "drop" | "reject" | "virtualServer";
+  /** KUBE-FORWARD drops packets that conntrack calls INVALID; nftables mode has no such rule. */
+  readonly dropsInvalid: boolean;
 }
 
 /** `none`: no rule is about this packet; it goes on as if there were no kube-proxy. */

@@ -4,6 +4,7 @@
  * Owns: matching the scenario's servers and clients with pods, by the workload that the pod belongs to.
  */
 import type { Host } from "../../network/host.ts";
+import { TransportProtocol } from "../../network/nat.ts";
 import type { Network } from "../../network/network.ts";
 import { newMeta } from "../../kubernetes/controllers/pods.ts";
 import {
@@ -94,14 +95,20 @@ export class Workloads {
     return replica;
   }
 
-  #target(client: ResolvedClient, service: Service): Pick<ClientOptions, "addresses" | "port"> {
+  #target(
+    { to }: ResolvedClient,
+    service: Service,
+  ): Pick<ClientOptions, "addresses" | "port" | "protocol"> {
     const { addresses } = this.#network;
-    const { via, port } = client.to;
+    const { via, port } = to;
     const texts = addressesOf(service, via, this.#scenario.cluster.nodes);
-    const nodePort = service.spec.ports.find((each) => each.port === port)!.nodePort!;
+    const nodePort = service.spec.ports.find(
+      (each) => each.port === port && each.protocol === to.protocol,
+    )!.nodePort!;
     return {
       addresses: texts.map((text) => addresses.intern(text)),
       port: via === "nodePort" ? nodePort : port,
+      protocol: TransportProtocol[to.protocol],
     };
   }
 

@@ -31,6 +31,7 @@ export const ebpfTraits: RouteTraits = {
   acceptsHealthChecks: false,
   guardsClusterIPs: false,
   sourceRangesFirst: true,
+  dropsInvalid: false,
   // service-no-backend-response: reject.
   withoutLocal: "reject",
 };

@@ -19,6 +19,7 @@ export const iptablesTraits: RouteTraits = {
   guardsClusterIPs: false,
   sourceRangesFirst: false,
   withoutLocal: "drop",
+  dropsInvalid: true,
 };
 
 /** Rules that the chosen endpoint's own chain has: hairpin mark and DNAT, and the jump there. */

@@ -36,6 +36,7 @@ export const ipvsTraits: RouteTraits = {
   // KUBE-IPVS-FILTER rejects what is aimed at a Service's address and no Service's port.
   guardsClusterIPs: true,
   sourceRangesFirst: true,
+  dropsInvalid: false,
   withoutLocal: "virtualServer",
 };
 

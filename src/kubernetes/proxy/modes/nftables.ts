@@ -18,6 +18,7 @@ export const nftablesTraits: RouteTraits = {
   guardsClusterIPs: true,
   sourceRangesFirst: true,
   withoutLocal: "drop",
+  dropsInvalid: false,
 };
 
 export const nftables: ProxyMode = {

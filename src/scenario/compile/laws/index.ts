@@ -8,6 +8,7 @@ import type { Observer } from "../../../observe/observations.ts";
 import { objectKey } from "../../../kubernetes/api/types.ts";
 import type { BrokenLaw } from "../../../observe/report.ts";
 import type { ResolvedScenario } from "../../resolved.ts";
+import { tracking } from "./conntrack.ts";
 import { packetConservation, RequestLedger } from "./conservation.ts";
 import type { LawContext } from "./contract.ts";
 import { convergence } from "./convergence.ts";
@@ -41,6 +42,7 @@ export class LawWatch {
       ...convergence(context),
       ...this.#stability.broken(context),
       ...uniqueness(context),
+      ...tracking(context),
     ];
   }
 }
