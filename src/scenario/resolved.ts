@@ -62,6 +62,8 @@ export interface ResolvedCluster {
   /** Endpoints objects of Services without a selector. */
   readonly mirrored: readonly MirroredEndpoints[];
   readonly servers: readonly ResolvedServer[];
+  /** Absent: no DNS. Its Service and Deployment are among the others. */
+  readonly dns?: { readonly nodeLocal: boolean; readonly address: string };
 }
 
 /** What the processes of matching pods do. Pods that match none listen and answer with the default. */
@@ -84,10 +86,23 @@ export interface ResolvedRetries {
 }
 
 /**
- * How a client reaches a Service: by its ClusterIP, a node port on any node, one of its external IPs, or
- * its load balancer.
+ * How a client reaches a Service: by its ClusterIP, a node port on any node, one of its external IPs, its
+ * load balancer, or by what DNS says; or not at all, for one that only looks a name up.
  */
-export type TargetVia = "clusterIP" | "nodePort" | "externalIP" | "loadBalancer";
+export type TargetVia = "clusterIP" | "nodePort" | "externalIP" | "loadBalancer" | "dns" | "lookup";
+
+/** resolv.conf(5) of a client that looks a name up, and what it does with the answer. */
+export interface ResolvedResolver {
+  readonly name: string;
+  readonly search: readonly string[];
+  readonly ndots: number;
+  readonly timeoutNs: DurationNs;
+  readonly attempts: number;
+  readonly singleRequest: boolean;
+  readonly singleRequestReopen: boolean;
+  readonly cache: "none" | "forever" | "record" | DurationNs;
+  readonly pick: "first" | "random";
+}
 
 export interface ResolvedClient {
   readonly name: string;
@@ -124,6 +139,8 @@ export interface ResolvedClient {
   /** Deadline of one try. */
   readonly timeoutNs: DurationNs;
   readonly retries: ResolvedRetries;
+  /** For `dns` and `lookup`. */
+  readonly resolver?: ResolvedResolver;
   readonly startNs: SimTimeNs;
   readonly stopNs: SimTimeNs;
 }

@@ -10,6 +10,7 @@ import { EndpointWindows } from "../endpoint-windows.ts";
 import type { Observer } from "../observations.ts";
 import type { Recorder, RecordingContext, Table } from "../recorder.ts";
 import type { RunTotals } from "../totals.ts";
+import { Dns } from "./dns.ts";
 import { EndpointLoad } from "./endpoint-load.ts";
 import { EndpointUpdateLag } from "./endpoint-update-lag.ts";
 import { Events } from "./events.ts";
@@ -32,6 +33,7 @@ const recorderTable: readonly ((shared: Shared) => Recorder)[] = [
     new EndpointLoad(endpointWindows, changes, directory),
   ({ directory }) => new Requests(directory),
   ({ directory }) => new Failures(directory),
+  ({ directory }) => new Dns(directory),
   () => new Hops(),
   () => new Events(),
 ];
