@@ -66,6 +66,7 @@ export function resolveScenario(
   const kept = keptEndpoints(objects, services, (object, own, reason) =>
     ignore(object, own, [], reason),
   );
+  if (cluster !== undefined && cluster.dns === undefined) listWithoutDns(objects, ignore);
   const kinds = [...podKinds(objects), ...clientKinds(parts)];
   checkSelectors(objects, (service, path, reason) =>
     ignore(`Service ${service.object.metadata.name}`, service.mistakes, path, reason),
@@ -97,6 +98,24 @@ export function resolveScenario(
     profile,
     ignored: objects.ignored,
   };
+}
+
+/** Services that nothing but DNS leads to. */
+function listWithoutDns(
+  { services }: ManifestObjects,
+  ignore: (object: string, own: FileMistakes, path: Path, reason: string) => void,
+): void {
+  for (const { object, mistakes } of services) {
+    const { metadata, spec } = object;
+    const what =
+      spec.type === "ExternalName"
+        ? "an ExternalName is an alias in DNS"
+        : spec.clusterIP === "None"
+          ? "a headless Service is reached by DNS"
+          : null;
+    if (what === null) continue;
+    ignore(`Service ${metadata.name}`, mistakes, [], `${what}, which this cluster has not`);
+  }
 }
 
 function resolveCluster(

@@ -13,13 +13,14 @@ import { NO_ADDRESS, type AddressId } from "../../network/address.ts";
 import type { Network } from "../../network/network.ts";
 import type { Transport } from "../../network/transport.ts";
 import type { DnsUse } from "../../workload/client.ts";
+import { namesToAsk } from "../../workload/dns/resolver.ts";
 import { DNS_PORT, type DnsServerOptions } from "../../workload/dns/server.ts";
 import { startProgram, type ProgramSpec } from "../../workload/models.ts";
 import type { Programs } from "../../workload/program.ts";
 import { DNS_UPSTREAM_SERVICE } from "../manifests/coredns.ts";
 import type { ResolvedClient, ResolvedScenario } from "../resolved.ts";
 
-/** What every outside name is taken to have: TEST-NET-1 (RFC 5737). Nothing answers there. */
+/** What an outside name is taken to have: TEST-NET-1 (RFC 5737). Nothing answers there. */
 const OUTSIDE_ADDRESS = "192.0.2.1";
 
 export class ClusterDns {
@@ -29,6 +30,7 @@ export class ClusterDns {
   readonly #cluster: Cluster;
   readonly #messages = new DnsMessages();
   readonly #nameserver: AddressId;
+  readonly #outsideNames: ReadonlySet<string>;
 
   /** @param scenario one whose cluster has DNS */
   constructor(scenario: ResolvedScenario, transport: Transport, cluster: Cluster) {
@@ -39,6 +41,7 @@ export class ClusterDns {
     this.#cluster = cluster;
     const { nodeLocal, address } = scenario.cluster.dns!;
     const { dns } = scenario.profile.kubernetes;
+    this.#outsideNames = outsideNames(scenario);
     this.#nameserver = network.addresses.intern(nodeLocal ? dns.nodeLocal.address : address);
   }
 
@@ -116,8 +119,26 @@ export class ClusterDns {
       lameduckNs,
       forward,
       startupTime,
+      outsideNames: this.#outsideNames,
       outsideAddress: this.#network.addresses.intern(OUTSIDE_ADDRESS),
       smallMessageBytes: server.smallMessageBytes,
     };
   }
+}
+
+/** Names outside the cluster that somebody means: those of lookups that are no Service, and of aliases. */
+function outsideNames({ clients, cluster, profile }: ResolvedScenario): ReadonlySet<string> {
+  const { zone } = profile.kubernetes.dns;
+  const inside = new Set(
+    cluster.services.map(({ metadata: { name, namespace } }) => `${name}.${namespace}.svc.${zone}`),
+  );
+  const asked = clients.flatMap(({ to, resolver }) => {
+    if (to.via !== "lookup" || resolver === undefined) return [];
+    const isService = namesToAsk(resolver).some((name) => inside.has(name));
+    return isService ? [] : [resolver.name];
+  });
+  const aliases = cluster.services.flatMap(({ spec }) => spec.externalName ?? []);
+  const names = [...asked, ...aliases].map((name) => name.replace(/\.$/, ""));
+  // Nobody has a name at the top by itself.
+  return new Set(names.filter((name) => name.includes(".") && !name.endsWith(`.${zone}`)));
 }

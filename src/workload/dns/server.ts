@@ -18,7 +18,12 @@ import {
   type RandomStream,
 } from "../../engine/index.ts";
 import { DnsCache, type DnsCacheLimits } from "../../kubernetes/dns/cache.ts";
-import { Rcode, type DnsAnswer, type DnsMessages } from "../../kubernetes/dns/messages.ts";
+import {
+  Rcode,
+  RecordType,
+  type DnsAnswer,
+  type DnsMessages,
+} from "../../kubernetes/dns/messages.ts";
 import type { ClusterRecords } from "../../kubernetes/dns/records.ts";
 import { NO_ADDRESS, type AddressId } from "../../network/address.ts";
 import {
@@ -66,7 +71,8 @@ export interface DnsServerOptions {
     readonly latency: DistributionSpec;
     readonly recordTtlNs: DurationNs;
   };
-  /** Address that every outside name has. */
+  /** The outside names that exist, and the address that they have. */
+  readonly outsideNames: ReadonlySet<string>;
   readonly outsideAddress: AddressId;
   readonly smallMessageBytes: number;
   readonly probePorts: boolean;
@@ -78,8 +84,6 @@ const Timer = { listen: 0, served: 1, upstream: 2, lameduck: 3, forward: 4, watc
 /** One query, from its arrival to its answer. */
 export interface DnsQuery {
   readonly index: number;
-  /** Goes up when it is answered. */
-  serial: number;
   /** The socket to answer on; a connection may have gone meanwhile. */
   socket: Socket | null;
   generation: number;
@@ -93,6 +97,8 @@ export interface DnsQuery {
   /** What is asked next on its behalf, after CNAMEs. */
   asked: number;
   aliases: number;
+  /** Endpoint by which it came, for observations; -1 for none. */
+  endpoint: number;
 }
 
 export class DnsServer implements Program, ListenerHandler, DatagramHandler {
@@ -186,7 +192,7 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
     query.peer = datagram.source;
     query.peerPort = datagram.sourcePort;
     query.local = datagram.destination;
-    this.#arrived(query);
+    this.#arrived(query, this.#context.programs.transport.udp.routeNoteOf(datagram));
   }
 
   accepted(socket: Socket): void {
@@ -204,7 +210,7 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
     }
     const query = this.#take(socket, message, info);
     query.overTcp = true;
-    this.#arrived(query);
+    this.#arrived(query, socket.routeNote);
   }
 
   peerClosed(socket: Socket): void {
@@ -237,7 +243,6 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
   #newQuery(): DnsQuery {
     const query: DnsQuery = {
       index: this.#queries.length,
-      serial: 0,
       socket: null,
       generation: 0,
       overTcp: false,
@@ -249,6 +254,7 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
       question: 0,
       asked: 0,
       aliases: 0,
+      endpoint: -1,
     };
     this.#queries.push(query);
     return query;
@@ -265,7 +271,10 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
     if (this.#udp === null || this.#listeners.length < ports.length) this.#end(1);
   }
 
-  #arrived(query: DnsQuery): void {
+  #arrived(query: DnsQuery, routeNote: number): void {
+    query.endpoint = routeNote < 0 ? -1 : routeNote >> 1;
+    const { observations, sim } = this.#context.programs;
+    if (query.endpoint >= 0) observations.endpointRequestStarted(query.endpoint, sim.nowNs);
     if (this.#busy < this.#options.workers) this.#serve(query);
     else this.#waiting.push(query);
   }
@@ -338,10 +347,13 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
   /** Outside names have an IPv4 address and no other. */
   #upstreamAnswered(query: DnsQuery): void {
     this.#forwarded--;
-    const { messages, outsideAddress, forward } = this.#options;
-    const addresses = messages.typeOf(query.asked) === 0 ? [outsideAddress] : [];
+    const { messages, outsideNames, outsideAddress, forward } = this.#options;
+    const isKnown = outsideNames.has(messages.nameOf(query.asked));
+    const isIpv4 = messages.typeOf(query.asked) === RecordType.A;
+    const rcode = isKnown ? Rcode.NOERROR : Rcode.NXDOMAIN;
+    const addresses = isKnown && isIpv4 ? [outsideAddress] : [];
     const ttlSeconds = Math.floor(forward.recordTtlNs / seconds(1));
-    this.#keep(query, { rcode: Rcode.NOERROR, addresses, aliases: 0, ttlSeconds });
+    this.#keep(query, { rcode, addresses, aliases: 0, ttlSeconds });
   }
 
   #resolved(query: DnsQuery, answer: DnsAnswer): void {
@@ -361,9 +373,10 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
     const { messages } = this.#options;
     const { programs } = this.#context;
     const bytes = messages.answerBytes(question, answer);
-    const info = messages.put(this.#shuffled(answer), programs.sim.nowNs);
+    const { nowNs } = programs.sim;
+    const info = messages.put(this.#shuffled(answer), nowNs);
+    if (query.endpoint >= 0) programs.observations.endpointRequestEnded(query.endpoint, nowNs);
     query.socket = null;
-    query.serial++;
     this.#free.push(query);
     if (!query.overTcp) {
       const { udp } = programs.transport;
@@ -387,6 +400,10 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
   #end(exitCode: number): void {
     this.#ended = true;
     const { programs, exited } = this.#context;
+    for (const { socket, endpoint } of this.#queries) {
+      if (socket === null || endpoint < 0) continue;
+      programs.observations.endpointRequestEnded(endpoint, programs.sim.nowNs);
+    }
     for (const listener of this.#listeners) programs.transport.closeListener(listener);
     if (this.#udp !== null) programs.transport.udp.close(this.#udp);
     for (const socket of this.#connections) programs.transport.close(socket);
