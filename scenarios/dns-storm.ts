@@ -5,7 +5,7 @@
 import { burst, constant, defineScenario, lookup, openLoop, pods } from "podstorm";
 
 export default defineScenario(({ env }) => ({
-  duration: "15s",
+  duration: "10s",
   cluster: {
     nodes: 4,
     dns: { replicas: Number(env.REPLICAS ?? 2), nodeLocal: env.NODE_LOCAL === "1" },
@@ -15,7 +15,9 @@ export default defineScenario(({ env }) => ({
       name: "short-name",
       from: pods(8),
       to: lookup(env.NAME ?? "api.example.com"),
-      load: openLoop(burst({ base: 400, peak: Number(env.PEAK ?? 10_000), at: "5s", for: "2s" })),
+      load: openLoop(
+        burst({ base: 200, peak: Number(env.PEAK ?? 10_000), at: "2s", for: "1500ms" }),
+      ),
       resolver: { ndots: Number(env.NDOTS ?? 5) },
       timeout: "30s",
     },

@@ -4,10 +4,10 @@
  */
 import { defineScenario, openLoop, pods, resetPods } from "podstorm";
 
-const load = openLoop(100);
+const load = openLoop(60);
 
 export default defineScenario(({ env }) => ({
-  duration: "100s",
+  duration: "80s",
   cluster: { nodes: 3, manifests: ["./headless.yaml"], dns: {} },
   clients: [
     {

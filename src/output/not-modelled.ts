@@ -13,7 +13,7 @@ export const notModelled: readonly string[] = [
   "Node failures: nodes, kubelets, kube-proxies and the API server neither crash nor stall.",
   "kube-proxy modes other than iptables; external and internal traffic policies, topology hints and session affinity.",
   "Failed syncs of kube-proxy.",
-  "DNS: clients know the addresses they call.",
+  "DNS beyond lookups: truncated answers and TCP instead, SRV and PTR records, names of single pods, several name servers. Only clients with a name look it up.",
   "NetworkPolicy, Ingress, service meshes and cloud load balancers.",
   "Rolling updates between templates, StatefulSets, DaemonSets, Jobs and autoscaling: Deployments and ReplicaSets keep their number of pods.",
   "Preemption, affinity and taints: the scheduler filters by room and node selector and spreads.",

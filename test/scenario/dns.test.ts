@@ -86,7 +86,7 @@ describe("the race of A and AAAA in conntrack", () => {
 
   /**
    * Two first packets at one instant: with two endpoints they part in half of the cases, and then the
-   * second is dropped. Seen to fail with both questions from sockets of their own.
+   * second is dropped. Seen to fail with the questions sent one after the other.
    */
   test("loses one of two in half of the lookups, and stalls these for 5 s", async () => {
     const run = await runDns(clients(""), "10s");
@@ -108,7 +108,7 @@ describe("the race of A and AAAA in conntrack", () => {
     },
   );
 
-  /** Seen to fail with the node's address tracked and kube-dns asked by UDP. */
+  /** Seen to fail without NOTRACK for the node's address. */
   test("does not happen with a cache on the node, which conntrack does not see", async () => {
     const fields = clients("").replace("dns: {}", "dns: { nodeLocal: true }");
     const run = await runDns(fields, "10s");
@@ -153,7 +153,7 @@ spec: { clusterIP: None, selector: { app: web }, ports: [{ port: 80 }] }
 
   /**
    * CoreDNS keeps an answer for 30 s whatever its watch says; a client that keeps it for 20 s more got it
-   * in the last of these. Seen to fail with the cache dropped when a slice changes (then 20 s suffice).
+   * in the last of these. Seen to fail with a cache that keeps nothing.
    */
   test("dials a dead address for no longer than CoreDNS' cache and its own together", async () => {
     const run = await stale('"20s"');
