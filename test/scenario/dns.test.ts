@@ -164,9 +164,21 @@ spec: { clusterIP: None, selector: { app: web }, ports: [{ port: 80 }] }
     perfect(run);
   });
 
+  /** The second asks when 25 s are left of what the first got. Seen to fail with the TTL not counted down. */
   test("keeps a record for what is left of its time, not for longer", async () => {
-    const lastNs = failedUntil(await stale('"record"'));
-    expect(lastNs).toBeLessThan(seconds(10 + 30 + 1));
+    const client = `to: "dns://web:80", timeout: "1s", load: openLoop(40),
+      resolver: { pick: "random", cache: "record" }`;
+    const run = await runDns(
+      `cluster: { nodes: 2, manifests: ["web.yaml"], dns: { replicas: 1 } },
+       servers: { "deploy/web": { serviceTime: "1ms" } },
+       clients: [{ name: "first", ${client} }, { name: "second", start: "5s", ${client} }],
+       faults: [resetPods({ selector: "app=web", count: 1, how: "kill", at: "10s" })]`,
+      "60s",
+      web,
+    );
+    const lastNs = failedUntil(run);
+    expect(lastNs).toBeGreaterThan(seconds(28));
+    expect(lastNs).toBeLessThan(seconds(31));
   });
 
   test("is wrong for the watch's delay only where nobody caches", async () => {
