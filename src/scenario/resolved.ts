@@ -18,6 +18,7 @@ import type {
 import type { MirroredEndpoints } from "../kubernetes/controllers/mirroring.ts";
 import type { FaultSpec } from "../faults/index.ts";
 import type { NetworkKindName } from "../network/kinds/index.ts";
+import type { ResolverOptions } from "../workload/dns/resolver.ts";
 import type { RateSegment } from "../workload/rate.ts";
 import type { Profile } from "./profile.ts";
 import type { ServerSpec } from "./servers/index.ts";
@@ -92,15 +93,7 @@ export interface ResolvedRetries {
 export type TargetVia = "clusterIP" | "nodePort" | "externalIP" | "loadBalancer" | "dns" | "lookup";
 
 /** resolv.conf(5) of a client that looks a name up, and what it does with the answer. */
-export interface ResolvedResolver {
-  readonly name: string;
-  readonly search: readonly string[];
-  readonly ndots: number;
-  readonly timeoutNs: DurationNs;
-  readonly attempts: number;
-  readonly singleRequest: boolean;
-  readonly singleRequestReopen: boolean;
-  readonly cache: "none" | "forever" | "record" | DurationNs;
+export interface ResolvedResolver extends Omit<ResolverOptions, "messages" | "nameserver"> {
   readonly pick: "first" | "random";
 }
 
