@@ -32,6 +32,8 @@ export class ChangeLedger {
   readonly #selectors = new SelectorIndex();
   readonly #serviceIndex = new Map<string, number>();
   readonly #tracked = new Map<string, Tracked>();
+  /** By Service and address of the pod. */
+  readonly #lastAt = new Map<string, number>();
   /** By endpoint index: 1 while it should get no new connection. */
   readonly #gone: number[] = [];
   #changes = 0;
@@ -87,6 +89,11 @@ export class ChangeLedger {
     return this.#tracked.get(`${service}|${podUid}`)?.index ?? -1;
   }
 
+  /** The endpoint that last had an address in a Service; -1 for none. */
+  endpointAt(service: string, address: string): number {
+    return this.#lastAt.get(`${service}|${address}`) ?? -1;
+  }
+
   isGone(endpoint: number): boolean {
     return this.#gone[endpoint] === 1;
   }
@@ -139,6 +146,7 @@ export class ChangeLedger {
       const address = endpointAddress(service, pod);
       tracked = { index, address, usable: false, changes: [] };
       this.#tracked.set(key, tracked);
+      this.#lastAt.set(`${objectKey(service)}|${pod.status.podIPs[0] ?? ""}`, index);
       this.#gone.push(0);
       this.#observations.endpointNamed(
         index,

@@ -225,6 +225,11 @@ export class NetworkStack {
       this.#forward(packet, host, host.route(packet.destination), atNs);
       return;
     }
+    const { untracked } = host;
+    if (untracked !== null && (untracked.has(packet.destination) || untracked.has(packet.source))) {
+      this.#passUntracked(packet, host, point, atNs);
+      return;
+    }
     const { tap } = this;
     const hints = this.#receiver!.hints(packet);
     const { addresses } = host.namespace;
@@ -242,6 +247,12 @@ export class NetworkStack {
         : this.#cachedEgress(conntrack, host, packet.destination);
     if (conntrack.isNew && egress.kind === "unreachable") conntrack.unconfirm();
     packet.carriedNs += conntrack.walkNs;
+    if (point === "OUTPUT" && egress.kind === "local") this.#toSelf(packet, host);
+    else this.#forward(packet, host, egress, atNs);
+  }
+
+  #passUntracked(packet: Packet, host: Host, point: NatHookPoint, atNs: SimTimeNs): void {
+    const egress = host.route(packet.destination);
     if (point === "OUTPUT" && egress.kind === "local") this.#toSelf(packet, host);
     else this.#forward(packet, host, egress, atNs);
   }

@@ -201,7 +201,7 @@ export const metricsFiles: readonly MetricsFile[] = [
         name: "cause",
         unit: "name",
         meaning:
-          "refused, unreachable, reset, closed, timeout, overloaded, no_local_port or misrouted.",
+          "refused, unreachable, reset, closed, timeout, overloaded, no_local_port, misrouted or unresolved.",
       },
       {
         name: "count",
@@ -214,6 +214,41 @@ export const metricsFiles: readonly MetricsFile[] = [
         meaning:
           "Of count, those whose last try went over a connection opened to an endpoint that had in truth gone.",
       },
+    ],
+  },
+  {
+    file: "dns.csv",
+    rowPer:
+      "client, window, kind and result with at least one that ended in the window; no such file without DNS",
+    columns: [
+      client,
+      windowStart,
+      windowLength,
+      {
+        name: "kind",
+        unit: "name",
+        meaning:
+          "lookup of a name as the application asks for it, or query that such a lookup sent.",
+      },
+      {
+        name: "result",
+        unit: "name",
+        meaning:
+          "Of a lookup: answered, not_found, timeout, failed or refused. Of a query: the rcode of its answer (noerror, nxdomain, servfail, refused), timeout or port_unreachable.",
+      },
+      { name: "count", unit: "count", meaning: "Lookups or queries that ended so in the window." },
+      ...(
+        [
+          ["p50", "Median"],
+          ["p90", "90th percentile"],
+          ["p99", "99th percentile"],
+          ["max", "Maximum"],
+        ] as const
+      ).map(([name, what]): Metric => ({
+        name: `latency_${name}_ns`,
+        unit: "ns",
+        meaning: `${what} of the time from the row's lookups or queries to their ends.`,
+      })),
     ],
   },
   {

@@ -111,10 +111,23 @@ export interface DropTotals {
   readonly worstHopPackets: number;
 }
 
+/** Lookups of one client, and their queries. */
+export interface DnsTotals {
+  readonly client: string;
+  readonly lookupsStarted: number;
+  readonly lookups: readonly { readonly result: string; readonly count: number }[];
+  readonly queriesSent: number;
+  readonly queries: readonly { readonly result: string; readonly count: number }[];
+  /** Latency of lookups that gave an address; null when none did. */
+  readonly answeredLatency: DurationQuantiles | null;
+}
+
 export interface RunTotals {
   readonly clients: readonly ClientTotals[];
   readonly lag: LagTotals;
   readonly stale: StaleTotals;
   readonly skew: readonly SkewTotals[];
   readonly drops: readonly DropTotals[];
+  /** Clients that looked a name up; absent when none did. */
+  readonly dns?: readonly DnsTotals[];
 }

@@ -22,6 +22,7 @@ const causeInWords: Readonly<Record<Exclude<OutcomeName, "served">, string>> = {
   overloaded: "turned away by a full server",
   no_local_port: "had no free local port",
   misrouted: "reached another application",
+  unresolved: "got no address from DNS",
 };
 
 export function headline(summary: Summary): Headline {

@@ -35,6 +35,7 @@ export function renderSummary(summary: Summary, options: TextOptions): string {
     brokenLaws(summary),
     requests(summary),
     latency(summary),
+    dns(summary),
     endpointUpdates(summary),
     staleRouting(summary),
     skew(summary),
@@ -156,6 +157,26 @@ function latency(summary: Summary): Section | null {
     [clientName(client)].concat(quantileCells(client.servedLatency)),
   );
   return { title: "Latency of served requests", head: quantileHead, rows };
+}
+
+function dns({ dns: clients }: Summary): Section | null {
+  if (clients === undefined) return null;
+  const rows = clients.flatMap((client): TextRow[] => {
+    const failed = client.lookups.filter(({ result, count }) => result !== "answered" && count > 0);
+    return [
+      [
+        printable(client.client),
+        count(client.lookupsStarted),
+        count(client.queriesSent),
+        ...quantileCells(client.answeredLatency),
+      ],
+      ...failed.map((each) => [`  ${each.result.replaceAll("_", " ")}`, count(each.count)]),
+      ...client.queries
+        .filter((each) => each.count > 0)
+        .map((each) => [`  ${each.result.replaceAll("_", " ")}`, "", count(each.count)]),
+    ];
+  });
+  return { title: "DNS", head: ["lookups", "queries", ...quantileHead], rows };
 }
 
 function endpointUpdates({ lag }: Summary): Section | null {

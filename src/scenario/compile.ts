@@ -22,6 +22,7 @@ import { NodeProber } from "../workload/prober.ts";
 import { Programs } from "../workload/program.ts";
 import { WorkloadRuntime } from "../workload/runtime.ts";
 import { clientPods, outsideClients, Workloads } from "./compile/workloads.ts";
+import { ClusterDns } from "./compile/dns.ts";
 import { LawWatch } from "./compile/laws/index.ts";
 import { conntrackReports } from "./compile/conntracks.ts";
 import { hopReports } from "./compile/hops.ts";
@@ -52,6 +53,7 @@ interface Parts {
   readonly workloads: Workloads;
   readonly runtime: WorkloadRuntime;
   readonly cluster: Cluster;
+  readonly dns: ClusterDns | null;
 }
 
 /**
@@ -120,7 +122,21 @@ function join(scenario: ResolvedScenario, observers: readonly Observer[]): Parts
     services,
   });
   workloads.useServices((key) => cluster.ledger.serviceIndex(key));
-  return { sim, observations, network, stack, transport, programs, workloads, runtime, cluster };
+  const dns =
+    scenario.cluster.dns === undefined ? null : new ClusterDns(scenario, transport, cluster);
+  workloads.useDns(dns);
+  return {
+    sim,
+    observations,
+    network,
+    stack,
+    transport,
+    programs,
+    workloads,
+    runtime,
+    cluster,
+    dns,
+  };
 }
 
 function addNode(network: Network, { metadata, status }: Node): Host {
@@ -148,6 +164,7 @@ function bringUp(scenario: ResolvedScenario, parts: Parts): void {
     const context = { programs, namespace: host.namespace, name, exited: () => {} };
     startProgram(context, spec, { ports: [], udpPorts: [], sctpPorts: [], started: true });
   }
+  parts.dns?.startNodeCaches(programs);
   runtime.endRest();
   scheduleFaults(scenario.faults, {
     sim,

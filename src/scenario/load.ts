@@ -8,7 +8,8 @@ import { basename, dirname, relative, resolve } from "node:path";
 import { callScenario, evaluateScenarioFile, readScenarioText } from "./bundle.ts";
 import type { ScenarioContext } from "./language/scenario.ts";
 import { leadingComment } from "./list.ts";
-import { noObjects, readManifestFile } from "./manifests/read.ts";
+import { coreDnsManifest, dnsAddress } from "./manifests/coredns.ts";
+import { noObjects, readManifestContent, readManifestFile } from "./manifests/read.ts";
 import { FileMistakes, nearest, optionMistake, UserError, type Mistake } from "./mistakes.ts";
 import { plainData } from "./plain.ts";
 import { defaultProfile, type Profile } from "./profile.ts";
@@ -149,6 +150,11 @@ export function validateScenario(
     readManifestFile(resolve(folder, manifest), shownFile, objects, found, (problem) =>
       mistakes.add(["cluster", "manifests", index], `${JSON.stringify(manifest)}: ${problem}`),
     );
+  }
+  const { dns, serviceCIDR = "" } = parts.cluster ?? {};
+  if (dns !== undefined) {
+    const text = coreDnsManifest(dns.replicas, dnsAddress(serviceCIDR), dns.nodeLocal);
+    readManifestContent(new TextEncoder().encode(text), "cluster.dns", objects, found);
   }
   return resolveScenario(parts, objects, surroundings, mistakes);
 }
