@@ -89,6 +89,7 @@ export function fakeRun(observers: readonly Observer[], options: RunnerOptions =
       nowNs = timeNs;
       sim.eventsProcessed += 1000;
       if (nowNs === endNs) play(observers);
+      return true;
     },
     finish: () => ({
       hops,
