@@ -13,7 +13,8 @@ export interface Run {
   readonly sim: { readonly eventsProcessed: number };
   readonly nowNs: SimTimeNs;
   readonly durationNs: DurationNs;
-  runUntil(timeNs: SimTimeNs): void;
+  /** Runs every event up to and including `timeNs`, or the first `mostEvents` of them: then false. */
+  runUntil(timeNs: SimTimeNs, mostEvents?: number): boolean;
   /** Closes the last window and checks the laws. */
   finish(): RunEnd;
 }

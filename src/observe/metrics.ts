@@ -166,7 +166,7 @@ export const metricsFiles: readonly MetricsFile[] = [
         name: "stale_connections",
         unit: "count",
         meaning:
-          "Of connections, those routed to the endpoint when it had in truth gone from the Service.",
+          "Of connections, those routed to the endpoint when it was in truth no longer usable: its pod not ready, told to go or gone.",
       },
     ],
   },
@@ -212,7 +212,7 @@ export const metricsFiles: readonly MetricsFile[] = [
         name: "stale_routed",
         unit: "count",
         meaning:
-          "Of count, those whose last try went over a connection opened to an endpoint that had in truth gone.",
+          "Of count, those whose last try went over a connection opened to an endpoint that was in truth no longer usable (not ready, told to go or gone).",
       },
     ],
   },

@@ -76,8 +76,8 @@ export interface Observer {
   requestStarted?(client: number, service: number, atNs: SimTimeNs): void;
   /**
    * @param attempts tries it took, at least 1
-   * @param staleRouted 1 if its last attempt went over a connection opened to an endpoint that had
-   *   already gone from the Service in truth
+   * @param staleRouted 1 if its last attempt went over a connection opened to an endpoint that was
+   *   in truth no longer usable
    */
   requestEnded?(
     client: number,

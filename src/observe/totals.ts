@@ -25,7 +25,7 @@ export interface ClientTotals {
   readonly servedLatency: DurationQuantiles | null;
   /** Tries beyond the first. */
   readonly retries: number;
-  /** Requests whose last try went over a connection that was opened to a gone endpoint. */
+  /** Requests whose last try went over a connection that was opened to an endpoint no longer usable. */
   readonly staleRouted: number;
   readonly staleRoutedFailed: number;
 }
@@ -70,11 +70,11 @@ export interface LagTotals {
   } | null;
 }
 
-/** New connections that a node opened to an endpoint that was gone. */
+/** New connections that a node opened to an endpoint that was no longer usable: not ready, told to go or gone. */
 export interface StaleTotals {
   readonly connections: number;
   readonly staleConnections: number;
-  /** The stale connection that came longest after its endpoint had gone. */
+  /** The stale connection that came longest after its endpoint ceased to be usable. */
   readonly longest: {
     readonly node: string;
     readonly service: string;

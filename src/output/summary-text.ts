@@ -209,7 +209,7 @@ function neverProgrammed({ superseded, pending, nodes, changes }: Summary["lag"]
 function staleRouting({ stale, requests }: Summary): Section {
   return {
     title: "Stale routing",
-    head: ["count", "to a gone pod", "share", "failed"],
+    head: ["count", "no longer usable", "share", "failed"],
     rows: [
       [
         "new connections",

@@ -36,8 +36,8 @@ export interface Run {
   readonly stack: NetworkStack;
   readonly durationNs: DurationNs;
   readonly nowNs: SimTimeNs;
-  /** Runs every event up to and including `untilNs`. */
-  runUntil(untilNs: SimTimeNs): void;
+  /** Runs every event up to and including `untilNs`, or the first `mostEvents` of them: then false. */
+  runUntil(untilNs: SimTimeNs, mostEvents?: number): boolean;
   /** Closes the last window, checks the laws and reports. Call once, at the end. */
   finish(): RunEnd;
 }
@@ -77,7 +77,7 @@ export function compile(scenario: ResolvedScenario, observers: readonly Observer
     get nowNs() {
       return sim.nowNs;
     },
-    runUntil: (untilNs) => sim.run(untilNs),
+    runUntil: (untilNs, mostEvents) => sim.run(untilNs, mostEvents),
     finish: () => {
       windows.close();
       return {

@@ -90,6 +90,7 @@ export function fakeRun(observers: readonly Observer[], options: RunnerOptions =
       nowNs = timeNs;
       sim.eventsProcessed += 1000;
       if (nowNs === endNs) play(observers);
+      return true;
     },
     finish: () => ({
       hops,
