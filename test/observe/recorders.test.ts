@@ -102,6 +102,22 @@ describe("endpoint_update_lag.csv", () => {
     expect(rowsOf("endpoint_update_lag.csv", recording)[0]!.slice(4)).toEqual([10, 30, 20]);
   });
 
+  it("counts as overtaken what was undone before a node learnt of it, as pending what was not", () => {
+    const recording = new Recording();
+    const hub = createObservations(recording.observers);
+    hub.nodeNamed(0, "n");
+    // Added and removed unseen; unready and ready again unseen; told to go and not yet known.
+    hub.endpointChanged(0, service, endpoints[0], "added", 10, 1);
+    hub.endpointChanged(1, service, endpoints[0], "removed", 20, 0);
+    hub.endpointChanged(2, service, endpoints[1], "condition", 10, 0);
+    hub.endpointChanged(3, service, endpoints[1], "condition", 20, 1);
+    hub.endpointChanged(4, service, endpoints[2], "added", 10, 1);
+    hub.endpointProgrammed(4, "n", 15);
+    hub.endpointChanged(5, service, endpoints[2], "removed", 20, 0);
+    const { lag } = recording.totals(context);
+    expect([lag.superseded, lag.pending]).toEqual([4, 1]);
+  });
+
   it("refuses a node that nobody named", () => {
     const hub = createObservations(new Recording().observers);
     hub.endpointChanged(0, service, endpoints[0], "added", 10, 1);
