@@ -263,7 +263,29 @@ describe("load_skew.csv", () => {
     hub.windowClosed(0, 100);
     hub.endpointChanged(1, service, endpoints[0], "added", 110, 1);
     hub.windowClosed(100, 200);
-    expect(rowsOf("load_skew.csv", recording).map((row) => row[1])).toEqual([100]);
+    expect(rowsOf("load_skew.csv", recording).map((row) => [row[1], row[4]])).toEqual([
+      [0, 0],
+      [100, 1],
+    ]);
+  });
+
+  it("has a row for a Service in an outage, and for one that never had an endpoint", () => {
+    const recording = new Recording();
+    const hub = createObservations(recording.observers);
+    hub.serviceNamed(0, service);
+    hub.serviceNamed(1, "default/empty");
+    hub.endpointNamed(0, 0, endpoints[0], "p", "n");
+    hub.endpointChanged(0, service, endpoints[0], "removed", 10, 0);
+    hub.windowClosed(0, 100);
+    expect(rowsOf("load_skew.csv", recording)).toEqual([
+      [service, 0, 100, 0, 0, null, null, null, null, null],
+      ["default/empty", 0, 100, 0, 0, null, null, null, null, null],
+    ]);
+    // The summary has no use for a Service that nothing ever backed.
+    hub.endpointChanged(1, service, endpoints[0], "added", 110, 1);
+    hub.windowClosed(100, 200);
+    const { skew } = recording.totals(context);
+    expect(skew).toMatchObject([{ service, endpointsMin: 0, endpointsMax: 1 }]);
   });
 });
 
