@@ -36,6 +36,8 @@ export class ChangeLedger {
   readonly #lastAt = new Map<string, number>();
   /** By endpoint index: 1 while it should get no new connection. */
   readonly #gone: number[] = [];
+  /** Uids of pods that were told to go: a kubelet may still find one ready whose object is gone. */
+  readonly #deleted = new Set<string>();
   #changes = 0;
 
   constructor(observations: Observations) {
@@ -61,7 +63,7 @@ export class ChangeLedger {
 
   /** A pod's readiness changed in truth: a probe's verdict, or its process ended. */
   readiness(pod: Pod, ready: boolean, atNs: SimTimeNs): void {
-    if (pod.metadata.deletionTimestampNs !== null || pod.status.podIPs.length === 0) return;
+    if (this.#deleted.has(pod.metadata.uid) || pod.status.podIPs.length === 0) return;
     for (const service of this.#selectors.servicesOf(pod)) {
       const usable = ready || service.spec.publishNotReadyAddresses;
       // A pod that has not been ready yet backs nothing.
@@ -73,8 +75,9 @@ export class ChangeLedger {
     }
   }
 
-  /** A pod was told to go, or is gone at once. */
+  /** A pod was told to go, or is gone at once: for good, whatever its probe says in its last grace. */
   deleted(pod: Pod, atNs: SimTimeNs): void {
+    this.#deleted.add(pod.metadata.uid);
     for (const service of this.#selectors.servicesOf(pod)) {
       const tracked = this.#tracked.get(trackKey(service, pod));
       if (tracked?.usable) this.#open(service, tracked, "removed", false, atNs);

@@ -72,7 +72,7 @@ export const metricsFiles: readonly MetricsFile[] = [
         unit: "ns",
         meaning: "When the node's rules first held the change.",
         emptyWhen:
-          "the node never programmed it: the run ended first, or a later change of the same endpoint overtook it",
+          "the node never programmed it: the run ended first, a later change of the same endpoint overtook it, or it undid one that the node never programmed",
       },
       {
         name: "lag_ns",

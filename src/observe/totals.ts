@@ -57,9 +57,12 @@ export interface LagTotals {
   readonly changes: number;
   readonly byKind: readonly ChangeKindTotals[];
   readonly convergence: readonly ConvergenceTotals[];
-  /** (change, node) pairs without a time: the node programmed a later change of that endpoint instead. */
+  /**
+   * (change, node) pairs without a time: the node programmed a later change of that endpoint instead, or
+   * changes cancelled out before it learnt of them, as with a pod that was ready for a moment.
+   */
   readonly superseded: number;
-  /** (change, node) pairs without a time and without a later one: still unknown to the node at the end. */
+  /** (change, node) pairs without a time, of endpoints that the node still held wrongly at the end. */
   readonly pending: number;
   /** The longest lag of a removal, and whose it was. */
   readonly slowestRemoval: {

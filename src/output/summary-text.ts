@@ -201,7 +201,7 @@ function neverProgrammed({ superseded, pending, nodes, changes }: Summary["lag"]
   const all = `of ${count(nodes * changes)} updates (changes times nodes)`;
   if (superseded + pending === 0) return `Every one ${all} was programmed.`;
   return (
-    `Never programmed, ${all}: ${count(superseded)} overtaken by a later change of the same ` +
+    `Never programmed, ${all}: ${count(superseded)} overtaken by another change of the same ` +
     `endpoint, ${count(pending)} not known to their node at the end.`
   );
 }
