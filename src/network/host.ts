@@ -5,7 +5,7 @@
  * and of a namespace (addresses, loopback, link). Refuses to own: events (stack.ts) and connections
  * (transport.ts). No Kubernetes word here: a pod is a namespace behind a bridge port.
  */
-import type { AddressId, AddressTable, Prefix } from "./address.ts";
+import { NO_ADDRESS, type AddressId, type AddressTable, type Prefix } from "./address.ts";
 import type { Conntrack } from "./conntrack.ts";
 import type { Hop } from "./hop.ts";
 import type { NatRules } from "./nat.ts";
@@ -87,6 +87,9 @@ export class Host {
   readonly nic: Hop;
   readonly switchPort: Hop;
   readonly bridge: Hop | null;
+  /** The host's own address on its bridge, if it has one, and the network behind it that only it can reach. */
+  bridgeAddress: AddressId = NO_ADDRESS;
+  bridgeNetwork: Prefix | null = null;
   /** null: the host tracks no connections and translates nothing (a client outside). */
   readonly conntrack: Conntrack | null;
   nat: NatRules | null = null;
@@ -131,6 +134,22 @@ export class Host {
   addRoute(route: Route): void {
     this.#routes.push(route);
     this.#changed();
+  }
+
+  /**
+   * The bridge gets an address of its own and a network that no other host has a route to: others may
+   * use the same addresses behind theirs.
+   */
+  addressBridge(address: AddressId, network: Prefix): void {
+    this.bridgeAddress = address;
+    this.bridgeNetwork = network;
+    this.namespace.addresses.add(address);
+    this.addRoute({ prefix: network, to: "bridge" });
+  }
+
+  /** Whether only this host's bridge knows the address. */
+  isBehindBridge(address: AddressId): boolean {
+    return this.bridgeNetwork !== null && this.#addresses.contains(this.bridgeNetwork, address);
   }
 
   /** A guest is plugged into the bridge and answers for `address`. */

@@ -5,7 +5,7 @@
  * packet moves (stack.ts) and what a kind of pod network builds from these parts (kinds/).
  */
 import type { Simulation } from "../engine/index.ts";
-import { AddressTable, type AddressId } from "./address.ts";
+import { AddressTable, NO_ADDRESS, type AddressId } from "./address.ts";
 import { Conntrack } from "./conntrack.ts";
 import { ConntrackTables } from "./conntrackTable.ts";
 import { Hop, type HopKind } from "./hop.ts";
@@ -26,6 +26,8 @@ export class Network {
   readonly namespaces: Namespace[] = [];
   readonly hops: Hop[] = [];
   readonly drops: PlaceDrops = new Map();
+  /** 127.0.0.1, which every namespace holds, once somebody uses it. */
+  loopbackAddress: AddressId = NO_ADDRESS;
   readonly #hostByAddress = new Map<AddressId, number>();
 
   constructor(sim: Simulation, profile: LinuxProfile) {
@@ -33,12 +35,27 @@ export class Network {
     this.profile = profile;
   }
 
-  /** A machine on the switch. `tracked` hosts have netfilter and a bridge for guests. */
+  /** From now on every namespace holds 127.0.0.1. */
+  useLoopback(): AddressId {
+    if (this.loopbackAddress === NO_ADDRESS) {
+      this.loopbackAddress = this.addresses.intern("127.0.0.1");
+      for (const { addresses } of this.namespaces) addresses.add(this.loopbackAddress);
+    }
+    return this.loopbackAddress;
+  }
+
+  /**
+   * A machine on the switch. `tracked` hosts have netfilter and a bridge for guests.
+   * @param options.bridge the bridge's name
+   * @param options.natNsPerPacket what netfilter costs each packet whose addresses it changes
+   */
   addHost(options: {
     readonly name: string;
     readonly address: string;
     readonly cores: number;
     readonly tracked: boolean;
+    readonly bridge?: string;
+    readonly natNsPerPacket?: number;
   }): Host {
     const { name, tracked } = options;
     const index = this.hosts.length;
@@ -52,7 +69,9 @@ export class Network {
       address,
       nic: this.#addHop(`${name}/eth0`, "nic", this.profile.nic),
       switchPort: this.#addHop(`switch/${name}`, "switch", this.profile.switchPort),
-      bridge: tracked ? this.#addHop(`${name}/cni0`, "bridge", this.profile.bridge) : null,
+      bridge: tracked
+        ? this.#addHop(`${name}/${options.bridge ?? "cni0"}`, "bridge", this.profile.bridge)
+        : null,
       conntrack: tracked
         ? new Conntrack(this.sim, {
             host: index,
@@ -61,6 +80,7 @@ export class Network {
             cores: options.cores,
             profile: this.profile.conntrack,
             tables: this.conntracks,
+            natNsPerPacket: options.natNsPerPacket ?? 0,
           })
         : null,
       icmp: this.profile.icmp,
@@ -81,6 +101,14 @@ export class Network {
     return this.#addNamespace(name, "guest", host.index, link);
   }
 
+  /** A guest comes back: the same namespace and link, without an address. */
+  reviveGuest(namespace: Namespace): Namespace {
+    namespace.alive = true;
+    namespace.addresses.clear();
+    if (this.loopbackAddress !== NO_ADDRESS) namespace.addresses.add(this.loopbackAddress);
+    return namespace;
+  }
+
   countDrop(place: string, cause: string, packets: number): void {
     let causes = this.drops.get(place);
     if (causes === undefined) this.drops.set(place, (causes = new Map()));
@@ -96,6 +124,7 @@ export class Network {
     const loopback = this.#addHop(`${name}/lo`, "loopback", this.profile.loopback);
     const index = this.namespaces.length;
     const namespace = new Namespace({ index, name, kind, host, loopback, link });
+    if (this.loopbackAddress !== NO_ADDRESS) namespace.addresses.add(this.loopbackAddress);
     this.namespaces.push(namespace);
     return namespace;
   }

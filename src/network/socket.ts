@@ -41,6 +41,8 @@ export interface ListenerHandler extends SocketHandler {
 export interface Listener {
   readonly namespace: Namespace;
   readonly protocol: number;
+  /** NO_ADDRESS: any address of the namespace (0.0.0.0). */
+  readonly address: AddressId;
   readonly port: number;
   readonly handler: ListenerHandler;
   /** Connections in SYN_RECV. */
@@ -67,8 +69,9 @@ export class Socket {
   remotePort = 0;
   /** The socket at the other end as last seen: a hint that is checked, never trusted. */
   peer = -1;
-  /** Bytes of the message being received. */
+  /** Bytes of the message being received, and of the last one that was received whole. */
   receivedBytes = 0;
+  messageBytes = 0;
   /** The whole stream so far, each way; and where the peer's ends, -1 while its FIN has not come. */
   sentBytes = 0;
   arrivedBytes = 0;

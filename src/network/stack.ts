@@ -86,12 +86,14 @@ export class NetworkStack {
 
   /** Sends a packet from a socket of `namespace`. */
   output(packet: Packet, namespace: Namespace): void {
-    if (namespace.addresses.has(packet.destination)) {
+    const host = this.network.hosts[namespace.host]!;
+    const { nowNs } = this.network.sim;
+    // What a root namespace sends to itself passes its nat rules too: they may send it elsewhere.
+    const isTranslated = namespace.link === null && host.nat !== null;
+    if (!isTranslated && namespace.addresses.has(packet.destination)) {
       this.#throughLoopback(packet, namespace, this.#socketKind, namespace.index);
       return;
     }
-    const host = this.network.hosts[namespace.host]!;
-    const { nowNs } = this.network.sim;
     if (namespace.link === null) this.#process(packet, host, "OUTPUT", nowNs);
     else this.#throughVeth(packet, namespace.link.out, host, nowNs);
   }
@@ -209,7 +211,22 @@ export class NetworkStack {
         : this.#cachedEgress(conntrack, host, packet.destination);
     if (conntrack.isNew && egress.kind === "unreachable") conntrack.unconfirm();
     packet.carriedNs += conntrack.walkNs;
-    this.#forward(packet, host, egress, atNs);
+    const isToSelf = egress.kind === "local" && point === "OUTPUT";
+    if (isToSelf && (packet.flags & ICMP_FLAGS) === 0) this.#toSelf(packet, host.namespace);
+    else this.#forward(packet, host, egress, atNs);
+  }
+
+  /** Over loopback, after the rules: it comes out tracked already. */
+  #toSelf(packet: Packet, { loopback, index }: Namespace): void {
+    const { sim } = this.network;
+    const leftNs = loopback.offer(sim.nowNs, packet.packets, packet.wireBytes);
+    if (leftNs === DROPPED) {
+      this.#discard(packet);
+      return;
+    }
+    const arrivalNs = leftNs + loopback.latencyNs + packet.carriedNs;
+    packet.carriedNs = 0;
+    sim.post(arrivalNs, this.#socketKind, packet.id, index);
   }
 
   #forward(packet: Packet, host: Host, egress: Egress, atNs: SimTimeNs): void {

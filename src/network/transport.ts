@@ -12,7 +12,7 @@
  * its SYN-ACK again: should the server's namespace vanish in that time, the client waits for ever.
  */
 import { Phase, type EventKind, type SimTimeNs, type Simulation } from "../engine/index.ts";
-import type { AddressId } from "./address.ts";
+import { NO_ADDRESS, type AddressId } from "./address.ts";
 import { DueQueue } from "./dueQueue.ts";
 import type { Namespace } from "./host.ts";
 import { TransportProtocol } from "./nat.ts";
@@ -51,7 +51,7 @@ export class Transport implements PacketReceiver {
   readonly #sim: Simulation;
   readonly #stack: NetworkStack;
   readonly #table = new TupleTable();
-  readonly #listeners = new Map<number, Map<number, Listener>>();
+  readonly #listeners = new Map<number, Map<number, Listener[]>>();
   readonly #nextPort = new Map<number, number>();
   /** What each RST of a closed port that is on its way answers, by the packet's id. */
   readonly #answered = new Map<number, Retransmission>();
@@ -80,20 +80,33 @@ export class Transport implements PacketReceiver {
     stack.attach(this);
   }
 
-  /** @returns the listener, or null when the port is taken in this namespace (EADDRINUSE) */
-  listen(namespace: Namespace, port: number, handler: ListenerHandler): Listener | null {
+  /**
+   * @param address which of the namespace's addresses; NO_ADDRESS for all, which any other conflicts with
+   * @returns the listener, or null when the port is taken in this namespace (EADDRINUSE)
+   */
+  listen(
+    namespace: Namespace,
+    port: number,
+    handler: ListenerHandler,
+    address: AddressId = NO_ADDRESS,
+  ): Listener | null {
     let ports = this.#listeners.get(namespace.index);
     if (ports === undefined) this.#listeners.set(namespace.index, (ports = new Map()));
-    if (ports.has(port)) return null;
-    const listener: Listener = { namespace, protocol: TCP, port, handler, pending: 0, open: true };
-    ports.set(port, listener);
+    const others = ports.get(port) ?? [];
+    if (others.some((other) => conflicts(other.address, address))) return null;
+    const state = { pending: 0, open: true };
+    const listener: Listener = { namespace, protocol: TCP, address, port, handler, ...state };
+    ports.set(port, [...others, listener]);
     return listener;
   }
 
   /** Stops listening; new SYNs are refused. Connections that were accepted live on. */
   closeListener(listener: Listener): void {
     listener.open = false;
-    this.#listeners.get(listener.namespace.index)?.delete(listener.port);
+    const ports = this.#listeners.get(listener.namespace.index);
+    const others = ports?.get(listener.port)?.filter((other) => other !== listener) ?? [];
+    if (others.length > 0) ports!.set(listener.port, others);
+    else ports?.delete(listener.port);
   }
 
   /**
@@ -259,10 +272,17 @@ export class Transport implements PacketReceiver {
     return socket.state === (synAck ? SocketState.synRecv : SocketState.synSent);
   }
 
+  /** An address of the namespace itself is dialled from itself; behind the bridge, from the bridge's. */
   #sourceAddress(namespace: Namespace, destination: AddressId): AddressId {
-    const family = this.network.addresses.family(destination);
+    const { addresses, loopbackAddress, hosts } = this.network;
+    if (destination === loopbackAddress) return loopbackAddress;
+    if (namespace.link === null) {
+      const host = hosts[namespace.host]!;
+      if (host.isBehindBridge(destination)) return host.bridgeAddress;
+    }
+    const family = addresses.family(destination);
     for (const address of namespace.addresses) {
-      if (this.network.addresses.family(address) === family) return address;
+      if (address !== loopbackAddress && addresses.family(address) === family) return address;
     }
     throw new Error(`${namespace.name} has no IPv${family} address to connect from`);
   }
@@ -341,13 +361,24 @@ export class Transport implements PacketReceiver {
     const { flags } = packet;
     if ((flags & (ICMP_FLAGS | Flag.rst)) !== 0) return;
     if ((flags & (Flag.syn | Flag.ack)) === Flag.syn) {
-      const listener = this.#listeners.get(namespace.index)?.get(packet.destinationPort);
-      if (listener !== undefined) {
+      const listener = this.#listenerFor(namespace, packet);
+      if (listener !== null) {
         this.#accept(listener, packet);
         return;
       }
     }
     this.#replyReset(namespace, packet);
+  }
+
+  #listenerFor(namespace: Namespace, packet: Packet): Listener | null {
+    const listeners = this.#listeners.get(namespace.index)?.get(packet.destinationPort);
+    if (listeners === undefined) return null;
+    for (const listener of listeners) {
+      if (listener.address === NO_ADDRESS || listener.address === packet.destination) {
+        return listener;
+      }
+    }
+    return null;
   }
 
   #accept(listener: Listener, packet: Packet): void {
@@ -460,6 +491,7 @@ export class Transport implements PacketReceiver {
     socket.receivedBytes += packet.payloadBytes;
     if (socket.receivedBytes < packet.messageBytes) return true;
     socket.receivedBytes = 0;
+    socket.messageBytes = packet.messageBytes;
     const { generation } = socket;
     socket.handler!.message(socket, packet.message, packet.messageInfo);
     return socket.generation === generation;
@@ -527,6 +559,11 @@ export class Transport implements PacketReceiver {
     packet.originGeneration = socket.generation;
     this.#stack.output(packet, socket.namespace!);
   }
+}
+
+/** bind(2): the same address, or all of them on either side. */
+function conflicts(a: AddressId, b: AddressId): boolean {
+  return a === b || a === NO_ADDRESS || b === NO_ADDRESS;
 }
 
 function owns(socket: Socket, namespace: Namespace, packet: Packet): boolean {

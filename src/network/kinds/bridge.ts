@@ -6,21 +6,34 @@
  * own work (the kubelet charges them) and the gateway's ARP for a new veth.
  */
 import { parsePrefix } from "../address.ts";
+import type { Host, Namespace } from "../host.ts";
 import { HostLocalAllocator } from "../ipam/hostLocal.ts";
 import type { Guest, GuestHost, GuestNetwork, NetworkKind } from "./contract.ts";
 
 type Parts = Parameters<NetworkKind["install"]>[0];
 
-class BridgeNetwork implements GuestNetwork {
-  readonly #parts: Parts;
-  readonly #ranges = new Map<number, HostLocalAllocator>();
-  readonly #allocated = new Map<number, bigint>();
+/** Who gives each host's guests their addresses. */
+interface AddressRange {
+  allocate(): bigint | null;
+  release(address: bigint): void;
+}
 
-  constructor(parts: Parts) {
+/** Guests behind each host's bridge, whatever the routes between the hosts. */
+export class BridgeNetwork implements GuestNetwork {
+  readonly #parts: Parts;
+  readonly #ranges = new Map<number, AddressRange>();
+  readonly #allocated = new Map<number, bigint>();
+  readonly #namespaceFor: (name: string, host: Host) => Namespace;
+
+  /** @param namespaceFor the namespace of a new guest, with its link */
+  constructor(
+    parts: Parts,
+    rangeOf: (cidr: string) => AddressRange,
+    namespaceFor = (name: string, host: Host): Namespace => parts.network.addGuest(name, host),
+  ) {
     this.#parts = parts;
-    for (const { host, cidr } of parts.hosts) {
-      this.#ranges.set(host.index, new HostLocalAllocator(cidr));
-    }
+    this.#namespaceFor = namespaceFor;
+    for (const { host, cidr } of parts.hosts) this.#ranges.set(host.index, rangeOf(cidr));
   }
 
   add(hostIndex: number, name: string): Guest | null {
@@ -29,7 +42,7 @@ class BridgeNetwork implements GuestNetwork {
     const value = this.#ranges.get(hostIndex)!.allocate();
     if (value === null) return null;
     const address = network.addresses.internValue(4, value);
-    const namespace = network.addGuest(name, host);
+    const namespace = this.#namespaceFor(name, host);
     namespace.addresses.add(address);
     host.plug(namespace, namespace.link!, address);
     stack.resolved(host, address);
@@ -51,7 +64,7 @@ class BridgeNetwork implements GuestNetwork {
 export const bridgeHostGw: NetworkKind = {
   install(parts) {
     routeBetween(parts.hosts);
-    return new BridgeNetwork(parts);
+    return new BridgeNetwork(parts, (cidr) => new HostLocalAllocator(cidr));
   },
 };
 
