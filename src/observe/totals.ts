@@ -111,10 +111,20 @@ export interface DropTotals {
   readonly worstHopPackets: number;
 }
 
+/** A container that could not start, or a process that could not listen. */
+export interface FailedStart {
+  /** "kind/name". */
+  readonly object: string;
+  readonly atNs: SimTimeNs;
+  readonly error: string;
+}
+
 export interface RunTotals {
   readonly clients: readonly ClientTotals[];
   readonly lag: LagTotals;
   readonly stale: StaleTotals;
   readonly skew: readonly SkewTotals[];
   readonly drops: readonly DropTotals[];
+  /** In the order in which they happened. */
+  readonly failedStarts: readonly FailedStart[];
 }

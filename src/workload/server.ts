@@ -165,7 +165,10 @@ export class RequestServer implements Program, ListenerHandler {
     for (const port of this.#options.ports) {
       const listener = transport.listen(this.#context.namespace, port, this);
       if (listener === null) {
-        // EADDRINUSE: another container of the pod holds the port.
+        // EADDRINUSE: another process of the namespace holds the port.
+        const { observations, sim } = this.#context.programs;
+        const error = `listen tcp 0.0.0.0:${port}: bind: address already in use`;
+        observations.event(sim.nowNs, "listen_failed", `process/${this.#context.name}`, error);
         this.#end(1);
         return;
       }
