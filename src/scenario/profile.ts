@@ -4,6 +4,7 @@
  * Owns: the composition. A scenario overrides single constants by their path; a constant whose name
  * ends in `Ns` is written without the suffix, as a Kubernetes duration.
  */
+import { dockerProfile, type DockerProfile } from "../docker/profile.ts";
 import { kubernetes136, type KubernetesProfile } from "../kubernetes/profile.ts";
 import { proxyModes } from "../kubernetes/proxy/modes/index.ts";
 import { linuxProfile, type LinuxProfile } from "../network/profile.ts";
@@ -14,6 +15,7 @@ export interface Profile {
   readonly network: LinuxProfile;
   readonly kubernetes: KubernetesProfile;
   readonly server: ServerProfile;
+  readonly docker: DockerProfile;
 }
 
 /** Constants that name one of a few, by their path: what they may say. All other text is free. */
@@ -30,4 +32,5 @@ export const defaultProfile: Profile = {
   network: linuxProfile,
   kubernetes: kubernetes136,
   server: serverProfile,
+  docker: dockerProfile,
 };

@@ -5,8 +5,9 @@
  * finds; the result counts only when there was no mistake. Refuses to own: files and the engine.
  */
 import { RandomStreams } from "../engine/index.ts";
-import type { Pod, PodTemplate, Service } from "../kubernetes/api/types.ts";
+import type { Node, Pod, PodTemplate, Service } from "../kubernetes/api/types.ts";
 import { checkRoom, resolveNodes } from "./cluster.ts";
+import { checkContainerName, resolveDocker } from "./docker.ts";
 import { resolveFaults, type FaultSurroundings } from "./faults/index.ts";
 import type { ManifestObjects, Placed } from "./manifests/objects.ts";
 import type { FileMistakes } from "./mistakes.ts";
@@ -21,7 +22,13 @@ import {
   withListenedPorts,
   type PodKind,
 } from "./services.ts";
-import { checkPodSelector, clientLabels, resolveClients, resolveServers } from "./targets.ts";
+import {
+  checkPodSelector,
+  clientLabels,
+  resolveClients,
+  resolveServers,
+  type KnownNames,
+} from "./targets.ts";
 
 /** What a scenario gets from outside its file. */
 export interface Surroundings {
@@ -65,14 +72,21 @@ export function resolveScenario(
   );
   const durationNs = run?.duration ?? Number.MAX_SAFE_INTEGER;
   const servers = resolveServers(parts.servers, objects, mistakes);
-  const clients = resolveClients(parts.clients, services, objects, durationNs, mistakes);
+  const known = knownNames(parts, objects, services, mistakes);
+  const clients = resolveClients(parts.clients, known, durationNs, mistakes);
   const checkPods: FaultSurroundings["checkPods"] = (pods, own) => {
     // A workload that could not be read may be the one that is meant.
     if (objects.complete.workloads) checkPodSelector(pods, kinds, own);
   };
-  const faults = resolveFaults(parts.faults, { durationNs, checkPods }, mistakes);
+  const checkContainer: FaultSurroundings["checkContainer"] = (name, own) => {
+    if (known.allContainers) checkContainerName(name, known.docker, own);
+  };
+  const faultNames = { durationNs, checkPods, checkContainer };
+  const faults = resolveFaults(parts.faults, faultNames, mistakes);
   const resolved =
-    cluster === undefined ? undefined : resolveCluster(parts, cluster, objects, services, mistakes);
+    cluster === undefined
+      ? undefined
+      : resolveCluster(parts, cluster, objects, { nodes: known.nodes ?? [], services }, mistakes);
   if (resolved === undefined || run === undefined) return undefined;
   return {
     ...named,
@@ -82,6 +96,7 @@ export function resolveScenario(
     coldStart: run.coldStart,
     windowNs: run.window,
     cluster: { ...resolved, servers },
+    docker: known.docker,
     clients,
     faults,
     profile,
@@ -89,17 +104,38 @@ export function resolveScenario(
   };
 }
 
+/** Everything that clients and faults may name; what could not be read is not missed. */
+function knownNames(
+  parts: ScenarioParts,
+  objects: ManifestObjects,
+  services: readonly Service[],
+  mistakes: FileMistakes,
+): KnownNames {
+  const { cluster, docker: part, withoutCluster } = parts;
+  const docker = resolveDocker(part ?? undefined, cluster, mistakes);
+  const nodes =
+    withoutCluster || cluster === undefined ? [] : resolveNodes(cluster, objects.nodes, mistakes);
+  return {
+    services,
+    objects,
+    nodes: cluster === undefined ? null : nodes,
+    docker,
+    allHosts: part !== null,
+    allContainers: part === undefined || part?.isWhole === true,
+  };
+}
+
 function resolveCluster(
   parts: ScenarioParts,
   cluster: ClusterPart,
   objects: ManifestObjects,
-  services: readonly Service[],
+  { nodes, services }: { readonly nodes: readonly Node[]; readonly services: readonly Service[] },
   mistakes: FileMistakes,
 ): Omit<ResolvedCluster, "servers"> {
-  const nodes = resolveNodes(cluster, objects.nodes, mistakes);
-  const clientPods = parts.clients
-    .filter(({ value }) => value?.from.kind === "pod")
-    .reduce((sum, { value }) => sum + (value?.from.replicas ?? 0), 0);
+  const clientPods = parts.clients.reduce(
+    (sum, { value }) => sum + (value?.from.kind === "pod" ? value.from.replicas : 0),
+    0,
+  );
   checkRoom(nodes, objects, clientPods, mistakes);
   const listening = (namespace: string, template: PodTemplate): PodTemplate => ({
     ...template,
@@ -134,7 +170,7 @@ function resolveCluster(
 
 function clientKinds({ clients }: ScenarioParts): PodKind[] {
   return clients.flatMap(({ value }) =>
-    value === undefined || value.from.kind === "outside"
+    value?.from.kind !== "pod"
       ? []
       : [
           {

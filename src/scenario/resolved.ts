@@ -13,6 +13,7 @@ import type {
   ReplicaSet,
   Service,
 } from "../kubernetes/api/types.ts";
+import type { ContainerSpec } from "../docker/contract.ts";
 import type { FaultSpec } from "../faults/index.ts";
 import type { NetworkKindName } from "../network/kinds/index.ts";
 import type { RateSegment } from "../workload/rate.ts";
@@ -29,7 +30,9 @@ export interface ResolvedScenario {
   readonly durationNs: DurationNs;
   readonly coldStart: boolean;
   readonly windowNs: DurationNs;
+  /** Without a node in it where the scenario has none. */
   readonly cluster: ResolvedCluster;
+  readonly docker: ResolvedDocker;
   readonly clients: readonly ResolvedClient[];
   readonly faults: readonly ResolvedFault[];
   readonly profile: Profile;
@@ -63,6 +66,22 @@ export type ResolvedServer = ServerSpec & {
   readonly workload: string;
 };
 
+export interface ResolvedDocker {
+  readonly hosts: readonly {
+    readonly name: string;
+    readonly address: string;
+    readonly cores: number;
+  }[];
+  readonly bridgeCIDR: string;
+  readonly userlandProxy: boolean;
+  readonly containers: readonly ResolvedContainer[];
+}
+
+export interface ResolvedContainer extends ContainerSpec {
+  /** null: the default server. */
+  readonly server: ServerSpec | null;
+}
+
 export type { RateSegment };
 export type RateProfile = readonly RateSegment[];
 
@@ -76,23 +95,38 @@ export interface ResolvedRetries {
   readonly jitter: number;
 }
 
+/** Service called: through its ClusterIP (`port`), or through a node port, on `node` or on any. */
+export interface ServiceTarget {
+  readonly service: string;
+  readonly port: number;
+  readonly via: "clusterIP" | "nodePort";
+  readonly node: string | null;
+}
+
+/** An address that no Service stands behind. */
+export type DockerTarget =
+  /** The address of a container, looked up when the client starts. */
+  | { readonly via: "container"; readonly container: string; readonly port: number }
+  /** A Docker host's own address. */
+  | { readonly via: "hostPort"; readonly host: string; readonly port: number }
+  /** 127.0.0.1 where the client runs. */
+  | { readonly via: "localhost"; readonly port: number };
+
 export interface ResolvedClient {
   readonly name: string;
   /**
    * pod: in `replicas` pods of its own, spread by the scheduler. outside: on `replicas` hosts
-   * outside the cluster that reach node addresses only.
+   * outside the cluster that reach node addresses only. sidecar: in each pod of a workload. host: a process of a
+   * Docker host. container: in `replicas` containers of its own on a Docker host.
    */
   readonly from: {
-    readonly kind: "pod" | "outside";
+    readonly kind: "pod" | "outside" | "sidecar" | "host" | "container";
     readonly replicas: number;
     readonly labels: Labels;
+    /** The node of its pods, null for any; the workload "namespace/name"; the Docker host. */
+    readonly at: string | null;
   };
-  /** Service called: through its ClusterIP (`port`), or through a node port on any node. */
-  readonly to: {
-    readonly service: string;
-    readonly port: number;
-    readonly via: "clusterIP" | "nodePort";
-  };
+  readonly to: ServiceTarget | DockerTarget;
   readonly load:
     /** Poisson arrivals by `rate`, split evenly over the replicas. */
     | {

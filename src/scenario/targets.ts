@@ -5,11 +5,25 @@
  * servers whose names exist, and looking up the pods that a fault selects. Refuses to own: their other fields (schema/scenario.ts).
  */
 import type { DurationNs } from "../engine/index.ts";
-import type { Labels, Service, ServicePort } from "../kubernetes/api/types.ts";
-import type { ManifestObjects } from "./manifests/objects.ts";
+import type {
+  Deployment,
+  Labels,
+  Node,
+  Pod,
+  ReplicaSet,
+  Service,
+  ServicePort,
+} from "../kubernetes/api/types.ts";
+import { checkHost, resolveDockerTarget } from "./docker.ts";
+import type { ManifestObjects, Placed } from "./manifests/objects.ts";
 import { describeValue, nearest, type FileMistakes } from "./mistakes.ts";
-import type { ResolvedClient, ResolvedServer } from "./resolved.ts";
-import type { ClientPart, ScenarioParts, TargetPart } from "./schema/scenario.ts";
+import type { ResolvedClient, ResolvedDocker, ResolvedServer } from "./resolved.ts";
+import type {
+  ClientPart,
+  ScenarioParts,
+  ServiceTargetPart,
+  TargetPart,
+} from "./schema/scenario.ts";
 import { kindsMatching, knownLabels, type PodKind } from "./services.ts";
 
 interface Reference {
@@ -42,29 +56,10 @@ export function resolveServers(
   objects: ManifestObjects,
   mistakes: FileMistakes,
 ): ResolvedServer[] {
-  const known = Object.entries({
-    deploy: objects.deployments,
-    rs: objects.replicaSets,
-    pod: objects.pods,
-  }).flatMap(([kind, list]) => list.map(({ object }) => reference(kind, object.metadata)));
   const taken = new Set<string>();
   return parts.flatMap(({ value, path, reference: text }) => {
-    const parsed = parseReference(text);
-    const list = parsed === null ? undefined : WORKLOAD_KINDS[parsed.kind];
-    const found =
-      parsed === null || list === undefined || parsed.port !== null
-        ? undefined
-        : objects[list].find(
-            ({ object: { metadata } }) =>
-              metadata.namespace === parsed.namespace && metadata.name === parsed.name,
-          );
-    if (found === undefined) {
-      const allowed = `one of ${known.join(", ") || "the manifests' workloads: there are none"}`;
-      if (objects.complete.workloads) {
-        mistakes.add(path, `no workload ${describeValue(text)}`, allowed, nearest(text, known));
-      }
-      return [];
-    }
+    const found = findWorkload(text, objects, mistakes.within(path));
+    if (found === null) return [];
     const { namespace, name } = found.object.metadata;
     const workload = `${namespace}/${name}`;
     if (taken.has(workload)) {
@@ -75,26 +70,129 @@ export function resolveServers(
   });
 }
 
+/** The workload that a reference names; null after having reported that there is none. */
+function findWorkload(
+  text: string,
+  objects: ManifestObjects,
+  mistakes: FileMistakes,
+): Placed<Deployment | ReplicaSet | Pod> | null {
+  const parsed = parseReference(text);
+  const list = parsed === null ? undefined : WORKLOAD_KINDS[parsed.kind];
+  const found =
+    parsed === null || list === undefined || parsed.port !== null
+      ? undefined
+      : objects[list].find(
+          ({ object: { metadata } }) =>
+            metadata.namespace === parsed.namespace && metadata.name === parsed.name,
+        );
+  if (found !== undefined) return found;
+  const known = Object.entries({
+    deploy: objects.deployments,
+    rs: objects.replicaSets,
+    pod: objects.pods,
+  }).flatMap(([kind, each]) => each.map(({ object }) => reference(kind, object.metadata)));
+  const allowed = `one of ${known.join(", ") || "the manifests' workloads: there are none"}`;
+  if (objects.complete.workloads) {
+    mistakes.add([], `no workload ${describeValue(text)}`, allowed, nearest(text, known));
+  }
+  return null;
+}
+
 function reference(kind: string, { namespace, name }: { namespace: string; name: string }): string {
   return `${namespace === "default" ? "" : `${namespace}/`}${kind}/${name}`;
 }
 
+/** What clients may name. */
+export interface KnownNames {
+  readonly services: readonly Service[];
+  readonly objects: ManifestObjects;
+  /** null when they could not be read. */
+  readonly nodes: readonly Node[] | null;
+  readonly docker: ResolvedDocker;
+  /** The Docker hosts of the scenario could be read, if there are any. */
+  readonly allHosts: boolean;
+  /** Every container of the scenario could be read. */
+  readonly allContainers: boolean;
+}
+
 export function resolveClients(
   parts: ScenarioParts["clients"],
-  services: readonly Service[],
-  objects: ManifestObjects,
+  known: KnownNames,
   durationNs: DurationNs,
   mistakes: FileMistakes,
 ): ResolvedClient[] {
   const names = new Set<string>();
   return parts.flatMap(({ value, path, to }) => {
-    const at = to?.via === "nodePort" ? [...path, "to", "service"] : [...path, "to"];
-    const target =
-      to === undefined ? null : resolveTarget(to, services, objects, mistakes.within(at));
+    const own = mistakes.within(path);
+    const target = to === undefined ? null : targetOf(to, value?.from, known, own);
     if (value === undefined) return [];
-    checkClient(value, names, mistakes.within(path));
-    return target === null ? [] : [buildClient(value, target, durationNs)];
+    checkClient(value, names, own);
+    const from = originOf(value, known, own);
+    return target === null || from === null ? [] : [buildClient(value, from, target, durationNs)];
   });
+}
+
+function targetOf(
+  to: TargetPart,
+  from: ClientPart["from"] | undefined,
+  known: KnownNames,
+  mistakes: FileMistakes,
+): ResolvedClient["to"] | null {
+  if (!("reference" in to)) return resolveDockerTarget(to, from, known, mistakes.within(["to"]));
+  checkNode(to.node, known.nodes, mistakes.within(["to", "node"]));
+  const at = to.via === "nodePort" ? ["to", "service"] : ["to"];
+  return resolveTarget(to, known.services, known.objects, mistakes.within(at));
+}
+
+function checkNode(
+  name: string | null,
+  nodes: readonly Node[] | null,
+  mistakes: FileMistakes,
+): void {
+  const known = nodes?.map(({ metadata }) => metadata.name);
+  if (name === null || known === undefined || known.includes(name)) return;
+  const allowed = `one of ${known.join(", ") || "the cluster's nodes: there are none"}`;
+  mistakes.add([], `no node ${name}`, allowed, nearest(name, known));
+}
+
+/** Where a client runs; null after mistakes. */
+function originOf(
+  value: ClientPart,
+  { objects, nodes, docker, allHosts }: KnownNames,
+  mistakes: FileMistakes,
+): ResolvedClient["from"] | null {
+  const { from } = value;
+  const labels = clientLabels(value);
+  switch (from.kind) {
+    case "pod":
+      checkNode(from.node ?? null, nodes, mistakes.within(["from", "node"]));
+      return { kind: "pod", replicas: from.replicas, labels, at: from.node ?? null };
+    case "outside":
+      return { kind: "outside", replicas: from.replicas, labels, at: null };
+    case "sidecar": {
+      const own = mistakes.within(["from", "workload"]);
+      const found = findWorkload(from.workload, objects, own);
+      if (found === null) return null;
+      const { object } = found;
+      const replicas = object.kind === "Pod" ? 1 : object.spec.replicas;
+      checkUsers(value, replicas, mistakes);
+      const { namespace, name } = object.metadata;
+      return { kind: "sidecar", replicas, labels, at: `${namespace}/${name}` };
+    }
+    case "host":
+    case "container": {
+      if (allHosts) checkHost(from.host, docker, mistakes.within(["from", "host"]));
+      const replicas = from.kind === "host" ? 1 : from.replicas;
+      return { kind: from.kind, replicas, labels, at: from.host };
+    }
+  }
+}
+
+/** Pods of a workload come and go: each has the same number of users. */
+function checkUsers({ load }: ClientPart, replicas: number, mistakes: FileMistakes): void {
+  if (load.kind !== "closedLoop" || replicas === 0 || load.users % replicas === 0) return;
+  const found = `${load.users}, which do not divide evenly over ${replicas} pods`;
+  mistakes.add(["load", "users"], found, `a multiple of ${replicas}`);
 }
 
 function checkClient(value: ClientPart, names: Set<string>, mistakes: FileMistakes): void {
@@ -105,7 +203,8 @@ function checkClient(value: ClientPart, names: Set<string>, mistakes: FileMistak
   if (value.stop !== undefined && value.stop <= value.start) {
     mistakes.add(["stop"], "not after start", "a duration above start");
   }
-  if (value.from.kind === "outside" && value.to.via === "clusterIP") {
+  const isInside = value.from.kind === "pod" || value.from.kind === "sidecar";
+  if (!isInside && value.to.via === "clusterIP") {
     const found = "a ClusterIP, which nothing outside the cluster can reach";
     mistakes.add(["to"], found, 'nodePort("svc/NAME:PORT") or from: pods(...)');
   }
@@ -118,17 +217,14 @@ export function clientLabels({ name, from }: ClientPart): Labels {
 
 function buildClient(
   value: ClientPart,
+  from: ResolvedClient["from"],
   to: ResolvedClient["to"],
   durationNs: DurationNs,
 ): ResolvedClient {
-  const { from, load, connections, retries } = value;
+  const { load, connections, retries } = value;
   return {
     name: value.name,
-    from: {
-      kind: from.kind,
-      replicas: from.replicas,
-      labels: clientLabels(value),
-    },
+    from,
     to,
     load:
       load.kind === "openLoop"
@@ -153,7 +249,7 @@ function buildClient(
 }
 
 function resolveTarget(
-  { reference: text, via }: TargetPart,
+  { reference: text, via, node }: ServiceTargetPart,
   services: readonly Service[],
   objects: ManifestObjects,
   mistakes: FileMistakes,
@@ -187,7 +283,7 @@ function resolveTarget(
     const found = `Service ${key} is of type ${service.spec.type} and has no node port`;
     mistakes.add([], found, 'a Service of type "NodePort"');
   }
-  return { service: key, port: port.port, via };
+  return { service: key, port: port.port, via, node };
 }
 
 function portOf(

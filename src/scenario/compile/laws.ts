@@ -4,6 +4,8 @@
  * Owns: checking, by counts kept apart from the mechanisms. Refuses to own: mending anything.
  */
 import type { SimTimeNs } from "../../engine/index.ts";
+import { ANY_ADDRESS } from "../../docker/contract.ts";
+import type { Docker } from "../../docker/docker.ts";
 import type { Cluster } from "../../kubernetes/cluster.ts";
 import type { Network } from "../../network/network.ts";
 import type { Transport } from "../../network/transport.ts";
@@ -28,12 +30,18 @@ export interface LawContext {
   readonly network: Network;
   readonly transport: Transport;
   readonly cluster: Cluster;
+  readonly docker: Docker | null;
   readonly counter: RequestCounter;
   readonly nowNs: SimTimeNs;
 }
 
 export function brokenLaws(context: LawContext): BrokenLaw[] {
-  return [...packetConservation(context), ...requestConservation(context), ...uniqueness(context)];
+  return [
+    ...packetConservation(context),
+    ...requestConservation(context),
+    ...uniqueness(context),
+    ...uniqueHostPorts(context),
+  ];
 }
 
 /** 1a. Every packet is delivered, dropped, or on its way. */
@@ -59,13 +67,16 @@ function* requestConservation({ counter, nowNs }: LawContext): Generator<BrokenL
   };
 }
 
-/** 5. No two live namespaces hold one address. */
+/** 5. No two live namespaces hold one address; behind bridges that only their hosts reach, of one host. */
 function* uniqueness({ network, nowNs }: LawContext): Generator<BrokenLaw> {
-  const holders = new Map<number, string>();
+  const holders = new Map<string, string>();
   for (const namespace of network.namespaces) {
     if (!namespace.alive) continue;
+    const host = network.hosts[namespace.host]!;
     for (const address of namespace.addresses) {
-      const other = holders.get(address);
+      if (address === network.loopbackAddress) continue;
+      const key = `${address}${host.isBehindBridge(address) ? ` of ${host.name}` : ""}`;
+      const other = holders.get(key);
       if (other !== undefined) {
         yield {
           law: "5 uniqueness",
@@ -74,7 +85,27 @@ function* uniqueness({ network, nowNs }: LawContext): Generator<BrokenLaw> {
           detail: `${network.addresses.text(address)} is also held by ${other}`,
         };
       }
-      holders.set(address, namespace.name);
+      holders.set(key, namespace.name);
+    }
+  }
+}
+
+/** 5. No two containers hold one port of a host; 0.0.0.0 is every address. */
+function* uniqueHostPorts({ docker, nowNs }: LawContext): Generator<BrokenLaw> {
+  const holders = new Map<string, { readonly hostIP: string; readonly name: string }[]>();
+  for (const { spec, isPublished } of docker?.containers.values() ?? []) {
+    if (!isPublished) continue;
+    for (const { hostIP, hostPort } of spec.publish) {
+      const key = `${spec.host}:${hostPort}`;
+      const others = holders.get(key) ?? [];
+      const other = others.find(
+        (each) => each.hostIP === hostIP || [each.hostIP, hostIP].includes(ANY_ADDRESS),
+      );
+      if (other !== undefined) {
+        const detail = `${key} is also held by container ${other.name}`;
+        yield { law: "5 uniqueness", entity: `container/${spec.name}`, atNs: nowNs, detail };
+      }
+      holders.set(key, [...others, { hostIP, name: spec.name }]);
     }
   }
 }
