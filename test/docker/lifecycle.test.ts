@@ -102,9 +102,14 @@ describe("a host port", () => {
     const rig = dockerRig();
     rig.run({ name: "nginx", network: "host", exposedPorts: [80] });
     rig.run({ name: "web", publish: published("80:80"), startNs: seconds(1) });
-    rig.sim.run(seconds(2));
+    rig.sim.run(seconds(1.5));
     const address = "listen tcp 0.0.0.0:80: bind: address already in use";
     expect(rig.events).toEqual([`1.000: container_start_failed container/web ${address}`]);
+    // 0.0.0.0 conflicts with every address for the kernel too.
+    rig.run({ name: "local", publish: published("127.0.0.1:80:80"), startNs: seconds(2) });
+    rig.sim.run(seconds(3));
+    const local = "listen tcp 127.0.0.1:80: bind: address already in use";
+    expect(rig.events.at(-1)).toBe(`2.000: container_start_failed container/local ${local}`);
     rig.run({ name: "api", publish: published("81:80") });
     rig.run({ name: "late", network: "host", exposedPorts: [81], startNs: seconds(4) });
     rig.sim.run(seconds(6));

@@ -100,33 +100,57 @@ describe("the way", () => {
     expect(proxied(other)).toBe(6);
   });
 
-  it("of a source that leaves the bridge shows the host's address, of one that stays its own", () => {
-    const rig = dockerRig();
-    const inside = rig.run({ name: "inside", exposedPorts: [81] });
-    const seen: string[] = [];
-    const watch = {
+  /** Takes the place of a container's process, and writes down who connects. */
+  function listenIn(rig: DockerRig, namespace: Namespace, port: number, seen: string[]): void {
+    const handler = {
       accepted: (socket: { remoteAddress: number }) => seen.push(rig.text(socket.remoteAddress)),
       connected() {},
       failed() {},
       message() {},
       peerClosed() {},
     };
-    const target = rig.run({ name: "target", exposedPorts: [] });
-    for (const namespace of [rig.laptop.namespace, rig.namespaceOf(target)]) {
-      rig.transport.listen(namespace, 9, watch as never);
+    expect(rig.transport.listen(namespace, port, handler as never)).not.toBeNull();
+  }
+
+  /** One request a second from each of these, one after another. */
+  function callInTurn(rig: DockerRig, calls: readonly [Namespace, string, number][]): void {
+    for (const [from, address, port] of calls) {
+      const startNs = rig.sim.nowNs;
+      rig.client(from, rig.address(address), port, { startNs, stopNs: startNs + seconds(1.5) });
+      rig.sim.run(startNs + seconds(3));
     }
-    const from = rig.namespaceOf(inside);
-    rig.client(from, rig.address("203.0.113.5"), 9, { startNs: 0 });
-    rig.sim.run(seconds(3));
-    rig.client(from, target.address, 9, { startNs: seconds(4), stopNs: seconds(5.5) });
-    rig.sim.run(seconds(6));
-    rig.client(rig.host("docker-1").namespace, target.address, 9, {
-      startNs: seconds(7),
-      stopNs: seconds(8.5),
-    });
-    rig.sim.run(seconds(9));
+  }
+
+  it("of a source that leaves the bridge shows the host's address, of one that stays its own", () => {
+    const rig = dockerRig();
+    const inside = rig.namespaceOf(rig.run({ name: "inside", exposedPorts: [81] }));
+    const target = rig.namespaceOf(rig.run({ name: "target", exposedPorts: [] }));
+    const seen: string[] = [];
+    listenIn(rig, rig.laptop.namespace, 9, seen);
+    listenIn(rig, target, 9, seen);
+    callInTurn(rig, [
+      [inside, "203.0.113.5", 9],
+      [inside, "172.17.0.3", 9],
+      [rig.host("docker-1").namespace, "172.17.0.3", 9],
+    ]);
     expect(seen).toEqual(["192.168.0.2", "172.17.0.2", "172.17.0.1"]);
   });
+
+  it.each([
+    [true, "172.17.0.1"],
+    [false, "172.17.0.2"],
+  ])(
+    "of a container to its host's port: docker-proxy %s, seen from %s",
+    (userlandProxy, source) => {
+      const rig = dockerRig({ userlandProxy });
+      const inside = rig.namespaceOf(rig.run({ name: "inside", exposedPorts: [81] }));
+      const target = rig.run({ name: "target", exposedPorts: [], publish: published("8080:80") });
+      const seen: string[] = [];
+      listenIn(rig, rig.namespaceOf(target), 80, seen);
+      callInTurn(rig, [[inside, HOST, 8080]]);
+      expect(seen).toEqual([source]);
+    },
+  );
 
   it("to 127.0.0.1 alone is for docker-proxy alone when published so", () => {
     const rig = dockerRig();

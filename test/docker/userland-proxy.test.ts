@@ -78,6 +78,18 @@ it("ends with its container: connections are closed, new ones refused", () => {
   expect(rig.outcomes).toEqual(["closed", "refused"]);
 });
 
+it("is a process of its own: its connections end with it, whatever it had yet to copy", () => {
+  const rig = dockerRig({ profile: { proxyRelayNs: seconds(1) } });
+  const web = rig.run({ name: "web", publish: published("8080:80") });
+  callLocally(rig, { stopNs: seconds(1.5) });
+  rig.sim.run(seconds(1.5));
+  web.kill();
+  rig.sim.run(seconds(4));
+  // The request was made at 1 s and waits to be copied: its end is a reset, at once.
+  expect(rig.outcomes).toEqual(["reset"]);
+  expect(rig.latenciesNs[0]! / 1e9).toBeCloseTo(0.5, 3);
+});
+
 it("ends both sides when its client gives up, with a copy under way or not", () => {
   const rig = dockerRig({ profile: { proxyRelayNs: ms(3) } });
   rig.run({ name: "web", publish: published("8080:80") });
