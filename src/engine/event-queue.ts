@@ -25,17 +25,20 @@ const FRONT_LIMIT = 16;
 
 /** Pending events, smallest (time, order) first. Orders must be unique. */
 export class EventQueue {
-  /** Event kind by slot; readable after `removeFirst` until the next `add`. */
+  /** Event kind by slot; readable after `takeUntil` until the next `add`. */
   kinds: Int32Array;
   /** First argument by slot. */
-  as: Float64Array;
+  as: Int32Array;
   /** Second argument by slot. */
-  bs: Float64Array;
+  bs: Int32Array;
+
+  /** Time of the event taken last. */
+  takenTime: SimTimeNs = 0;
 
   /** By heap position: time at 2i, order at 2i + 1, so that one comparison touches one cache line. */
   private keys: Float64Array;
   private slots: Int32Array;
-  /** Heap position by slot, or NOT_PENDING. */
+  /** Heap position of a pending event by slot, or IN_FRONT. */
   private positions: Int32Array;
   private generations: Int32Array;
   private freeSlots: Int32Array;
@@ -53,11 +56,11 @@ export class EventQueue {
   constructor(capacity = 64) {
     this.capacity = capacity;
     this.kinds = new Int32Array(capacity);
-    this.as = new Float64Array(capacity);
-    this.bs = new Float64Array(capacity);
+    this.as = new Int32Array(capacity);
+    this.bs = new Int32Array(capacity);
     this.keys = new Float64Array(2 * capacity);
     this.slots = new Int32Array(capacity);
-    this.positions = new Int32Array(capacity).fill(NOT_PENDING);
+    this.positions = new Int32Array(capacity);
     this.generations = new Int32Array(capacity).fill(1);
     this.freeSlots = Int32Array.from({ length: capacity }, (_, i) => capacity - 1 - i);
     this.freeCount = capacity;
@@ -92,12 +95,20 @@ export class EventQueue {
   }
 
   /**
-   * Takes the first event out and returns its slot, whose kind and arguments stay readable until the next
-   * `add`. The queue must not be empty.
+   * Takes the first event out if it is due at `untilTime` or before, and sets `takenTime`.
+   * @returns its slot, whose kind and arguments stay readable until the next `add`; -1 when nothing is due
    */
-  removeFirst(): number {
-    if (this.frontCount === 0) this.refill();
-    const slot = this.frontSlots[--this.frontCount]!;
+  takeUntil(untilTime: SimTimeNs): number {
+    if (this.frontCount === 0) {
+      if (this.heapCount === 0) return NOT_PENDING;
+      this.refill();
+    }
+    const place = this.frontCount - 1;
+    const time = this.frontKeys[2 * place]!;
+    if (time > untilTime) return NOT_PENDING;
+    this.frontCount = place;
+    this.takenTime = time;
+    const slot = this.frontSlots[place]!;
     this.release(slot);
     return slot;
   }
@@ -109,8 +120,8 @@ export class EventQueue {
   /** The slot of a pending event, or -1 for a stale handle. */
   slotOf(handle: EventHandle): number {
     const slot = handle & SLOT_MASK;
-    if (slot >= this.capacity || this.positions[slot] === NOT_PENDING) return NOT_PENDING;
     const generation = (handle - slot) / SLOT_LIMIT;
+    // A slot's generation moves on when its event has happened or was cancelled.
     return this.generations[slot] === generation ? slot : NOT_PENDING;
   }
 
@@ -213,7 +224,6 @@ export class EventQueue {
   }
 
   private release(slot: number): void {
-    this.positions[slot] = NOT_PENDING;
     const next = this.generations[slot]! + 1;
     this.generations[slot] = next === GENERATION_LIMIT ? 1 : next;
     this.freeSlots[this.freeCount++] = slot;
@@ -287,11 +297,11 @@ export class EventQueue {
     if (old >= SLOT_LIMIT) throw new RangeError(`more than ${SLOT_LIMIT} pending events`);
     const capacity = Math.min(2 * old, SLOT_LIMIT);
     this.kinds = enlarge(this.kinds, new Int32Array(capacity));
-    this.as = enlarge(this.as, new Float64Array(capacity));
-    this.bs = enlarge(this.bs, new Float64Array(capacity));
+    this.as = enlarge(this.as, new Int32Array(capacity));
+    this.bs = enlarge(this.bs, new Int32Array(capacity));
     this.keys = enlarge(this.keys, new Float64Array(2 * capacity));
     this.slots = enlarge(this.slots, new Int32Array(capacity));
-    this.positions = enlarge(this.positions, new Int32Array(capacity).fill(NOT_PENDING));
+    this.positions = enlarge(this.positions, new Int32Array(capacity));
     this.generations = enlarge(this.generations, new Int32Array(capacity).fill(1));
     this.freeSlots = new Int32Array(capacity);
     for (let slot = capacity - 1; slot >= old; slot--) this.freeSlots[this.freeCount++] = slot;

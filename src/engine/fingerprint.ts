@@ -9,7 +9,6 @@
 const K1 = 0x9e3779b1;
 const K2 = 0x85ebca77;
 const K3 = 0xc2b2ae3d;
-const K4 = 0x27d4eb2f;
 const K5 = 0x165667b1;
 const TWO_POW_MINUS_32 = 2 ** -32;
 /** Said before the bits of a number that is not an integer, so that it is never mistaken for one. */
@@ -39,15 +38,10 @@ export class Fingerprint {
     for (let i = 0; i < text.length; i++) this.mix(text.charCodeAt(i), i);
   }
 
-  /**
-   * Adds one event in one go (the hot path). Arguments that are not integers count by their integer part.
-   */
+  /** Adds one event in one go (the hot path): its time, a safe integer, and three 32-bit integers. */
   addEvent(time: number, kind: number, a: number, b: number): void {
     const what = Math.imul((time * TWO_POW_MINUS_32) ^ Math.imul(kind, K3), K2) ^ (time | 0);
-    const which =
-      Math.imul((a | 0) ^ Math.imul((a * TWO_POW_MINUS_32) | 0, K4), K5) +
-      Math.imul((b | 0) ^ Math.imul((b * TWO_POW_MINUS_32) | 0, K3), K2);
-    this.mix(what, which | 0);
+    this.mix(what, (Math.imul(a, K5) + Math.imul(b, K2)) | 0);
   }
 
   /** The digits so far; more may be added afterwards. */

@@ -5,7 +5,6 @@
  * timeout and another process (resource.ts, store.ts). Every wait carries a generation; whatever arrives
  * for an older one is ignored. Nothing here is asynchronous: a process runs inside one event at a time.
  */
-import type { EventHandle } from "./event-queue.ts";
 import { SimulationFault } from "./errors.ts";
 import { Phase, phaseNames } from "./phases.ts";
 import type { EventKind, Simulation } from "./simulation.ts";
@@ -55,12 +54,9 @@ export class Process implements Wait {
   /** Made when somebody joins: most processes end unobserved. */
   private joiners: WaiterQueue | undefined = undefined;
   private wait: Wait | undefined = undefined;
-  private event: EventHandle = 0;
   private interruption: Interrupt | undefined = undefined;
   private started = false;
   private finished = false;
-  private timeoutNs: DurationNs = 0;
-  private timeoutPhase: Phase = Phase.timeout;
 
   constructor(
     table: ProcessTable,
@@ -87,14 +83,9 @@ export class Process implements Wait {
    * @throws SchedulingError (at the yield) for a negative or fractional delay
    */
   timeout(delayNs: DurationNs, phase: Phase = Phase.timeout): Wait {
-    this.timeoutNs = delayNs;
-    this.timeoutPhase = phase;
-    return timeout;
-  }
-
-  /** The timeout that was asked for last begins. */
-  beginTimeout(): void {
-    this.schedule(this.timeoutNs, this.timeoutPhase);
+    this.table.timeoutNs = delayNs;
+    this.table.timeoutPhase = phase;
+    return this.table.timeout;
   }
 
   /**
@@ -110,7 +101,7 @@ export class Process implements Wait {
       throw new Error(`process "${this.name}" cannot interrupt itself`);
     }
     this.wait?.abandon(this);
-    this.table.simulation.cancel(this.event);
+    this.table.simulation.cancel(this.table.events[this.id]!);
     this.generation++;
     this.isWoken = false;
     this.interruption = new Interrupt(cause);
@@ -143,39 +134,45 @@ export class Process implements Wait {
 
   /** The one event of the current wait. */
   schedule(delayNs: DurationNs, phase: Phase): void {
-    const { simulation, kinds } = this.table;
-    this.event = simulation.after(delayNs, kinds[phase]!, this.id, this.generation);
+    const { simulation, kinds, events } = this.table;
+    events[this.id] = simulation.after(delayNs, kinds[phase]!, this.id, this.generation);
   }
 
   /** Runs the body up to its next wait that is not already satisfied. */
   resume(): void {
-    const outer = this.table.current;
-    this.table.current = this;
+    const { table } = this;
+    const outer = table.current;
+    table.current = this;
     this.isWoken = false;
     try {
-      for (;;) {
-        const next = this.advance();
-        if (next.done === true) return this.finish(next.value);
+      let next = this.interruption === undefined ? this.goOn() : this.takeInterruption();
+      while (next.done !== true) {
         this.generation++;
         this.received = undefined;
         this.wait = next.value;
-        if (!next.value.begin(this)) return;
+        if (!next.value.begin(this)) {
+          table.current = outer;
+          return;
+        }
+        next = this.goOn();
       }
+      this.finish(next.value);
     } catch (error) {
       this.finish(undefined);
-      const { nowNs, seed } = this.table.simulation;
+      table.current = outer;
+      const { nowNs, seed } = table.simulation;
       throw SimulationFault.wrap(error, nowNs, `process ${this.name}`, seed);
-    } finally {
-      this.table.current = outer;
     }
+    table.current = outer;
   }
 
-  private advance(): IteratorResult<Wait, unknown> {
+  private goOn(): IteratorResult<Wait, unknown> {
+    this.started = true;
+    return this.iterator.next(this.received);
+  }
+
+  private takeInterruption(): IteratorResult<Wait, unknown> {
     const interruption = this.interruption;
-    if (interruption === undefined) {
-      this.started = true;
-      return this.iterator.next(this.received);
-    }
     this.interruption = undefined;
     // Nothing of an unstarted body has run, so nothing in it could catch the interrupt.
     return this.started ? this.iterator.throw(interruption) : { done: true, value: undefined };
@@ -194,17 +191,6 @@ export class Process implements Wait {
   }
 }
 
-/** A process waits for one at a time and yields it at once, so that one object serves all timeouts. */
-const timeout: Wait = {
-  begin(process) {
-    process.beginTimeout();
-    return false;
-  },
-  abandon() {
-    // The process cancels its one event itself.
-  },
-};
-
 /** The processes of one simulation, and the event kinds that resume them. */
 export class ProcessTable {
   readonly simulation: Simulation;
@@ -212,6 +198,20 @@ export class ProcessTable {
   readonly kinds: readonly EventKind[];
   /** The process that is running now. */
   current: Process | undefined = undefined;
+  /** By process id: the one event of its current wait. */
+  events = new Float64Array(64);
+  /** What was asked of timeout() last: it is yielded at once, so that one object serves all of them. */
+  timeoutNs: DurationNs = 0;
+  timeoutPhase: Phase = Phase.timeout;
+  readonly timeout: Wait = {
+    begin: (process) => {
+      process.schedule(this.timeoutNs, this.timeoutPhase);
+      return false;
+    },
+    abandon: () => {
+      // The process cancels its one event itself.
+    },
+  };
 
   private readonly processes: (Process | undefined)[] = [];
   /** By id: where the next process with this id continues to count, so that ids can be used again. */
@@ -231,9 +231,16 @@ export class ProcessTable {
 
   spawn(name: string, body: ProcessBody): Process {
     const id = this.freeIds.pop() ?? this.processes.length;
+    if (id === this.events.length) this.growEvents();
     const process = new Process(this, id, this.generations[id] ?? 0, name, body);
     this.processes[id] = process;
     return process;
+  }
+
+  private growEvents(): void {
+    const larger = new Float64Array(2 * this.events.length);
+    larger.set(this.events);
+    this.events = larger;
   }
 
   forget(id: number, generation: number): void {

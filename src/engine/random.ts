@@ -23,20 +23,27 @@ const HALF_STEP = 2 ** -33;
 
 class AleaStream implements RandomStream {
   private readonly draw: () => number;
+  /** Drawn one ahead: the generator's own chain of operations then runs beside what uses the draw. */
+  private ahead: number;
 
   constructor(seed: string) {
     this.draw = seedrandom.alea(seed);
+    this.ahead = this.draw();
   }
 
   uniform(): number {
-    return this.draw() + HALF_STEP;
+    const drawn = this.ahead + HALF_STEP;
+    this.ahead = this.draw();
+    return drawn;
   }
 
   below(n: number): number {
     if (!(n >= 1 && n <= 2 ** 32) || n !== Math.floor(n)) {
       throw new RangeError(`below(${n}): n must be an integer from 1 to 2^32`);
     }
-    return Math.floor(this.draw() * n);
+    const drawn = Math.floor(this.ahead * n);
+    this.ahead = this.draw();
+    return drawn;
   }
 }
 

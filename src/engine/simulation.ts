@@ -88,12 +88,14 @@ export class Simulation {
   }
 
   /**
-   * Schedules an event. Arguments should be safe integers: the fingerprint ignores fractions.
-   * @throws SchedulingError for a time that is past, fractional or beyond 2^53 - 1, or an unknown kind
+   * Schedules an event. Arguments are 32-bit integers: indices, identifiers, counts.
+   * @throws SchedulingError for a time that is past, fractional or beyond 2^53 - 1, or an unknown kind;
+   *   RangeError for an argument that is no 32-bit integer
    */
   at(timeNs: SimTimeNs, kind: EventKind, a = 0, b = 0): EventHandle {
     const offset = this.phaseOffsets[kind];
     if (offset === undefined || !this.isSchedulable(timeNs)) throw this.refusal(kind, timeNs);
+    if ((a | 0) !== a || (b | 0) !== b) throw this.badArgument(kind, a, b);
     return this.queue.add(timeNs, offset + this.sequence++, kind, a, b);
   }
 
@@ -104,6 +106,7 @@ export class Simulation {
   post(timeNs: SimTimeNs, kind: EventKind, a = 0, b = 0): void {
     const offset = this.phaseOffsets[kind];
     if (offset === undefined || !this.isSchedulable(timeNs)) throw this.refusal(kind, timeNs);
+    if ((a | 0) !== a || (b | 0) !== b) throw this.badArgument(kind, a, b);
     this.queue.post(timeNs, offset + this.sequence++, kind, a, b);
   }
 
@@ -195,9 +198,9 @@ export class Simulation {
     let count = 0;
     try {
       while (count < limit) {
-        const time = queue.firstTime();
-        if (time > untilNs || time === Infinity) break;
-        const slot = queue.removeFirst();
+        const slot = queue.takeUntil(untilNs);
+        if (slot < 0) break;
+        const time = queue.takenTime;
         kind = queue.kinds[slot]!;
         const a = queue.as[slot]!;
         const b = queue.bs[slot]!;
@@ -221,6 +224,12 @@ export class Simulation {
 
   private refusal(kind: EventKind, timeNs: number): SchedulingError {
     return new SchedulingError(this.kindNames[kind] ?? `unknown kind ${kind}`, this.now, timeNs);
+  }
+
+  private badArgument(kind: EventKind, a: number, b: number): RangeError {
+    return new RangeError(
+      `event "${this.kindNames[kind]}": arguments ${a} and ${b}; allowed: integers from -2^31 to 2^31 - 1`,
+    );
   }
 
   private runClosure(index: number): void {

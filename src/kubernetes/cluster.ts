@@ -27,6 +27,7 @@ import { ChangeLedger } from "./ledger.ts";
 import type { KubernetesProfile } from "./profile.ts";
 import { KubeProxy, proxyBase } from "./proxy/kubeProxy.ts";
 import { proxyModes } from "./proxy/modes/index.ts";
+import { nodeView } from "./proxy/nodeView.ts";
 import { RuleBuilder } from "./proxy/rules.ts";
 import { ClusterPicture, Scheduler } from "./scheduler/scheduler.ts";
 
@@ -41,6 +42,7 @@ export interface ClusterOptions {
   /** In the order of the network's hosts. */
   readonly nodes: readonly Node[];
   readonly podCIDR: string;
+  readonly serviceCIDR: string;
   readonly services: readonly Service[];
 }
 
@@ -57,6 +59,7 @@ export class Cluster {
   readonly proxies: KubeProxy[] = [];
   readonly #options: ClusterOptions;
   readonly #kubelets = new Map<string, Kubelet>();
+  readonly #controllers = createControllers();
 
   constructor(options: ClusterOptions) {
     const { sim, observations, profile, services, nodes } = options;
@@ -91,6 +94,18 @@ export class Cluster {
     for (const set of contents.replicaSets) this.api.preload("ReplicaSet", set);
     for (const pod of contents.pods) this.api.preload("Pod", pod);
     this.#start(false);
+  }
+
+  /**
+   * What is stored has gone all the way: into the slices and into every node's rules. Pods may still
+   * live on; nothing that a write has begun is under way.
+   */
+  get isQuiet(): boolean {
+    return (
+      this.api.isIdle &&
+      this.#controllers.every(({ isIdle }) => isIdle) &&
+      this.proxies.every(({ isIdle }) => isIdle)
+    );
   }
 
   /** The process of a running pod's main container; null if none runs. */
@@ -134,6 +149,12 @@ export class Cluster {
     }
     for (const [index, pod] of [...wanted, ...pods].entries()) {
       const named = { ...pod, metadata: { ...pod.metadata, uid: `pod-${index}` } };
+      if (named.spec.nodeName !== null) {
+        // It has its node: no scheduler is asked.
+        picture.put(named);
+        yield named;
+        continue;
+      }
       const placed = picture.place(named, profile.scheduler, stream);
       if (placed === null) throw new Error(`pod ${objectKey(pod)} fits on no node`);
       yield placed;
@@ -168,7 +189,7 @@ export class Cluster {
     const { sim, profile } = this.#options;
     const { clientQps: qps, clientBurst: burst } = profile.controllerManager;
     const informers = new SharedInformers(this.api, "kube-controller-manager");
-    for (const controller of createControllers()) {
+    for (const controller of this.#controllers) {
       const client = this.api.client({ name: controller.name, qps, burst });
       controller.start({ sim, profile: profile.controllerManager, client, informers }, synced);
     }
@@ -178,7 +199,7 @@ export class Cluster {
   }
 
   #startProxies(synced: boolean): void {
-    const { sim, profile, transport, nodes, podCIDR, observations } = this.#options;
+    const { sim, profile, transport, nodes, podCIDR, serviceCIDR, observations } = this.#options;
     const { network } = transport;
     const builder = new RuleBuilder(network.addresses, this.ledger);
     const services = this.api.watch("Service", { watcher: "rest", handlers: {} });
@@ -188,24 +209,25 @@ export class Cluster {
       : proxyBase([], [], builder);
     const mode = proxyModes[profile.kubeProxy.mode];
     const podNetwork = parsePrefix(podCIDR);
+    const serviceCIDRs = [parsePrefix(serviceCIDR)];
     for (const [index, { metadata }] of nodes.entries()) {
       const proxy = new KubeProxy({
         sim,
         api: this.api,
         profile: profile.kubeProxy,
         mode,
-        nodeName: metadata.name,
+        node: { name: metadata.name, zone: zoneOf(metadata) },
         builder,
         ledger: this.ledger,
         base,
       });
       this.proxies.push(proxy);
       network.hosts[index]!.nat = mode.rules({
+        sim,
         table: proxy.table,
+        view: nodeView(network, network.hosts[index]!, podNetwork, serviceCIDRs, profile.kubeProxy),
         size: () => proxy.size(),
         profile: profile.kubeProxy,
-        addresses: network.addresses,
-        podNetwork,
         stream: sim.streams.get(`proxy/${metadata.name}`),
         routed: (socket, endpoint) => {
           const stale = this.ledger.isGone(endpoint.index) ? 1 : 0;
@@ -239,4 +261,8 @@ export class Cluster {
       event(pod.status.ready.status ? "pod_ready" : "pod_not_ready", pod, pod.spec.nodeName ?? "");
     }
   }
+}
+
+function zoneOf({ labels }: Node["metadata"]): string | null {
+  return labels["topology.kubernetes.io/zone"] ?? null;
 }

@@ -65,6 +65,8 @@ export class PacketPool {
   sent = 0;
   delivered = 0;
   dropped = 0;
+  /** Segments of the trains that were dropped: what hops and places count their drops in. */
+  droppedSegments = 0;
   private readonly free: Packet[] = [];
 
   /** Packets on their way: sent = delivered + dropped + inFlight, always. */
@@ -83,6 +85,17 @@ export class PacketPool {
     packet.tables = 0;
     packet.carriedNs = 0;
     return packet;
+  }
+
+  drop(packet: Packet): void {
+    this.dropped++;
+    this.droppedSegments += packet.packets;
+  }
+
+  /** A packet that was counted as delivered is dropped by its receiver instead. */
+  refuse(packet: Packet): void {
+    this.delivered--;
+    this.drop(packet);
   }
 
   release(packet: Packet): void {

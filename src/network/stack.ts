@@ -171,7 +171,7 @@ export class NetworkStack {
 
   #discard(packet: Packet): void {
     const { packets } = this.network;
-    packets.dropped++;
+    packets.drop(packet);
     this.#receiver!.lost(packet);
     packets.release(packet);
   }

@@ -100,6 +100,10 @@ export class Transport implements PacketReceiver {
     return listener;
   }
 
+  isListening(namespace: Namespace, port: number): boolean {
+    return this.#listeners.get(namespace.index)?.has(port) ?? false;
+  }
+
   /** Stops listening; new SYNs are refused. Connections that were accepted live on. */
   closeListener(listener: Listener): void {
     listener.open = false;
@@ -383,6 +387,7 @@ export class Transport implements PacketReceiver {
 
   #accept(listener: Listener, packet: Packet): void {
     if (listener.pending >= this.network.profile.tcp.listenBacklog) {
+      this.network.packets.refuse(packet);
       this.network.countDrop(listener.namespace.name, "listen_overflow", packet.packets);
       this.lost(packet);
       return;

@@ -23,7 +23,7 @@ import { Programs } from "../workload/program.ts";
 import { WorkloadRuntime } from "../workload/runtime.ts";
 import { bringUpDocker, DockerWorkloads, startClient } from "./compile/docker.ts";
 import { clientPods, outsideClients, withSidecars, Workloads } from "./compile/workloads.ts";
-import { brokenLaws, RequestCounter } from "./compile/laws.ts";
+import { LawWatch } from "./compile/laws/index.ts";
 import { hopReports } from "./compile/hops.ts";
 import type { ResolvedScenario } from "./resolved.ts";
 
@@ -59,9 +59,9 @@ interface Parts {
  * @throws Error for a scenario that validation should have refused
  */
 export function compile(scenario: ResolvedScenario, observers: readonly Observer[]): Run {
-  const counter = new RequestCounter();
-  const parts = join(scenario, [...observers, counter]);
-  const { sim, observations, network, transport, cluster, docker } = parts;
+  const laws = new LawWatch();
+  const parts = join(scenario, [...observers, ...laws.observers]);
+  const { sim, observations, network, transport, cluster } = parts;
   bringUp(scenario, parts);
   const windows = sampleWindows(sim, scenario, (startNs, endNs) =>
     observations.windowClosed(startNs, endNs),
@@ -79,7 +79,7 @@ export function compile(scenario: ResolvedScenario, observers: readonly Observer
       windows.close();
       return {
         hops: hopReports(network, sim.nowNs),
-        brokenLaws: brokenLaws({ network, transport, cluster, docker, counter, nowNs: sim.nowNs }),
+        brokenLaws: laws.brokenLaws({ ...parts, scenario, nowNs: sim.nowNs }),
         eventFingerprint: sim.fingerprint(),
       };
     },
@@ -94,7 +94,7 @@ function join(scenario: ResolvedScenario, observers: readonly Observer[]): Parts
   const stack = new NetworkStack(network);
   const transport = new Transport(network, stack);
   const programs = new Programs(sim, transport, observations);
-  const { nodes, podCIDR, services } = scenario.cluster;
+  const { nodes, podCIDR, serviceCIDR, services } = scenario.cluster;
   const hosts = nodes.map((node) => ({ host: addNode(network, node), cidr: node.spec.podCIDR }));
   const podNetwork = networkKinds[scenario.cluster.network].install({
     network,
@@ -118,6 +118,7 @@ function join(scenario: ResolvedScenario, observers: readonly Observer[]): Parts
     prober: new NodeProber(programs, scenario.profile.server.smallMessageBytes),
     nodes,
     podCIDR,
+    serviceCIDR,
     services,
   });
   workloads.useServices((key) => cluster.ledger.serviceIndex(key));

@@ -162,6 +162,11 @@ export class LoadClient implements Program, SocketHandler {
     this.#end(exitCode);
   }
 
+  *requestsInFlight(): Generator<SimTimeNs> {
+    const free = new Set(this.#freeRequests);
+    for (const request of this.#requests) if (!free.has(request)) yield request.startedAtNs;
+  }
+
   connected(socket: Socket): void {
     this.#sendRequest(this.#connections[socket.user]!);
   }

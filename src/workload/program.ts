@@ -4,7 +4,7 @@
  * Owns: the contract, the running programs by number (events name them by it), and the words that
  * client and server exchange beside a message's bytes.
  */
-import { Phase, type EventKind, type Simulation } from "../engine/index.ts";
+import { Phase, type EventKind, type SimTimeNs, type Simulation } from "../engine/index.ts";
 import type { Transport } from "../network/transport.ts";
 import type { Namespace } from "../network/host.ts";
 import type { Observations } from "../observe/observations.ts";
@@ -18,6 +18,8 @@ export interface Program {
   crash(exitCode: number): void;
   /** A timer that it set with Programs.after() has gone off. */
   timer(what: number, argument: number): void;
+  /** Clients: when each of the requests began that have not ended. For checking that none is lost. */
+  requestsInFlight?(): Iterable<SimTimeNs>;
 }
 
 /** Where a program lives. */
@@ -49,7 +51,7 @@ export class Programs {
   readonly sim: Simulation;
   readonly transport: Transport;
   readonly observations: Observations;
-  readonly #all: Program[] = [];
+  readonly all: Program[] = [];
   readonly #timer: EventKind;
   readonly #start: EventKind;
   readonly #complete: EventKind;
@@ -59,14 +61,14 @@ export class Programs {
     this.transport = transport;
     this.observations = observations;
     const handle = (a: number, b: number): void =>
-      this.#all[a >> TIMER_BITS]!.timer(a & TIMER_MASK, b);
+      this.all[a >> TIMER_BITS]!.timer(a & TIMER_MASK, b);
     this.#timer = sim.defineKind("program_timeout", Phase.timeout, handle);
     this.#start = sim.defineKind("program_start", Phase.start, handle);
     this.#complete = sim.defineKind("program_complete", Phase.complete, handle);
   }
 
   add(program: Program): number {
-    return this.#all.push(program) - 1;
+    return this.all.push(program) - 1;
   }
 
   /** A deadline or wait of program `id`: fires after anything that arrives at the same instant. */

@@ -22,9 +22,8 @@ import {
   sidecar,
 } from "../../src/index.ts";
 import { outcomeNames, type Observer } from "../../src/observe/observations.ts";
-import { brokenLaws, RequestCounter } from "../../src/scenario/compile/laws.ts";
+import { hostPorts } from "../../src/scenario/compile/laws/hostPorts.ts";
 import type { ScenarioInput } from "../../src/scenario/language/scenario.ts";
-import { dockerRig } from "../helpers/docker.ts";
 import { runScenario } from "../helpers/scenario.ts";
 
 const load = openLoop(10, { arrivals: "deterministic" });
@@ -217,20 +216,8 @@ describe("the law that host ports are held once", () => {
     [[held("a", "0.0.0.0"), held("a", "127.0.0.1")], 1],
     [[held("a", "127.0.0.1"), held("a", "0.0.0.0")], 1],
   ])("%#", (containers, broken) => {
-    const rig = dockerRig();
-    const docker = {
-      containers: new Map(containers.map((each, i) => [String(i), each])),
-    } as unknown as Docker;
-    const { network, transport } = rig;
-    const counter = new RequestCounter();
-    const context = {
-      network,
-      transport,
-      cluster: null as never,
-      docker,
-      counter,
-      nowNs: seconds(1),
-    };
-    expect(brokenLaws(context)).toHaveLength(broken);
+    const byName = new Map(containers.map((each, i) => [String(i), each]));
+    const docker = { containers: byName } as unknown as Docker;
+    expect([...hostPorts({ docker, nowNs: seconds(1) })]).toHaveLength(broken);
   });
 });

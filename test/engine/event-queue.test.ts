@@ -46,7 +46,7 @@ describe("EventQueue", () => {
             const first = model.shift();
             expect(queue.firstTime()).toBe(first?.time ?? Infinity);
             if (first === undefined) continue;
-            expect(queue.as[queue.removeFirst()]).toBe(first.a);
+            expect(queue.as[queue.takeUntil(Infinity)]).toBe(first.a);
             done.push(first.handle);
           } else if (model.length > 0) {
             const index = each.which % model.length;

@@ -179,16 +179,20 @@ describe("run", () => {
 });
 
 describe("an event", () => {
-  it("brings its two arguments, large ones too; 0 when there are none", () => {
+  it("brings its two arguments, 32-bit integers; 0 when there are none", () => {
     const sim = new Simulation({ seed: "x" });
     const seen: number[][] = [];
     const kind = sim.defineKind("k", Phase.start, (a, b) => seen.push([a, b]));
-    sim.at(1, kind, Number.MAX_SAFE_INTEGER, -5);
+    sim.at(1, kind, 2 ** 31 - 1, -(2 ** 31));
+    for (const bad of [2 ** 31, -(2 ** 31) - 1, 0.5, NaN]) {
+      expect(() => sim.at(1, kind, bad)).toThrow(RangeError);
+      expect(() => sim.post(1, kind, 0, bad)).toThrow(RangeError);
+    }
     sim.after(2, kind);
     sim.post(3, kind, 7);
     sim.run(3);
     expect(seen).toEqual([
-      [Number.MAX_SAFE_INTEGER, -5],
+      [2 ** 31 - 1, -(2 ** 31)],
       [0, 0],
       [7, 0],
     ]);

@@ -10,7 +10,12 @@ import {
 } from "../../src/kubernetes/proxy/categorize.ts";
 import { proxyModes } from "../../src/kubernetes/proxy/modes/index.ts";
 import { kubeProxyProfile } from "../../src/kubernetes/proxy/profile.ts";
-import { RuleBuilder, RuleTable } from "../../src/kubernetes/proxy/rules.ts";
+import {
+  RuleBuilder,
+  RuleTable,
+  tableBase,
+  type RuleNode,
+} from "../../src/kubernetes/proxy/rules.ts";
 import { AddressTable, NO_ADDRESS, parsePrefix } from "../../src/network/address.ts";
 import {
   NatVerdict,
@@ -27,6 +32,7 @@ const NODE_IP = "192.168.0.1";
 const POD = "10.0.0.77";
 const OUTSIDE = "203.0.113.9";
 const NODE_PORT = 31_000;
+const NODE: RuleNode = { name: "node-0", zone: null };
 
 const exposed = (change: Partial<Service["spec"]> = {}): Service =>
   service({
@@ -44,18 +50,30 @@ function rules(
   const addresses = new AddressTable();
   const ledger = new ChangeLedger(createObservations([]));
   const builder = new RuleBuilder(addresses, ledger);
-  const table = new RuleTable(new Map());
+  const table = new RuleTable(tableBase([]));
   for (const each of services) {
     const own = slices.filter(({ service: of }) => of === `default/${each.metadata.name}`);
-    for (const version of builder.build(each, own, "node-0")) table.put(version);
+    for (const version of builder.build(each, own, NODE)) table.put(version);
   }
+  const sim = new Simulation({ seed: "rules" });
+  const nodeIP = addresses.intern(NODE_IP);
   const nat = proxyModes.iptables.rules({
+    sim,
     table,
-    size: () => ({ services: table.size, endpoints: 0 }),
-    profile: { ...kubeProxyProfile, masqueradeAll },
-    addresses,
-    podNetwork: parsePrefix("10.0.0.0/8"),
-    stream: new Simulation({ seed: "rules" }).streams.get("proxy/node-0"),
+    view: {
+      addresses,
+      isOwn: (address) => address === nodeIP,
+      isLoopback: () => false,
+      primaryAddress: nodeIP,
+      podNetwork: parsePrefix("10.0.0.0/8"),
+      masqueradeAll,
+      nodePortAddresses: null,
+      localhostNodePorts: true,
+      serviceCIDRs: [],
+    },
+    size: () => ({ services: table.servicePorts, endpoints: 0 }),
+    profile: kubeProxyProfile,
+    stream: sim.streams.get("proxy/node-0"),
     routed: () => {},
   });
   return (

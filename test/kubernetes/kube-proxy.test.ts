@@ -50,7 +50,7 @@ function running(
   const costs: Cost[] = [];
   const mode: ProxyMode = {
     ...iptables,
-    syncNs: (_profile, size, full) => {
+    syncNs: (_profile, { size, full }) => {
       costs.push({ atNs: sim.nowNs, size, full });
       return SYNC_NS;
     },
@@ -59,11 +59,20 @@ function running(
     cold ? [] : [...api.watch(kind, { watcher: "rest", handlers: {} }).values()];
   const base = proxyBase(list("Service"), list("EndpointSlice"), builder);
   const proxies = nodes.map(
-    (nodeName) =>
-      new KubeProxy({ sim, api, profile: kubeProxyProfile, mode, nodeName, builder, ledger, base }),
+    (name) =>
+      new KubeProxy({
+        sim,
+        api,
+        profile: kubeProxyProfile,
+        mode,
+        node: { name, zone: null },
+        builder,
+        ledger,
+        base,
+      }),
   );
   const rulesAt = (proxy = proxies[0]!, address = "10.96.0.10"): ServicePortRules | undefined =>
-    proxy.table.atAddress(addresses.intern(address), TransportProtocol.TCP, 80);
+    proxy.table.atAddress(addresses.intern(address), TransportProtocol.TCP, 80)?.rules;
   /** What the node routes the address to; null: nothing. */
   const endpoints = (proxy?: KubeProxy, address?: string): string[] | null =>
     rulesAt(proxy, address)?.cluster?.map(({ text }) => text) ?? null;
@@ -240,7 +249,12 @@ describe("what a sync costs: the measured points of timings §7.2", () => {
     iptables: { ...kubeProxyProfile.iptables, backend },
   });
   const cost = (backend: "nft" | "legacy", services: number, endpoints: number, full: boolean) =>
-    iptables.syncNs(of(backend), { services, endpoints }, full) / seconds(1);
+    iptables.syncNs(of(backend), {
+      size: { services, endpoints },
+      changedServices: 1,
+      changedEndpoints: 1,
+      full,
+    }) / seconds(1);
 
   test.each([
     [100, 0.03, 0.019, 0.011, 0.008],

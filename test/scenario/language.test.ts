@@ -1,5 +1,6 @@
 /** What the words of the language come to once a scenario is loaded. */
 import { expect, test } from "vitest";
+import { defaultProfile } from "../../src/scenario/profile.ts";
 import { loadFiles, scenarioText, webManifest } from "./files.ts";
 
 async function load(fields: string, manifest = webManifest()) {
@@ -109,6 +110,18 @@ test("the profile's constants are overridden by path, durations as text", async 
       kubeProxy: { minSyncPeriodNs: 10 * SECOND, backoffNs: [1, 2] },
       kubelet: { startNs: { kind: "deterministic", value: SECOND } },
     },
+  });
+});
+
+test("the profile's distributions are read as times, whatever they are called", async () => {
+  const text = scenarioText(
+    'profile: { kubernetes: { apiServer: { watchLatency: "0", writeLatency: exponential("5ms") } } }',
+  );
+  const files = { "scenario.ts": text, "web.yaml": webManifest() };
+  const { profile } = await loadFiles(files, { profile: defaultProfile });
+  expect(profile.kubernetes.apiServer).toMatchObject({
+    watchLatency: { kind: "deterministic", value: 0 },
+    writeLatency: { kind: "exponential", mean: 5_000_000 },
   });
 });
 

@@ -27,7 +27,8 @@ export class WatchCache<K extends Kind> implements Informer<K> {
   readonly #stream: RandomStream;
   readonly #handlers: InformerHandlers<K>;
   readonly #objects: OverlayMap<ObjectKey, ObjectByKind[K]>;
-  #lastDeliveryNs = 0;
+  /** When the last event that was sent arrives. */
+  lastDeliveryNs = 0;
 
   constructor(
     sim: Simulation,
@@ -58,8 +59,8 @@ export class WatchCache<K extends Kind> implements Informer<K> {
   /** A commit is on its way to this watcher. No event overtakes an earlier one. */
   send(event: WatchEvent<K>): void {
     const arrivalNs = this.#sim.nowNs + sampleNs(this.#latency, this.#stream);
-    this.#lastDeliveryNs = Math.max(this.#lastDeliveryNs, arrivalNs);
-    this.#sim.callAt(this.#lastDeliveryNs, Phase.deliver, () => this.#receive(event));
+    this.lastDeliveryNs = Math.max(this.lastDeliveryNs, arrivalNs);
+    this.#sim.callAt(this.lastDeliveryNs, Phase.deliver, () => this.#receive(event));
   }
 
   #receive({ type, object }: WatchEvent<K>): void {

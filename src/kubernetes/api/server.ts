@@ -75,6 +75,7 @@ export class SimulatedApiServer implements ApiServer {
   readonly #onCommit: CommitListener;
   #resourceVersion = 0;
   #uids = 0;
+  #lastAnswerNs = 0;
 
   constructor(sim: Simulation, profile: ApiServerProfile, onCommit: CommitListener = () => {}) {
     this.#sim = sim;
@@ -129,6 +130,23 @@ export class SimulatedApiServer implements ApiServer {
     return stored;
   }
 
+  /** The objects of a kind as stored, for whoever checks a run: no component may know them. */
+  list<K extends Kind>(kind: K): Iterable<ObjectByKind[K]> {
+    return this.#store(kind).values();
+  }
+
+  /** Nothing that was asked of the server is still under way, in either direction. */
+  get isIdle(): boolean {
+    const { nowNs } = this.#sim;
+    if (this.#lastAnswerNs > nowNs) return false;
+    for (const { all, byNode } of this.#watchers.values()) {
+      for (const caches of [all, ...byNode.values()]) {
+        if (caches.some(({ lastDeliveryNs }) => lastDeliveryNs > nowNs)) return false;
+      }
+    }
+    return true;
+  }
+
   /** What a new watch lists. Watches that begin in one state share one snapshot. */
   #snapshot<K extends Kind>(
     kind: K,
@@ -161,7 +179,9 @@ export class SimulatedApiServer implements ApiServer {
     const { networkNs } = this.#profile;
     const waitNs = bucket.take(this.#sim.nowNs);
     const writeNs = sampleNs(this.#writeLatency, stream);
-    this.#sim.callAfter(waitNs + networkNs + writeNs, Phase.topology, () => {
+    const commitNs = this.#sim.nowNs + waitNs + networkNs + writeNs;
+    this.#lastAnswerNs = Math.max(this.#lastAnswerNs, commitNs + networkNs);
+    this.#sim.callAt(commitNs, Phase.topology, () => {
       const result = commit();
       if (done === undefined) return;
       this.#sim.callAfter(networkNs, Phase.deliver, () => {

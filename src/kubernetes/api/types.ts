@@ -201,7 +201,26 @@ export interface Service {
     readonly externalTrafficPolicy: TrafficPolicy;
     readonly internalTrafficPolicy: TrafficPolicy;
     readonly publishNotReadyAddresses: boolean;
+    /** Both addresses of a dual-stack Service, the primary first. Absent: clusterIP alone. */
+    readonly clusterIPs?: readonly IpText[];
+    readonly externalIPs?: readonly IpText[];
+    readonly loadBalancerSourceRanges?: readonly string[];
+    /** Allocated for type LoadBalancer with externalTrafficPolicy Local. */
+    readonly healthCheckNodePort?: number | null;
+    readonly trafficDistribution?: TrafficDistribution | null;
+    /** spec.externalName of type ExternalName. */
+    readonly externalName?: string | null;
   };
+  /** status.loadBalancer.ingress: absent until a load balancer has been set up. */
+  readonly status?: { readonly ingress: readonly LoadBalancerIngress[] };
+}
+
+export type TrafficDistribution = "PreferClose" | "PreferSameZone" | "PreferSameNode";
+
+export interface LoadBalancerIngress {
+  readonly ip: IpText;
+  /** VIP: packets arrive with the balancer's address. Proxy: the balancer dials the node port itself. */
+  readonly ipMode: "VIP" | "Proxy";
 }
 
 /** discovery.k8s.io/v1 Endpoint. One address each, as real slices have in practice. */
@@ -220,6 +239,9 @@ export interface Endpoint {
    * node's sync be matched with its cause, and nothing decides by it.
    */
   readonly observedCauseNs: SimTimeNs | null;
+  /** hints.forZones and hints.forNodes. Absent: no hint. */
+  readonly zoneHints?: readonly string[];
+  readonly nodeHints?: readonly string[];
 }
 
 export interface EndpointSlice {

@@ -18,6 +18,8 @@ export interface ControllerContext {
 
 export interface Controller {
   readonly name: string;
+  /** Nothing is left to do until something changes. */
+  readonly isIdle: boolean;
   /** Begins to watch and to work. `synced`: what exists already is in order, only changes count. */
   start(context: ControllerContext, synced: boolean): void;
 }

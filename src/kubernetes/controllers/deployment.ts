@@ -17,6 +17,10 @@ export class DeploymentController implements Controller {
   #deployments!: Informer<"Deployment">;
   #replicaSets!: Informer<"ReplicaSet">;
 
+  get isIdle(): boolean {
+    return this.#queue.isIdle;
+  }
+
   start(context: ControllerContext, synced: boolean): void {
     this.#context = context;
     const { sim, profile, informers } = context;

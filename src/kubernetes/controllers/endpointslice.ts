@@ -24,6 +24,10 @@ export class EndpointSliceController implements Controller {
   /** resourceVersion of the controller's own last write of a slice, until the watch has shown it. */
   readonly #written = new Map<string, Map<string, number>>();
 
+  get isIdle(): boolean {
+    return this.#queue.isIdle;
+  }
+
   start(context: ControllerContext, synced: boolean): void {
     this.#context = context;
     const { sim, profile, informers } = context;

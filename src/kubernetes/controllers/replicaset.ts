@@ -26,6 +26,10 @@ export class ReplicaSetController implements Controller {
   readonly #podsByOwner = new Map<string, Map<string, Pod>>();
   readonly #expectations = new Map<string, Expectations>();
 
+  get isIdle(): boolean {
+    return this.#queue.isIdle;
+  }
+
   start(context: ControllerContext, synced: boolean): void {
     this.#context = context;
     const { sim, profile, informers } = context;

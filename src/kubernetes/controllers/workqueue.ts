@@ -40,6 +40,11 @@ export class WorkQueue {
     this.#bucket = new TokenBucket(options.retryQps, options.retryBurst);
   }
 
+  /** Nothing waits, now or later, and nothing is worked on. */
+  get isIdle(): boolean {
+    return this.#waiting.size + this.#working.size + this.#dueNs.size === 0;
+  }
+
   add(key: string): void {
     if (this.#working.has(key)) {
       this.#askedMeanwhile.add(key);

@@ -99,12 +99,12 @@ export class Container {
     this.#liveness?.assume(true);
   }
 
-  /** The kubelet has seen that it runs. @returns whether that alone makes it ready */
+  /** The kubelet has seen that it runs. @returns whether it is ready: its probe may have passed before */
   noticeRunning(): boolean {
     if (this.process === null || this.#noticedRunning) return false;
     this.#noticedRunning = true;
     this.#readiness?.poke();
-    return this.#readiness === null;
+    return this.ready;
   }
 
   /** Its restart, as the kubelet sets about it once it has seen the exit. */

@@ -9,25 +9,27 @@ import type { ApiServer, Informer } from "../api/contract.ts";
 import { OverlayMap } from "../api/overlayMap.ts";
 import { objectKey, type EndpointSlice, type Service } from "../api/types.ts";
 import type { ChangeLedger } from "../ledger.ts";
-import type { ProxyMode, TableSize } from "./contract.ts";
+import type { ProxyMode, SyncWork, TableSize } from "./contract.ts";
 import type { KubeProxyProfile } from "./profile.ts";
 import {
-  baseTable,
-  differsByNode,
+  isNodeSpecific,
   RuleTable,
+  tableBase,
   type RuleBuilder,
+  type RuleNode,
   type ServicePortRules,
+  type TableBase,
 } from "./rules.ts";
 import { BoundedFrequencyRunner } from "./runner.ts";
 
 /** What all nodes share when they begin: slices by Service, and the rules made of them. */
 export interface ProxyBase {
   readonly slices: ReadonlyMap<string, readonly EndpointSlice[]>;
-  readonly table: ReadonlyMap<number, ServicePortRules>;
+  readonly table: TableBase;
   readonly programmed: ReadonlyMap<string, readonly ServicePortRules[]>;
-  /** Services of which each node has a version of its own, all the same. */
-  readonly byNode: readonly Service[];
   readonly size: TableSize;
+  /** Services of which nodes make different rules: the shared ones are no node's. */
+  readonly nodeSpecific: readonly Service[];
 }
 
 export interface KubeProxyOptions {
@@ -35,7 +37,7 @@ export interface KubeProxyOptions {
   readonly api: ApiServer;
   readonly profile: KubeProxyProfile;
   readonly mode: ProxyMode;
-  readonly nodeName: string;
+  readonly node: RuleNode;
   readonly builder: RuleBuilder;
   readonly ledger: ChangeLedger;
   readonly base: ProxyBase;
@@ -66,20 +68,20 @@ export class KubeProxy {
   syncingNs = 0;
 
   constructor(options: KubeProxyOptions) {
-    const { sim, api, profile, nodeName, base } = options;
+    const { sim, api, profile, node, base } = options;
     this.#options = options;
     this.table = new RuleTable(base.table);
     this.#slices = new OverlayMap(base.slices);
     this.#inForce = new OverlayMap(base.slices);
     this.#programmed = new OverlayMap(base.programmed);
     this.#endpoints = base.size.endpoints;
-    this.#fullSyncDue = base.table.size === 0;
+    this.#fullSyncDue = base.table.servicePorts === 0;
     this.#runner = new BoundedFrequencyRunner(
       sim,
       { minPeriodNs: profile.minSyncPeriodNs, retryNs: profile.syncPeriodNs },
       () => this.#startSync(),
     );
-    const watcher = `kube-proxy/${nodeName}`;
+    const watcher = `kube-proxy/${node.name}`;
     this.#services = api.watch("Service", {
       watcher,
       handlers: {
@@ -97,12 +99,33 @@ export class KubeProxy {
       },
     });
     if (this.#fullSyncDue) this.#programAll(slices.values());
-    for (const service of base.byNode) this.#takeOver(service);
+    else for (const service of base.nodeSpecific) this.#takeOver(service);
+  }
+
+  /** All that it has been told is programmed. */
+  get isIdle(): boolean {
+    return this.#runner.isIdle;
   }
 
   /** Services and endpoints that the node's tables hold. */
   size(): TableSize {
-    return { services: this.table.size, endpoints: this.#endpoints };
+    return { services: this.table.servicePorts, endpoints: this.#endpoints };
+  }
+
+  /** At rest: this node's own rules of a Service of which each node makes its own. */
+  #takeOver(service: Service): void {
+    const { builder, node } = this.#options;
+    const key = objectKey(service);
+    const rules = builder.build(service, this.#slices.get(key) ?? [], node);
+    this.#put(key, rules);
+  }
+
+  #put(key: string, rules: readonly ServicePortRules[]): void {
+    const before = this.#programmed.get(key) ?? [];
+    for (const old of before) this.table.remove(old);
+    for (const each of rules) this.table.put(each);
+    this.#endpoints += countEndpoints(rules) - countEndpoints(before);
+    this.#programmed.set(key, rules);
   }
 
   /** A proxy that starts with empty tables programs what its first lists show. */
@@ -110,15 +133,6 @@ export class KubeProxy {
     for (const slice of slices) this.#putSlice(slice, slice);
     for (const service of this.#services.values()) this.#pending.add(objectKey(service));
     if (this.#pending.size > 0) this.#runner.request();
-  }
-
-  /** At rest already in force, with this node's local endpoints. */
-  #takeOver(service: Service): void {
-    const key = objectKey(service);
-    const { builder, nodeName } = this.#options;
-    const rules = builder.build(service, this.#slices.get(key) ?? [], nodeName);
-    for (const each of rules) this.table.put(each);
-    this.#programmed.set(key, rules);
   }
 
   #sliceChanged(slice: EndpointSlice, now: EndpointSlice | null): void {
@@ -141,17 +155,17 @@ export class KubeProxy {
 
   /** Takes what is known now; what comes later is for the next sync. */
   #startSync(): void {
-    const { sim, profile, mode, builder, nodeName } = this.#options;
+    const { sim, profile, mode, builder, node } = this.#options;
     const changes: Sync[] = [];
     for (const key of this.#pending) {
       const service: Service | undefined = this.#services.get(key);
       const slices = this.#slices.get(key) ?? [];
-      const rules = service === undefined ? [] : builder.build(service, slices, nodeName);
+      const rules = service === undefined ? [] : builder.build(service, slices, node);
       changes.push({ key, rules, slices: service === undefined ? [] : slices });
     }
     this.#pending.clear();
     const full = this.#isFullSync();
-    const durationNs = mode.syncNs(profile, this.#sizeAfter(changes), full);
+    const durationNs = mode.syncNs(profile, this.#workOf(changes, full));
     this.syncs++;
     this.syncingNs += durationNs;
     sim.callAfter(durationNs, Phase.topology, () => {
@@ -171,24 +185,23 @@ export class KubeProxy {
     return this.#fullSyncDue || hourly;
   }
 
-  #sizeAfter(changes: readonly Sync[]): TableSize {
+  #workOf(changes: readonly Sync[], full: boolean): SyncWork {
     let { services, endpoints } = this.size();
+    let changedServices = 0;
+    let changedEndpoints = 0;
     for (const { key, rules } of changes) {
       const before = this.#programmed.get(key) ?? [];
       services += rules.length - before.length;
       endpoints += countEndpoints(rules) - countEndpoints(before);
+      changedServices += Math.max(rules.length, before.length);
+      changedEndpoints += countChanged(before, rules);
     }
-    return { services, endpoints };
+    return { size: { services, endpoints }, changedServices, changedEndpoints, full };
   }
 
   /** The rules of one Service come into force. */
   #apply({ key, rules, slices }: Sync): void {
-    const before = this.#programmed.get(key) ?? [];
-    const destinations = new Set(rules.map((each) => each.key));
-    for (const old of before) if (!destinations.has(old.key)) this.table.remove(old);
-    for (const each of rules) this.table.put(each);
-    this.#endpoints += countEndpoints(rules) - countEndpoints(before);
-    this.#programmed.set(key, rules);
+    this.#put(key, rules);
     this.#report(key, this.#inForce.get(key) ?? [], slices);
     this.#inForce.set(key, slices);
   }
@@ -199,16 +212,16 @@ export class KubeProxy {
     before: readonly EndpointSlice[],
     after: readonly EndpointSlice[],
   ): void {
-    const { ledger, nodeName, sim } = this.#options;
+    const { ledger, node, sim } = this.#options;
     const was = endpointStates(before);
     const is = endpointStates(after);
     for (const [podUid, state] of is) {
       if (state.ready === (was.get(podUid)?.ready ?? false)) continue;
-      ledger.programmed(nodeName, service, podUid, state.ready, state.causeNs, sim.nowNs);
+      ledger.programmed(node.name, service, podUid, state.ready, state.causeNs, sim.nowNs);
     }
     for (const [podUid, state] of was) {
       if (!state.ready || is.has(podUid)) continue;
-      ledger.programmed(nodeName, service, podUid, false, null, sim.nowNs);
+      ledger.programmed(node.name, service, podUid, false, null, sim.nowNs);
     }
   }
 }
@@ -230,9 +243,27 @@ function endpointStates(slices: readonly EndpointSlice[]): Map<string, EndpointS
 
 function countEndpoints(rules: readonly ServicePortRules[]): number {
   let count = 0;
-  for (const { cluster, local } of rules) count += (cluster ?? local ?? []).length;
+  for (const { all } of rules) count += all.length;
   return count;
 }
+
+/** Endpoints that one version has and the other has not. */
+function countChanged(
+  before: readonly ServicePortRules[],
+  after: readonly ServicePortRules[],
+): number {
+  let changed = 0;
+  for (let i = 0; i < Math.max(before.length, after.length); i++) {
+    const was = new Set(before[i]?.all.map(({ text }) => text));
+    const is = new Set(after[i]?.all.map(({ text }) => text));
+    for (const text of was) if (!is.has(text)) changed++;
+    for (const text of is) if (!was.has(text)) changed++;
+  }
+  return changed;
+}
+
+/** A node that no endpoint is local to. */
+const NOWHERE: RuleNode = { name: "", zone: null };
 
 /** The state that every node shares at rest. */
 export function proxyBase(
@@ -247,17 +278,19 @@ export function proxyBase(
     else of.push(slice);
   }
   const programmed = new Map<string, readonly ServicePortRules[]>();
-  const table = new Map<number, ServicePortRules>();
-  const byNode: Service[] = [];
+  const all: ServicePortRules[] = [];
+  const nodeSpecific: Service[] = [];
   let endpoints = 0;
   for (const service of services) {
     const key = objectKey(service);
-    const rules = builder.build(service, byService.get(key) ?? [], "");
+    const own = byService.get(key) ?? [];
+    if (isNodeSpecific(service, own)) nodeSpecific.push(service);
+    const rules = builder.build(service, own, NOWHERE);
     programmed.set(key, rules);
     endpoints += countEndpoints(rules);
-    for (const [destination, each] of baseTable(rules)) table.set(destination, each);
-    if (differsByNode(service)) byNode.push(service);
+    all.push(...rules);
   }
-  const size = { services: table.size, endpoints };
-  return { slices: byService, table, programmed, byNode, size };
+  const table = tableBase(all);
+  const size = { services: all.length, endpoints };
+  return { slices: byService, table, programmed, size, nodeSpecific };
 }

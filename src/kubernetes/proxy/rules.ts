@@ -5,11 +5,18 @@
  * same, and a node's table of them. Refuses to own: how a packet is decided (modes/) and when a
  * version comes into force (kubeProxy.ts).
  */
-import type { AddressId, AddressTable } from "../../network/address.ts";
+import type { DurationNs } from "../../engine/index.ts";
+import {
+  parsePrefix,
+  type AddressId,
+  type AddressTable,
+  type Prefix,
+} from "../../network/address.ts";
 import { TransportProtocol, type TransportProtocolNumber } from "../../network/nat.ts";
 import { OverlayMap } from "../api/overlayMap.ts";
 import {
   objectKey,
+  type Endpoint,
   type EndpointSlice,
   type Service,
   type ServicePort,
@@ -26,22 +33,55 @@ export interface RuleEndpoint extends ProxyEndpoint {
   readonly index: number;
 }
 
-/** One Service port as programmed: it never changes, a new version takes its place. */
+/** One Service port of one IP family as programmed: it never changes, a new version takes its place. */
 export interface ServicePortRules {
-  /** "namespace/name:port". */
+  /** upstream's ServicePortName: "namespace/name:port name", or "namespace/name" for a port without one. */
   readonly key: string;
   readonly service: string;
   readonly protocol: TransportProtocolNumber;
+  readonly family: 4 | 6;
   readonly clusterIP: AddressId;
   readonly port: number;
   readonly nodePort: number | null;
+  readonly externalIPs: readonly AddressId[];
+  /** Ingress addresses of ipMode VIP. */
+  readonly loadBalancerVIPs: readonly AddressId[];
+  /** Who may come by way of the load balancer; empty: anyone. */
+  readonly sourceRanges: readonly Prefix[];
+  /** null unless the type is LoadBalancer with externalTrafficPolicy Local. */
+  readonly healthCheckNodePort: number | null;
   readonly internalTrafficPolicy: TrafficPolicy;
   readonly externalTrafficPolicy: TrafficPolicy;
+  /** Time-out of ClientIP affinity; null without affinity. */
+  readonly affinityNs: DurationNs | null;
   readonly cluster: readonly RuleEndpoint[] | null;
   readonly local: readonly RuleEndpoint[] | null;
+  /** Everything reachable from the node. */
+  readonly all: readonly RuleEndpoint[];
   readonly hasAny: boolean;
   /** Rules that a packet walks in KUBE-SERVICES up to this one: its place in the list. */
   readonly position: number;
+}
+
+/** By which of its addresses a packet meets a Service port. */
+export const DestinationKind = {
+  clusterIP: 0,
+  externalIP: 1,
+  loadBalancer: 2,
+  nodePort: 3,
+} as const;
+export type DestinationKindCode = (typeof DestinationKind)[keyof typeof DestinationKind];
+
+export interface Destination {
+  readonly rules: ServicePortRules;
+  readonly kind: DestinationKindCode;
+}
+
+/** The node that rules are built for. */
+export interface RuleNode {
+  readonly name: string;
+  /** topology.kubernetes.io/zone; null for a node without. */
+  readonly zone: string | null;
 }
 
 const PROTOCOLS = {
@@ -54,6 +94,7 @@ const PROTOCOLS = {
 export class RuleBuilder {
   readonly #addresses: AddressTable;
   readonly #ledger: ChangeLedger;
+  /** By Service and by what a node's place makes of it. */
   readonly #shared = new Map<
     string,
     { readonly seen: string; readonly rules: ServicePortRules[] }
@@ -65,47 +106,95 @@ export class RuleBuilder {
     this.#ledger = ledger;
   }
 
-  /** One version for each port; none for a Service that kube-proxy leaves alone. */
-  build(service: Service, slices: readonly EndpointSlice[], nodeName: string): ServicePortRules[] {
+  /** One version for each port and family; none for a Service that kube-proxy leaves alone. */
+  build(
+    service: Service,
+    slices: readonly EndpointSlice[],
+    node: RuleNode,
+  ): readonly ServicePortRules[] {
     if (service.spec.clusterIP === "None" || service.spec.type === "ExternalName") return [];
-    if (differsByNode(service)) return this.#build(service, slices, nodeName);
-    const key = objectKey(service);
+    const place = placeThatMatters(service, slices, node);
+    if (place === null) return this.#build(service, slices, node);
+    const key = `${objectKey(service)}|${place}`;
     const seen = [service, ...slices].map((each) => each.metadata.resourceVersion).join(" ");
     const shared = this.#shared.get(key);
     if (shared?.seen === seen) return shared.rules;
-    const rules = this.#build(service, slices, nodeName);
+    const rules = this.#build(service, slices, node);
     this.#shared.set(key, { seen, rules });
     return rules;
   }
 
-  #build(service: Service, slices: readonly EndpointSlice[], nodeName: string): ServicePortRules[] {
-    return service.spec.ports.map((port) => {
-      const endpoints = this.#endpointsOf(service, port, slices, nodeName);
-      const { internalTrafficPolicy, externalTrafficPolicy } = service.spec;
-      const { cluster, local, hasAny } = categorizeEndpoints(endpoints, {
-        nodeName,
-        zone: null,
-        internalTrafficPolicy,
-        externalTrafficPolicy,
-        externallyAccessible: port.nodePort !== null,
-        preferSameTrafficDistribution: true,
-      });
-      const key = `${objectKey(service)}:${port.name ?? port.port}`;
-      return {
-        key,
-        service: objectKey(service),
-        protocol: PROTOCOLS[port.protocol],
-        clusterIP: this.#addresses.intern(service.spec.clusterIP),
-        port: port.port,
-        nodePort: port.nodePort,
-        internalTrafficPolicy,
-        externalTrafficPolicy,
-        cluster,
-        local,
-        hasAny,
-        position: this.#positionOf(key),
-      };
+  #build(service: Service, slices: readonly EndpointSlice[], node: RuleNode): ServicePortRules[] {
+    const { spec } = service;
+    const clusterIPs = spec.clusterIPs ?? [spec.clusterIP];
+    return clusterIPs.flatMap((text) => {
+      const clusterIP = this.#addresses.intern(text);
+      const family = this.#addresses.family(clusterIP);
+      return spec.ports.map((port) =>
+        this.#buildPort(service, port, { clusterIP, family }, slices, node),
+      );
     });
+  }
+
+  #buildPort(
+    service: Service,
+    port: ServicePort,
+    { clusterIP, family }: { readonly clusterIP: AddressId; readonly family: 4 | 6 },
+    slices: readonly EndpointSlice[],
+    node: RuleNode,
+  ): ServicePortRules {
+    const { spec } = service;
+    const { internalTrafficPolicy, externalTrafficPolicy } = spec;
+    const externalIPs = this.#internAll(spec.externalIPs ?? [], family);
+    const vips = (service.status?.ingress ?? []).filter(({ ipMode }) => ipMode === "VIP");
+    const loadBalancerVIPs = this.#internAll(
+      vips.map(({ ip }) => ip),
+      family,
+    );
+    const { cluster, local, all, hasAny } = categorizeEndpoints(
+      this.#endpointsOf(service, port, slices, family, node.name),
+      {
+        nodeName: node.name,
+        zone: node.zone,
+        internalTrafficPolicy,
+        externalTrafficPolicy,
+        externallyAccessible:
+          port.nodePort !== null || externalIPs.length > 0 || loadBalancerVIPs.length > 0,
+        preferSameTrafficDistribution: true,
+      },
+    );
+    const key = port.name === null ? objectKey(service) : `${objectKey(service)}:${port.name}`;
+    const checksHealth = spec.type === "LoadBalancer" && externalTrafficPolicy === "Local";
+    return {
+      key,
+      service: objectKey(service),
+      protocol: PROTOCOLS[port.protocol],
+      family,
+      clusterIP,
+      port: port.port,
+      nodePort: port.nodePort,
+      externalIPs,
+      loadBalancerVIPs,
+      sourceRanges: (spec.loadBalancerSourceRanges ?? [])
+        .map((text) => parsePrefix(text.trim()))
+        .filter((range) => range.family === family),
+      healthCheckNodePort: checksHealth ? (spec.healthCheckNodePort ?? null) : null,
+      internalTrafficPolicy,
+      externalTrafficPolicy,
+      affinityNs: spec.sessionAffinity === "ClientIP" ? spec.sessionAffinityTimeoutNs : null,
+      cluster,
+      local,
+      all,
+      hasAny,
+      position: this.#positionOf(`${key}/${port.protocol}/${family}`),
+    };
+  }
+
+  /** Addresses of the other family get no rules. */
+  #internAll(texts: readonly string[], family: 4 | 6): AddressId[] {
+    return texts
+      .map((text) => this.#addresses.intern(text))
+      .filter((address) => this.#addresses.family(address) === family);
   }
 
   #positionOf(key: string): number {
@@ -114,34 +203,37 @@ export class RuleBuilder {
     return position;
   }
 
-  /** Sorted by "ip:port"; of two with one text the one that is not terminating stays. */
+  /** Sorted by "ip:port"; of two with one text a local one wins, then one that is not terminating. */
   #endpointsOf(
     service: Service,
     port: ServicePort,
     slices: readonly EndpointSlice[],
+    family: 4 | 6,
     nodeName: string,
   ): RuleEndpoint[] {
     const byText = new Map<string, RuleEndpoint>();
     for (const slice of slices) {
+      if (slice.addressType !== (family === 4 ? "IPv4" : "IPv6")) continue;
       const target = slice.ports.find(
         ({ name, protocol }) => name === port.name && protocol === port.protocol,
       );
       if (target === undefined) continue;
       for (const endpoint of slice.endpoints) {
-        const text = `${endpoint.address}:${target.port}`;
+        const { address, podUid } = endpoint;
+        const text = family === 4 ? `${address}:${target.port}` : `[${address}]:${target.port}`;
+        const isLocal = endpoint.nodeName === nodeName && nodeName !== "";
         const known = byText.get(text);
-        if (known !== undefined && (!known.terminating || endpoint.conditions.terminating))
-          continue;
+        if (known !== undefined && !isPreferred(known, isLocal, endpoint.conditions)) continue;
         byText.set(text, {
           text,
-          isLocal: endpoint.nodeName === nodeName,
+          isLocal,
           ...endpoint.conditions,
-          zoneHints: null,
-          nodeHints: null,
-          address: this.#addresses.intern(endpoint.address),
+          zoneHints: endpoint.zoneHints ?? null,
+          nodeHints: endpoint.nodeHints ?? null,
+          address: this.#addresses.intern(address),
           port: target.port,
-          podUid: endpoint.podUid,
-          index: this.#ledger.endpointIndex(objectKey(service), endpoint.podUid),
+          podUid,
+          index: this.#ledger.endpointIndex(objectKey(service), podUid),
         });
       }
     }
@@ -149,63 +241,148 @@ export class RuleBuilder {
   }
 }
 
-/** Whether the nodes' versions of a Service are not one: some endpoints are local to some node. */
-export function differsByNode({ spec }: Service): boolean {
-  return spec.internalTrafficPolicy === "Local" || spec.externalTrafficPolicy === "Local";
+/** Whether a second entry of one "ip:port" takes the place of the first. */
+function isPreferred(
+  known: RuleEndpoint,
+  isLocal: boolean,
+  { terminating }: Endpoint["conditions"],
+): boolean {
+  if (known.isLocal !== isLocal) return isLocal;
+  return known.terminating && !terminating;
+}
+
+/** What nodes must have in common to see one version: a text, or null where each node differs. */
+function placeThatMatters(
+  { spec }: Service,
+  slices: readonly EndpointSlice[],
+  { zone }: RuleNode,
+): string | null {
+  if (spec.internalTrafficPolicy === "Local" || spec.externalTrafficPolicy === "Local") return null;
+  let isZoneHinted = false;
+  for (const { endpoints } of slices) {
+    for (const { nodeHints, zoneHints } of endpoints) {
+      if (nodeHints !== undefined) return null;
+      if (zoneHints !== undefined) isZoneHinted = true;
+    }
+  }
+  return isZoneHinted ? (zone ?? "") : "";
+}
+
+/** Whether nodes make different rules of a Service. */
+export function isNodeSpecific(service: Service, slices: readonly EndpointSlice[]): boolean {
+  return placeThatMatters(service, slices, { name: "", zone: "-" }) !== "";
 }
 
 /** What one node's kernel holds: the versions in force, by destination. */
 export class RuleTable {
-  readonly #byDestination: OverlayMap<number, ServicePortRules>;
-  /** Rules of the nat table that a packet which matches none of them walks. */
-  #services: number;
+  readonly #byDestination: OverlayMap<number, Destination>;
+  /** Ports of the load balancers' health checks, with how many Service ports name each. */
+  readonly #healthCheckPorts = new Map<number, number>();
+  /** Active ClusterIPs, with their number of ports. */
+  readonly #clusterIPs: OverlayMap<AddressId, number>;
+  #servicePorts: number;
 
   /** @param base the versions that every node starts from */
-  constructor(base: ReadonlyMap<number, ServicePortRules>) {
-    this.#byDestination = new OverlayMap(base);
-    this.#services = base.size;
+  constructor(base: TableBase) {
+    this.#byDestination = new OverlayMap(base.destinations);
+    this.#clusterIPs = new OverlayMap(base.clusterIPs);
+    this.#servicePorts = base.servicePorts;
+    for (const [port, count] of base.healthCheckPorts) this.#healthCheckPorts.set(port, count);
   }
 
+  /** Destinations: one rule each in KUBE-SERVICES, or an element of a map. */
   get size(): number {
-    return this.#services;
+    return this.#byDestination.size;
   }
 
-  atAddress(address: AddressId, protocol: number, port: number): ServicePortRules | undefined {
+  /** Service ports of all families. */
+  get servicePorts(): number {
+    return this.#servicePorts;
+  }
+
+  atAddress(address: AddressId, protocol: number, port: number): Destination | undefined {
     return this.#byDestination.get(destinationKey(address, protocol, port));
   }
 
-  atNodePort(protocol: number, port: number): ServicePortRules | undefined {
-    return this.#byDestination.get(destinationKey(NODE, protocol, port));
+  atNodePort(protocol: number, port: number, family: 4 | 6 = 4): Destination | undefined {
+    return this.#byDestination.get(destinationKey(nodeKey(family), protocol, port));
+  }
+
+  isClusterIP(address: AddressId): boolean {
+    return (this.#clusterIPs.get(address) ?? 0) > 0;
+  }
+
+  hasHealthCheckPort(port: number): boolean {
+    return (this.#healthCheckPorts.get(port) ?? 0) > 0;
   }
 
   put(rules: ServicePortRules): void {
-    for (const key of destinationsOf(rules)) this.#byDestination.set(key, rules);
-    this.#services = this.#byDestination.size;
+    for (const [key, destination] of destinationsOf(rules)) {
+      this.#byDestination.set(key, destination);
+    }
+    this.#count(rules, 1);
   }
 
   remove(rules: ServicePortRules): void {
-    for (const key of destinationsOf(rules)) this.#byDestination.delete(key);
-    this.#services = this.#byDestination.size;
+    for (const [key] of destinationsOf(rules)) this.#byDestination.delete(key);
+    this.#count(rules, -1);
+  }
+
+  /** All destinations in force, in no order that means anything. */
+  destinations(): IterableIterator<Destination> {
+    return this.#byDestination.values();
+  }
+
+  #count({ clusterIP, healthCheckNodePort }: ServicePortRules, sign: 1 | -1): void {
+    this.#servicePorts += sign;
+    this.#clusterIPs.set(clusterIP, (this.#clusterIPs.get(clusterIP) ?? 0) + sign);
+    if (healthCheckNodePort === null) return;
+    const count = (this.#healthCheckPorts.get(healthCheckNodePort) ?? 0) + sign;
+    this.#healthCheckPorts.set(healthCheckNodePort, count);
   }
 }
 
-/** The base table of nodes that begin at rest. */
-export function baseTable(all: Iterable<ServicePortRules>): Map<number, ServicePortRules> {
-  const base = new Map<number, ServicePortRules>();
-  for (const rules of all) for (const key of destinationsOf(rules)) base.set(key, rules);
-  return base;
+/** What nodes that begin at rest share. */
+export interface TableBase {
+  readonly destinations: ReadonlyMap<number, Destination>;
+  readonly clusterIPs: ReadonlyMap<AddressId, number>;
+  readonly healthCheckPorts: ReadonlyMap<number, number>;
+  readonly servicePorts: number;
 }
 
-/** Stands for "any address of the node" in a key; address ids count from 0. */
-const NODE = -1;
+export function tableBase(all: Iterable<ServicePortRules>): TableBase {
+  const destinations = new Map<number, Destination>();
+  const clusterIPs = new Map<AddressId, number>();
+  const healthCheckPorts = new Map<number, number>();
+  let servicePorts = 0;
+  for (const rules of all) {
+    servicePorts++;
+    for (const [key, destination] of destinationsOf(rules)) destinations.set(key, destination);
+    clusterIPs.set(rules.clusterIP, (clusterIPs.get(rules.clusterIP) ?? 0) + 1);
+    const port = rules.healthCheckNodePort;
+    if (port !== null) healthCheckPorts.set(port, (healthCheckPorts.get(port) ?? 0) + 1);
+  }
+  return { destinations, clusterIPs, healthCheckPorts, servicePorts };
+}
 
-function destinationsOf(rules: ServicePortRules): number[] {
-  const keys = [destinationKey(rules.clusterIP, rules.protocol, rules.port)];
-  if (rules.nodePort !== null) keys.push(destinationKey(NODE, rules.protocol, rules.nodePort));
-  return keys;
+/** Stands for "any address of the node" of that family in a key; address ids count from 0. */
+function nodeKey(family: 4 | 6): number {
+  return family === 4 ? -1 : -2;
+}
+
+function destinationsOf(rules: ServicePortRules): [number, Destination][] {
+  const { protocol, port, family, nodePort } = rules;
+  const at = (address: AddressId, onPort: number, kind: DestinationKindCode) =>
+    [destinationKey(address, protocol, onPort), { rules, kind }] as [number, Destination];
+  const found = [at(rules.clusterIP, port, DestinationKind.clusterIP)];
+  for (const address of rules.externalIPs)
+    found.push(at(address, port, DestinationKind.externalIP));
+  for (const vip of rules.loadBalancerVIPs) found.push(at(vip, port, DestinationKind.loadBalancer));
+  if (nodePort !== null) found.push(at(nodeKey(family), nodePort, DestinationKind.nodePort));
+  return found;
 }
 
 /** Address, protocol and port in one exact number: ports and protocols take 24 bits. */
 function destinationKey(address: AddressId, protocol: number, port: number): number {
-  return (address + 1) * 2 ** 24 + protocol * 2 ** 16 + port;
+  return (address + 2) * 2 ** 24 + protocol * 2 ** 16 + port;
 }

@@ -30,6 +30,11 @@ export class BoundedFrequencyRunner {
     this.#start = start;
   }
 
+  /** Neither runs nor was asked to. */
+  get isIdle(): boolean {
+    return !this.#running && !this.#wanted;
+  }
+
   /** Asks for a run. */
   request(): void {
     this.#wanted = true;

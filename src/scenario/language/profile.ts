@@ -21,7 +21,7 @@ type Override<T> = {
 };
 
 type OverrideOf<V, IsDuration extends boolean> = V extends { readonly kind: string }
-  ? DistributionInput | (IsDuration extends true ? Duration : never)
+  ? DistributionInput | Duration
   : V extends number
     ? IsDuration extends true
       ? Duration

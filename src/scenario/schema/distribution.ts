@@ -11,8 +11,8 @@ const DISTRIBUTION_ALLOWED =
   'a duration such as "4ms", or deterministic, uniform, exponential, erlang, hyperexponential, ' +
   "lognormal, pareto, weibull, empirical or discrete";
 
-/** Schema of one distribution, whose values are read by `value`: duration texts, or plain numbers. */
-export function distributionOf(value: z.ZodType<number>): z.ZodType<DistributionSpec> {
+/** Schema of one distribution, whose values are read by `value`. */
+function distributionOf(value: z.ZodType<number>): z.ZodType<DistributionSpec> {
   const shape = number("a shape above 0", (n) => n > 0 && n <= 1000);
   const weight = number("a weight from 0", (n) => n >= 0);
   const probability = number("a probability from 0 to 1", (n) => n >= 0 && n <= 1);

@@ -2,13 +2,13 @@
  * Reading the constants that a scenario overrides.
  *
  * Owns: matching the override, field by field, with the default profile, which is its only schema: a
- * constant keeps its type, and `...Ns` reads a duration. Refuses to own: any constant.
+ * constant keeps its type, `...Ns` reads a duration, and every distribution is one of times. Refuses to own: any constant.
  */
 import type { z } from "zod";
 import type { DistributionSpec } from "../../engine/index.ts";
 import { describeValue, nearest, type FileMistakes, type Path } from "../mistakes.ts";
 import { profileChoices } from "../profile.ts";
-import { distribution, distributionOf } from "./distribution.ts";
+import { distribution } from "./distribution.ts";
 import { boolean, duration, isRecord, number, read, scalar, text, word } from "./reading.ts";
 
 /** Where the override stands in a scenario. */
@@ -18,7 +18,6 @@ const BASE: Path = ["profile"];
 const plainNumber = scalar("a number from 0", (input) =>
   typeof input === "number" && input >= 0 ? { value: input } : null,
 );
-const plainDistribution = distributionOf(plainNumber);
 
 /** `defaults` with the constants of `override` put in. Mistakes go to `mistakes`. */
 export function overrideProfile<T extends object>(
@@ -79,7 +78,7 @@ function overrideValue(
     );
   }
   if (isDistribution(standard)) {
-    return read(isDuration ? distribution : plainDistribution, value, mistakes, path) ?? standard;
+    return read(distribution, value, mistakes, path) ?? standard;
   }
   if (isRecord(standard)) return overrideObject(standard, value, mistakes, path);
   const schema = scalarLike(standard, isDuration, path);

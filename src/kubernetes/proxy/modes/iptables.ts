@@ -1,107 +1,70 @@
 /**
  * iptables mode: a list of rules that a first packet walks, and a table that is restored in one go.
  *
- * Owns: the verdict, the uniform choice, masquerading and the walk's cost, from the rules in force.
- * Source: pkg/proxy/iptables/proxier.go; rules of kube-proxy, sections 4 to 7. Not modelled yet:
- * session affinity, load balancer and external addresses, source ranges, localhost node ports.
+ * Owns: the uniform choice, affinity by xt_recent lists, the walk's cost and what a sync costs. Refuses to
+ * own: the route (route.ts). Source: pkg/proxy/iptables/proxier.go; rules of kube-proxy, sections 5 to 8.
  */
-import {
-  NatVerdict,
-  type FirstPacket,
-  type NatDecision,
-  type NatHookPoint,
-  type NatRules,
-} from "../../../network/nat.ts";
-import type { DataPlane, ProxyMode, TableSize } from "../contract.ts";
+import type { FirstPacket } from "../../../network/nat.ts";
+import { AffinityLists } from "../affinity.ts";
+import type { DataPlane, ProxyMode, SyncWork, TableSize } from "../contract.ts";
+import { RoutedRules, type Chooser } from "../natRules.ts";
 import type { KubeProxyProfile } from "../profile.ts";
-import type { RuleEndpoint, ServicePortRules } from "../rules.ts";
+import type { Route, RouteTraits } from "../route.ts";
+import { DestinationKind, type RuleEndpoint } from "../rules.ts";
 
-class IptablesRules implements NatRules {
+export const iptablesTraits: RouteTraits = {
+  localhostNodePorts: true,
+  nodePortsOnAllAddresses: true,
+  acceptsHealthChecks: true,
+  guardsClusterIPs: false,
+  sourceRangesFirst: false,
+};
+
+/** Rules that the chosen endpoint's own chain has: hairpin mark and DNAT, and the jump there. */
+const ENDPOINT_RULES = 3;
+
+/** Rule i of n matches with probability 1/(n-i): each endpoint gets 1/n, one draw a connection. */
+export class RandomChooser implements Chooser {
   readonly #plane: DataPlane;
-  readonly #ruleWalkNs: number;
+  readonly #affinity: AffinityLists;
+  readonly #cost: (route: Route, chosen: RuleEndpoint | null) => number;
 
-  constructor(plane: DataPlane) {
+  constructor(
+    plane: DataPlane,
+    affinity: AffinityLists,
+    cost: (route: Route, chosen: RuleEndpoint | null) => number,
+  ) {
     this.#plane = plane;
-    this.#ruleWalkNs = plane.profile.iptables.ruleWalkNs;
+    this.#affinity = affinity;
+    this.#cost = cost;
   }
 
-  decide(point: NatHookPoint, packet: FirstPacket, decision: NatDecision): void {
-    const { table } = this.#plane;
-    const { protocol, destination, destinationPort } = packet;
-    const rules = table.atAddress(destination, protocol, destinationPort);
-    if (rules !== undefined) {
-      this.#decideClusterIP(rules, packet, decision);
-      return;
-    }
-    // Node ports hang behind every Service's rule.
-    decision.walkNs = this.#walkNs(table.size);
-    if (!packet.destinationIsLocal) return;
-    const external = table.atNodePort(protocol, destinationPort);
-    if (external !== undefined) this.#decideNodePort(external, point, packet, decision);
+  choose({ candidates, destination }: Route, { source }: FirstPacket): RuleEndpoint {
+    const { stream, sim } = this.#plane;
+    const { rules } = destination!;
+    const { affinityNs } = rules;
+    if (affinityNs === null) return candidates[stream.below(candidates.length)]!;
+    const { nowNs } = sim;
+    const chosen =
+      this.#affinity.find(rules, candidates, source, affinityNs, nowNs) ??
+      candidates[stream.below(candidates.length)]!;
+    this.#affinity.remember(rules, chosen, source, nowNs);
+    return chosen;
   }
 
-  #decideClusterIP(rules: ServicePortRules, packet: FirstPacket, decision: NatDecision): void {
-    const endpoints = rules.internalTrafficPolicy === "Local" ? rules.local : rules.cluster;
-    decision.walkNs = this.#walkNs(rules.position);
-    if (this.#refuse(rules, endpoints, decision)) return;
-    const { podNetwork, addresses, profile } = this.#plane;
-    const masquerade = profile.masqueradeAll || !addresses.contains(podNetwork, packet.source);
-    this.#choose(endpoints!, packet, decision, masquerade);
+  walkNs(route: Route, chosen: RuleEndpoint | null): number {
+    return this.#cost(route, chosen);
   }
+}
 
-  /** KUBE-EXT: policy Cluster masquerades all; policy Local short-circuits pods and the node itself. */
-  #decideNodePort(
-    rules: ServicePortRules,
-    point: NatHookPoint,
-    packet: FirstPacket,
-    decision: NatDecision,
-  ): void {
-    const { podNetwork, addresses } = this.#plane;
-    if (rules.externalTrafficPolicy === "Cluster") {
-      if (this.#refuse(rules, rules.cluster, decision)) return;
-      this.#choose(rules.cluster!, packet, decision, true);
-      return;
-    }
-    const fromPod = addresses.contains(podNetwork, packet.source);
-    const fromNode = point === "OUTPUT";
-    const endpoints = fromPod || fromNode ? rules.cluster : rules.local;
-    if (this.#refuse(rules, endpoints, decision)) return;
-    this.#choose(endpoints!, packet, decision, fromNode);
-  }
-
-  /** REJECT when nobody can serve, DROP when somebody could but not from here. */
-  #refuse(
-    rules: ServicePortRules,
-    endpoints: readonly RuleEndpoint[] | null,
-    decision: NatDecision,
-  ): boolean {
-    if (endpoints !== null && endpoints.length > 0) return false;
-    decision.verdict = rules.hasAny ? NatVerdict.drop : NatVerdict.reject;
-    decision.rule = rules.hasAny ? "no_local_endpoints" : "no_endpoints";
-    return true;
-  }
-
-  /** Rule i of n matches with probability 1/(n-i): each endpoint gets 1/n, one draw a connection. */
-  #choose(
-    endpoints: readonly RuleEndpoint[],
-    packet: FirstPacket,
-    decision: NatDecision,
-    masquerade: boolean,
-  ): void {
-    const { stream, routed } = this.#plane;
-    const index = stream.below(endpoints.length);
-    const endpoint = endpoints[index]!;
-    decision.dnatAddress = endpoint.address;
-    decision.dnatPort = endpoint.port;
-    decision.masquerade = masquerade || packet.source === endpoint.address;
-    // One rule each for the endpoints passed over, and two in the chosen one's own chain.
-    decision.walkNs += this.#walkNs(index + 3);
-    routed(packet.originSocket, endpoint);
-  }
-
-  #walkNs(rules: number): number {
-    return Math.round(rules * this.#ruleWalkNs);
-  }
+/** Rules passed on the way; node ports hang behind every Service's rule. */
+function rulesWalked(plane: DataPlane, route: Route, chosen: RuleEndpoint | null): number {
+  const { destination, candidates } = route;
+  const isListed = destination !== null && destination.kind !== DestinationKind.nodePort;
+  const upToService = isListed ? destination.rules.position : plane.table.size;
+  if (chosen === null) return upToService;
+  const affinityRules = destination!.rules.affinityNs === null ? 0 : candidates.length;
+  return upToService + affinityRules + candidates.indexOf(chosen) + ENDPOINT_RULES;
 }
 
 /** One rule a Service port, one jump and two rules an endpoint (timings §7.2), and the jump to KUBE-NODEPORTS. */
@@ -123,7 +86,7 @@ export function interpolate(points: readonly (readonly [number, number])[], size
 }
 
 export const iptables: ProxyMode = {
-  syncNs(profile: KubeProxyProfile, size: TableSize, full: boolean) {
+  syncNs(profile: KubeProxyProfile, { size, full }: SyncWork) {
     const { backend, fullSyncByRules, partialSync } = profile.iptables;
     const measure = backend === "nft" ? size.services : ruleCount(size);
     // Starting the program and taking its lock cost that much at least, however small the table.
@@ -134,5 +97,11 @@ export const iptables: ProxyMode = {
     if (!full) return partialNs;
     return Math.max(partialNs, interpolate(fullSyncByRules[backend], ruleCount(size)));
   },
-  rules: (plane) => new IptablesRules(plane),
+  rules(plane) {
+    const { ruleWalkNs, recentListLimit } = plane.profile.iptables;
+    const cost = (route: Route, chosen: RuleEndpoint | null): number =>
+      Math.round(rulesWalked(plane, route, chosen) * ruleWalkNs);
+    const chooser = new RandomChooser(plane, new AffinityLists(recentListLimit), cost);
+    return new RoutedRules(plane, iptablesTraits, chooser);
+  },
 };

@@ -1,0 +1,223 @@
+/**
+ * Where a node sends a connection's first packet: kube-proxy's rules, as far as all modes agree on them.
+ *
+ * Owns: which Service port a packet is for, which endpoints may be chosen for it, whether it is
+ * masqueraded, and the verdict where none can serve. Refuses to own: choosing one of them, and what it
+ * costs to get there (modes/). Source: pkg/proxy/iptables/proxier.go and pkg/proxy/nftables/proxier.go;
+ * rules of kube-proxy, sections 1 to 9 (docs/sources.md). test/conformance holds it to upstream's cases.
+ */
+import type { AddressId, AddressTable, Prefix } from "../../network/address.ts";
+import type { FirstPacket } from "../../network/nat.ts";
+import { DestinationKind, type Destination, type RuleEndpoint, type RuleTable } from "./rules.ts";
+
+/** What a node's kube-proxy knows of its node and of its own settings. */
+export interface NodeView {
+  readonly addresses: AddressTable;
+  /** Whether an address is the node's own: fib type LOCAL. */
+  readonly isOwn: (address: AddressId) => boolean;
+  /** 127.0.0.0/8 and ::1. */
+  readonly isLoopback: (address: AddressId) => boolean;
+  /** The node's primary address of this family. */
+  readonly primaryAddress: AddressId;
+  /** Recognises pods by their source address (--cluster-cidr); null: nothing is recognised. */
+  readonly podNetwork: Prefix | null;
+  /** --masquerade-all. */
+  readonly masqueradeAll: boolean;
+  /** --nodeport-addresses; null: the mode's default. */
+  readonly nodePortAddresses: readonly Prefix[] | null;
+  /** --iptables-localhost-nodeports. */
+  readonly localhostNodePorts: boolean;
+  /** Service CIDRs of this family, where the mode guards them; else empty. */
+  readonly serviceCIDRs: readonly Prefix[];
+}
+
+/** In what the modes differ, beyond choosing and costs. */
+export interface RouteTraits {
+  /** Node ports answer on loopback addresses too (iptables, IPv4). */
+  readonly localhostNodePorts: boolean;
+  /** Without --nodeport-addresses: on every own address, or on the primary one only. */
+  readonly nodePortsOnAllAddresses: boolean;
+  /** An explicit rule lets health-check node ports in. */
+  readonly acceptsHealthChecks: boolean;
+  /** Ports of a ClusterIP that no Service has are refused, and unknown addresses of the CIDRs dropped. */
+  readonly guardsClusterIPs: boolean;
+  /** Source ranges are judged before it is known whether any endpoint is there. */
+  readonly sourceRangesFirst: boolean;
+}
+
+/** `none`: no rule is about this packet; it goes on as if there were no kube-proxy. */
+export type RouteVerdict = "none" | "endpoints" | "accept" | "drop" | "reject";
+
+/** Filled in by route(); one object is used again and again. */
+export interface Route {
+  verdict: RouteVerdict;
+  /** Why a packet was dropped or rejected: the cause in results. */
+  cause: string;
+  destination: Destination | null;
+  /** Endpoints that may be chosen, for the verdict `endpoints`. */
+  candidates: readonly RuleEndpoint[];
+  /** Masqueraded whatever is chosen; a hairpin is masqueraded besides. */
+  masquerade: boolean;
+  /** Came in by the rules for external addresses and node ports. */
+  external: boolean;
+}
+
+const NONE: readonly RuleEndpoint[] = [];
+
+export function emptyRoute(): Route {
+  return {
+    verdict: "none",
+    cause: "",
+    destination: null,
+    candidates: NONE,
+    masquerade: false,
+    external: false,
+  };
+}
+
+/** Judges a first packet by what the node has programmed. */
+export class Router {
+  readonly #table: RuleTable;
+  readonly #view: NodeView;
+  readonly #traits: RouteTraits;
+
+  constructor(table: RuleTable, view: NodeView, traits: RouteTraits) {
+    this.#table = table;
+    this.#view = view;
+    this.#traits = traits;
+  }
+
+  route(packet: FirstPacket, route: Route): void {
+    route.verdict = "none";
+    route.cause = "";
+    route.candidates = NONE;
+    route.masquerade = false;
+    route.external = false;
+    const { destination, destinationPort, protocol } = packet;
+    const found = this.#table.atAddress(destination, protocol, destinationPort);
+    route.destination = found ?? null;
+    if (found !== undefined) {
+      if (found.kind === DestinationKind.clusterIP) this.#toClusterIP(found, packet, route);
+      else this.#toExternal(found, packet, route);
+      return;
+    }
+    if (this.#isNodePortAddress(destination)) {
+      const family = this.#view.addresses.family(destination);
+      const port = this.#table.atNodePort(protocol, destinationPort, family);
+      if (port !== undefined) {
+        route.destination = port;
+        this.#toExternal(port, packet, route);
+        return;
+      }
+      if (this.#isHealthCheck(packet)) route.verdict = "accept";
+    }
+    if (route.verdict === "none" && this.#traits.guardsClusterIPs) this.#guard(packet, route);
+  }
+
+  /** Whether the local detector takes the source for a pod. */
+  isPod(address: AddressId): boolean {
+    const { podNetwork, addresses } = this.#view;
+    return podNetwork !== null && addresses.contains(podNetwork, address);
+  }
+
+  #toClusterIP({ rules }: Destination, packet: FirstPacket, route: Route): void {
+    const isLocal = rules.internalTrafficPolicy === "Local";
+    const endpoints = (isLocal ? rules.local : rules.cluster) ?? NONE;
+    if (endpoints.length === 0) {
+      refuse(route, rules.hasAny);
+      return;
+    }
+    const { podNetwork, masqueradeAll } = this.#view;
+    const isForeign = podNetwork !== null && !this.isPod(packet.source);
+    serve(route, endpoints, masqueradeAll || isForeign);
+  }
+
+  /** KUBE-FW and KUBE-EXT: external IPs, load balancers' addresses, node ports. */
+  #toExternal(destination: Destination, packet: FirstPacket, route: Route): void {
+    const { rules, kind } = destination;
+    route.external = true;
+    const ranges = kind === DestinationKind.loadBalancer ? rules.sourceRanges : [];
+    const isOutside = ranges.length > 0 && !this.#isInRanges(destination, packet.source);
+    if (isOutside && (rules.hasAny || this.#traits.sourceRangesFirst)) {
+      route.verdict = "drop";
+      route.cause = "source_range";
+      return;
+    }
+    if (!rules.hasAny) {
+      refuse(route, false);
+    } else if (rules.externalTrafficPolicy === "Cluster") {
+      serveOrRefuse(route, rules.cluster, true, rules.hasAny);
+    } else if (this.isPod(packet.source)) {
+      serveOrRefuse(route, rules.cluster, false, rules.hasAny);
+    } else if (this.#view.isOwn(packet.source)) {
+      serveOrRefuse(route, rules.cluster, true, rules.hasAny);
+    } else {
+      serveOrRefuse(route, rules.local, false, rules.hasAny);
+    }
+  }
+
+  /** A range that holds the node's primary address lets the balancer's own addresses in as well. */
+  #isInRanges({ rules }: Destination, source: AddressId): boolean {
+    const { addresses, primaryAddress } = this.#view;
+    const holds = (address: AddressId): boolean =>
+      rules.sourceRanges.some((range) => addresses.contains(range, address));
+    return holds(source) || (rules.loadBalancerVIPs.includes(source) && holds(primaryAddress));
+  }
+
+  #isNodePortAddress(address: AddressId): boolean {
+    const { isOwn, isLoopback, nodePortAddresses, addresses, primaryAddress } = this.#view;
+    if (!isOwn(address) && !isLoopback(address)) return false;
+    if (isLoopback(address) && !this.#allowsLoopback(address)) return false;
+    if (nodePortAddresses !== null) {
+      return nodePortAddresses.some((prefix) => addresses.contains(prefix, address));
+    }
+    return this.#traits.nodePortsOnAllAddresses || address === primaryAddress;
+  }
+
+  #allowsLoopback(address: AddressId): boolean {
+    const { localhostNodePorts, addresses } = this.#view;
+    const isPossible = this.#traits.localhostNodePorts && localhostNodePorts;
+    return isPossible && addresses.family(address) === 4;
+  }
+
+  #isHealthCheck({ protocol, destinationPort }: FirstPacket): boolean {
+    return (
+      this.#traits.acceptsHealthChecks &&
+      protocol === 6 &&
+      this.#table.hasHealthCheckPort(destinationPort)
+    );
+  }
+
+  #guard({ destination }: FirstPacket, route: Route): void {
+    const { serviceCIDRs, addresses } = this.#view;
+    if (this.#table.isClusterIP(destination)) {
+      route.verdict = "reject";
+      route.cause = "no_such_port";
+    } else if (serviceCIDRs.some((cidr) => addresses.contains(cidr, destination))) {
+      route.verdict = "drop";
+      route.cause = "no_such_service";
+    }
+  }
+}
+
+function serve(route: Route, endpoints: readonly RuleEndpoint[], masquerade: boolean): void {
+  route.verdict = "endpoints";
+  route.candidates = endpoints;
+  route.masquerade = masquerade;
+}
+
+function serveOrRefuse(
+  route: Route,
+  endpoints: readonly RuleEndpoint[] | null,
+  masquerade: boolean,
+  hasAny: boolean,
+): void {
+  if (endpoints !== null && endpoints.length > 0) serve(route, endpoints, masquerade);
+  else refuse(route, hasAny);
+}
+
+/** REJECT when nobody can serve, DROP when somebody could but not from here. */
+function refuse(route: Route, hasAny: boolean): void {
+  route.verdict = hasAny ? "drop" : "reject";
+  route.cause = hasAny ? "no_local_endpoints" : "no_endpoints";
+}

@@ -1,0 +1,38 @@
+/**
+ * The laws that are cheap enough to be checked in every run. docs/invariants.md numbers and states them.
+ *
+ * Owns: the list. Refuses to own: any check, and mending anything. Laws 6 (reach) and 7 (balance) need
+ * traffic of their own: only test/laws checks them.
+ */
+import type { Observer } from "../../../observe/observations.ts";
+import type { BrokenLaw } from "../../../observe/report.ts";
+import { packetConservation, RequestLedger } from "./conservation.ts";
+import type { LawContext } from "./contract.ts";
+import { convergence } from "./convergence.ts";
+import { hostPorts } from "./hostPorts.ts";
+import { MembershipWatch } from "./membership.ts";
+import { StabilityWatch } from "./stability.ts";
+import { uniqueness } from "./uniqueness.ts";
+
+/** Watches one run. */
+export class LawWatch {
+  readonly #requests = new RequestLedger();
+  readonly #membership = new MembershipWatch();
+  readonly #stability = new StabilityWatch();
+
+  get observers(): readonly Observer[] {
+    return [this.#requests, this.#membership, this.#stability];
+  }
+
+  brokenLaws(context: LawContext): BrokenLaw[] {
+    return [
+      ...packetConservation(context),
+      ...this.#requests.broken(context),
+      ...this.#membership.broken(),
+      ...convergence(context),
+      ...this.#stability.broken(context),
+      ...uniqueness(context),
+      ...hostPorts(context),
+    ];
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * Law 2, membership: a node sends new connections only where its own programmed rules allow.
+ *
+ * Owns: its own picture, made of observations, of which endpoints each node has programmed. Refuses to
+ * own: the rules themselves and the book of changes (kubernetes/ledger.ts), neither of which it reads.
+ * A connection costs it two array reads.
+ */
+import type { SimTimeNs } from "../../../engine/index.ts";
+import type { Observer } from "../../../observe/observations.ts";
+import type { BrokenLaw } from "../../../observe/report.ts";
+
+/** What a node has programmed about an endpoint. */
+const Held = { never: 0, usable: 1, removed: 2 } as const;
+
+/** More of them tell nothing new. */
+const REPORTED_MAX = 5;
+
+interface Endpoint {
+  readonly service: number;
+  readonly address: string;
+  /** Usable in truth. */
+  usable: boolean;
+  /** What each node begins with. */
+  begins: number;
+  /** By node, from the first change that any node programs. */
+  held: Uint8Array | null;
+}
+
+interface Change {
+  readonly endpoint: Endpoint;
+  readonly usable: boolean;
+}
+
+export class MembershipWatch implements Observer {
+  readonly #nodes: string[] = [];
+  readonly #nodeIndex = new Map<string, number>();
+  readonly #services: string[] = [];
+  readonly #serviceIndex = new Map<string, number>();
+  readonly #endpoints: Endpoint[] = [];
+  /** By Service, the last pod to have an address. */
+  readonly #byAddress: Map<string, Endpoint>[] = [];
+  readonly #changes: Change[] = [];
+  readonly #broken: BrokenLaw[] = [];
+  #count = 0;
+
+  nodeNamed(node: number, name: string): void {
+    this.#nodes[node] = name;
+    this.#nodeIndex.set(name, node);
+  }
+
+  serviceNamed(service: number, name: string): void {
+    this.#services[service] = name;
+    this.#serviceIndex.set(name, service);
+    this.#byAddress[service] = new Map();
+  }
+
+  /** Until a change says that it was added, an endpoint has been there since before the run. */
+  endpointNamed(endpoint: number, service: number, address: string): void {
+    const made = { service, address, usable: true, begins: Held.usable, held: null };
+    this.#endpoints[endpoint] = made;
+    this.#byAddress[service]!.set(address, made);
+  }
+
+  endpointChanged(
+    id: number,
+    service: string,
+    address: string,
+    change: string,
+    _changedAtNs: SimTimeNs,
+    usable: 0 | 1,
+  ): void {
+    const endpoint = this.#byAddress[this.#serviceIndex.get(service)!]!.get(address)!;
+    endpoint.usable = usable === 1;
+    if (change === "added") endpoint.begins = Held.never;
+    this.#changes[id] = { endpoint, usable: usable === 1 };
+  }
+
+  endpointProgrammed(id: number, node: string): void {
+    const { endpoint, usable } = this.#changes[id]!;
+    endpoint.held ??= new Uint8Array(this.#nodes.length).fill(endpoint.begins);
+    endpoint.held[this.#nodeIndex.get(node)!] = usable ? Held.usable : Held.removed;
+  }
+
+  connectionRouted(node: number, endpoint: number, atNs: SimTimeNs): void {
+    if (heldBy(this.#endpoints[endpoint]!, node) !== Held.usable) {
+      this.#judge(node, this.#endpoints[endpoint]!, atNs);
+    }
+  }
+
+  broken(): readonly BrokenLaw[] {
+    const more = this.#count - this.#broken.length;
+    const last = this.#broken.at(-1);
+    if (last === undefined || more === 0) return this.#broken;
+    const detail = `${last.detail}; and ${more} more connections like these`;
+    return [...this.#broken.slice(0, -1), { ...last, detail }];
+  }
+
+  /**
+   * Without a ready endpoint kube-proxy falls back to those that terminate and still serve: the one way
+   * in which an endpoint that has left may get a connection.
+   */
+  #judge(node: number, endpoint: Endpoint, atNs: SimTimeNs): void {
+    const { service, address } = endpoint;
+    const isAlone = !this.#endpoints.some(
+      (other) => other.service === service && heldBy(other, node) === Held.usable,
+    );
+    if (isAlone && !endpoint.usable) return;
+    this.#count++;
+    if (this.#broken.length === REPORTED_MAX) return;
+    const state =
+      heldBy(endpoint, node) === Held.removed ? "programmed as gone" : "never programmed";
+    this.#broken.push({
+      law: "2 membership",
+      entity: `node/${this.#nodes[node]}`,
+      atNs,
+      detail: `new connection for ${this.#services[service]} to ${address}, which it had ${state}`,
+    });
+  }
+}
+
+function heldBy({ held, begins }: Endpoint, node: number): number {
+  return held === null ? begins : held[node]!;
+}

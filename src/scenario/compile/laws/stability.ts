@@ -1,0 +1,69 @@
+/**
+ * Law 4, stability: a ClusterIP stays its Service's, and a connection stays with its endpoint.
+ *
+ * Owns: comparing the end with the beginning, and both ends of each open connection with each other.
+ */
+import { objectKey } from "../../../kubernetes/api/types.ts";
+import { SocketState, type Socket } from "../../../network/socket.ts";
+import type { Observer } from "../../../observe/observations.ts";
+import type { BrokenLaw } from "../../../observe/report.ts";
+import type { LawContext } from "./contract.ts";
+
+/** Remembers the endpoints' addresses. */
+export class StabilityWatch implements Observer {
+  readonly #addresses: string[] = [];
+
+  endpointNamed(endpoint: number, _service: number, address: string): void {
+    this.#addresses[endpoint] = address;
+  }
+
+  *broken(context: LawContext): Generator<BrokenLaw> {
+    yield* clusterIPs(context);
+    yield* connections(context, this.#addresses);
+  }
+}
+
+function* clusterIPs({ cluster, scenario, nowNs }: LawContext): Generator<BrokenLaw> {
+  const stored = new Map(
+    [...cluster.api.list("Service")].map((each) => [objectKey(each), each.spec.clusterIP]),
+  );
+  for (const service of scenario.cluster.services) {
+    const key = objectKey(service);
+    const now = stored.get(key);
+    if (now === undefined || now === service.spec.clusterIP) continue;
+    yield {
+      law: "4 stability",
+      entity: `service/${key}`,
+      atNs: nowNs,
+      detail: `its ClusterIP was ${service.spec.clusterIP} and is ${now}`,
+    };
+  }
+}
+
+/** An open connection ends in a namespace that holds the address of the endpoint it was routed to. */
+function* connections(
+  { transport, network, nowNs }: LawContext,
+  addresses: readonly string[],
+): Generator<BrokenLaw> {
+  const { all } = transport.sockets;
+  for (const socket of all) {
+    const peer = openPeer(socket, all);
+    if (peer === null || socket.routeNote < 0) continue;
+    const endpoint = addresses[socket.routeNote >> 1]!;
+    const reached = network.addresses.text(peer.localAddress);
+    if (endpoint.startsWith(`${reached}:`)) continue;
+    yield {
+      law: "4 stability",
+      entity: `socket/${socket.namespace!.name}:${socket.localPort}`,
+      atNs: nowNs,
+      detail: `its connection was routed to ${endpoint} and ends at ${reached}`,
+    };
+  }
+}
+
+function openPeer(socket: Socket, all: readonly Socket[]): Socket | null {
+  if (socket.state !== SocketState.established || socket.listener !== null) return null;
+  const peer = all[socket.peer];
+  if (peer === undefined || peer.peer !== socket.id) return null;
+  return peer.state === SocketState.established ? peer : null;
+}

@@ -1,0 +1,125 @@
+/**
+ * Arbitrary whole scenarios: a cluster, its Services, traffic and faults, as an author would write them.
+ *
+ * Owns: fast-check arbitraries over the words of the scenario language and over manifests, and what they
+ * shrink to: one node, one pod, one client, no fault, everything at its default. Swarm testing: which features
+ * a scenario has is drawn as well, so that scenarios differ in kind and not only in size. Loads are light and
+ * times short, so that a case takes milliseconds. Refuses to own: running anything, and what must hold.
+ */
+import fc from "fast-check";
+import type { OriginInput, ScenarioInput } from "../../../src/index.ts";
+import { apps, manifestOf, type App } from "./apps.ts";
+import { clients, type ClientDraft } from "./clients.ts";
+import { resets, type ResetDraft } from "./faults.ts";
+import { losslessProfiles, lossyProfiles, profiles } from "./profiles.ts";
+
+/** Everything that is needed to write a scenario down: its own file and its manifest. */
+export interface WholeScenario {
+  readonly input: ScenarioInput;
+  /** Kubernetes objects, the documents of ./cluster.yaml. */
+  readonly manifest: readonly object[];
+}
+
+/** What a law needs of the scenarios that it is tried on. */
+export interface ScenarioNeeds {
+  /** Default: both kinds of start. */
+  readonly coldStart?: boolean;
+  /** Default 2. */
+  readonly faultsMax?: number;
+  readonly faultsMin?: number;
+  readonly clientsMin?: number;
+  /**
+   * Default: constants of the profile are drawn too. `lossless`: but none that loses packets; `lossy`: such as
+   * lose packets, always.
+   */
+  readonly profile?: "default" | "lossless" | "lossy";
+  /** Nodes with 13 addresses each, so that they come round again. */
+  readonly smallRanges?: boolean;
+  /** Shortest and longest run, in ms. */
+  readonly durationMs?: readonly [number, number];
+}
+
+export function scenarios(needs: ScenarioNeeds = {}): fc.Arbitrary<WholeScenario> {
+  const { coldStart, faultsMin = 0, faultsMax = 2, clientsMin = 0, profile } = needs;
+  const span = needs.durationMs ?? [500, 4000];
+  return fc
+    .record({
+      nodes: fc.integer({ min: 1, max: 5 }),
+      durationMs: fc.integer({ min: span[0], max: span[1] }),
+      coldStart: coldStart === undefined ? rarely(fc.constant(true)) : fc.constant(coldStart),
+      apps: apps(),
+      clients: clients(clientsMin),
+      faults: resets(faultsMin, faultsMax),
+      profile: profile === undefined ? profiles() : PROFILES[profile](),
+    })
+    .map(wholeScenario)
+    .map((whole) => (needs.smallRanges ? withSmallRanges(whole) : whole));
+}
+
+const PROFILES = {
+  default: () => fc.constant(undefined),
+  lossless: losslessProfiles,
+  lossy: lossyProfiles,
+};
+
+/** `value` in one case of four, else nothing. */
+export function rarely<T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
+  return fc.option(value, { nil: undefined, freq: 3 });
+}
+
+interface Draft {
+  readonly nodes: number;
+  readonly durationMs: number;
+  readonly coldStart: boolean | undefined;
+  readonly apps: readonly App[];
+  readonly clients: readonly ClientDraft[];
+  readonly faults: readonly ResetDraft[];
+  readonly profile: ScenarioInput["profile"];
+}
+
+function wholeScenario({ nodes, durationMs, coldStart, profile, ...drafts }: Draft): WholeScenario {
+  const servers = Object.fromEntries(
+    drafts.apps.flatMap(({ server }, i) => (server ? [[`deploy/app-${i}`, server] as const] : [])),
+  );
+  return {
+    input: {
+      duration: `${durationMs}ms`,
+      ...(coldStart ? { coldStart } : {}),
+      window: "500ms",
+      cluster: { nodes, manifests: ["./cluster.yaml"] },
+      servers,
+      clients: drafts.clients.map((make, i) => make(`client-${i}`, drafts.apps)),
+      faults: drafts.faults.map((make) => make(drafts.apps.length)),
+      ...(profile === undefined ? {} : { profile }),
+    },
+    manifest: drafts.apps.flatMap(manifestOf),
+  };
+}
+
+/** Nodes as objects of the manifest, with a /28 each and enough of them for all pods at rest. */
+function withSmallRanges({ input, manifest }: WholeScenario): WholeScenario {
+  const deployments = manifest as readonly { spec: { replicas?: number } }[];
+  const pods =
+    deployments.reduce((sum, { spec }) => sum + (spec.replicas ?? 0), 0) +
+    input.clients!.reduce(
+      (sum, { from }) => sum + ((from as OriginInput | undefined)?.replicas ?? 1),
+      0,
+    );
+  const count = Math.max(input.cluster!.nodes!, Math.ceil(pods / 7));
+  const nodes = Array.from({ length: count }, (_, i) => nodeObject(i + 1));
+  const cluster = { manifests: input.cluster!.manifests! };
+  return { input: { ...input, cluster }, manifest: [...nodes, ...manifest] };
+}
+
+function nodeObject(number: number): object {
+  return {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name: `node-${number}` },
+    spec: { podCIDR: `10.244.0.${16 * number}/28` },
+    status: {
+      addresses: [{ type: "InternalIP", address: `172.18.0.${1 + number}` }],
+      allocatable: { cpu: "8", memory: "16Gi", pods: "110" },
+    },
+  };
+}

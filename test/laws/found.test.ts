@@ -1,0 +1,77 @@
+/** Faults that the laws have found, each as the smallest scenario that showed it. */
+import { expect, test } from "vitest";
+import { openLoop, resetPods, type ScenarioInput } from "../../src/index.ts";
+import type { Observer } from "../../src/observe/observations.ts";
+import { manifestOf, SERVICE_PORT, type App } from "./arbitrary/apps.ts";
+import { play } from "./law.ts";
+import { resolved } from "./written.ts";
+
+const plain: App = {
+  replicas: 1,
+  service: { type: "ClusterIP" },
+  targetPort: 80,
+  graceSeconds: 0,
+  sidecar: false,
+};
+
+function scenarioOf(app: App, input: Partial<ScenarioInput>, more: readonly object[] = []) {
+  const cluster = { nodes: 1, manifests: ["./cluster.yaml"] };
+  const manifest = [...manifestOf(app, 0), ...more];
+  return resolved({ input: { duration: "20s", cluster, ...input }, manifest });
+}
+
+test("a restarted pod whose probe passes before the kubelet sees it run becomes ready (law 3)", () => {
+  const probe = { httpGet: { path: "/", port: "http" }, periodSeconds: 1, failureThreshold: 1 };
+  // Listening within 1 ms of its start, it is probed before most relists.
+  for (const seed of ["1", "2", "3", "4", "5", "6", "7", "8"]) {
+    const scenario = scenarioOf(
+      { ...plain, probe, server: { startupTime: "1ms" } },
+      {
+        seed,
+        servers: { "deploy/app-0": { startupTime: "1ms" } },
+        faults: [resetPods({ selector: "app=app-0", count: 1, how: "crash", at: "0" })],
+      },
+    );
+    const { run, end } = play(scenario);
+    const [pod] = [...run.cluster.api.list("Pod")];
+    expect([seed, pod!.status.restartCount, pod!.status.ready.status]).toEqual([seed, 1, true]);
+    expect(end.brokenLaws).toEqual([]);
+  }
+});
+
+test("a pod at rest stays on the node that it names, and no scheduler draws for it (law 8)", () => {
+  const pinned = {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "pinned" },
+    spec: { nodeName: "node-3", containers: [{ name: "main", image: "pause:3.10" }] },
+  };
+  const cluster = { nodes: 4, manifests: ["./cluster.yaml"] };
+  for (const seed of ["1", "2", "3", "4"]) {
+    const { run } = play(scenarioOf(plain, { seed, cluster, duration: "1ms" }, [pinned]));
+    const pods = [...run.cluster.api.list("Pod")];
+    const found = pods.find(({ metadata }) => metadata.name === "pinned");
+    expect(found!.spec.nodeName).toBe("node-3");
+  }
+});
+
+test("a SYN that a full backlog refuses is dropped, and not delivered as well (law 1)", () => {
+  class Timeouts implements Observer {
+    ended = 0;
+
+    requestEnded(): void {
+      this.ended++;
+    }
+  }
+  const timeouts = new Timeouts();
+  const scenario = scenarioOf(plain, {
+    duration: "2s",
+    clients: [{ name: "c", to: `svc/app-0:${SERVICE_PORT}`, load: openLoop(20), timeout: "100ms" }],
+    profile: { network: { tcp: { listenBacklog: 0 } } },
+  });
+  const { run, end } = play(scenario, { observers: [timeouts] });
+  expect(timeouts.ended).toBeGreaterThan(10);
+  const { drops } = run.transport.network;
+  expect([...drops.values()].some((causes) => causes.has("listen_overflow"))).toBe(true);
+  expect(end.brokenLaws).toEqual([]);
+});
