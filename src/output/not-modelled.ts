@@ -15,6 +15,7 @@ export const notModelled: readonly string[] = [
   "kube-proxy modes other than iptables; external and internal traffic policies, topology hints and session affinity.",
   "Failed syncs of kube-proxy, and conntrack's race of two inserts.",
   "DNS: clients know the addresses they call.",
+  "Docker hosts: user-defined networks, Compose, Swarm and their DNS, health checks and UDP ports are absent; pods have no way to them.",
   "NetworkPolicy, Ingress, service meshes and cloud load balancers.",
   "Rolling updates between templates, StatefulSets, DaemonSets, Jobs and autoscaling: Deployments and ReplicaSets keep their number of pods.",
   "Preemption, affinity and taints: the scheduler filters by room and node selector and spreads.",

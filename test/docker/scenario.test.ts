@@ -1,8 +1,8 @@
 /**
  * Docker hosts and sidecars in whole scenarios: who is started when, what is dialled, what is observed.
  *
- * Seen to fail: with the address looked up at the beginning instead of at the client's start; with a sidecar's client in
- * a pod of its own; with the users of a sidecar not divided; with a Service and a host port under one number; with
+ * Seen to fail: with the address looked up at the beginning instead of at the client's start; without the sidecars'
+ * containers; with a sidecar's load not divided over its pods; with a Service and a host port under one number; with
  * the host left out of the law's key, and with 0.0.0.0 taken for an address like others.
  */
 import { describe, expect, it } from "vitest";
