@@ -88,9 +88,9 @@ export class NetworkStack {
   output(packet: Packet, namespace: Namespace): void {
     const host = this.network.hosts[namespace.host]!;
     const { nowNs } = this.network.sim;
+    const isToSelf = namespace.addresses.has(packet.destination);
     // What a root namespace sends to itself passes its nat rules too: they may send it elsewhere.
-    const isTranslated = namespace.link === null && host.nat !== null;
-    if (!isTranslated && namespace.addresses.has(packet.destination)) {
+    if (isToSelf && !(namespace.link === null && host.nat !== null)) {
       this.#throughLoopback(packet, namespace, this.#socketKind, namespace.index);
       return;
     }

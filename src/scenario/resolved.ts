@@ -14,6 +14,7 @@ import type {
   Service,
 } from "../kubernetes/api/types.ts";
 import type { ContainerSpec } from "../docker/contract.ts";
+import type { DockerOptions } from "../docker/docker.ts";
 import type { FaultSpec } from "../faults/index.ts";
 import type { NetworkKindName } from "../network/kinds/index.ts";
 import type { RateSegment } from "../workload/rate.ts";
@@ -66,14 +67,10 @@ export type ResolvedServer = ServerSpec & {
   readonly workload: string;
 };
 
-export interface ResolvedDocker {
-  readonly hosts: readonly {
-    readonly name: string;
-    readonly address: string;
-    readonly cores: number;
-  }[];
-  readonly bridgeCIDR: string;
-  readonly userlandProxy: boolean;
+export interface ResolvedDocker extends Pick<
+  DockerOptions,
+  "hosts" | "bridgeCIDR" | "userlandProxy"
+> {
   readonly containers: readonly ResolvedContainer[];
 }
 
