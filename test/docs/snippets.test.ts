@@ -4,9 +4,10 @@
  * Seen to fail: with one digit of an output in docs/engine.md changed; with a word of the scenario in docs/scenarios.md misspelt.
  */
 import { describe, expect, it } from "vitest";
-import { documents, run, type Snippet, snippetsIn, snippetsOf } from "./snippets.ts";
+import { documents } from "./markdown.ts";
+import { run, type Snippet, snippetsIn } from "./snippets.ts";
 
-const all = documents().flatMap(snippetsOf);
+const all = documents().flatMap(({ path, text }) => snippetsIn(path, text));
 
 describe("the documents", () => {
   it.each(all)("$document:$line does what it says", async (snippet) => {
@@ -16,7 +17,7 @@ describe("the documents", () => {
 
   it("hold the snippets that readers need, the programs with their output", () => {
     const count = (document: string, filter: (snippet: Snippet) => boolean): number =>
-      snippetsOf(document).filter(filter).length;
+      all.filter((each) => each.document === document).filter(filter).length;
     expect(count("docs/engine.md", ({ expected }) => expected !== null)).toBeGreaterThanOrEqual(6);
     expect(count("docs/order-of-events.md", ({ expected }) => expected !== null)).toBe(2);
     expect(count("docs/time-and-units.md", ({ expected }) => expected !== null)).toBe(1);

@@ -27,17 +27,6 @@ export interface Snippet {
   readonly expected: string | null;
 }
 
-/** Every document of the repository, by its path. */
-export function documents(): string[] {
-  const inDocs = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" });
-  const files = [...readdirSync(root), ...inDocs.map((name) => join("docs", name))];
-  return files.filter((name) => name.endsWith(".md")).toSorted();
-}
-
-export function snippetsOf(document: string): Snippet[] {
-  return snippetsIn(document, readFileSync(join(root, document), "utf8"));
-}
-
 /** The blocks of this document that are run. */
 export function snippetsIn(document: string, markdown: string): Snippet[] {
   const fence = /^```(\w*)[^\n]*\n([\s\S]*?)^```[ \t]*$/gm;
