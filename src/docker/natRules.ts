@@ -18,7 +18,13 @@
  */
 import { NO_ADDRESS, type AddressId } from "../network/address.ts";
 import type { Host } from "../network/host.ts";
-import type { FirstPacket, NatDecision, NatHookPoint, NatRules } from "../network/nat.ts";
+import {
+  TransportProtocol,
+  type FirstPacket,
+  type NatDecision,
+  type NatHookPoint,
+  type NatRules,
+} from "../network/nat.ts";
 import type { Network } from "../network/network.ts";
 
 export interface DnatRule {
@@ -62,9 +68,10 @@ export class DockerNatRules implements NatRules {
       packet.destinationIsLocal &&
       !(
         this.#userlandProxy &&
-        (fromBridge || (point === "OUTPUT" && packet.destination === this.#network.loopbackAddress))
+        (fromBridge ||
+          (point === "OUTPUT" && packet.destination === this.#network.addresses.loopback))
       );
-    if (entersChain) this.#translate(packet, decision);
+    if (entersChain && packet.protocol === TransportProtocol.TCP) this.#translate(packet, decision);
     decision.masquerade = this.#isMasqueraded(packet, decision.dnatAddress, fromBridge);
   }
 
@@ -87,6 +94,6 @@ export class DockerNatRules implements NatRules {
       return fromBridge && leaves;
     }
     // A container that is sent to itself, and a loopback source, would be answered past the translation.
-    return packet.source === translated || packet.source === this.#network.loopbackAddress;
+    return packet.source === translated || packet.source === this.#network.addresses.loopback;
   }
 }

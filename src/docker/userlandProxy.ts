@@ -9,6 +9,7 @@
 import { Phase, type DurationNs, type EventKind } from "../engine/index.ts";
 import type { AddressId } from "../network/address.ts";
 import type { Namespace } from "../network/host.ts";
+import { TransportProtocol } from "../network/nat.ts";
 import type { Listener, ListenerHandler, Socket } from "../network/socket.ts";
 import type { Transport } from "../network/transport.ts";
 
@@ -18,6 +19,8 @@ interface Message {
   readonly message: number;
   readonly info: number;
 }
+
+const { TCP } = TransportProtocol;
 
 const FRONT = 0;
 const BACK = 1;
@@ -107,7 +110,7 @@ export class UserlandProxy implements ListenerHandler {
   /** @returns whether the port could be bound */
   listen(hostAddress: AddressId, hostPort: number): boolean {
     const { transport } = this.#proxies;
-    this.#listener = transport.listen(this.#host, hostPort, this, hostAddress);
+    this.#listener = transport.listen(this.#host, hostPort, this, TCP, hostAddress);
     return this.#listener !== null;
   }
 
@@ -141,8 +144,8 @@ export class UserlandProxy implements ListenerHandler {
     for (const _ of pair.read[FRONT]) this.#proxies.copy(pair, FRONT);
   }
 
-  message(socket: Socket, message: number, info: number): void {
-    this.#arrived(socket, { bytes: socket.messageBytes, message, info });
+  message(socket: Socket, message: number, info: number, bytes: number): void {
+    this.#arrived(socket, { bytes, message, info });
   }
 
   peerClosed(socket: Socket): void {
@@ -206,5 +209,5 @@ export function holdPort(
     message() {},
     peerClosed() {},
   };
-  return transport.listen(host, port, handler, address);
+  return transport.listen(host, port, handler, TCP, address);
 }

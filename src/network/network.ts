@@ -26,8 +26,6 @@ export class Network {
   readonly namespaces: Namespace[] = [];
   readonly hops: Hop[] = [];
   readonly drops: PlaceDrops = new Map();
-  /** 127.0.0.1, which every namespace holds, once somebody uses it. */
-  loopbackAddress: AddressId = NO_ADDRESS;
   readonly #hostByAddress = new Map<AddressId, number>();
 
   constructor(sim: Simulation, profile: LinuxProfile) {
@@ -37,15 +35,16 @@ export class Network {
 
   /** From now on every namespace holds 127.0.0.1. */
   useLoopback(): AddressId {
-    if (this.loopbackAddress === NO_ADDRESS) {
-      this.loopbackAddress = this.addresses.intern("127.0.0.1");
-      for (const { addresses } of this.namespaces) addresses.add(this.loopbackAddress);
+    if (this.addresses.loopback === NO_ADDRESS) {
+      this.addresses.loopback = this.addresses.intern("127.0.0.1");
+      for (const { addresses } of this.namespaces) addresses.add(this.addresses.loopback);
     }
-    return this.loopbackAddress;
+    return this.addresses.loopback;
   }
 
   /**
    * A machine on the switch. `tracked` hosts have netfilter and a bridge for guests.
+   * @param options.address one, or one of each family with a comma between
    * @param options.bridge the bridge's name
    * @param options.natNsPerPacket what netfilter costs each packet whose addresses it changes
    */
@@ -59,14 +58,14 @@ export class Network {
   }): Host {
     const { name, tracked } = options;
     const index = this.hosts.length;
-    const address = this.addresses.intern(options.address);
+    const addresses = options.address.split(",").map((text) => this.addresses.intern(text));
     const namespace = this.#addNamespace(name, "host", index, null);
-    namespace.addresses.add(address);
-    const host = new Host({
+    for (const address of addresses) namespace.addresses.add(address);
+    const host: Host = new Host({
       index,
       name,
       namespace,
-      address,
+      address: addresses[0]!,
       nic: this.#addHop(`${name}/eth0`, "nic", this.profile.nic),
       switchPort: this.#addHop(`switch/${name}`, "switch", this.profile.switchPort),
       bridge: tracked
@@ -76,20 +75,29 @@ export class Network {
         ? new Conntrack(this.sim, {
             host: index,
             hostName: name,
-            address,
+            masqueradeAddress: (destination) => host.deviceAddress(destination),
             cores: options.cores,
             profile: this.profile.conntrack,
             tables: this.conntracks,
             natNsPerPacket: options.natNsPerPacket ?? 0,
           })
         : null,
-      icmp: this.profile.icmp,
       addresses: this.addresses,
       fabric: (wanted) => this.#hostByAddress.get(wanted),
     });
     this.hosts.push(host);
-    this.#hostByAddress.set(address, index);
+    for (const address of addresses) this.#hostByAddress.set(address, index);
     return host;
+  }
+
+  /** From now on the switch sends packets for `address` to `host`, which need not hold it. */
+  announce(host: Host, address: AddressId): void {
+    this.#hostByAddress.set(address, host.index);
+  }
+
+  /** The host that the switch sends packets for `address` to; undefined for none. */
+  hostFor(address: AddressId): number | undefined {
+    return this.#hostByAddress.get(address);
   }
 
   /** A namespace behind `host`'s bridge, without an address yet. */
@@ -105,7 +113,7 @@ export class Network {
   reviveGuest(namespace: Namespace): Namespace {
     namespace.alive = true;
     namespace.addresses.clear();
-    if (this.loopbackAddress !== NO_ADDRESS) namespace.addresses.add(this.loopbackAddress);
+    this.#addLoopback(namespace);
     return namespace;
   }
 
@@ -123,10 +131,16 @@ export class Network {
   ): Namespace {
     const loopback = this.#addHop(`${name}/lo`, "loopback", this.profile.loopback);
     const index = this.namespaces.length;
-    const namespace = new Namespace({ index, name, kind, host, loopback, link });
-    if (this.loopbackAddress !== NO_ADDRESS) namespace.addresses.add(this.loopbackAddress);
+    const { icmp } = this.profile;
+    const namespace = new Namespace({ index, name, kind, host, loopback, link, icmp });
+    this.#addLoopback(namespace);
     this.namespaces.push(namespace);
     return namespace;
+  }
+
+  #addLoopback({ addresses }: Namespace): void {
+    const { loopback } = this.addresses;
+    if (loopback !== NO_ADDRESS) addresses.add(loopback);
   }
 
   #addHop(name: string, kind: HopKind, profile: HopProfile): Hop {

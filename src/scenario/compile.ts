@@ -24,6 +24,7 @@ import { WorkloadRuntime } from "../workload/runtime.ts";
 import { bringUpDocker, DockerWorkloads, startClient } from "./compile/docker.ts";
 import { clientPods, outsideClients, withSidecars, Workloads } from "./compile/workloads.ts";
 import { LawWatch } from "./compile/laws/index.ts";
+import { conntrackReports } from "./compile/conntracks.ts";
 import { hopReports } from "./compile/hops.ts";
 import type { ResolvedScenario } from "./resolved.ts";
 
@@ -59,7 +60,7 @@ interface Parts {
  * @throws Error for a scenario that validation should have refused
  */
 export function compile(scenario: ResolvedScenario, observers: readonly Observer[]): Run {
-  const laws = new LawWatch();
+  const laws = new LawWatch(scenario);
   const parts = join(scenario, [...observers, ...laws.observers]);
   const { sim, observations, network, transport, cluster } = parts;
   bringUp(scenario, parts);
@@ -79,6 +80,7 @@ export function compile(scenario: ResolvedScenario, observers: readonly Observer
       windows.close();
       return {
         hops: hopReports(network, sim.nowNs),
+        conntracks: conntrackReports(network),
         brokenLaws: laws.brokenLaws({ ...parts, scenario, nowNs: sim.nowNs }),
         eventFingerprint: sim.fingerprint(),
       };
@@ -154,8 +156,9 @@ function bringUp(scenario: ResolvedScenario, parts: Parts): void {
   for (const [index, name] of dockerWorkloads.targets.entries()) {
     observations.serviceNamed(scenario.cluster.services.length + index, name);
   }
-  const { deployments, replicaSets, pods } = withSidecars(scenario);
-  const contents = { deployments, replicaSets, pods: [...pods, ...clientPods(scenario)] };
+  const applications = withSidecars(scenario);
+  const pods = [...applications.pods, ...clientPods(scenario)];
+  const contents = { ...scenario.cluster, ...applications, pods };
   if (scenario.coldStart) cluster.startCold(contents);
   else cluster.startAtRest(contents);
   if (docker !== null) bringUpDocker(scenario, { docker, programs, dockerWorkloads, workloads });

@@ -5,21 +5,23 @@
  * finds; the result counts only when there was no mistake. Refuses to own: files and the engine.
  */
 import { RandomStreams } from "../engine/index.ts";
-import type { Node, Pod, PodTemplate, Service } from "../kubernetes/api/types.ts";
+import type { EndpointSlice, Pod, PodTemplate, Service } from "../kubernetes/api/types.ts";
+import { allocateServices } from "./allocate.ts";
 import { checkRoom, resolveNodes } from "./cluster.ts";
 import { checkContainerName, resolveDocker } from "./docker.ts";
 import { resolveFaults, type FaultSurroundings } from "./faults/index.ts";
 import type { ManifestObjects, Placed } from "./manifests/objects.ts";
-import type { FileMistakes } from "./mistakes.ts";
+import type { FileMistakes, Path } from "./mistakes.ts";
 import type { Profile } from "./profile.ts";
 import type { ResolvedCluster, ResolvedScenario } from "./resolved.ts";
 import { overrideProfile } from "./schema/profile.ts";
 import type { ClusterPart, ScenarioParts } from "./schema/scenario.ts";
 import {
-  allocateServices,
   checkSelectors,
+  keptEndpoints,
   podKinds,
   withListenedPorts,
+  type KeptEndpoints,
   type PodKind,
 } from "./services.ts";
 import {
@@ -58,17 +60,19 @@ export function resolveScenario(
   const streams = new RandomStreams(run?.seed ?? "1");
   const services = allocateServices(
     objects.services,
-    cluster?.serviceCIDR ?? "10.0.0.0/8",
+    (cluster?.serviceCIDR ?? "10.0.0.0/8").split(","),
     streams,
     mistakes,
   );
+  const ignore = (object: string, own: FileMistakes, path: Path, reason: string): void => {
+    objects.ignored.push({ object, place: own.place(path), reason });
+  };
+  const kept = keptEndpoints(objects, services, (object, own, reason) =>
+    ignore(object, own, [], reason),
+  );
   const kinds = [...podKinds(objects), ...clientKinds(parts)];
   checkSelectors(objects, (service, path, reason) =>
-    objects.ignored.push({
-      object: `Service ${service.object.metadata.name}`,
-      place: service.mistakes.place(path),
-      reason,
-    }),
+    ignore(`Service ${service.object.metadata.name}`, service.mistakes, path, reason),
   );
   const durationNs = run?.duration ?? Number.MAX_SAFE_INTEGER;
   const servers = resolveServers(parts.servers, objects, mistakes);
@@ -81,12 +85,17 @@ export function resolveScenario(
   const checkContainer: FaultSurroundings["checkContainer"] = (name, own) => {
     if (known.allContainers) checkContainerName(name, known.docker, own);
   };
-  const faultNames = { durationNs, checkPods, checkContainer };
-  const faults = resolveFaults(parts.faults, faultNames, mistakes);
+  const faults = resolveFaults(parts.faults, { durationNs, checkPods, checkContainer }, mistakes);
   const resolved =
     cluster === undefined
       ? undefined
-      : resolveCluster(parts, cluster, objects, { nodes: known.nodes ?? [], services }, mistakes);
+      : resolveCluster(
+          parts,
+          cluster,
+          objects,
+          { nodes: known.nodes ?? [], services, ...kept },
+          mistakes,
+        );
   if (resolved === undefined || run === undefined) return undefined;
   return {
     ...named,
@@ -129,7 +138,12 @@ function resolveCluster(
   parts: ScenarioParts,
   cluster: ClusterPart,
   objects: ManifestObjects,
-  { nodes, services }: { readonly nodes: readonly Node[]; readonly services: readonly Service[] },
+  {
+    nodes,
+    services,
+    endpointSlices,
+    mirrored,
+  }: KeptEndpoints & Pick<ResolvedCluster, "nodes" | "services">,
   mistakes: FileMistakes,
 ): Omit<ResolvedCluster, "servers"> {
   const clientPods = parts.clients.reduce(
@@ -165,6 +179,8 @@ function resolveCluster(
       return { ...object, spec: withListenedPorts(object.spec, namespace, labels, services) };
     }),
     services,
+    endpointSlices,
+    mirrored,
   };
 }
 
@@ -185,10 +201,10 @@ function clientKinds({ clients }: ScenarioParts): PodKind[] {
 
 /** Two objects of one kind cannot have one name. */
 function checkUnique(objects: ManifestObjects): void {
-  const { deployments, replicaSets, pods, services } = objects;
-  for (const list of [deployments, replicaSets, pods, services]) {
+  const { deployments, replicaSets, pods, services, endpointSlices } = objects;
+  for (const list of [deployments, replicaSets, pods, services, endpointSlices]) {
     const places = new Map<string, string>();
-    for (const { object, mistakes } of list as readonly Placed<Pod | Service>[]) {
+    for (const { object, mistakes } of list as readonly Placed<Pod | Service | EndpointSlice>[]) {
       const key = `${object.metadata.namespace}/${object.metadata.name}`;
       const first = places.get(key);
       if (first === undefined) places.set(key, mistakes.place());

@@ -7,14 +7,17 @@
 import type { DistributionSpec, DurationNs, SimTimeNs } from "../engine/index.ts";
 import type {
   Deployment,
+  EndpointSlice,
   Labels,
   Node,
   Pod,
   ReplicaSet,
   Service,
+  ServicePort,
 } from "../kubernetes/api/types.ts";
 import type { ContainerSpec } from "../docker/contract.ts";
 import type { DockerOptions } from "../docker/docker.ts";
+import type { MirroredEndpoints } from "../kubernetes/controllers/mirroring.ts";
 import type { FaultSpec } from "../faults/index.ts";
 import type { NetworkKindName } from "../network/kinds/index.ts";
 import type { RateSegment } from "../workload/rate.ts";
@@ -56,8 +59,12 @@ export interface ResolvedCluster {
   readonly deployments: readonly Deployment[];
   readonly replicaSets: readonly ReplicaSet[];
   readonly pods: readonly Pod[];
-  /** ClusterIPs and node ports are allocated already. */
+  /** Everything that the API server and the cloud give is allocated already. */
   readonly services: readonly Service[];
+  /** Slices that a user keeps: no controller touches them. */
+  readonly endpointSlices: readonly EndpointSlice[];
+  /** Endpoints objects of Services without a selector. */
+  readonly mirrored: readonly MirroredEndpoints[];
   readonly servers: readonly ResolvedServer[];
 }
 
@@ -92,11 +99,19 @@ export interface ResolvedRetries {
   readonly jitter: number;
 }
 
-/** Service called: through its ClusterIP (`port`), or through a node port, on `node` or on any. */
+/**
+ * How a client reaches a Service: by its ClusterIP, a node port on any node, one of its external IPs, or
+ * its load balancer.
+ */
+export type TargetVia = "clusterIP" | "nodePort" | "externalIP" | "loadBalancer";
+
+/** A Service, its port, and by which of its addresses it is called. */
 export interface ServiceTarget {
   readonly service: string;
   readonly port: number;
-  readonly via: "clusterIP" | "nodePort";
+  readonly protocol: ServicePort["protocol"];
+  readonly via: TargetVia;
+  /** The node whose port it is; null for any. */
   readonly node: string | null;
 }
 

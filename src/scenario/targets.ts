@@ -14,6 +14,7 @@ import type {
   Service,
   ServicePort,
 } from "../kubernetes/api/types.ts";
+import { linuxProfile } from "../network/profile.ts";
 import { checkHost, resolveDockerTarget } from "./docker.ts";
 import type { ManifestObjects, Placed } from "./manifests/objects.ts";
 import { describeValue, nearest, type FileMistakes } from "./mistakes.ts";
@@ -25,6 +26,8 @@ import type {
   TargetPart,
 } from "./schema/scenario.ts";
 import { kindsMatching, knownLabels, type PodKind } from "./services.ts";
+
+const MAX_DATAGRAM_BYTES = linuxProfile.udp.maxPayloadBytes;
 
 interface Reference {
   readonly namespace: string;
@@ -127,6 +130,7 @@ export function resolveClients(
     const target = to === undefined ? null : targetOf(to, value?.from, known, own);
     if (value === undefined) return [];
     checkClient(value, names, own);
+    if (target !== null) checkDatagram(value, target, own);
     const from = originOf(value, known, own);
     return target === null || from === null ? [] : [buildClient(value, from, target, durationNs)];
   });
@@ -140,7 +144,7 @@ function targetOf(
 ): ResolvedClient["to"] | null {
   if (!("reference" in to)) return resolveDockerTarget(to, from, known, mistakes.within(["to"]));
   checkNode(to.node, known.nodes, mistakes.within(["to", "node"]));
-  const at = to.via === "nodePort" ? ["to", "service"] : ["to"];
+  const at = to.via === "clusterIP" ? ["to"] : ["to", "service"];
   return resolveTarget(to, known.services, known.objects, mistakes.within(at));
 }
 
@@ -206,8 +210,21 @@ function checkClient(value: ClientPart, names: Set<string>, mistakes: FileMistak
   const isInside = value.from.kind === "pod" || value.from.kind === "sidecar";
   if (!isInside && value.to.via === "clusterIP") {
     const found = "a ClusterIP, which nothing outside the cluster can reach";
-    mistakes.add(["to"], found, 'nodePort("svc/NAME:PORT") or from: pods(...)');
+    const allowed = "nodePort(...), externalIP(...) or loadBalancer(...) of it, or from: pods(...)";
+    mistakes.add(["to"], found, allowed);
   }
+}
+
+function checkDatagram(
+  { requestSize }: ClientPart,
+  target: ResolvedClient["to"],
+  mistakes: FileMistakes,
+): void {
+  const isUdp = "protocol" in target && target.protocol === "UDP";
+  if (!isUdp || requestSize <= MAX_DATAGRAM_BYTES) return;
+  const found = `${requestSize} bytes to a UDP port`;
+  const allowed = `at most ${MAX_DATAGRAM_BYTES}: a request is one datagram`;
+  mistakes.add(["requestSize"], found, allowed);
 }
 
 /** Labels of the pods that a client runs in. */
@@ -262,28 +279,43 @@ function resolveTarget(
   const key = `${parsed.namespace}/${parsed.name}`;
   const service = services.find((s) => `${s.metadata.namespace}/${s.metadata.name}` === key);
   if (service === undefined) {
-    const unplayed = objects.unplayedServices.get(key);
-    if (unplayed === undefined && !objects.complete.services) return null;
+    if (!objects.complete.services) return null;
     const known = services.map(({ metadata }) => reference("svc", metadata));
     const allowed = `one of ${known.join(", ") || "the manifests' Services: there are none"}`;
     const meant = nearest(reference("svc", parsed), known);
-    mistakes.add([], unplayed ?? `no Service ${key}`, allowed, unplayed ? null : meant);
+    mistakes.add([], `no Service ${key}`, allowed, meant);
+    return null;
+  }
+  if (service.spec.clusterIP === "None" || service.spec.type === "ExternalName") {
+    const kind = service.spec.type === "ExternalName" ? "an ExternalName" : "a headless Service";
+    const found = `${key} is ${kind}, which only DNS leads to: DNS is not modelled yet`;
+    mistakes.add([], found, "a Service with a ClusterIP");
     return null;
   }
   const port = portOf(service, parsed.port, text, mistakes);
   if (port === null) return null;
-  if (port.protocol !== "TCP") {
-    mistakes.add(
-      [],
-      `port ${port.port} is ${port.protocol}, which clients do not speak yet`,
-      "TCP",
-    );
+  checkVia(via, service, port, mistakes);
+  return { service: key, port: port.port, protocol: port.protocol, via, node };
+}
+
+/** Reports a way to the Service that it does not have. */
+function checkVia(
+  via: ServiceTargetPart["via"],
+  { metadata, spec }: Service,
+  { nodePort }: ServicePort,
+  mistakes: FileMistakes,
+): void {
+  const lacks = (what: string, allowed: string): void => {
+    const key = `${metadata.namespace}/${metadata.name}`;
+    mistakes.add([], `Service ${key} is of type ${spec.type} and has no ${what}`, allowed);
+  };
+  if (via === "nodePort" && nodePort === null) lacks("node port", 'a Service of type "NodePort"');
+  if (via === "externalIP" && (spec.externalIPs ?? []).length === 0) {
+    lacks("external IP", "a Service with externalIPs");
   }
-  if (via === "nodePort" && port.nodePort === null) {
-    const found = `Service ${key} is of type ${service.spec.type} and has no node port`;
-    mistakes.add([], found, 'a Service of type "NodePort"');
+  if (via === "loadBalancer" && spec.type !== "LoadBalancer") {
+    lacks("load balancer", 'a Service of type "LoadBalancer"');
   }
-  return { service: key, port: port.port, via, node };
 }
 
 function portOf(
@@ -298,8 +330,14 @@ function portOf(
       ? ports
       : ports.filter(({ port, name }) => name === wanted || String(port) === wanted);
   const [only] = matching;
-  if (only !== undefined && (wanted !== null || matching.length === 1)) return only;
+  if (only !== undefined && matching.length === 1) return only;
   const known = ports.map(({ port, name }) => (name === null ? String(port) : `${port} (${name})`));
+  if (wanted !== null && only !== undefined) {
+    const protocols = matching.map(({ protocol }) => protocol).join(" and ");
+    const found = `port ${wanted} of ${service.metadata.name} is of ${protocols}`;
+    mistakes.add([], found, `the name of one of the ports ${known.join(", ")}`);
+    return null;
+  }
   const found =
     wanted === null
       ? `${describeValue(text)} names no port`

@@ -9,7 +9,7 @@ import type { BrokenLaw, Observer } from "../../src/observe/index.ts";
 import type { Dependencies, Run, ScenarioOverrides } from "../../src/cli/dependencies.ts";
 import { Interrupted, type Io } from "../../src/cli/io.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
-import { endNs, hops, play } from "../observe/synthetic.ts";
+import { conntracks, endNs, hops, play } from "../observe/synthetic.ts";
 
 export interface FakeTerminal extends Io {
   readonly out: () => string;
@@ -92,6 +92,7 @@ export function fakeRun(observers: readonly Observer[], options: RunnerOptions =
     },
     finish: () => ({
       hops,
+      conntracks,
       brokenLaws: options.brokenLaws ?? [],
       eventFingerprint: "0123456789abcdef",
     }),

@@ -7,6 +7,7 @@ import type { ContainerSpec, Launch } from "../../src/docker/contract.ts";
 import { dockerProfile, type DockerProfile } from "../../src/docker/profile.ts";
 import { ms, seconds, Simulation } from "../../src/engine/index.ts";
 import type { Host, Namespace } from "../../src/network/host.ts";
+import { TransportProtocol } from "../../src/network/nat.ts";
 import { Network } from "../../src/network/network.ts";
 import { linuxProfile, type LinuxProfile } from "../../src/network/profile.ts";
 import { NetworkStack } from "../../src/network/stack.ts";
@@ -152,6 +153,8 @@ function launcher(
       {
         workload,
         ports: exposedPorts,
+        udpPorts: [],
+        sctpPorts: [],
         concurrency: 8,
         queueLimit: 64,
         serviceTime: { kind: "deterministic", value: ms(1) },
@@ -169,6 +172,7 @@ function launcher(
 const CLIENT: Omit<ClientOptions, "addresses" | "port"> = {
   client: 0,
   service: 0,
+  protocol: TransportProtocol.TCP,
   workloads: new Set([0]),
   load: openLoop(1),
   poolSize: 0,

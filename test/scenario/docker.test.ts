@@ -198,7 +198,7 @@ test.each<[what: string, fields: string, expected: string[]]>([
       "scenario.ts:7:85 clients[1].load.users: 4, which do not divide evenly over 3 pods; allowed: a multiple of 3",
       "scenario.ts:8:34 clients[2].from.node: no node node-9; allowed: one of node-1, node-2, node-3 (did you mean node-1?)",
       "scenario.ts:9:33 clients[3].to: hostPort(...) from a pod: ways from pods to Docker hosts are not modelled; allowed: from: outside(...), onHost(...) or containers(...)",
-      'scenario.ts:10:61 clients[4].to: a ClusterIP, which nothing outside the cluster can reach; allowed: nodePort("svc/NAME:PORT") or from: pods(...)',
+      "scenario.ts:10:61 clients[4].to: a ClusterIP, which nothing outside the cluster can reach; allowed: nodePort(...), externalIP(...) or loadBalancer(...) of it, or from: pods(...)",
     ],
   ],
 ])("%s", async (_what, fields, expected) => {

@@ -2,78 +2,128 @@
  * A bridge on each host and plain routes between them: CNI's bridge plugin with host-local, as
  * flannel's host-gw back end sets it up.
  *
- * Owns: routes, veth pairs and addresses of that kind. Not modelled: the few milliseconds of CNI's
- * own work (the kubelet charges them) and the gateway's ARP for a new veth.
+ * Owns: routes, veth pairs and addresses of that kind, of one family or of both. Not
+ * modelled: the few milliseconds of CNI's own work (the kubelet charges them) and the gateway's ARP for a new veth.
  */
-import { parsePrefix } from "../address.ts";
+import { parsePrefix, type AddressId, type Prefix } from "../address.ts";
 import type { Host, Namespace } from "../host.ts";
 import { HostLocalAllocator } from "../ipam/hostLocal.ts";
 import type { Guest, GuestHost, GuestNetwork, NetworkKind } from "./contract.ts";
 
 type Parts = Parameters<NetworkKind["install"]>[0];
 
-/** Who gives each host's guests their addresses. */
-interface AddressRange {
+/** Who gives a host's guests their addresses. */
+interface Allocator {
   allocate(): bigint | null;
   release(address: bigint): void;
+}
+
+interface Range {
+  readonly family: 4 | 6;
+  readonly allocator: Allocator;
 }
 
 /** Guests behind each host's bridge, whatever the routes between the hosts. */
 export class BridgeNetwork implements GuestNetwork {
   readonly #parts: Parts;
-  readonly #ranges = new Map<number, AddressRange>();
-  readonly #allocated = new Map<number, bigint>();
+  readonly #ranges = new Map<number, readonly Range[]>();
+  /** What each guest holds of its host's ranges, in their order. */
+  readonly #allocated = new Map<number, readonly bigint[]>();
   readonly #namespaceFor: (name: string, host: Host) => Namespace;
 
-  /** @param namespaceFor the namespace of a new guest, with its link */
+  /**
+   * @param allocatorOf of one range of a host
+   * @param namespaceFor the namespace of a new guest, with its link
+   */
   constructor(
     parts: Parts,
-    rangeOf: (cidr: string) => AddressRange,
+    allocatorOf: (cidr: string) => Allocator,
     namespaceFor = (name: string, host: Host): Namespace => parts.network.addGuest(name, host),
   ) {
     this.#parts = parts;
     this.#namespaceFor = namespaceFor;
-    for (const { host, cidr } of parts.hosts) this.#ranges.set(host.index, rangeOf(cidr));
+    for (const { host, cidr } of parts.hosts) {
+      const ranges = prefixesOf(cidr).map(({ family, text }) => ({
+        family,
+        allocator: allocatorOf(text),
+      }));
+      this.#ranges.set(host.index, ranges);
+    }
   }
 
   add(hostIndex: number, name: string): Guest | null {
     const { network, stack } = this.#parts;
     const host = network.hosts[hostIndex]!;
-    const value = this.#ranges.get(hostIndex)!.allocate();
-    if (value === null) return null;
-    const address = network.addresses.internValue(4, value);
+    const values = this.#allocate(hostIndex);
+    if (values === null) return null;
     const namespace = this.#namespaceFor(name, host);
-    namespace.addresses.add(address);
-    host.plug(namespace, namespace.link!, address);
-    stack.resolved(host, address);
-    this.#allocated.set(namespace.index, value);
-    return { namespace: namespace.index, node: hostIndex, addresses: [address] };
+    const addresses = values.map((value, i): AddressId => {
+      const { family } = this.#ranges.get(hostIndex)![i]!;
+      return network.addresses.internValue(family, value);
+    });
+    for (const address of addresses) {
+      namespace.addresses.add(address);
+      host.plug(namespace, namespace.link!, address);
+      stack.resolved(host, address);
+    }
+    this.#allocated.set(namespace.index, values);
+    return { namespace: namespace.index, node: hostIndex, addresses };
   }
 
   del(guest: Guest): void {
     const { network, transport } = this.#parts;
-    const value = this.#allocated.get(guest.namespace);
-    if (value === undefined) return;
+    const values = this.#allocated.get(guest.namespace);
+    if (values === undefined) return;
     this.#allocated.delete(guest.namespace);
     for (const address of guest.addresses) network.hosts[guest.node]!.unplug(address);
     transport.closeNamespace(network.namespaces[guest.namespace]!);
-    this.#ranges.get(guest.node)!.release(value);
+    this.#release(guest.node, values);
+  }
+
+  /** One address of each range, or none at all when one of them is used up. */
+  #allocate(host: number): readonly bigint[] | null {
+    const values: bigint[] = [];
+    for (const { allocator } of this.#ranges.get(host)!) {
+      const value = allocator.allocate();
+      if (value === null) {
+        this.#release(host, values);
+        return null;
+      }
+      values.push(value);
+    }
+    return values;
+  }
+
+  #release(host: number, values: readonly bigint[]): void {
+    const ranges = this.#ranges.get(host)!;
+    for (const [i, value] of values.entries()) ranges[i]!.allocator.release(value);
   }
 }
 
 export const bridgeHostGw: NetworkKind = {
   install(parts) {
-    routeBetween(parts.hosts);
-    return new BridgeNetwork(parts, (cidr) => new HostLocalAllocator(cidr));
+    const { network, hosts } = parts;
+    routeBetween(hosts);
+    for (const { host, cidr } of hosts) {
+      for (const { family, first } of prefixesOf(cidr)) {
+        host.addBridgeAddress(network.addresses.internValue(family, first + 1n));
+      }
+    }
+    return new BridgeNetwork(parts, (range) => new HostLocalAllocator(range));
   },
 };
 
+/** One of each family, with a comma between. */
+function prefixesOf(cidr: string): Prefix[] {
+  return cidr.split(",").map((text) => parsePrefix(text));
+}
+
 function routeBetween(hosts: readonly GuestHost[]): void {
-  const prefixes = hosts.map(({ cidr }) => parsePrefix(cidr));
+  const prefixes = hosts.map(({ cidr }) => prefixesOf(cidr));
   for (const [i, { host }] of hosts.entries()) {
     for (const [j, target] of hosts.entries()) {
       const to = i === j ? "bridge" : target.host.index;
-      host.addRoute({ prefix: prefixes[j]!, to });
+      for (const prefix of prefixes[j]!) host.addRoute({ prefix, to });
     }
   }
 }

@@ -8,6 +8,7 @@ import { Phase } from "../../engine/index.ts";
 import type { Docker } from "../../docker/docker.ts";
 import type { ContainerSpec, Launch } from "../../docker/contract.ts";
 import { NO_ADDRESS, type AddressId } from "../../network/address.ts";
+import { TransportProtocol } from "../../network/nat.ts";
 import type { Network } from "../../network/network.ts";
 import type { Namespace } from "../../network/host.ts";
 import { startProgram, type ProgramSpec } from "../../workload/models.ts";
@@ -51,7 +52,8 @@ export class DockerWorkloads {
     const service = this.#scenario.cluster.services.length + this.targets.indexOf(targetName(to));
     const { port } = to;
     const workloads = new Set(this.#behind(client, to));
-    return { service, port, workloads, addresses: [this.#addressOf(to)] };
+    const protocol = TransportProtocol.TCP;
+    return { service, port, protocol, workloads, addresses: [this.#addressOf(to)] };
   }
 
   #addressOf(to: DockerTarget): AddressId {
@@ -131,7 +133,7 @@ function launch(
   started: boolean,
 ): Program {
   if (spec.kind !== "client" || spec.options.addresses[0] !== NO_ADDRESS) {
-    return startProgram(context, spec, { ports, started });
+    return startProgram(context, spec, { ports, udpPorts: [], sctpPorts: [], started });
   }
   const { programs, name, exited } = context;
   const { sim, observations } = programs;

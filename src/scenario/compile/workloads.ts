@@ -4,15 +4,19 @@
  * Owns: matching the scenario's servers and clients with pods, by the workload that the pod belongs to.
  */
 import type { Host } from "../../network/host.ts";
+import { TransportProtocol } from "../../network/nat.ts";
 import type { Network } from "../../network/network.ts";
 import { newMeta } from "../../kubernetes/controllers/pods.ts";
 import {
+  familyOf,
   matchesLabels,
   matchesSelector,
   objectKey,
   type Container,
   type Deployment,
+  type IpFamily,
   type Labels,
+  type Node,
   type Pod,
   type PodSpec,
   type ReplicaSet,
@@ -34,7 +38,10 @@ import { defaultServer } from "../servers/requests.ts";
 const CLIENT_LABEL = "podstorm.dev/client";
 
 /** What a client dials, and who belongs there. */
-export type Dialled = Pick<ClientOptions, "service" | "addresses" | "port" | "workloads">;
+export type Dialled = Pick<
+  ClientOptions,
+  "service" | "addresses" | "port" | "protocol" | "workloads"
+>;
 
 interface Workload {
   readonly key: string;
@@ -117,22 +124,29 @@ export class Workloads {
     };
   }
 
-  #target(to: ServiceTarget, service: Service): Pick<Dialled, "addresses" | "port"> {
+  #target(to: ServiceTarget, service: Service): Pick<Dialled, "addresses" | "port" | "protocol"> {
     const { addresses } = this.#network;
-    if (to.via === "clusterIP") {
-      return { addresses: [addresses.intern(service.spec.clusterIP)], port: to.port };
-    }
-    const port = service.spec.ports.find((each) => each.port === to.port)!;
-    const nodes = this.#scenario.cluster.nodes
-      .filter(({ metadata }) => to.node === null || to.node === metadata.name)
-      .map((node) => addresses.intern(node.status.internalIP));
-    return { addresses: nodes, port: port.nodePort! };
+    const { via, port } = to;
+    const nodes = this.#scenario.cluster.nodes.filter(
+      ({ metadata }) => to.node === null || to.node === metadata.name,
+    );
+    const texts = addressesOf(service, via, nodes);
+    const nodePort = service.spec.ports.find(
+      (each) => each.port === port && each.protocol === to.protocol,
+    )!.nodePort!;
+    return {
+      addresses: texts.map((text) => addresses.intern(text)),
+      port: via === "nodePort" ? nodePort : port,
+      protocol: TransportProtocol[to.protocol],
+    };
   }
 
   #behind(service: Service): Set<number> {
     const behind = new Set<number>();
+    const { selector } = service.spec;
     for (const [index, { labels }] of this.#workloads.entries()) {
-      if (service.spec.selector && matchesLabels(service.spec.selector, labels)) behind.add(index);
+      // Of slices that the user keeps nobody can say which application they mean.
+      if (selector === null || matchesLabels(selector, labels)) behind.add(index);
     }
     return behind;
   }
@@ -146,6 +160,30 @@ export function workloadCount({ cluster }: ResolvedScenario): number {
 /** Number of the workload that a client's own pod lies in. */
 export function workloadIndex(scenario: ResolvedScenario, key: string): number {
   return workloadsOf(scenario).findIndex((each) => each.key === key);
+}
+
+/** What a client may dial, of which each new connection draws one. */
+function addressesOf(
+  { spec, status }: Service,
+  via: ServiceTarget["via"],
+  nodes: readonly Node[],
+): readonly string[] {
+  switch (via) {
+    case "clusterIP":
+      return [spec.clusterIP];
+    case "nodePort":
+      return nodes.map((node) => node.status.internalIP);
+    case "externalIP":
+      return ofFamily(spec.externalIPs ?? [], familyOf(spec.clusterIP));
+    case "loadBalancer":
+      return ofFamily(status?.ingress.map(({ ip }) => ip) ?? [], familyOf(spec.clusterIP));
+  }
+}
+
+/** A client speaks the Service's primary family; the other one only if there is nothing else. */
+function ofFamily(addresses: readonly string[], family: IpFamily): readonly string[] {
+  const own = addresses.filter((address) => familyOf(address) === family);
+  return own.length > 0 ? own : addresses;
 }
 
 function workloadsOf({ cluster }: ResolvedScenario): Workload[] {
@@ -269,11 +307,18 @@ export function outsideClients(
   workloads: Workloads,
 ): OutsideClient[] {
   const found: OutsideClient[] = [];
+  let next = 0;
+  // Load balancers and external IPs may have such addresses too.
+  const freeAddress = (): string => {
+    const address = outsideAddress(next++);
+    const isTaken = network.hostFor(network.addresses.intern(address)) !== undefined;
+    return isTaken ? freeAddress() : address;
+  };
   for (const [index, client] of scenario.clients.entries()) {
     if (client.from.kind !== "outside") continue;
     for (let replica = 0; replica < client.from.replicas; replica++) {
       const name = `${client.name}-${replica}`;
-      const address = outsideAddress(found.length);
+      const address = freeAddress();
       const host = network.addHost({ name, address, cores: 1, tracked: false });
       const spec = (): ProgramSpec => workloads.clientSpec(index, replica);
       found.push({ name: `outside/${name}`, client, host, spec });

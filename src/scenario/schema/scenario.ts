@@ -64,6 +64,7 @@ const nodeShape = object({
 const cluster = object({
   manifests: z.array(text("the path of a YAML or JSON file", /./)).default([]),
   nodes: integer("a number of nodes", 0, MOST_NODES).optional(),
+  zones: integer("a number of zones", 1, 1000).optional(),
   nodeShape: nodeShape.prefault({}),
   network: word(...networkKindNames).default("bridge-host-gw"),
   podCIDR: ipv4Prefix(8, 24).default(DEFAULT_POD_CIDR),
@@ -97,19 +98,25 @@ export interface ServiceTargetPart {
 
 export type TargetPart = ServiceTargetPart | DockerTargetPart;
 
+/** Words for what is not a Service's ClusterIP. */
+const TARGET_WORDS = ["nodePort", "externalIP", "loadBalancer"] as const;
+
 const target: z.ZodType<TargetPart> = reading((input, context) => {
   if (typeof input === "string") return { reference: input, via: "clusterIP", node: null };
-  const isNodePort = isRecord(input) && input["kind"] === "nodePort";
-  if (isNodePort && typeof input["service"] === "string") {
+  if (isRecord(input) && typeof input["service"] === "string") {
     const { service, node } = input;
-    return { reference: service, via: "nodePort", node: typeof node === "string" ? node : null };
+    const via = TARGET_WORDS.find((each) => each === input["kind"]);
+    if (via !== undefined) {
+      const isOnNode = via === "nodePort" && typeof node === "string";
+      return { reference: service, via, node: isOnNode ? node : null };
+    }
   }
   const docker = dockerTarget(input, context);
   if (docker !== null) return docker;
   context.mistake(
     [],
     input === undefined ? "missing" : describeValue(input),
-    `"svc/NAME:PORT", nodePort("svc/NAME:PORT"), ${DOCKER_TARGETS}`,
+    `"svc/NAME:PORT", ${TARGET_WORDS.map((each) => `${each}("svc/NAME:PORT")`).join(", ")}, ${DOCKER_TARGETS}`,
   );
   return undefined;
 });

@@ -40,7 +40,7 @@ function* holdings({ network, cluster, scenario }: LawContext): Generator<Holdin
     const host = network.hosts[index]!;
     const range = host.bridgeNetwork ?? podNetwork;
     for (const address of held) {
-      if (address === network.loopbackAddress) continue;
+      if (address === network.addresses.loopback) continue;
       const isInRange = kind === "host" || addresses.contains(range, address);
       // Behind a bridge that only its own host reaches, each host has the same addresses.
       const where = host.isBehindBridge(address) ? ` behind ${host.name}` : "";
