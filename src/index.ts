@@ -35,6 +35,15 @@ export type {
   ScenarioInput,
   TargetInput,
 } from "./scenario/language/scenario.ts";
+export {
+  container,
+  containers,
+  hostPort,
+  localhost,
+  onHost,
+  sidecar,
+} from "./scenario/language/docker.ts";
+export type { ContainerInput, DockerInput } from "./scenario/language/docker.ts";
 export * from "./scenario/faults/words.ts";
 export {
   deterministic,

@@ -5,6 +5,7 @@
  * with kubectl sees it, and processes as an operator on the node does. index.ts lists the members.
  */
 import type { Simulation } from "../engine/index.ts";
+import type { DockerContainer } from "../docker/container.ts";
 import type { ApiClient, Informer } from "../kubernetes/api/contract.ts";
 import type { Pod } from "../kubernetes/api/types.ts";
 import type { Observations } from "../observe/observations.ts";
@@ -17,6 +18,8 @@ export interface FaultContext {
   readonly pods: Informer<"Pod">;
   /** Ends the main process of a running pod's first container; false if none runs. */
   readonly crash: (pod: Pod) => boolean;
+  /** Containers of Docker hosts by name, as `docker ps -a` lists them. */
+  readonly containers: ReadonlyMap<string, DockerContainer>;
 }
 
 /** @param name unique in the scenario: names the fault's random stream */

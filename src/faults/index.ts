@@ -1,8 +1,9 @@
 /** The faults there are: one line each. Their words are ../scenario/faults. */
 import type { FaultContext, FaultScheduler } from "./contract.ts";
+import { resetContainer } from "./resetContainer.ts";
 import { resetPods } from "./resetPods.ts";
 
-const members = { resetPods };
+const members = { resetContainer, resetPods };
 
 type SpecOf<Scheduler> = Scheduler extends FaultScheduler<infer Spec> ? Spec : never;
 

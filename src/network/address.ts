@@ -22,6 +22,8 @@ export interface Prefix {
 }
 
 export class AddressTable {
+  /** 127.0.0.1, which every namespace holds, once somebody uses it. */
+  loopback: AddressId = NO_ADDRESS;
   readonly #ids = new Map<string, AddressId>();
   readonly #texts: string[] = [];
   readonly #values: bigint[] = [];

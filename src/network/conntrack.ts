@@ -104,6 +104,7 @@ export class Conntrack {
   private readonly masqueradeAddress: (destination: AddressId) => AddressId;
   private readonly tables: ConntrackTables;
   private readonly profile: LinuxProfile["conntrack"];
+  private readonly natNsPerPacket: number;
   private readonly timeouts: readonly number[];
   private readonly snatStream: RandomStream;
   /** Entries in the order in which the collector looks at them. */
@@ -155,6 +156,7 @@ export class Conntrack {
       readonly cores: number;
       readonly profile: LinuxProfile["conntrack"];
       readonly tables: ConntrackTables;
+      readonly natNsPerPacket?: number;
     },
   ) {
     const { profile } = options;
@@ -162,6 +164,7 @@ export class Conntrack {
     this.host = options.host;
     this.masqueradeAddress = options.masqueradeAddress;
     this.tables = options.tables;
+    this.natNsPerPacket = options.natNsPerPacket ?? 0;
     this.profile = profile;
     this.limit = Math.min(
       profile.maxEntries,
@@ -384,10 +387,22 @@ export class Conntrack {
     }
     const { tables } = this;
     const other = (1 - this.direction) as DirectionCode;
+    if (this.natNsPerPacket > 0) this.chargeNat(id, packet, other);
     packet.source = tables.destinationOf(id, other);
     packet.sourcePort = tables.destinationPortOf(id, other);
     packet.destination = tables.sourceOf(id, other);
     packet.destinationPort = tables.sourcePortOf(id, other);
+  }
+
+  /** A packet whose addresses or ports change takes longer: headers, checksums, the mangled tuple. */
+  private chargeNat(id: EntryId, packet: Packet, other: DirectionCode): void {
+    const { tables } = this;
+    const isSame =
+      packet.source === tables.destinationOf(id, other) &&
+      packet.sourcePort === tables.destinationPortOf(id, other) &&
+      packet.destination === tables.sourceOf(id, other) &&
+      packet.destinationPort === tables.sourcePortOf(id, other);
+    if (!isSame) this.walkNs += Math.round(packet.packets * this.natNsPerPacket);
   }
 
   private advance(id: EntryId, { protocol, flags }: Packet): void {

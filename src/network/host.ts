@@ -104,6 +104,8 @@ export class Host {
   readonly nic: Hop;
   readonly switchPort: Hop;
   readonly bridge: Hop | null;
+  /** The network behind its bridge, where no other host has a route to it. */
+  bridgeNetwork: Prefix | null = null;
   /** null: the host tracks no connections and translates nothing (a client outside). */
   readonly conntrack: Conntrack | null;
   nat: NatRules | null = null;
@@ -174,6 +176,21 @@ export class Host {
   }
 
   /**
+   * The bridge gets an address of its own and a network that no other host has a route to: others may
+   * use the same addresses behind theirs.
+   */
+  addressBridge(address: AddressId, network: Prefix): void {
+    this.bridgeNetwork = network;
+    this.addBridgeAddress(address);
+    this.addRoute({ prefix: network, to: "bridge" });
+  }
+
+  /** Whether only this host's bridge knows the address. */
+  isBehindBridge(address: AddressId): boolean {
+    return this.bridgeNetwork !== null && this.#addresses.contains(this.bridgeNetwork, address);
+  }
+
+  /**
    * The address of the device by which a packet for `destination` leaves, for MASQUERADE. NO_ADDRESS for
    * one that stays here.
    */
@@ -181,7 +198,8 @@ export class Host {
     const { kind } = this.route(destination);
     if (kind === "local") return NO_ADDRESS;
     const family = this.#addresses.family(destination);
-    const isOfFamily = (address: AddressId): boolean => this.#addresses.family(address) === family;
+    const isOfFamily = (address: AddressId): boolean =>
+      this.#addresses.family(address) === family && address !== this.#addresses.loopback;
     const onBridge = kind === "guest" || kind === "unresolved";
     const own = onBridge ? this.bridgeAddresses.find(isOfFamily) : undefined;
     if (own !== undefined) return own;

@@ -5,7 +5,7 @@
  * packet moves (stack.ts) and what a kind of pod network builds from these parts (kinds/).
  */
 import type { Simulation } from "../engine/index.ts";
-import { AddressTable, type AddressId } from "./address.ts";
+import { AddressTable, NO_ADDRESS, type AddressId } from "./address.ts";
 import { Conntrack } from "./conntrack.ts";
 import { ConntrackTables } from "./conntrackTable.ts";
 import { Hop, type HopKind } from "./hop.ts";
@@ -33,15 +33,28 @@ export class Network {
     this.profile = profile;
   }
 
+  /** From now on every namespace holds 127.0.0.1. */
+  useLoopback(): AddressId {
+    if (this.addresses.loopback === NO_ADDRESS) {
+      this.addresses.loopback = this.addresses.intern("127.0.0.1");
+      for (const { addresses } of this.namespaces) addresses.add(this.addresses.loopback);
+    }
+    return this.addresses.loopback;
+  }
+
   /**
    * A machine on the switch. `tracked` hosts have netfilter and a bridge for guests.
    * @param options.address one, or one of each family with a comma between
+   * @param options.bridge the bridge's name
+   * @param options.natNsPerPacket what netfilter costs each packet whose addresses it changes
    */
   addHost(options: {
     readonly name: string;
     readonly address: string;
     readonly cores: number;
     readonly tracked: boolean;
+    readonly bridge?: string;
+    readonly natNsPerPacket?: number;
   }): Host {
     const { name, tracked } = options;
     const index = this.hosts.length;
@@ -55,7 +68,9 @@ export class Network {
       address: addresses[0]!,
       nic: this.#addHop(`${name}/eth0`, "nic", this.profile.nic),
       switchPort: this.#addHop(`switch/${name}`, "switch", this.profile.switchPort),
-      bridge: tracked ? this.#addHop(`${name}/cni0`, "bridge", this.profile.bridge) : null,
+      bridge: tracked
+        ? this.#addHop(`${name}/${options.bridge ?? "cni0"}`, "bridge", this.profile.bridge)
+        : null,
       conntrack: tracked
         ? new Conntrack(this.sim, {
             host: index,
@@ -64,6 +79,7 @@ export class Network {
             cores: options.cores,
             profile: this.profile.conntrack,
             tables: this.conntracks,
+            natNsPerPacket: options.natNsPerPacket ?? 0,
           })
         : null,
       addresses: this.addresses,
@@ -93,6 +109,14 @@ export class Network {
     return this.#addNamespace(name, "guest", host.index, link);
   }
 
+  /** A guest comes back: the same namespace and link, without an address. */
+  reviveGuest(namespace: Namespace): Namespace {
+    namespace.alive = true;
+    namespace.addresses.clear();
+    this.#addLoopback(namespace);
+    return namespace;
+  }
+
   countDrop(place: string, cause: string, packets: number): void {
     let causes = this.drops.get(place);
     if (causes === undefined) this.drops.set(place, (causes = new Map()));
@@ -109,8 +133,14 @@ export class Network {
     const index = this.namespaces.length;
     const { icmp } = this.profile;
     const namespace = new Namespace({ index, name, kind, host, loopback, link, icmp });
+    this.#addLoopback(namespace);
     this.namespaces.push(namespace);
     return namespace;
+  }
+
+  #addLoopback({ addresses }: Namespace): void {
+    const { loopback } = this.addresses;
+    if (loopback !== NO_ADDRESS) addresses.add(loopback);
   }
 
   #addHop(name: string, kind: HopKind, profile: HopProfile): Hop {

@@ -3,9 +3,10 @@
  *
  * Owns: the fields and the pool. transport.ts and udp.ts move them from state to state.
  */
-import { NO_ADDRESS, type AddressId, type AddressTable } from "./address.ts";
+import { NO_ADDRESS, type AddressId } from "./address.ts";
 import type { Namespace } from "./host.ts";
 import { TransportProtocol, type TransportProtocolNumber } from "./nat.ts";
+import type { Network } from "./network.ts";
 
 /** TCP states by the names that ss(8) prints; `free` is a pool slot without a connection. */
 export const SocketState = {
@@ -67,6 +68,8 @@ export interface DatagramHandler {
 export interface Listener {
   readonly namespace: Namespace;
   readonly protocol: number;
+  /** NO_ADDRESS: any address of the namespace (0.0.0.0). */
+  readonly address: AddressId;
   readonly port: number;
   readonly handler: ListenerHandler;
   /** Connections in SYN_RECV. */
@@ -171,16 +174,23 @@ export class SocketPool {
   }
 }
 
-/** The namespace's address from which it speaks to `destination`; NO_ADDRESS without one of that family. */
+/**
+ * The namespace's address from which it speaks to `destination`; NO_ADDRESS without one of that family. From
+ * a host to what only its bridge knows that is the bridge's; loopback speaks to nobody but itself.
+ */
 export function sourceAddress(
-  addresses: AddressTable,
+  { addresses, hosts }: Network,
   namespace: Namespace,
   destination: AddressId,
 ): AddressId {
   if (namespace.addresses.has(destination)) return destination;
+  if (namespace.link === null) {
+    const host = hosts[namespace.host]!;
+    if (host.isBehindBridge(destination)) return host.deviceAddress(destination);
+  }
   const family = addresses.family(destination);
   for (const address of namespace.addresses) {
-    if (addresses.family(address) === family) return address;
+    if (address !== addresses.loopback && addresses.family(address) === family) return address;
   }
   return NO_ADDRESS;
 }

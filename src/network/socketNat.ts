@@ -4,7 +4,7 @@
  * Owns: asking the rules, and the address that the socket then talks to. Refuses to own: the rules
  * (NatRules) and the socket. Not modelled: unconnected datagrams (sendmsg), which are left alone.
  */
-import { NO_ADDRESS, type AddressId, type AddressTable } from "./address.ts";
+import { NO_ADDRESS, type AddressId } from "./address.ts";
 import type { Namespace } from "./host.ts";
 import {
   NatVerdict,
@@ -13,6 +13,7 @@ import {
   type NatRules,
   type TransportProtocolNumber,
 } from "./nat.ts";
+import type { Network } from "./network.ts";
 import { sourceAddress, type Socket, type SocketPool } from "./socket.ts";
 
 export class SocketNat {
@@ -40,11 +41,11 @@ export class SocketNat {
     originSocket: -1,
   };
 
-  readonly #addresses: AddressTable;
+  readonly #network: Network;
   readonly #sockets: SocketPool;
 
-  constructor(addresses: AddressTable, sockets: SocketPool) {
-    this.#addresses = addresses;
+  constructor(network: Network, sockets: SocketPool) {
+    this.#network = network;
     this.#sockets = sockets;
   }
 
@@ -63,7 +64,7 @@ export class SocketNat {
     const first = this.#first;
     const socket = this.#sockets.next();
     first.protocol = protocol;
-    first.source = sourceAddress(this.#addresses, namespace, address);
+    first.source = sourceAddress(this.#network, namespace, address);
     first.destination = address;
     first.destinationPort = port;
     first.originSocket = socket.id;

@@ -17,6 +17,7 @@ import { Phase, type EventKind, type SimTimeNs, type Simulation } from "../engin
 import { NO_ADDRESS, type AddressId } from "./address.ts";
 import { DueQueue } from "./dueQueue.ts";
 import type { Namespace } from "./host.ts";
+import { ListenerTable } from "./listeners.ts";
 import { TransportProtocol, type TransportProtocolNumber } from "./nat.ts";
 import type { Network } from "./network.ts";
 import { Flag, ICMP_FLAGS, NO_SOCKET, type Packet } from "./packet.ts";
@@ -60,7 +61,7 @@ export class Transport implements PacketReceiver {
   readonly #sim: Simulation;
   readonly #stack: NetworkStack;
   readonly #table = new TupleTable();
-  readonly #listeners = new Map<number, Map<number, Listener>>();
+  readonly #listeners = new ListenerTable();
   readonly #nextPort = new Map<number, number>();
   /** What each RST of a closed port that is on its way answers, by the packet's id. */
   readonly #answered = new Map<number, Retransmission>();
@@ -78,7 +79,7 @@ export class Transport implements PacketReceiver {
     this.#sim = network.sim;
     this.#stack = stack;
     this.udp = new UdpTransport(network, stack, this.sockets);
-    this.#socketNat = new SocketNat(network.addresses, this.sockets);
+    this.#socketNat = new SocketNat(network, this.sockets);
     this.#retransmitKind = this.#sim.defineKind("tcp_retransmit", Phase.timeout, (a) =>
       this.#retransmit(a),
     );
@@ -88,31 +89,27 @@ export class Transport implements PacketReceiver {
     stack.attach(this);
   }
 
-  /** @returns the listener, or null when the port is taken in this namespace (EADDRINUSE) */
+  /**
+   * @param address which of the namespace's addresses; NO_ADDRESS for all, which any other conflicts with
+   * @returns the listener, or null when the port is taken in this namespace (EADDRINUSE)
+   */
   listen(
     namespace: Namespace,
     port: number,
     handler: ListenerHandler,
     protocol: TransportProtocolNumber = TCP,
+    address: AddressId = NO_ADDRESS,
   ): Listener | null {
-    let ports = this.#listeners.get(namespace.index);
-    if (ports === undefined) this.#listeners.set(namespace.index, (ports = new Map()));
-    const key = listenKey(protocol, port);
-    if (ports.has(key)) return null;
-    const listener: Listener = { namespace, protocol, port, handler, pending: 0, open: true };
-    ports.set(key, listener);
-    return listener;
+    return this.#listeners.add({ namespace, protocol, address, port, handler });
   }
 
   isListening(namespace: Namespace, port: number): boolean {
-    return this.#listeners.get(namespace.index)?.has(listenKey(TCP, port)) ?? false;
+    return this.#listeners.has(namespace, TCP, port);
   }
 
   /** Stops listening; new SYNs are refused. Connections that were accepted live on. */
   closeListener(listener: Listener): void {
-    listener.open = false;
-    const key = listenKey(listener.protocol, listener.port);
-    this.#listeners.get(listener.namespace.index)?.delete(key);
+    this.#listeners.close(listener);
   }
 
   /**
@@ -161,7 +158,7 @@ export class Transport implements PacketReceiver {
     sends = true,
   ): Socket | null {
     if (protocol === UDP) return this.udp.connect(namespace, address, port, handler, user);
-    const localAddress = sourceAddress(this.network.addresses, namespace, address);
+    const localAddress = sourceAddress(this.network, namespace, address);
     if (localAddress === NO_ADDRESS) return null;
     const localPort = this.#pickPort(namespace, protocol, localAddress, address, port);
     if (localPort < 0) return null;
@@ -231,7 +228,7 @@ export class Transport implements PacketReceiver {
   /** The namespace ends: its sockets and listeners vanish without a packet. */
   closeNamespace(namespace: Namespace): void {
     namespace.alive = false;
-    this.#listeners.delete(namespace.index);
+    this.#listeners.closeNamespace(namespace);
     for (const socket of this.sockets.all) {
       if (socket.namespace !== namespace) continue;
       if (socket.protocol === UDP) this.udp.close(socket);
@@ -446,9 +443,8 @@ export class Transport implements PacketReceiver {
     const { flags } = packet;
     if ((flags & (ICMP_FLAGS | Flag.rst)) !== 0) return;
     if ((flags & (Flag.syn | Flag.ack)) === Flag.syn) {
-      const key = listenKey(packet.protocol, packet.destinationPort);
-      const listener = this.#listeners.get(namespace.index)?.get(key);
-      if (listener !== undefined) {
+      const listener = this.#listeners.find(namespace, packet);
+      if (listener !== null) {
         this.#accept(listener, packet);
         return;
       }
@@ -655,11 +651,6 @@ export class Transport implements PacketReceiver {
     }
     this.#stack.output(packet, socket.namespace!);
   }
-}
-
-/** Key of a listener within its namespace. */
-function listenKey(protocol: number, port: number): number {
-  return (protocol << 16) | port;
 }
 
 /** Whether a SYN is the very one that a socket in SYN_RECV answers, sent again. */

@@ -77,7 +77,7 @@ export class UdpTransport {
     handler: SocketHandler,
     user: number,
   ): Socket | null {
-    const local = sourceAddress(this.#network.addresses, namespace, address);
+    const local = sourceAddress(this.#network, namespace, address);
     if (local === NO_ADDRESS) return null;
     const socket = this.#open(namespace, local, 0, address, port);
     if (socket === null) return null;
@@ -112,7 +112,7 @@ export class UdpTransport {
   ): boolean {
     let from = source;
     if (from === NO_ADDRESS) {
-      from = sourceAddress(this.#network.addresses, socket.namespace!, address);
+      from = sourceAddress(this.#network, socket.namespace!, address);
       if (from === NO_ADDRESS) return false;
     }
     return this.#send(socket, from, address, port, bytes, message, info);

@@ -33,6 +33,13 @@ const windowLength: Metric = {
   meaning: "Length of the window; the last one of a run may be shorter than the others.",
 };
 const service: Metric = { name: "service", unit: "name", meaning: "Service, as namespace/name." };
+/** What a client calls; a Service where it calls one. */
+const target: Metric = {
+  name: "service",
+  unit: "name",
+  meaning:
+    "Service, as namespace/name; or what else the client dials: container/NAME:PORT, HOST:PORT or localhost:PORT.",
+};
 const client: Metric = {
   name: "client",
   unit: "name",
@@ -176,7 +183,7 @@ export const metricsFiles: readonly MetricsFile[] = [
       "client, Service, window and outcome with at least one request that ended in the window",
     columns: [
       client,
-      service,
+      target,
       windowStart,
       windowLength,
       {
@@ -196,7 +203,7 @@ export const metricsFiles: readonly MetricsFile[] = [
     rowPer: "client, Service and cause, over the whole run, where the count is above zero",
     columns: [
       client,
-      service,
+      target,
       {
         name: "cause",
         unit: "name",

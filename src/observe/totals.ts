@@ -125,6 +125,14 @@ export interface DnsTotals {
   readonly answeredLatency: DurationQuantiles | null;
 }
 
+/** A container that could not start, or a process that could not listen. */
+export interface FailedStart {
+  /** "kind/name". */
+  readonly object: string;
+  readonly atNs: SimTimeNs;
+  readonly error: string;
+}
+
 export interface RunTotals {
   readonly clients: readonly ClientTotals[];
   readonly lag: LagTotals;
@@ -133,4 +141,6 @@ export interface RunTotals {
   readonly drops: readonly DropTotals[];
   /** Clients that looked a name up; absent when none did. */
   readonly dns?: readonly DnsTotals[];
+  /** In the order in which they happened. */
+  readonly failedStarts: readonly FailedStart[];
 }

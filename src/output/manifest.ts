@@ -54,6 +54,7 @@ export function manifest(input: ManifestInput, digest: ResultsDigest): object {
       env: scenario.env,
       nodes: scenario.cluster.nodes.length,
       services: scenario.cluster.services.length,
+      docker: scenario.docker,
       clients: scenario.clients,
       faults: scenario.faults,
     },

@@ -40,6 +40,7 @@ export function renderSummary(summary: Summary, options: TextOptions): string {
     staleRouting(summary),
     skew(summary),
     drops(summary),
+    failedStarts(summary),
     ignored(summary),
   ];
   const lines = [
@@ -206,7 +207,9 @@ function neverProgrammed({ superseded, pending, nodes, changes }: Summary["lag"]
   );
 }
 
-function staleRouting({ stale, requests }: Summary): Section {
+/** Only where connections go to Services. */
+function staleRouting({ stale, requests }: Summary): Section | null {
+  if (stale.connections === 0 && requests.staleRouted === 0) return null;
   return {
     title: "Stale routing",
     head: ["count", "no longer usable", "share", "failed"],
@@ -266,6 +269,14 @@ function drops({ drops: causes }: Summary): Section {
     `${printable(worstHop)} (${count(worstHopPackets)})`,
   ]);
   return { title: "Dropped packets", head: ["packets", "hops", "most at"], rows };
+}
+
+function failedStarts(summary: Summary): Section | null {
+  if (summary.failedStarts.length === 0) return null;
+  const notes = summary.failedStarts.map(({ object, atNs, error }) =>
+    printable(`${object} at ${duration(atNs)}: ${error}`),
+  );
+  return { title: "Failed to start", head: [], rows: [], notes };
 }
 
 function ignored(summary: Summary): Section | null {

@@ -38,7 +38,7 @@ export function resolveNodes(
     serviceCIDR: parsePrefix(cluster.serviceCIDR),
     nodeCIDR: parsePrefix(cluster.nodeCIDR),
   };
-  checkApart(prefixes, mistakes);
+  checkApart(prefixes, mistakes.within(["cluster"]));
   const generated = cluster.nodes ?? (drafts.length > 0 ? 0 : DEFAULT_NODES);
   if (generated + drafts.length === 0) mistakes.add(["cluster", "nodes"], "0", "at least one node");
   const ranges = podRanges(prefixes.podCIDR, drafts);
@@ -125,13 +125,17 @@ function checkDraft(draft: NodeDraft, pods: Prefix, mistakes: FileMistakes): voi
   }
 }
 
-function checkApart(prefixes: Readonly<Record<string, Prefix>>, mistakes: FileMistakes): void {
+/** Reports networks that overlap, by the names of their fields. */
+export function checkApart(
+  prefixes: Readonly<Record<string, Prefix>>,
+  mistakes: FileMistakes,
+): void {
   const entries = Object.entries(prefixes);
   for (const [index, [name, prefix]] of entries.entries()) {
     for (const [otherName, other] of entries.slice(0, index)) {
       if (prefix.first <= other.last && other.first <= prefix.last) {
         const found = `${prefix.text} overlaps ${otherName} ${other.text}`;
-        mistakes.add(["cluster", name], found, "networks that do not overlap");
+        mistakes.add([name], found, "networks that do not overlap");
       }
     }
   }
@@ -148,7 +152,10 @@ function* podRanges(pods: Prefix, drafts: readonly Placed<NodeDraft>[]): Generat
 }
 
 /** Hosts' addresses in order; .1 is the router's. */
-function* hostAddresses(hosts: Prefix, drafts: readonly Placed<NodeDraft>[]): Generator<string> {
+export function* hostAddresses(
+  hosts: Prefix,
+  drafts: readonly Placed<NodeDraft>[],
+): Generator<string> {
   const held = new Set(drafts.map(({ object }) => object.internalIP));
   for (let value = hosts.first + 2n; value < hosts.last; value++) {
     const address = Address4.fromBigInt(value).correctForm();

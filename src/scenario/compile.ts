@@ -5,6 +5,7 @@
  * A run begins at rest unless it asks for a cold start: pods ready, slices written, every node's
  * rules in force, as if it had run for days.
  */
+import { Docker, type DockerOptions } from "../docker/docker.ts";
 import { Phase, Simulation, type DurationNs, type SimTimeNs } from "../engine/index.ts";
 import { scheduleFaults } from "../faults/index.ts";
 import { EXIT_ABORTED } from "../faults/resetPods.ts";
@@ -17,11 +18,11 @@ import { NetworkStack } from "../network/stack.ts";
 import { Transport } from "../network/transport.ts";
 import { createObservations, type Observations, type Observer } from "../observe/observations.ts";
 import type { RunEnd } from "../observe/report.ts";
-import { startProgram } from "../workload/models.ts";
 import { NodeProber } from "../workload/prober.ts";
 import { Programs } from "../workload/program.ts";
 import { WorkloadRuntime } from "../workload/runtime.ts";
-import { clientPods, outsideClients, Workloads } from "./compile/workloads.ts";
+import { bringUpDocker, DockerWorkloads, startClient } from "./compile/docker.ts";
+import { clientPods, outsideClients, withSidecars, Workloads } from "./compile/workloads.ts";
 import { ClusterDns } from "./compile/dns.ts";
 import { LawWatch } from "./compile/laws/index.ts";
 import { conntrackReports } from "./compile/conntracks.ts";
@@ -54,6 +55,8 @@ interface Parts {
   readonly runtime: WorkloadRuntime;
   readonly cluster: Cluster;
   readonly dns: ClusterDns | null;
+  readonly docker: Docker | null;
+  readonly dockerWorkloads: DockerWorkloads;
 }
 
 /**
@@ -106,8 +109,12 @@ function join(scenario: ResolvedScenario, observers: readonly Observer[]): Parts
     transport,
     hosts,
   });
-  const workloads = new Workloads(scenario, network);
-  const runtime = new WorkloadRuntime(programs, (pod) => workloads.programFor(pod));
+  const docker = dockerOf(scenario, { sim, observations, transport, stack });
+  const dockerWorkloads = new DockerWorkloads(scenario, network, docker);
+  const workloads = new Workloads(scenario, network, dockerWorkloads);
+  const runtime = new WorkloadRuntime(programs, (pod, container) =>
+    workloads.programFor(pod, container),
+  );
   const cluster = new Cluster({
     sim,
     observations,
@@ -125,18 +132,17 @@ function join(scenario: ResolvedScenario, observers: readonly Observer[]): Parts
   const dns =
     scenario.cluster.dns === undefined ? null : new ClusterDns(scenario, transport, cluster);
   workloads.useDns(dns);
-  return {
-    sim,
-    observations,
-    network,
-    stack,
-    transport,
-    programs,
-    workloads,
-    runtime,
-    cluster,
-    dns,
-  };
+  const rooms = { sim, observations, network, stack, transport, programs, runtime, cluster };
+  return { ...rooms, docker, dns, workloads, dockerWorkloads };
+}
+
+/** null where there is no Docker host. */
+function dockerOf(
+  { docker, profile }: ResolvedScenario,
+  parts: Pick<DockerOptions, "sim" | "observations" | "transport" | "stack">,
+): Docker | null {
+  if (docker.hosts.length === 0) return null;
+  return new Docker({ ...parts, ...docker, profile: profile.docker });
 }
 
 function addNode(network: Network, { metadata, status }: Node): Host {
@@ -150,19 +156,22 @@ function addNode(network: Network, { metadata, status }: Node): Host {
 
 /** Starts the cluster, the clients outside and the faults. */
 function bringUp(scenario: ResolvedScenario, parts: Parts): void {
-  const { sim, observations, network, programs, workloads, runtime, cluster } = parts;
+  const { sim, observations, network, programs, runtime, cluster, docker } = parts;
+  const { workloads, dockerWorkloads } = parts;
   for (const [index, client] of scenario.clients.entries()) {
     observations.clientNamed(index, client.name);
   }
-  const contents = {
-    ...scenario.cluster,
-    pods: [...scenario.cluster.pods, ...clientPods(scenario)],
-  };
+  for (const [index, name] of dockerWorkloads.targets.entries()) {
+    observations.serviceNamed(scenario.cluster.services.length + index, name);
+  }
+  const applications = withSidecars(scenario);
+  const pods = [...applications.pods, ...clientPods(scenario)];
+  const contents = { ...scenario.cluster, ...applications, pods };
   if (scenario.coldStart) cluster.startCold(contents);
   else cluster.startAtRest(contents);
-  for (const { name, host, spec } of outsideClients(scenario, network, workloads)) {
-    const context = { programs, namespace: host.namespace, name, exited: () => {} };
-    startProgram(context, spec, { ports: [], udpPorts: [], sctpPorts: [], started: true });
+  if (docker !== null) bringUpDocker(scenario, { docker, programs, dockerWorkloads, workloads });
+  for (const { name, client, host, spec } of outsideClients(scenario, network, workloads)) {
+    startClient(parts, client, host.namespace, spec, name);
   }
   parts.dns?.startNodeCaches(programs);
   runtime.endRest();
@@ -176,6 +185,7 @@ function bringUp(scenario: ResolvedScenario, parts: Parts): void {
       if (process !== null) runtime.crash(process, EXIT_ABORTED);
       return process !== null;
     },
+    containers: docker?.containers ?? new Map(),
   });
 }
 

@@ -4,6 +4,7 @@
  * Owns: the composition. A scenario overrides single constants by their path; a constant whose name
  * ends in `Ns` is written without the suffix, as a Kubernetes duration.
  */
+import { dockerProfile, type DockerProfile } from "../docker/profile.ts";
 import { kubernetes136, type KubernetesProfile } from "../kubernetes/profile.ts";
 import { schedulers } from "../kubernetes/proxy/ipvs/schedulers.ts";
 import { proxyModes } from "../kubernetes/proxy/modes/index.ts";
@@ -15,6 +16,7 @@ export interface Profile {
   readonly network: LinuxProfile;
   readonly kubernetes: KubernetesProfile;
   readonly server: ServerProfile;
+  readonly docker: DockerProfile;
 }
 
 /** Constants that name one of a few, by their path: what they may say. All other text is free. */
@@ -33,4 +35,5 @@ export const defaultProfile: Profile = {
   network: linuxProfile,
   kubernetes: kubernetes136,
   server: serverProfile,
+  docker: dockerProfile,
 };

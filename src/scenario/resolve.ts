@@ -8,6 +8,7 @@ import { RandomStreams } from "../engine/index.ts";
 import type { EndpointSlice, Pod, PodTemplate, Service } from "../kubernetes/api/types.ts";
 import { allocateServices } from "./allocate.ts";
 import { checkRoom, resolveNodes } from "./cluster.ts";
+import { checkContainerName, resolveDocker } from "./docker.ts";
 import { resolveFaults, type FaultSurroundings } from "./faults/index.ts";
 import { dnsAddress } from "./manifests/coredns.ts";
 import type { ManifestObjects, Placed } from "./manifests/objects.ts";
@@ -24,7 +25,13 @@ import {
   type KeptEndpoints,
   type PodKind,
 } from "./services.ts";
-import { checkPodSelector, clientLabels, resolveClients, resolveServers } from "./targets.ts";
+import {
+  checkPodSelector,
+  clientLabels,
+  resolveClients,
+  resolveServers,
+  type KnownNames,
+} from "./targets.ts";
 
 /** What a scenario gets from outside its file. */
 export interface Surroundings {
@@ -43,13 +50,7 @@ export function resolveScenario(
   mistakes: FileMistakes,
 ): ResolvedScenario | undefined {
   const { defaultProfile, description, ...named } = surroundings;
-  const { name: profileName, ...constants } = defaultProfile;
-  const overridden = overrideProfile(constants, parts.profile, mistakes);
-  const profile: Profile = {
-    name: profileName,
-    ...overridden,
-    kubernetes: withDns(overridden.kubernetes, parts.cluster?.dns),
-  };
+  const profile = resolveProfile(parts, defaultProfile, mistakes);
   checkUnique(objects);
   const { run, cluster } = parts;
   // Without the cluster's ranges nothing can be allocated, but names can still be checked.
@@ -74,16 +75,26 @@ export function resolveScenario(
   const durationNs = run?.duration ?? Number.MAX_SAFE_INTEGER;
   const servers = resolveServers(parts.servers, objects, mistakes);
   const zone = cluster?.dns === undefined ? null : profile.kubernetes.dns.zone;
-  const clients = resolveClients(parts.clients, services, objects, { durationNs, zone }, mistakes);
+  const known = knownNames(parts, objects, services, mistakes);
+  const clients = resolveClients(parts.clients, known, { durationNs, zone }, mistakes);
   const checkPods: FaultSurroundings["checkPods"] = (pods, own) => {
     // A workload that could not be read may be the one that is meant.
     if (objects.complete.workloads) checkPodSelector(pods, kinds, own);
   };
-  const faults = resolveFaults(parts.faults, { durationNs, checkPods }, mistakes);
+  const checkContainer: FaultSurroundings["checkContainer"] = (name, own) => {
+    if (known.allContainers) checkContainerName(name, known.docker, own);
+  };
+  const faults = resolveFaults(parts.faults, { durationNs, checkPods, checkContainer }, mistakes);
   const resolved =
     cluster === undefined
       ? undefined
-      : resolveCluster(parts, cluster, objects, { services, ...kept }, mistakes);
+      : resolveCluster(
+          parts,
+          cluster,
+          objects,
+          { nodes: known.nodes ?? [], services, ...kept },
+          mistakes,
+        );
   if (resolved === undefined || run === undefined) return undefined;
   return {
     ...named,
@@ -93,11 +104,21 @@ export function resolveScenario(
     coldStart: run.coldStart,
     windowNs: run.window,
     cluster: { ...resolved, servers },
+    docker: known.docker,
     clients,
     faults,
     profile,
     ignored: objects.ignored,
   };
+}
+
+function resolveProfile(
+  { profile, cluster }: ScenarioParts,
+  { name, ...constants }: Profile,
+  mistakes: FileMistakes,
+): Profile {
+  const overridden = overrideProfile(constants, profile, mistakes);
+  return { name, ...overridden, kubernetes: withDns(overridden.kubernetes, cluster?.dns) };
 }
 
 /** Services that nothing but DNS leads to. */
@@ -118,17 +139,43 @@ function listWithoutDns(
   }
 }
 
+/** Everything that clients and faults may name; what could not be read is not missed. */
+function knownNames(
+  parts: ScenarioParts,
+  objects: ManifestObjects,
+  services: readonly Service[],
+  mistakes: FileMistakes,
+): KnownNames {
+  const { cluster, docker: part, withoutCluster } = parts;
+  const docker = resolveDocker(part ?? undefined, cluster, mistakes);
+  const nodes =
+    withoutCluster || cluster === undefined ? [] : resolveNodes(cluster, objects.nodes, mistakes);
+  return {
+    services,
+    objects,
+    nodes: cluster === undefined ? null : nodes,
+    docker,
+    allHosts: part !== null,
+    allContainers: part === undefined || part?.isWhole === true,
+  };
+}
+
 function resolveCluster(
   parts: ScenarioParts,
   cluster: ClusterPart,
   objects: ManifestObjects,
-  { services, endpointSlices, mirrored }: KeptEndpoints & Pick<ResolvedCluster, "services">,
+  {
+    nodes,
+    services,
+    endpointSlices,
+    mirrored,
+  }: KeptEndpoints & Pick<ResolvedCluster, "nodes" | "services">,
   mistakes: FileMistakes,
 ): Omit<ResolvedCluster, "servers"> {
-  const nodes = resolveNodes(cluster, objects.nodes, mistakes);
-  const clientPods = parts.clients
-    .filter(({ value }) => value?.from.kind === "pod")
-    .reduce((sum, { value }) => sum + (value?.from.replicas ?? 0), 0);
+  const clientPods = parts.clients.reduce(
+    (sum, { value }) => sum + (value?.from.kind === "pod" ? value.from.replicas : 0),
+    0,
+  );
   checkRoom(nodes, objects, clientPods, mistakes);
   const listening = (namespace: string, template: PodTemplate): PodTemplate => ({
     ...template,
@@ -192,7 +239,7 @@ function withDns(
 
 function clientKinds({ clients }: ScenarioParts): PodKind[] {
   return clients.flatMap(({ value }) =>
-    value === undefined || value.from.kind === "outside"
+    value?.from.kind !== "pod"
       ? []
       : [
           {

@@ -15,6 +15,8 @@ import type {
   Service,
   ServicePort,
 } from "../kubernetes/api/types.ts";
+import type { ContainerSpec } from "../docker/contract.ts";
+import type { DockerOptions } from "../docker/docker.ts";
 import type { MirroredEndpoints } from "../kubernetes/controllers/mirroring.ts";
 import type { FaultSpec } from "../faults/index.ts";
 import type { NetworkKindName } from "../network/kinds/index.ts";
@@ -33,7 +35,9 @@ export interface ResolvedScenario {
   readonly durationNs: DurationNs;
   readonly coldStart: boolean;
   readonly windowNs: DurationNs;
+  /** Without a node in it where the scenario has none. */
   readonly cluster: ResolvedCluster;
+  readonly docker: ResolvedDocker;
   readonly clients: readonly ResolvedClient[];
   readonly faults: readonly ResolvedFault[];
   readonly profile: Profile;
@@ -73,6 +77,18 @@ export type ResolvedServer = ServerSpec & {
   readonly workload: string;
 };
 
+export interface ResolvedDocker extends Pick<
+  DockerOptions,
+  "hosts" | "bridgeCIDR" | "userlandProxy"
+> {
+  readonly containers: readonly ResolvedContainer[];
+}
+
+export interface ResolvedContainer extends ContainerSpec {
+  /** null: the default server. */
+  readonly server: ServerSpec | null;
+}
+
 export type { RateSegment };
 export type RateProfile = readonly RateSegment[];
 
@@ -97,24 +113,40 @@ export interface ResolvedResolver extends Omit<ResolverOptions, "messages" | "na
   readonly pick: "first" | "random";
 }
 
+/** A Service, its port, and by which of its addresses it is called. */
+export interface ServiceTarget {
+  readonly service: string;
+  readonly port: number;
+  readonly protocol: ServicePort["protocol"];
+  readonly via: TargetVia;
+  /** The node whose port it is; null for any. */
+  readonly node: string | null;
+}
+
+/** An address that no Service stands behind. */
+export type DockerTarget =
+  /** The address of a container, looked up when the client starts. */
+  | { readonly via: "container"; readonly container: string; readonly port: number }
+  /** A Docker host's own address. */
+  | { readonly via: "hostPort"; readonly host: string; readonly port: number }
+  /** 127.0.0.1 where the client runs. */
+  | { readonly via: "localhost"; readonly port: number };
+
 export interface ResolvedClient {
   readonly name: string;
   /**
    * pod: in `replicas` pods of its own, spread by the scheduler. outside: on `replicas` hosts
-   * outside the cluster that reach node addresses only.
+   * outside the cluster that reach node addresses only. sidecar: in each pod of a workload. host: a process of a
+   * Docker host. container: in `replicas` containers of its own on a Docker host.
    */
   readonly from: {
-    readonly kind: "pod" | "outside";
+    readonly kind: "pod" | "outside" | "sidecar" | "host" | "container";
     readonly replicas: number;
     readonly labels: Labels;
+    /** The node of its pods, null for any; the workload "namespace/name"; the Docker host. */
+    readonly at: string | null;
   };
-  /** Service called, its port, and by which of its addresses. */
-  readonly to: {
-    readonly service: string;
-    readonly port: number;
-    readonly protocol: ServicePort["protocol"];
-    readonly via: TargetVia;
-  };
+  readonly to: ServiceTarget | DockerTarget;
   readonly load:
     /** Poisson arrivals by `rate`, split evenly over the replicas. */
     | {

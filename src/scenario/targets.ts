@@ -5,14 +5,29 @@
  * servers whose names exist, and looking up the pods that a fault selects. Refuses to own: their other fields (schema/scenario.ts).
  */
 import type { DurationNs } from "../engine/index.ts";
+import {
+  objectKey,
+  type Deployment,
+  type Labels,
+  type Node,
+  type Pod,
+  type ReplicaSet,
+  type Service,
+  type ServicePort,
+} from "../kubernetes/api/types.ts";
 import { linuxProfile } from "../network/profile.ts";
-import { objectKey, type Labels, type Service, type ServicePort } from "../kubernetes/api/types.ts";
 import { namesToAsk } from "../workload/dns/resolver.ts";
+import { checkHost, resolveDockerTarget } from "./docker.ts";
 import { DNS_SERVICE } from "./manifests/coredns.ts";
-import type { ManifestObjects } from "./manifests/objects.ts";
+import type { ManifestObjects, Placed } from "./manifests/objects.ts";
 import { describeValue, nearest, type FileMistakes } from "./mistakes.ts";
-import type { ResolvedClient, ResolvedServer } from "./resolved.ts";
-import type { ClientPart, ScenarioParts, TargetPart } from "./schema/scenario.ts";
+import type { ResolvedClient, ResolvedDocker, ResolvedServer } from "./resolved.ts";
+import type {
+  ClientPart,
+  ScenarioParts,
+  ServiceTargetPart,
+  TargetPart,
+} from "./schema/scenario.ts";
 import { kindsMatching, knownLabels, type PodKind } from "./services.ts";
 
 const MAX_DATAGRAM_BYTES = linuxProfile.udp.maxPayloadBytes;
@@ -47,29 +62,10 @@ export function resolveServers(
   objects: ManifestObjects,
   mistakes: FileMistakes,
 ): ResolvedServer[] {
-  const known = Object.entries({
-    deploy: objects.deployments,
-    rs: objects.replicaSets,
-    pod: objects.pods,
-  }).flatMap(([kind, list]) => list.map(({ object }) => reference(kind, object.metadata)));
   const taken = new Set<string>();
   return parts.flatMap(({ value, path, reference: text }) => {
-    const parsed = parseReference(text);
-    const list = parsed === null ? undefined : WORKLOAD_KINDS[parsed.kind];
-    const found =
-      parsed === null || list === undefined || parsed.port !== null
-        ? undefined
-        : objects[list].find(
-            ({ object: { metadata } }) =>
-              metadata.namespace === parsed.namespace && metadata.name === parsed.name,
-          );
-    if (found === undefined) {
-      const allowed = `one of ${known.join(", ") || "the manifests' workloads: there are none"}`;
-      if (objects.complete.workloads) {
-        mistakes.add(path, `no workload ${describeValue(text)}`, allowed, nearest(text, known));
-      }
-      return [];
-    }
+    const found = findWorkload(text, objects, mistakes.within(path));
+    if (found === null) return [];
     const { namespace, name } = found.object.metadata;
     const workload = `${namespace}/${name}`;
     if (taken.has(workload)) {
@@ -80,43 +76,140 @@ export function resolveServers(
   });
 }
 
+/** The workload that a reference names; null after having reported that there is none. */
+function findWorkload(
+  text: string,
+  objects: ManifestObjects,
+  mistakes: FileMistakes,
+): Placed<Deployment | ReplicaSet | Pod> | null {
+  const parsed = parseReference(text);
+  const list = parsed === null ? undefined : WORKLOAD_KINDS[parsed.kind];
+  const found =
+    parsed === null || list === undefined || parsed.port !== null
+      ? undefined
+      : objects[list].find(
+          ({ object: { metadata } }) =>
+            metadata.namespace === parsed.namespace && metadata.name === parsed.name,
+        );
+  if (found !== undefined) return found;
+  const known = Object.entries({
+    deploy: objects.deployments,
+    rs: objects.replicaSets,
+    pod: objects.pods,
+  }).flatMap(([kind, each]) => each.map(({ object }) => reference(kind, object.metadata)));
+  const allowed = `one of ${known.join(", ") || "the manifests' workloads: there are none"}`;
+  if (objects.complete.workloads) {
+    mistakes.add([], `no workload ${describeValue(text)}`, allowed, nearest(text, known));
+  }
+  return null;
+}
+
 function reference(kind: string, { namespace, name }: { namespace: string; name: string }): string {
   return `${namespace === "default" ? "" : `${namespace}/`}${kind}/${name}`;
 }
 
+/** What clients may name. */
+export interface KnownNames {
+  readonly services: readonly Service[];
+  readonly objects: ManifestObjects;
+  /** null when they could not be read. */
+  readonly nodes: readonly Node[] | null;
+  readonly docker: ResolvedDocker;
+  /** The Docker hosts of the scenario could be read, if there are any. */
+  readonly allHosts: boolean;
+  /** Every container of the scenario could be read. */
+  readonly allContainers: boolean;
+}
+
 export function resolveClients(
   parts: ScenarioParts["clients"],
-  services: readonly Service[],
-  objects: ManifestObjects,
+  known: KnownNames,
   { durationNs, zone }: { readonly durationNs: DurationNs; readonly zone: string | null },
   mistakes: FileMistakes,
 ): ResolvedClient[] {
   const names = new Set<string>();
   return parts.flatMap(({ value, path, to }) => {
+    const own = mistakes.within(path);
     const resolver = (value?.resolver ?? null) as ClientPart["resolver"] | null;
-    const target =
-      to === undefined
-        ? null
-        : resolveTarget(to, services, objects, mistakes.within([...path, ...placeOf(to)]), {
-            zone,
-            search: resolver?.search ?? [],
-            ndots: resolver?.ndots ?? 0,
-          });
+    const rules = { zone, search: resolver?.search ?? [], ndots: resolver?.ndots ?? 0 };
+    const target = to === undefined ? null : targetOf(to, value?.from, known, own, rules);
     if (value === undefined) return [];
-    checkClient(value, names, mistakes.within(path));
-    if (target?.protocol === "UDP" && value.requestSize > MAX_DATAGRAM_BYTES) {
-      const found = `${value.requestSize} bytes to a UDP port`;
-      const allowed = `at most ${MAX_DATAGRAM_BYTES}: a request is one datagram`;
-      mistakes.add([...path, "requestSize"], found, allowed);
-    }
-    return target === null ? [] : [buildClient(value, target, durationNs, zone)];
+    checkClient(value, names, own);
+    if (target !== null) checkDatagram(value, target, own);
+    const from = originOf(value, known, own);
+    return target === null || from === null
+      ? []
+      : [buildClient(value, from, target, durationNs, zone)];
   });
 }
 
+function targetOf(
+  to: TargetPart,
+  from: ClientPart["from"] | undefined,
+  known: KnownNames,
+  mistakes: FileMistakes,
+  rules: NameRules,
+): ResolvedClient["to"] | null {
+  if (!("reference" in to)) return resolveDockerTarget(to, from, known, mistakes.within(["to"]));
+  checkNode(to.node, known.nodes, mistakes.within(["to", "node"]));
+  return resolveTarget(to, known.services, known.objects, mistakes.within(placeOf(to)), rules);
+}
+
 /** Where the name stands in what was written. */
-function placeOf({ via }: TargetPart): string[] {
+function placeOf({ via }: ServiceTargetPart): string[] {
   if (via === "clusterIP" || via === "dns") return ["to"];
   return ["to", via === "lookup" ? "name" : "service"];
+}
+
+function checkNode(
+  name: string | null,
+  nodes: readonly Node[] | null,
+  mistakes: FileMistakes,
+): void {
+  const known = nodes?.map(({ metadata }) => metadata.name);
+  if (name === null || known === undefined || known.includes(name)) return;
+  const allowed = `one of ${known.join(", ") || "the cluster's nodes: there are none"}`;
+  mistakes.add([], `no node ${name}`, allowed, nearest(name, known));
+}
+
+/** Where a client runs; null after mistakes. */
+function originOf(
+  value: ClientPart,
+  { objects, nodes, docker, allHosts }: KnownNames,
+  mistakes: FileMistakes,
+): ResolvedClient["from"] | null {
+  const { from } = value;
+  const labels = clientLabels(value);
+  switch (from.kind) {
+    case "pod":
+      checkNode(from.node ?? null, nodes, mistakes.within(["from", "node"]));
+      return { kind: "pod", replicas: from.replicas, labels, at: from.node ?? null };
+    case "outside":
+      return { kind: "outside", replicas: from.replicas, labels, at: null };
+    case "sidecar": {
+      const own = mistakes.within(["from", "workload"]);
+      const found = findWorkload(from.workload, objects, own);
+      if (found === null) return null;
+      const { object } = found;
+      const replicas = object.kind === "Pod" ? 1 : object.spec.replicas;
+      checkUsers(value, replicas, mistakes);
+      const { namespace, name } = object.metadata;
+      return { kind: "sidecar", replicas, labels, at: `${namespace}/${name}` };
+    }
+    case "host":
+    case "container": {
+      if (allHosts) checkHost(from.host, docker, mistakes.within(["from", "host"]));
+      const replicas = from.kind === "host" ? 1 : from.replicas;
+      return { kind: from.kind, replicas, labels, at: from.host };
+    }
+  }
+}
+
+/** Pods of a workload come and go: each has the same number of users. */
+function checkUsers({ load }: ClientPart, replicas: number, mistakes: FileMistakes): void {
+  if (load.kind !== "closedLoop" || replicas === 0 || load.users % replicas === 0) return;
+  const found = `${load.users}, which do not divide evenly over ${replicas} pods`;
+  mistakes.add(["load", "users"], found, `a multiple of ${replicas}`);
 }
 
 function checkClient(value: ClientPart, names: Set<string>, mistakes: FileMistakes): void {
@@ -131,11 +224,24 @@ function checkClient(value: ClientPart, names: Set<string>, mistakes: FileMistak
     const found = "a name that only the cluster's own DNS knows of";
     mistakes.add(["to"], found, "from: pods(...)");
   }
-  if (value.from.kind === "outside" && value.to.via === "clusterIP") {
+  const isInside = value.from.kind === "pod" || value.from.kind === "sidecar";
+  if (!isInside && value.to.via === "clusterIP") {
     const found = "a ClusterIP, which nothing outside the cluster can reach";
     const allowed = "nodePort(...), externalIP(...) or loadBalancer(...) of it, or from: pods(...)";
     mistakes.add(["to"], found, allowed);
   }
+}
+
+function checkDatagram(
+  { requestSize }: ClientPart,
+  target: ResolvedClient["to"],
+  mistakes: FileMistakes,
+): void {
+  const isUdp = "protocol" in target && target.protocol === "UDP";
+  if (!isUdp || requestSize <= MAX_DATAGRAM_BYTES) return;
+  const found = `${requestSize} bytes to a UDP port`;
+  const allowed = `at most ${MAX_DATAGRAM_BYTES}: a request is one datagram`;
+  mistakes.add(["requestSize"], found, allowed);
 }
 
 /** Labels of the pods that a client runs in. */
@@ -145,19 +251,16 @@ export function clientLabels({ name, from }: ClientPart): Labels {
 
 function buildClient(
   value: ClientPart,
+  from: ResolvedClient["from"],
   to: ResolvedClient["to"],
   durationNs: DurationNs,
   zone: string | null,
 ): ResolvedClient {
-  const { from, load, connections, retries } = value;
+  const { load, connections, retries } = value;
   return {
     ...(zone === null ? {} : resolverOf(value, zone)),
     name: value.name,
-    from: {
-      kind: from.kind,
-      replicas: from.replicas,
-      labels: clientLabels(value),
-    },
+    from,
     to,
     load:
       load.kind === "openLoop"
@@ -186,7 +289,7 @@ function resolverOf(
   { to, resolver }: ClientPart,
   zone: string,
 ): Pick<ResolvedClient, "resolver"> | Record<string, never> {
-  if (to.via !== "dns" && to.via !== "lookup") return {};
+  if (!("reference" in to) || (to.via !== "dns" && to.via !== "lookup")) return {};
   const { timeout, search, ...rest } = resolver;
   const name = to.via === "lookup" ? to.reference : to.reference.replace(/:\d+$/, "");
   return {
@@ -212,7 +315,7 @@ const LONGEST_NAME = 253;
 
 /** A client that looks a name up: at which Service it ends. */
 function resolveName(
-  { reference, via }: TargetPart,
+  { reference, via }: ServiceTargetPart,
   services: readonly Service[],
   mistakes: FileMistakes,
   { zone, search, ndots }: NameRules,
@@ -223,7 +326,7 @@ function resolveName(
   }
   if (via === "lookup") {
     if (reference.length <= LONGEST_NAME && DNS_NAME.test(reference)) {
-      return { service: DNS_SERVICE, port: 53, protocol: "UDP", via };
+      return { service: DNS_SERVICE, port: 53, protocol: "UDP", via, node: null };
     }
     mistakes.add([], describeValue(reference), 'a DNS name such as "www.example.com"');
     return null;
@@ -253,7 +356,7 @@ function resolveName(
     mistakes.add([], `no port ${port} in ${objectKey(service)}`, `one of the ports ${known}`);
     return null;
   }
-  return { service: objectKey(service), port, protocol: own?.protocol ?? "TCP", via };
+  return { service: objectKey(service), port, protocol: own?.protocol ?? "TCP", via, node: null };
 }
 
 /** The Service that a name leads to, by way of ExternalNames. */
@@ -275,13 +378,13 @@ function serviceNamed(
 }
 
 function resolveTarget(
-  to: TargetPart,
+  to: ServiceTargetPart,
   services: readonly Service[],
   objects: ManifestObjects,
   mistakes: FileMistakes,
   rules: NameRules,
 ): ResolvedClient["to"] | null {
-  const { reference: text, via } = to;
+  const { reference: text, via, node } = to;
   if (via === "dns" || via === "lookup") return resolveName(to, services, mistakes, rules);
   const parsed = parseReference(text);
   if (parsed === null || !["svc", "service"].includes(parsed.kind)) {
@@ -308,12 +411,12 @@ function resolveTarget(
   const port = portOf(service, parsed.port, text, mistakes);
   if (port === null) return null;
   checkVia(via, service, port, mistakes);
-  return { service: key, port: port.port, protocol: port.protocol, via };
+  return { service: key, port: port.port, protocol: port.protocol, via, node };
 }
 
 /** Reports a way to the Service that it does not have. */
 function checkVia(
-  via: TargetPart["via"],
+  via: ServiceTargetPart["via"],
   { metadata, spec }: Service,
   { nodePort }: ServicePort,
   mistakes: FileMistakes,

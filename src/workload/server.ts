@@ -212,7 +212,6 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
     const { TCP, SCTP } = TransportProtocol;
     const holdsAll =
       this.#listenOn(ports, TCP) && this.#listenOn(sctpPorts, SCTP) && this.#bindUdp();
-    // EADDRINUSE: another container of the pod holds the port.
     if (!holdsAll) this.#end(1);
   }
 
@@ -220,7 +219,10 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
     const { transport } = this.#context.programs;
     for (const port of ports) {
       const listener = transport.listen(this.#context.namespace, port, this, protocol);
-      if (listener === null) return false;
+      if (listener === null) {
+        this.#listenFailed(protocol === TransportProtocol.TCP ? "tcp" : "sctp", port);
+        return false;
+      }
       this.#listeners.push(listener);
     }
     return true;
@@ -230,10 +232,20 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
     const { udp } = this.#context.programs.transport;
     for (const port of this.#options.udpPorts) {
       const socket = udp.bind(this.#context.namespace, NO_ADDRESS, port, this, 0);
-      if (socket === null) return false;
+      if (socket === null) {
+        this.#listenFailed("udp", port);
+        return false;
+      }
       this.#udpSockets.push(socket);
     }
     return true;
+  }
+
+  /** EADDRINUSE: another process of the namespace holds the port. */
+  #listenFailed(protocol: "tcp" | "udp" | "sctp", port: number): void {
+    const { observations, sim } = this.#context.programs;
+    const error = `listen ${protocol} 0.0.0.0:${port}: bind: address already in use`;
+    observations.event(sim.nowNs, "listen_failed", `process/${this.#context.name}`, error);
   }
 
   #serve(connection: Connection): void {

@@ -101,6 +101,20 @@ test("docs/cli.md shows what its commands print", () => {
   const wrong = excerpts("docs/cli.md").map((each) => each.wrong);
   expect(wrong).toEqual([[], [], []]);
 });
+describe.each(all.filter(({ path }) => path.startsWith("docs/scenarios/")).map((each) => [each]))(
+  "$path",
+  (page) => {
+    it("shows what its scenario prints", () => {
+      const name = posix.basename(page.path, ".md");
+      expect(page.text).toContain(`sim run scenarios/${name}.ts`);
+      const shown = codeBlocks(page).filter(({ file }) => file === `test/golden/${name}.txt`);
+      expect(shown.length).toBeGreaterThan(0);
+      const printed = readFileSync(join(root, `test/golden/${name}.txt`), "utf8");
+      const parts = shown.flatMap(({ text }) => text.split("...\n"));
+      expect(parts.filter((part) => !printed.includes(part))).toEqual([]);
+    });
+  },
+);
 
 describe("README.md", () => {
   const blocks = codeBlocks(document("README.md"));

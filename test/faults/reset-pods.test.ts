@@ -52,6 +52,7 @@ function struck(faults: readonly Partial<Reset>[], pods: readonly Pod[] = ten, s
       api: hand,
       pods: api.watch("Pod", { watcher: "kubectl", handlers: {} }),
       crash: ({ metadata }) => crashed.push(metadata.name) > 0,
+      containers: new Map(),
     },
   );
   return { sim, hand, hits, commits, crashed, run: () => sim.run(seconds(1000)) };

@@ -84,7 +84,7 @@ test("the scenarios differ in kind: everything that can be drawn is drawn", () =
   const kinds: Record<string, (whole: WholeScenario) => boolean> = {
     coldStart: ({ input }) => input.coldStart === true,
     "at rest": ({ input }) => input.coldStart !== true,
-    "five nodes": ({ input }) => input.cluster.nodes === 5,
+    "five nodes": ({ input }) => input.cluster!.nodes === 5,
     outside: ({ input }) => input.clients!.some(({ from }) => from?.kind === "outside"),
     "keep-alive": ({ input }) => input.clients!.some((c) => c.connections?.kind === "keepAlive"),
     "closed loop": ({ input }) => input.clients!.some(({ load }) => load.kind === "closedLoop"),

@@ -10,6 +10,7 @@
 import { describe, expect, test } from "vitest";
 import { Recording } from "../../src/observe/index.ts";
 import type { Observer } from "../../src/observe/observations.ts";
+import type { ResetPodsSpec } from "../../src/faults/resetPods.ts";
 import { seconds } from "../../src/engine/index.ts";
 import type { ProfileOverride } from "../../src/index.ts";
 import { loadScenario } from "../../src/scenario/load.ts";
@@ -46,7 +47,10 @@ function instantProgramming(): Profile {
 }
 
 function resetBy(how: "delete" | "crash" | "kill", scenario: ResolvedScenario): ResolvedScenario {
-  return { ...scenario, faults: scenario.faults.map((fault) => ({ ...fault, how })) };
+  return {
+    ...scenario,
+    faults: scenario.faults.map((fault) => ({ ...(fault as ResetPodsSpec), how })),
+  };
 }
 
 /** Told to go, a pod still answers for so long: longer than any node's lag. */

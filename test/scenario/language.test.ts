@@ -28,8 +28,8 @@ test("everything left out gets its documented default", async () => {
   expect(scenario.cluster).toMatchObject({ podCIDR: "10.244.0.0/16", serviceCIDR: "10.96.0.0/12" });
   expect(await clientWith("load: openLoop(5)")).toEqual({
     name: "c",
-    from: { kind: "pod", replicas: 1, labels: { "podstorm.dev/client": "c" } },
-    to: { service: "default/web", port: 8080, protocol: "TCP", via: "clusterIP" },
+    from: { kind: "pod", replicas: 1, labels: { "podstorm.dev/client": "c" }, at: null },
+    to: { service: "default/web", port: 8080, protocol: "TCP", via: "clusterIP", node: null },
     load: {
       kind: "openLoop",
       rate: [{ fromNs: 0, startRps: 5, endRps: 5, rampNs: 0 }],

@@ -43,7 +43,7 @@ describe("an unknown member", () => {
   test("of the faults", async () => {
     const found = await mistakeIn('faults: [{ kind: "resetPod" }]');
     expect(found).toEqual([
-      "scenario.ts:5:12 faults[0]: { kind: 'resetPod' }; allowed: resetPods(...) (did you mean resetPods?)",
+      "scenario.ts:5:12 faults[0]: { kind: 'resetPod' }; allowed: resetContainer(...), resetPods(...) (did you mean resetPods?)",
     ]);
   });
 });

@@ -11,6 +11,7 @@ const ROOMS = [
   "stats",
   "observe",
   "network",
+  "docker",
   "kubernetes",
   "workload",
   "faults",
@@ -61,6 +62,7 @@ describe("rooms", () => {
         );
     expect(words("src/engine/", /\b(pod|packet|kube\w*|endpoint|service)s?\b/gi)).toEqual([]);
     expect(words("src/network/", /\b(kube\w*|pods?|deployment|kubelet)\b/gi)).toEqual([]);
+    expect(words("src/docker/", /\b(kube\w*|pods?|deployment|kubelet)\b/gi)).toEqual([]);
   });
 
   it("import model-side packages only in the engine and at the edge of addresses", () => {

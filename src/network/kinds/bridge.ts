@@ -2,38 +2,52 @@
  * A bridge on each host and plain routes between them: CNI's bridge plugin with host-local, as
  * flannel's host-gw back end sets it up.
  *
- * Owns: routes, veth pairs and addresses of that kind, of one family or of both. Not modelled: the few milliseconds of CNI's
- * own work (the kubelet charges them) and the gateway's ARP for a new veth.
+ * Owns: routes, veth pairs and addresses of that kind, of one family or of both. Not
+ * modelled: the few milliseconds of CNI's own work (the kubelet charges them) and the gateway's ARP for a new veth.
  */
-import { parsePrefix, type AddressId } from "../address.ts";
+import { parsePrefix, type AddressId, type Prefix } from "../address.ts";
+import type { Host, Namespace } from "../host.ts";
 import { HostLocalAllocator } from "../ipam/hostLocal.ts";
 import type { Guest, GuestHost, GuestNetwork, NetworkKind } from "./contract.ts";
 
 type Parts = Parameters<NetworkKind["install"]>[0];
 
-interface Range {
-  readonly family: 4 | 6;
-  readonly allocator: HostLocalAllocator;
+/** Who gives a host's guests their addresses. */
+interface Allocator {
+  allocate(): bigint | null;
+  release(address: bigint): void;
 }
 
-class BridgeNetwork implements GuestNetwork {
+interface Range {
+  readonly family: 4 | 6;
+  readonly allocator: Allocator;
+}
+
+/** Guests behind each host's bridge, whatever the routes between the hosts. */
+export class BridgeNetwork implements GuestNetwork {
   readonly #parts: Parts;
   readonly #ranges = new Map<number, readonly Range[]>();
   /** What each guest holds of its host's ranges, in their order. */
   readonly #allocated = new Map<number, readonly bigint[]>();
+  readonly #namespaceFor: (name: string, host: Host) => Namespace;
 
-  constructor(parts: Parts) {
+  /**
+   * @param allocatorOf of one range of a host
+   * @param namespaceFor the namespace of a new guest, with its link
+   */
+  constructor(
+    parts: Parts,
+    allocatorOf: (cidr: string) => Allocator,
+    namespaceFor = (name: string, host: Host): Namespace => parts.network.addGuest(name, host),
+  ) {
     this.#parts = parts;
-    const { addresses } = parts.network;
+    this.#namespaceFor = namespaceFor;
     for (const { host, cidr } of parts.hosts) {
-      const prefixes = cidr.split(",").map((text) => parsePrefix(text));
-      this.#ranges.set(
-        host.index,
-        prefixes.map(({ family, text }) => ({ family, allocator: new HostLocalAllocator(text) })),
-      );
-      for (const { family, first } of prefixes) {
-        host.addBridgeAddress(addresses.internValue(family, first + 1n));
-      }
+      const ranges = prefixesOf(cidr).map(({ family, text }) => ({
+        family,
+        allocator: allocatorOf(text),
+      }));
+      this.#ranges.set(host.index, ranges);
     }
   }
 
@@ -42,7 +56,7 @@ class BridgeNetwork implements GuestNetwork {
     const host = network.hosts[hostIndex]!;
     const values = this.#allocate(hostIndex);
     if (values === null) return null;
-    const namespace = network.addGuest(name, host);
+    const namespace = this.#namespaceFor(name, host);
     const addresses = values.map((value, i): AddressId => {
       const { family } = this.#ranges.get(hostIndex)![i]!;
       return network.addresses.internValue(family, value);
@@ -88,13 +102,24 @@ class BridgeNetwork implements GuestNetwork {
 
 export const bridgeHostGw: NetworkKind = {
   install(parts) {
-    routeBetween(parts.hosts);
-    return new BridgeNetwork(parts);
+    const { network, hosts } = parts;
+    routeBetween(hosts);
+    for (const { host, cidr } of hosts) {
+      for (const { family, first } of prefixesOf(cidr)) {
+        host.addBridgeAddress(network.addresses.internValue(family, first + 1n));
+      }
+    }
+    return new BridgeNetwork(parts, (range) => new HostLocalAllocator(range));
   },
 };
 
+/** One of each family, with a comma between. */
+function prefixesOf(cidr: string): Prefix[] {
+  return cidr.split(",").map((text) => parsePrefix(text));
+}
+
 function routeBetween(hosts: readonly GuestHost[]): void {
-  const prefixes = hosts.map(({ cidr }) => cidr.split(",").map((text) => parsePrefix(text)));
+  const prefixes = hosts.map(({ cidr }) => prefixesOf(cidr));
   for (const [i, { host }] of hosts.entries()) {
     for (const [j, target] of hosts.entries()) {
       const to = i === j ? "bridge" : target.host.index;

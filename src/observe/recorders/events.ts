@@ -6,7 +6,11 @@
 import type { SimTimeNs } from "../../engine/index.ts";
 import { NumberColumn } from "../columns.ts";
 import { columnsOf } from "../metrics.ts";
+import type { RunTotals } from "../totals.ts";
 import type { Recorder, Row, Table } from "../recorder.ts";
+
+/** Events of which the summary tells too. */
+const START_FAILURES = new Set(["container_start_failed", "listen_failed"]);
 
 const file = "events.csv";
 
@@ -21,6 +25,13 @@ export class Events implements Recorder {
 
   tables(): readonly Table[] {
     return [{ file, columns: columnsOf(file), rows: { [Symbol.iterator]: () => this.#rows() } }];
+  }
+
+  totals(): Partial<RunTotals> {
+    const failedStarts = this.#texts.flatMap(([kind, object, error], i) =>
+      START_FAILURES.has(kind) ? [{ object, atNs: this.#times.at(i), error }] : [],
+    );
+    return { failedStarts };
   }
 
   *#rows(): Generator<Row> {

@@ -12,22 +12,38 @@ import {
   matchesLabels,
   matchesSelector,
   objectKey,
+  type Container,
+  type Deployment,
   type IpFamily,
   type Labels,
   type Node,
   type Pod,
+  type PodSpec,
+  type ReplicaSet,
   type Service,
 } from "../../kubernetes/api/types.ts";
 import type { ClientOptions } from "../../workload/client.ts";
 import type { ProgramSpec } from "../../workload/models.ts";
 import { DNS_WORKLOAD } from "../manifests/coredns.ts";
-import type { ResolvedClient, ResolvedScenario } from "../resolved.ts";
+import type {
+  ResolvedClient,
+  ResolvedCluster,
+  ResolvedScenario,
+  ServiceTarget,
+} from "../resolved.ts";
 import { serverProgram } from "../servers/index.ts";
+import type { DockerWorkloads } from "./docker.ts";
 import { defaultServer } from "../servers/requests.ts";
 import type { ClusterDns } from "./dns.ts";
 
 /** Label of a client's own pods: its name. */
 const CLIENT_LABEL = "podstorm.dev/client";
+
+/** What a client dials, and who belongs there. */
+export type Dialled = Pick<
+  ClientOptions,
+  "service" | "addresses" | "port" | "protocol" | "workloads"
+>;
 
 interface Workload {
   readonly key: string;
@@ -38,14 +54,16 @@ interface Workload {
 export class Workloads {
   readonly #scenario: ResolvedScenario;
   readonly #network: Network;
+  readonly #docker: DockerWorkloads;
   readonly #workloads: readonly Workload[];
   readonly #clientReplicas = new Map<string, number>();
   #serviceIndex: (key: string) => number = () => -1;
   #dns: ClusterDns | null = null;
 
-  constructor(scenario: ResolvedScenario, network: Network) {
+  constructor(scenario: ResolvedScenario, network: Network, docker: DockerWorkloads) {
     this.#scenario = scenario;
     this.#network = network;
+    this.#docker = docker;
     this.#workloads = workloadsOf(scenario);
   }
 
@@ -59,12 +77,17 @@ export class Workloads {
     this.#dns = dns;
   }
 
-  programFor(pod: Pod): ProgramSpec {
+  programFor(pod: Pod, container: Container): ProgramSpec {
     const client = pod.metadata.labels[CLIENT_LABEL];
     if (client !== undefined) {
       const index = this.#scenario.clients.findIndex(({ name }) => name === client);
       return this.clientSpec(index, this.#replicaOf(pod));
     }
+    const sidecar = this.#scenario.clients.findIndex(
+      (each) => each.from.kind === "sidecar" && sidecarName(each) === container.name,
+    );
+    // Users divide evenly over the pods, so that it does not matter which of them this one is.
+    if (sidecar >= 0) return this.clientSpec(sidecar, 0);
     const workload = this.#workloads.findIndex(({ owns }) => owns(pod));
     const key = this.#workloads[workload]?.key;
     if (key === DNS_WORKLOAD && this.#dns !== null) return this.#dns.serverSpec(pod);
@@ -76,15 +99,10 @@ export class Workloads {
   /** What replica `replica` of a client runs. */
   clientSpec(index: number, replica: number): ProgramSpec {
     const client = this.#scenario.clients[index]!;
-    const service = this.#scenario.cluster.services.find(
-      (each) => objectKey(each) === client.to.service,
-    )!;
     const options: ClientOptions = {
       client: index,
-      service: this.#serviceIndex(client.to.service),
-      ...this.#target(client, service),
+      ...this.#dialled(client),
       dns: this.#dns?.useOf(client) ?? null,
-      workloads: this.#behind(service),
       load: loadOf(client, replica),
       poolSize:
         client.connections.kind === "keepAlive" ? (client.connections.poolSize ?? Infinity) : 0,
@@ -105,13 +123,24 @@ export class Workloads {
     return replica;
   }
 
-  #target(
-    { to }: ResolvedClient,
-    service: Service,
-  ): Pick<ClientOptions, "addresses" | "port" | "protocol"> {
+  #dialled(client: ResolvedClient): Dialled {
+    const { to } = client;
+    if (!("service" in to)) return this.#docker.dialled(client, to);
+    const service = this.#scenario.cluster.services.find((each) => objectKey(each) === to.service)!;
+    return {
+      service: this.#serviceIndex(to.service),
+      ...this.#target(to, service),
+      workloads: this.#behind(service),
+    };
+  }
+
+  #target(to: ServiceTarget, service: Service): Pick<Dialled, "addresses" | "port" | "protocol"> {
     const { addresses } = this.#network;
     const { via, port } = to;
-    const texts = addressesOf(service, via, this.#scenario.cluster.nodes);
+    const nodes = this.#scenario.cluster.nodes.filter(
+      ({ metadata }) => to.node === null || to.node === metadata.name,
+    );
+    const texts = addressesOf(service, via, nodes);
     const nodePort = service.spec.ports.find(
       (each) => each.port === port && each.protocol === to.protocol,
     )?.nodePort;
@@ -133,10 +162,20 @@ export class Workloads {
   }
 }
 
+/** Number of the workloads of the cluster; the containers of Docker hosts come after them. */
+export function workloadCount({ cluster }: ResolvedScenario): number {
+  return cluster.deployments.length + cluster.replicaSets.length + cluster.pods.length;
+}
+
+/** Number of the workload that a client's own pod lies in. */
+export function workloadIndex(scenario: ResolvedScenario, key: string): number {
+  return workloadsOf(scenario).findIndex((each) => each.key === key);
+}
+
 /** What a client may dial, of which each new connection draws one. */
 function addressesOf(
   { spec, status }: Service,
-  via: ResolvedClient["to"]["via"],
+  via: ServiceTarget["via"],
   nodes: readonly Node[],
 ): readonly string[] {
   switch (via) {
@@ -190,10 +229,53 @@ function loadOf({ load, from }: ResolvedClient, replica: number): ClientOptions[
 /** The pods that clients inside the cluster run in. */
 export function clientPods({ clients }: ResolvedScenario): Pod[] {
   return clients.flatMap((client) =>
-    client.from.kind === "outside"
+    client.from.kind !== "pod"
       ? []
       : Array.from({ length: client.from.replicas }, (_, replica) => clientPod(client, replica)),
   );
+}
+
+function clientContainer(name: string): Container {
+  return {
+    name,
+    image: "podstorm/client",
+    ports: [],
+    requests: { cpuMillis: 0, memoryBytes: 0 },
+    limits: { cpuMillis: null, memoryBytes: null },
+    readinessProbe: null,
+    livenessProbe: null,
+    preStopSleepNs: null,
+    env: {},
+  };
+}
+
+function sidecarName({ name }: ResolvedClient): string {
+  return `client-${name}`;
+}
+
+/** The workloads of the cluster, with a container more for each client in their pods. */
+export function withSidecars(
+  scenario: ResolvedScenario,
+): Pick<ResolvedCluster, "deployments" | "replicaSets" | "pods"> {
+  const { deployments, replicaSets, pods } = scenario.cluster;
+  const withClients = (owner: Deployment | ReplicaSet | Pod, spec: PodSpec): PodSpec => {
+    const clients = scenario.clients.filter(
+      ({ from }) => from.kind === "sidecar" && from.at === objectKey(owner),
+    );
+    if (clients.length === 0) return spec;
+    const added = clients.map((client) => clientContainer(sidecarName(client)));
+    return { ...spec, containers: [...spec.containers, ...added] };
+  };
+  const withTemplate = <Owner extends Deployment | ReplicaSet>(owner: Owner): Owner => {
+    const { template } = owner.spec;
+    const spec = withClients(owner, template.spec);
+    return { ...owner, spec: { ...owner.spec, template: { ...template, spec } } };
+  };
+  return {
+    deployments: deployments.map(withTemplate),
+    replicaSets: replicaSets.map(withTemplate),
+    pods: pods.map((pod) => ({ ...pod, spec: withClients(pod, pod.spec) })),
+  };
 }
 
 function clientPod(client: ResolvedClient, replica: number): Pod {
@@ -207,24 +289,12 @@ function clientPod(client: ResolvedClient, replica: number): Pod {
       ownerUid: `client-${client.name}`,
     },
     spec: {
-      containers: [
-        {
-          name: "client",
-          image: "podstorm/client",
-          ports: [],
-          requests: { cpuMillis: 0, memoryBytes: 0 },
-          limits: { cpuMillis: null, memoryBytes: null },
-          readinessProbe: null,
-          livenessProbe: null,
-          preStopSleepNs: null,
-          env: {},
-        },
-      ],
+      containers: [clientContainer("client")],
       nodeName: null,
       terminationGracePeriodNs: 0,
       restartPolicy: "Always",
       hostNetwork: false,
-      nodeSelector: {},
+      nodeSelector: client.from.at === null ? {} : { "kubernetes.io/hostname": client.from.at },
     },
     status: {
       phase: "Pending",
@@ -238,8 +308,10 @@ function clientPod(client: ResolvedClient, replica: number): Pod {
 
 export interface OutsideClient {
   readonly name: string;
+  readonly client: ResolvedClient;
   readonly host: Host;
-  readonly spec: ProgramSpec;
+  /** Made when it starts. */
+  readonly spec: () => ProgramSpec;
 }
 
 /** Hosts outside the cluster with a client each, on documentation addresses (RFC 5737). */
@@ -262,7 +334,8 @@ export function outsideClients(
       const name = `${client.name}-${replica}`;
       const address = freeAddress();
       const host = network.addHost({ name, address, cores: 1, tracked: false });
-      found.push({ name: `outside/${name}`, host, spec: workloads.clientSpec(index, replica) });
+      const spec = (): ProgramSpec => workloads.clientSpec(index, replica);
+      found.push({ name: `outside/${name}`, client, host, spec });
     }
   }
   return found;

@@ -21,6 +21,7 @@ export interface FaultSurroundings {
     pods: { readonly selector: Labels; readonly namespace: string },
     mistakes: FileMistakes,
   ) => void;
+  readonly checkContainer: (name: string, mistakes: FileMistakes) => void;
 }
 
 /** A fault that was read, to be completed when all that it may name has been read too. */

@@ -9,6 +9,16 @@ import type { NetworkKindName } from "../../network/kinds/index.ts";
 import type * as faultWords from "../faults/words.ts";
 import type { ServerInput } from "../servers/index.ts";
 import type { DistributionInput } from "./distributions.ts";
+import {
+  dockerParameters,
+  type ContainerOriginInput,
+  type ContainerTargetInput,
+  type DockerInput,
+  type HostOriginInput,
+  type HostPortInput,
+  type LocalhostInput,
+  type SidecarOriginInput,
+} from "./docker.ts";
 import type { ProfileOverride } from "./profile.ts";
 import type { RateInput } from "./rates.ts";
 
@@ -32,7 +42,10 @@ export interface ScenarioInput {
   coldStart?: boolean;
   /** Width of the windows that results are grouped by. Default "1s". */
   window?: Duration;
-  cluster: ClusterInput;
+  /** The Kubernetes cluster. May be left out where there are Docker hosts. */
+  cluster?: ClusterInput;
+  /** Docker hosts outside of any cluster. */
+  docker?: DockerInput;
   /** What the pods of a workload do, by "deploy/NAME", "rs/NAME" or "pod/NAME". */
   servers?: Record<string, ServerInput>;
   clients?: ClientInput[];
@@ -92,13 +105,17 @@ export interface NodeShapeInput {
 export interface ClientInput {
   /** Unique name: what results call this client. */
   name: string;
-  /** pods(N) inside the cluster or outside(N) hosts. Default pods(1). */
-  from?: OriginInput;
+  /**
+   * pods(N) inside the cluster or outside(N) hosts; sidecar("deploy/NAME"); onHost("docker-1") or
+   * containers(N, { host }). Default pods(1).
+   */
+  from?: OriginInput | SidecarOriginInput | HostOriginInput | ContainerOriginInput;
   /**
    * "svc/NAME:PORT" for its ClusterIP, or nodePort(...), externalIP(...), loadBalancer(...) of it;
-   * "dns://NAME:PORT" for what DNS says, or lookup("NAME") for lookups alone.
+   * "dns://NAME:PORT" for what DNS says, or lookup("NAME") for lookups alone;
+   * container("NAME:PORT"), hostPort("HOST:PORT") or localhost(PORT).
    */
-  to: string | TargetInput;
+  to: string | TargetInput | ContainerTargetInput | HostPortInput | LocalhostInput;
   load: LoadInput;
   /** Default perRequest(). */
   connections?: ConnectionsInput;
@@ -120,10 +137,11 @@ export interface OriginInput {
   kind: "pod" | "outside";
   replicas: number;
   labels?: Record<string, string>;
+  node?: string;
 }
 
 export type TargetInput =
-  | { kind: "nodePort" | "externalIP" | "loadBalancer"; service: string }
+  | { kind: "nodePort" | "externalIP" | "loadBalancer"; service: string; node?: string }
   | { kind: "lookup"; name: string };
 
 export interface ResolverInput {
@@ -181,10 +199,10 @@ export function defineScenario(scenario: ScenarioDefinition): ScenarioDefinition
   return scenario;
 }
 
-/** Clients in pods of their own inside the cluster, spread by the scheduler. */
+/** Clients in pods of their own inside the cluster, spread by the scheduler or all on one `node`. */
 export function pods(
   replicas: number,
-  options: { labels?: Record<string, string> } = {},
+  options: { labels?: Record<string, string>; node?: string } = {},
 ): OriginInput {
   return { ...options, kind: "pod", replicas };
 }
@@ -194,9 +212,9 @@ export function outside(replicas: number): OriginInput {
   return { kind: "outside", replicas };
 }
 
-/** The Service's node port, on any node, instead of its ClusterIP. */
-export function nodePort(service: string): TargetInput {
-  return { kind: "nodePort", service };
+/** The Service's node port, on any node or on this one, instead of its ClusterIP. */
+export function nodePort(service: string, options: { node?: string } = {}): TargetInput {
+  return { ...options, kind: "nodePort", service };
 }
 
 /** One of the Service's external IPs, instead of its ClusterIP. */
@@ -245,6 +263,7 @@ export function keepAlive(options: { poolSize?: number } = {}): ConnectionsInput
  * that takes one object of options needs no entry.
  */
 export const positionalParameters: Readonly<Record<string, readonly string[]>> = {
+  ...dockerParameters,
   pods: ["replicas"],
   outside: ["replicas"],
   nodePort: ["service"],

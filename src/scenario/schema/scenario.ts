@@ -8,15 +8,22 @@
 import { z } from "zod";
 import { ms, seconds } from "../../engine/index.ts";
 import type { FaultSpec } from "../../faults/index.ts";
-import { parsePrefix } from "../../network/address.ts";
 import { networkKindNames } from "../../network/kinds/index.ts";
 import type { FaultDraft } from "../faults/contract.ts";
 import { readFaults } from "../faults/index.ts";
 import { labels, labelName } from "../manifests/objects.ts";
 import { describeValue, type FileMistakes, type Path } from "../mistakes.ts";
-import type { ResolvedClient } from "../resolved.ts";
+import type { ServiceTarget } from "../resolved.ts";
 import { readServer, type ServerSpec } from "../servers/index.ts";
 import { distribution } from "./distribution.ts";
+import {
+  DOCKER_TARGETS,
+  dockerTarget,
+  readDocker,
+  type DockerPart,
+  type DockerTargetPart,
+} from "./docker.ts";
+import { ipv4Prefix } from "./ipv4Prefix.ts";
 import { rateProfile } from "./rate.ts";
 import {
   boolean,
@@ -46,25 +53,6 @@ const KIB = 1024;
 const DEFAULT_POD_CIDR = "10.244.0.0/16";
 const DEFAULT_SERVICE_CIDR = "10.96.0.0/12";
 const DEFAULT_NODE_CIDR = "172.18.0.0/16";
-
-function ipv4Prefix(shortest: number, longest: number) {
-  return scalar(
-    `an IPv4 CIDR of length ${shortest} to ${longest}, such as "10.244.0.0/16"`,
-    (input) => {
-      if (typeof input !== "string" || input.length > 64) return null;
-      try {
-        const { family, length, first } = parsePrefix(input);
-        if (family !== 4) return { problem: "IPv6 is not modelled yet" };
-        if (length < shortest || length > longest) return null;
-        return first === parsePrefix(`${input.slice(0, input.indexOf("/"))}/32`).first
-          ? { value: input }
-          : { problem: "not the first address of that network" };
-      } catch {
-        return null;
-      }
-    },
-  );
-}
 
 const nodeShape = object({
   cpu: cpuMillis.default(4000),
@@ -102,15 +90,28 @@ export type ClusterPart = z.output<typeof cluster>;
 
 const replicas = integer("replicas", 1, MOST_CLIENT_REPLICAS);
 
-const origin = choice("pods(...) or outside(...)", {
-  pod: fields("pod", { replicas, labels: labels.optional() }),
-  outside: fields("outside", { replicas }),
-});
+const name = text("a name", /^[a-z0-9][a-z0-9.-]*$/);
 
-export interface TargetPart {
+const origin = choice(
+  "pods(...), outside(...), sidecar(...), onHost(...) or containers(N, { host })",
+  {
+    pod: fields("pod", { replicas, labels: labels.optional(), node: name.optional() }),
+    outside: fields("outside", { replicas }),
+    sidecar: fields("sidecar", { workload: text('a workload such as "deploy/web"') }),
+    host: fields("host", { host: name }),
+    container: fields("container", { replicas, host: name }),
+  },
+);
+
+/** A Service by its reference, and how it is reached. */
+export interface ServiceTargetPart {
   readonly reference: string;
-  readonly via: ResolvedClient["to"]["via"];
+  readonly via: ServiceTarget["via"];
+  /** The node whose port it is; null for any. */
+  readonly node: string | null;
 }
+
+export type TargetPart = ServiceTargetPart | DockerTargetPart;
 
 /** Words for what is not a Service's ClusterIP. */
 const TARGET_WORDS = ["nodePort", "externalIP", "loadBalancer"] as const;
@@ -119,20 +120,26 @@ const DNS_SCHEME = "dns://";
 
 const target: z.ZodType<TargetPart> = reading((input, context) => {
   if (typeof input === "string" && input.startsWith(DNS_SCHEME)) {
-    return { reference: input.slice(DNS_SCHEME.length), via: "dns" };
+    return { reference: input.slice(DNS_SCHEME.length), via: "dns", node: null };
   }
   if (isRecord(input) && input["kind"] === "lookup" && typeof input["name"] === "string") {
-    return { reference: input["name"], via: "lookup" };
+    return { reference: input["name"], via: "lookup", node: null };
   }
-  if (typeof input === "string") return { reference: input, via: "clusterIP" };
+  if (typeof input === "string") return { reference: input, via: "clusterIP", node: null };
   if (isRecord(input) && typeof input["service"] === "string") {
+    const { service, node } = input;
     const via = TARGET_WORDS.find((each) => each === input["kind"]);
-    if (via !== undefined) return { reference: input["service"], via };
+    if (via !== undefined) {
+      const isOnNode = via === "nodePort" && typeof node === "string";
+      return { reference: service, via, node: isOnNode ? node : null };
+    }
   }
+  const docker = dockerTarget(input, context);
+  if (docker !== null) return docker;
   context.mistake(
     [],
     input === undefined ? "missing" : describeValue(input),
-    `"svc/NAME:PORT", "dns://NAME:PORT", lookup("NAME") or ${TARGET_WORDS.map((each) => `${each}("svc/NAME:PORT")`).join(", ")}`,
+    `"svc/NAME:PORT", "dns://NAME:PORT", lookup("NAME"), ${TARGET_WORDS.map((each) => `${each}("svc/NAME:PORT")`).join(", ")}, ${DOCKER_TARGETS}`,
   );
   return undefined;
 });
@@ -214,6 +221,10 @@ export interface Part<T> {
 export interface ScenarioParts {
   readonly run: z.output<typeof run> | undefined;
   readonly cluster: ClusterPart | undefined;
+  /** The scenario is about Docker hosts only: its cluster has nothing in it. */
+  readonly withoutCluster: boolean;
+  /** undefined where there is none, null after mistakes. */
+  readonly docker: DockerPart | undefined | null;
   readonly servers: readonly (Part<ServerSpec> & { readonly reference: string })[];
   readonly clients: readonly (Part<ClientPart> & { readonly to: TargetPart | undefined })[];
   readonly faults: readonly FaultDraft<FaultSpec>[];
@@ -221,7 +232,7 @@ export interface ScenarioParts {
   readonly profile: unknown;
 }
 
-const PART_NAMES = ["cluster", "servers", "clients", "faults", "profile"];
+const PART_NAMES = ["cluster", "docker", "servers", "clients", "faults", "profile"];
 
 /** Reads all parts of plain data; mistakes go to `mistakes`. */
 export function readScenario(input: unknown, mistakes: FileMistakes): ScenarioParts | undefined {
@@ -229,10 +240,13 @@ export function readScenario(input: unknown, mistakes: FileMistakes): ScenarioPa
     mistakes.add([], describeValue(input), "a scenario: defineScenario({ ... })");
     return undefined;
   }
-  const { cluster: clusterInput, servers, clients, faults, profile, ...rest } = input;
+  const { cluster: clusterInput, docker, servers, clients, faults, profile, ...rest } = input;
+  const withoutCluster = clusterInput === undefined && docker !== undefined;
   return {
     run: readRun(rest, mistakes),
-    cluster: read(cluster, clusterInput, mistakes, ["cluster"]),
+    cluster: read(cluster, withoutCluster ? { nodes: 0 } : clusterInput, mistakes, ["cluster"]),
+    withoutCluster,
+    docker: readDocker(docker, mistakes),
     servers: readServers(servers, mistakes),
     clients: readList(client, "clients", clients, mistakes).map(({ value, path, item }) => ({
       value,

@@ -7,7 +7,7 @@
  * times short, so that a case takes milliseconds. Refuses to own: running anything, and what must hold.
  */
 import fc from "fast-check";
-import type { ScenarioInput } from "../../../src/index.ts";
+import type { OriginInput, ScenarioInput } from "../../../src/index.ts";
 import { apps, manifestOf, type App } from "./apps.ts";
 import { clients, type ClientDraft } from "./clients.ts";
 import { resets, type ResetDraft } from "./faults.ts";
@@ -101,10 +101,13 @@ function withSmallRanges({ input, manifest }: WholeScenario): WholeScenario {
   const deployments = manifest as readonly { spec: { replicas?: number } }[];
   const pods =
     deployments.reduce((sum, { spec }) => sum + (spec.replicas ?? 0), 0) +
-    input.clients!.reduce((sum, { from }) => sum + (from?.replicas ?? 1), 0);
-  const count = Math.max(input.cluster.nodes!, Math.ceil(pods / 7));
+    input.clients!.reduce(
+      (sum, { from }) => sum + ((from as OriginInput | undefined)?.replicas ?? 1),
+      0,
+    );
+  const count = Math.max(input.cluster!.nodes!, Math.ceil(pods / 7));
   const nodes = Array.from({ length: count }, (_, i) => nodeObject(i + 1));
-  const cluster = { manifests: input.cluster.manifests! };
+  const cluster = { manifests: input.cluster!.manifests! };
   return { input: { ...input, cluster }, manifest: [...nodes, ...manifest] };
 }
 

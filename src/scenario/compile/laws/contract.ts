@@ -4,6 +4,7 @@
  * Owns: the contract of the members of this folder; index.ts lists them. docs/invariants.md states the laws.
  */
 import type { SimTimeNs } from "../../../engine/index.ts";
+import type { Docker } from "../../../docker/docker.ts";
 import type { Cluster } from "../../../kubernetes/cluster.ts";
 import type { Network } from "../../../network/network.ts";
 import type { Transport } from "../../../network/transport.ts";
@@ -17,6 +18,8 @@ export interface LawContext {
   readonly transport: Transport;
   readonly programs: Programs;
   readonly cluster: Cluster;
+  /** null: no Docker host. */
+  readonly docker: Docker | null;
   readonly nowNs: SimTimeNs;
 }
 

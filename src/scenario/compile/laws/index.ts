@@ -12,6 +12,7 @@ import { tracking } from "./conntrack.ts";
 import { packetConservation, RequestLedger } from "./conservation.ts";
 import type { LawContext } from "./contract.ts";
 import { convergence } from "./convergence.ts";
+import { hostPorts } from "./hostPorts.ts";
 import { MembershipWatch } from "./membership.ts";
 import { StabilityWatch } from "./stability.ts";
 import { uniqueness } from "./uniqueness.ts";
@@ -42,6 +43,7 @@ export class LawWatch {
       ...convergence(context),
       ...this.#stability.broken(context),
       ...uniqueness(context),
+      ...hostPorts(context),
       ...tracking(context),
     ];
   }

@@ -37,13 +37,19 @@ interface Holding {
 function* holdings({ network, cluster, scenario }: LawContext): Generator<Holding> {
   const { addresses } = network;
   const podNetwork = parsePrefix(scenario.cluster.podCIDR);
-  for (const { alive, name, kind, addresses: held } of network.namespaces) {
+  for (const { alive, name, kind, host: index, addresses: held } of network.namespaces) {
     if (!alive) continue;
+    const host = network.hosts[index]!;
+    const range = host.bridgeNetwork ?? podNetwork;
     for (const address of held) {
+      if (address === network.addresses.loopback) continue;
       // Of each link its own (RFC 3927): a node's DNS cache has such an address.
       if (addresses.contains(LINK_LOCAL, address)) continue;
-      const isInRange = kind === "host" || addresses.contains(podNetwork, address);
-      yield { what: `address ${addresses.text(address)}`, entity: `namespace/${name}`, isInRange };
+      const isInRange = kind === "host" || addresses.contains(range, address);
+      // Behind a bridge that only its own host reaches, each host has the same addresses.
+      const where = host.isBehindBridge(address) ? ` behind ${host.name}` : "";
+      const what = `address ${addresses.text(address)}${where}`;
+      yield { what, entity: `namespace/${name}`, isInRange };
     }
   }
   const serviceNetwork = parsePrefix(scenario.cluster.serviceCIDR);
