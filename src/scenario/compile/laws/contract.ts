@@ -7,7 +7,6 @@ import type { SimTimeNs } from "../../../engine/index.ts";
 import type { Cluster } from "../../../kubernetes/cluster.ts";
 import type { Network } from "../../../network/network.ts";
 import type { Transport } from "../../../network/transport.ts";
-import type { BrokenLaw } from "../../../observe/report.ts";
 import type { Programs } from "../../../workload/program.ts";
 import type { ResolvedScenario } from "../../resolved.ts";
 
@@ -19,6 +18,3 @@ export interface LawContext {
   readonly cluster: Cluster;
   readonly nowNs: SimTimeNs;
 }
-
-/** Looks at the end of a run; yields what it finds broken. */
-export type LawCheck = (context: LawContext) => Iterable<BrokenLaw>;
