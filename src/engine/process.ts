@@ -39,7 +39,7 @@ export type ProcessBody = (process: Process) => Generator<Wait, unknown, unknown
 /** One running generator. Yield it from another process to wait for its end and get what it returned. */
 export class Process implements Wait {
   readonly name: string;
-  /** Number of the current wait. */
+  /** Number of the current wait: 32 bits, as an event's argument, so it begins again after 2^32 waits. */
   generation: number;
   /** What the current `yield` will evaluate to. */
   received: unknown = undefined;
@@ -102,7 +102,7 @@ export class Process implements Wait {
     }
     this.wait?.abandon(this);
     this.table.simulation.cancel(this.table.events[this.id]!);
-    this.generation++;
+    this.generation = (this.generation + 1) | 0;
     this.isWoken = false;
     this.interruption = new Interrupt(cause);
     this.schedule(0, Phase.complete);
@@ -147,7 +147,7 @@ export class Process implements Wait {
     try {
       let next = this.interruption === undefined ? this.goOn() : this.takeInterruption();
       while (next.done !== true) {
-        this.generation++;
+        this.generation = (this.generation + 1) | 0;
         this.received = undefined;
         this.wait = next.value;
         if (!next.value.begin(this)) {
@@ -245,7 +245,7 @@ export class ProcessTable {
 
   forget(id: number, generation: number): void {
     this.processes[id] = undefined;
-    this.generations[id] = generation + 1;
+    this.generations[id] = (generation + 1) | 0;
     this.freeIds.push(id);
   }
 }

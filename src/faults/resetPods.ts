@@ -52,17 +52,17 @@ function strike(spec: ResetPodsSpec, context: FaultContext, name: string): void 
 
 function reset(pod: Pod, spec: ResetPodsSpec, context: FaultContext): void {
   const { sim, observations, api } = context;
-  observations.event(sim.nowNs, "pod_reset", `pod/${objectKey(pod)}`, spec.how);
   const { uid } = pod.metadata;
   switch (spec.how) {
     case "delete":
       api.delete("Pod", objectKey(pod), { uid });
-      return;
+      break;
     case "kill":
       api.delete("Pod", objectKey(pod), { uid, gracePeriodNs: 0 });
-      return;
+      break;
     case "crash":
-      context.crash(pod);
-      return;
+      // Where nothing runs, as while a container restarts, nothing crashes.
+      if (!context.crash(pod)) return;
   }
+  observations.event(sim.nowNs, "pod_reset", `pod/${objectKey(pod)}`, spec.how);
 }

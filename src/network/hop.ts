@@ -62,8 +62,9 @@ export class Hop {
   }
 
   /**
-   * A train of `packets` and `bytes` (headers included) arrives at `nowNs`. Calls must come in time
-   * order. A train may wait only while the queue has room for all of it; one that finds the hop idle
+   * A train of `packets` and `bytes` (headers included) arrives at `nowNs`. Calls come in the order in
+   * which they are made: the stack offers up to AT_ONCE_NS (stack.ts) ahead of the clock, so of trains
+   * from several sources within that time a later one may be in front of an earlier. A train may wait only while the queue has room for all of it; one that finds the hop idle
    * needs no room.
    * @returns when its last bit has been sent, or DROPPED
    */

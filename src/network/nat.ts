@@ -2,7 +2,7 @@
  * What a host's netfilter asks of whoever programs its nat rules, for a connection's first packet.
  *
  * Owns: the contract only. conntrack.ts calls it once per connection and repeats the decision for
- * the rest; kubernetes/proxy and docker implement it.
+ * the rest; kubernetes/proxy implements it.
  */
 import type { AddressId } from "./address.ts";
 import type { EntryId } from "./conntrackTable.ts";

@@ -8,6 +8,8 @@ export const notModelled: readonly string[] = [
   "Losses and corruption on the wire: packets are lost only in full queues, to missing routes, and with the hosts they pass.",
   "TCP congestion control and segmentation: a message crosses a hop as trains of at most 64 KiB, each charged for its packets and headers.",
   "Most pure ACKs, receive windows, fast retransmit and reordering: a lost packet is sent again when its timer would have fired.",
+  "Packets from several sources that reach a hop within 8 us of each other may pass it in the order in which they were sent, not in that of their arrival.",
+  "States of neighbour entries: an address is known while its interface is there and unknown at once when it is gone; no entry is stale or probed.",
   "TLS: connections are plain TCP.",
   "IPv6 and dual stack.",
   "Node failures: nodes, kubelets, kube-proxies and the API server neither crash nor stall.",

@@ -11,6 +11,7 @@
 import {
   createDistribution,
   ln,
+  Phase,
   sampleNs,
   type Distribution,
   type DistributionSpec,
@@ -457,6 +458,6 @@ export class LoadClient implements Program, SocketHandler {
     for (const { socket } of this.#connections) {
       if (socket !== null && socket.state !== SocketState.free) programs.transport.close(socket);
     }
-    programs.sim.callAfter(0, 0, () => exited(exitCode));
+    programs.sim.callAfter(0, Phase.complete, () => exited(exitCode));
   }
 }

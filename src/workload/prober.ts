@@ -4,7 +4,7 @@
  * Owns: sending one probe and judging its answer. Refuses to own: when to probe and what a result
  * means (kubelet). An httpGet probe is a request like any other: a server whose queue is full fails it.
  */
-import type { DurationNs } from "../engine/index.ts";
+import { Phase, type DurationNs } from "../engine/index.ts";
 import type { ProbeHandler } from "../kubernetes/api/types.ts";
 import type { Prober, Sandbox } from "../kubernetes/kubelet/contract.ts";
 import { SocketState, type Socket, type SocketHandler } from "../network/socket.ts";
@@ -36,7 +36,7 @@ export class NodeProber implements Prober, SocketHandler {
   ): void {
     const { sim, transport } = this.#programs;
     if (handler.kind === "exec") {
-      sim.callAfter(0, 0, () => done(true));
+      sim.callAfter(0, Phase.complete, () => done(true));
       return;
     }
     const index = this.#free.pop() ?? this.#probes.length;
@@ -45,11 +45,11 @@ export class NodeProber implements Prober, SocketHandler {
     const { namespace } = transport.network.hosts[node]!;
     probe.socket = transport.connect(namespace, sandbox.addresses[0]!, handler.port, this, index);
     if (probe.socket === null) {
-      sim.callAfter(0, 0, () => this.#finish(index, false));
+      sim.callAfter(0, Phase.complete, () => this.#finish(index, false));
       return;
     }
     // The slot may be used again by then: only the probe it was set for may end by it.
-    sim.callAfter(timeoutNs, 3, () => {
+    sim.callAfter(timeoutNs, Phase.timeout, () => {
       if (this.#probes[index] === probe) this.#finish(index, false);
     });
   }

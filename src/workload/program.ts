@@ -16,7 +16,7 @@ export interface Program {
   signal(signal: Signal): void;
   /** Ends by itself, as a crash does. */
   crash(exitCode: number): void;
-  /** A timer that it set with Programs.after() has gone off. */
+  /** A timer that it set with Programs.timeoutAt() has gone off. */
   timer(what: number, argument: number): void;
   /** Clients: when each of the requests began that have not ended. For checking that none is lost. */
   requestsInFlight?(): Iterable<SimTimeNs>;

@@ -9,6 +9,7 @@
  */
 import {
   createDistribution,
+  Phase,
   sampleNs,
   type Distribution,
   type RandomStream,
@@ -351,7 +352,7 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
       connection.socket = null;
     }
     // Not within the call that started or signalled it.
-    programs.sim.callAfter(0, 0, () => exited(exitCode));
+    programs.sim.callAfter(0, Phase.complete, () => exited(exitCode));
   }
 
   #observeStart(connection: Connection): void {

@@ -39,6 +39,17 @@ describe("a process", () => {
     expect(timeline.run()).toEqual(["7 complete", "7 deliver", "7 default", "7 start"]);
   });
 
+  it("may wait more than 2^31 times", () => {
+    const timeline = new Timeline();
+    // An event's argument has 32 bits: counted on without them, the next wait is refused.
+    const process = timeline.waiter("p", (self) => {
+      self.generation = 2 ** 31 - 1;
+      return self.timeout(1);
+    });
+    timeline.waiter("joiner", () => process);
+    expect(timeline.run()).toEqual(["1 p", "1 joiner p"]);
+  });
+
   it("is joined by yielding it: for what it returns, at the instant of its end or any time after", () => {
     const timeline = new Timeline();
     const { sim } = timeline;

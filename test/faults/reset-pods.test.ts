@@ -24,7 +24,12 @@ const once: Reset = {
 const ten = Array.from({ length: 10 }, (_, i) => pod(`p${i}`));
 
 /** What was hit, when and how, and what the API made of it. */
-function struck(faults: readonly Partial<Reset>[], pods: readonly Pod[] = ten, seed = "faults") {
+function struck(
+  faults: readonly Partial<Reset>[],
+  pods: readonly Pod[] = ten,
+  seed = "faults",
+  runs = true,
+) {
   const sim = new Simulation({ seed });
   const hits: { pod: string; how: string; atNs: number }[] = [];
   const commits: { pod: string; removed: boolean; atNs: number }[] = [];
@@ -51,7 +56,7 @@ function struck(faults: readonly Partial<Reset>[], pods: readonly Pod[] = ten, s
       ]),
       api: hand,
       pods: api.watch("Pod", { watcher: "kubectl", handlers: {} }),
-      crash: ({ metadata }) => crashed.push(metadata.name) > 0,
+      crash: ({ metadata }) => runs && crashed.push(metadata.name) > 0,
       containers: new Map(),
     },
   );
@@ -66,7 +71,8 @@ describe("how many", () => {
     ["no more than there are", { kind: "count", count: 50 }, 10],
     ["none", { kind: "count", count: 0 }, 0],
     ["a fraction", { kind: "fraction", fraction: 0.3 }, 3],
-    ["a fraction, rounded", { kind: "fraction", fraction: 0.26 }, 3],
+    ["a fraction, rounded up", { kind: "fraction", fraction: 0.26 }, 3],
+    ["a fraction, rounded down", { kind: "fraction", fraction: 0.24 }, 2],
     ["all", { kind: "fraction", fraction: 1 }, 10],
   ])("%s", (_what, amount, expected) => {
     const { hits, run } = struck([{ amount }]);
@@ -169,6 +175,12 @@ describe("how", () => {
     run();
     expect(crashed).toEqual(names(hits));
     expect(commits).toEqual([]);
+  });
+
+  test("crash: where no process runs there is none, and no reset in the log", () => {
+    const { hits, run } = struck([{ how: "crash" }], ten, "faults", false);
+    run();
+    expect(hits).toEqual([]);
   });
 
   test("a pod that another has replaced under its name in the meantime is not hit", () => {

@@ -7,7 +7,7 @@
  *   NIC, switch port 0.8 ns/B (10 Gbit/s) = 72 each, then 10,000 of latency
  */
 import { describe, expect, it } from "vitest";
-import { seconds, us } from "../../src/engine/index.ts";
+import { Phase, seconds, us } from "../../src/engine/index.ts";
 import { linuxProfile, type LinuxProfile } from "../../src/network/profile.ts";
 import { call, guest, hop, listen, Recorder, rules, wire, type Wire } from "../helpers/wire.ts";
 import type { AddressId } from "../../src/network/address.ts";
@@ -202,5 +202,37 @@ describe("a NIC that cannot keep up", () => {
     expect(nic.packets).toBe(1 + 30 * 46);
     expect(nic.droppedPackets).toBe(7 * 46);
     expect(net.network.packets.dropped).toBe(7);
+  });
+});
+
+describe("a packet that waits behind a full veth", () => {
+  it("is judged by the rules that are in force when it gets through, not when it was sent", () => {
+    // Broken on purpose: AT_ONCE_NS = 8e12, so that every packet is judged as it is sent.
+    const net = wire();
+    const [a, old, heir] = [guest(net, 0, "a"), guest(net, 1, "old"), guest(net, 1, "heir")];
+    const servers = [old, heir].map((each) => {
+      const server = new Recorder(net);
+      listen(net, each, 80, server);
+      return server;
+    });
+    let target = old;
+    net.network.hosts[0]!.nat = rules((packet, decision) => {
+      if (packet.destinationPort !== 8080) return;
+      decision.dnatAddress = target.addresses[0]!;
+      decision.dnatPort = 80;
+    });
+    const { socket } = call(net, a, old.addresses[0]!, 80);
+    net.sim.run(seconds(1));
+    // 640 kB take the veth more than 128 us; the rules change after 50.
+    net.transport.send(socket, 640_000, 1, 0, false);
+    const late = call(net, a, net.network.addresses.intern("10.96.0.1"), 8080);
+    net.sim.callAfter(us(50), Phase.topology, () => (target = heir));
+    net.sim.run(seconds(2));
+    net.transport.send(late.socket, 10, 2, 0, false);
+    net.sim.run(seconds(3));
+    expect(servers.map(({ events }) => events)).toEqual([
+      ["accepted", "message 1"],
+      ["accepted", "message 2"],
+    ]);
   });
 });

@@ -6,7 +6,8 @@
  *
  * Seen to fail: with the client's deadline in the `complete` phase, an answer at the instant of its deadline
  * came too late; with the end of service in the `start` phase, a request found the worker still busy;
- * with packets handed to sockets in the `start` phase, a listener that closed after deliveries refused the SYN.
+ * with packets handed to sockets in the `start` phase, a listener that closed after deliveries refused the SYN;
+ * with the end of a proxy's sync in the `start` phase, a packet of that instant met the old rules.
  */
 import { describe, expect, it } from "vitest";
 import { ms, Phase, seconds } from "../../src/engine/index.ts";
@@ -15,6 +16,8 @@ import type { ClientOptions } from "../../src/workload/client.ts";
 import { Programs, type ProgramContext } from "../../src/workload/program.ts";
 import { serverProfile } from "../../src/workload/profile.ts";
 import { startProgram } from "../../src/workload/models.ts";
+import { endpoint, slice, WATCH_NS, WRITE_NS } from "../helpers/kube-objects.ts";
+import { runningProxies, SYNC_NS } from "../helpers/running-proxies.ts";
 import { guest, listen, Recorder, wire } from "../helpers/wire.ts";
 
 interface Ended {
@@ -124,6 +127,31 @@ describe("a server's worker", () => {
         .map(({ outcome }) => outcome);
     expect(outcomesFor(gapNs)).toEqual(["served", "served"]);
     expect(outcomesFor(gapNs + 1)).toEqual(["served", "overloaded"]);
+  });
+});
+
+describe("rules that are programmed", () => {
+  /**
+   *   sync------|rules in force (topology)
+   *             |packet         (deliver)
+   */
+  it("hold for a packet of that instant; one nanosecond earlier the old ones do", () => {
+    const endNs = WRITE_NS + WATCH_NS + SYNC_NS;
+    const metBy = (atNs: number): readonly string[] | null => {
+      const { sim, hand, endpoints } = runningProxies({
+        slices: [slice("s", [endpoint("10.0.0.1")])],
+      });
+      let met: readonly string[] | null = null;
+      sim.callAt(atNs, Phase.deliver, () => (met = endpoints()));
+      hand.patch("EndpointSlice", "default/s", (stored) => ({
+        ...stored,
+        endpoints: [endpoint("10.0.0.2")],
+      }));
+      sim.run(seconds(1));
+      return met;
+    };
+    expect(metBy(endNs - 1)).toEqual(["10.0.0.1:80"]);
+    expect(metBy(endNs)).toEqual(["10.0.0.2:80"]);
   });
 });
 

@@ -38,6 +38,10 @@ describe("csvChunks", () => {
     expect(read(text).slice(1)).toEqual(cells.map((cell) => [`'${cell}`]));
   });
 
+  it("quotes a lone line feed, which is no end of a record, and a lone carriage return", () => {
+    expect(csvOf(["a"], [["a\nb"], ["a\rb"]])).toBe('a\r\n"a\nb"\r\n"a\rb"\r\n');
+  });
+
   it("gives back every text that is no formula, line breaks and quotes included", () => {
     const cell = fc.string({ unit: "grapheme", maxLength: 12 });
     const odd = fc.constantFrom('"', ",", "\n", "\r", "\r\n", 'a"b', "a,b", " x ", "a\rb");

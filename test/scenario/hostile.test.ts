@@ -53,6 +53,15 @@ describe("hostile YAML", () => {
     expect(sink).toEqual([]);
   });
 
+  test("of a list of merges the first wins, and the map's own keys win over all", () => {
+    const maps = "a: &a { x: 1, y: 1 }\nb: &b { x: 2, y: 2, z: 2 }\n";
+    for (const use of ["{ <<: [*a, *b], y: 3 }", "{ y: 3, <<: [*a, *b] }"]) {
+      const text = new TextEncoder().encode(`${maps}use: ${use}\n`);
+      const [document] = readYaml("x.yaml", text, []);
+      expect(document?.value).toMatchObject({ use: { x: 1, y: 3, z: 2 } });
+    }
+  });
+
   test("any text is read or refused", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => {

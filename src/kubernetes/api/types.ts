@@ -273,7 +273,6 @@ export interface ObjectByKind {
 }
 
 export type Kind = keyof ObjectByKind;
-export type ApiObject = ObjectByKind[Kind];
 
 /** "namespace/name", the key of an object within its kind (Nodes: "/name"). */
 export type ObjectKey = string;

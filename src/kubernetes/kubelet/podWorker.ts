@@ -162,7 +162,10 @@ export class PodWorker {
     this.#sandbox = network.add(node, this.#pod.metadata.name);
     if (this.#sandbox === null) {
       observations.event(sim.nowNs, "no_address", `pod/${this.key}`, nodeName);
-      sim.callAfter(profile.addressRetryNs, Phase.start, () => this.#addSandbox());
+      // Jitter of the back-off: times 1 to 1.5 (timings §1.2).
+      const jitter = sim.streams.get(`kubelet/${nodeName}/${this.key}/retry`).uniform();
+      const retryNs = Math.round(profile.addressRetryNs * (1 + jitter / 2));
+      sim.callAfter(retryNs, Phase.start, () => this.#addSandbox());
       return;
     }
     this.#makeContainers(false);

@@ -91,9 +91,8 @@ export class KubeProxy {
   #isFlushed = false;
   /** The node's kernel, once the rules are there. */
   dataPlane: ProgrammedRules | null = null;
-  /** Syncs done, the time they took, and how many of them failed. */
+  /** Syncs done, and how many of them failed. */
   syncs = 0;
-  syncingNs = 0;
   failures = 0;
   /** UDP entries that syncs have taken out of conntrack. */
   flowsDeleted = 0;
@@ -236,7 +235,6 @@ export class KubeProxy {
     const durationNs = mode.syncNs(profile, work);
     this.lastWork = work;
     this.syncs++;
-    this.syncingNs += durationNs;
     sim.callAfter(durationNs, Phase.topology, () => this.#endSync(changes, triggers, work));
   }
 

@@ -342,7 +342,10 @@ export class RuleTable {
   }
 
   remove(rules: ServicePortRules): void {
-    for (const [key] of destinationsOf(rules)) this.#byDestination.delete(key);
+    for (const [key] of destinationsOf(rules)) {
+      // Another Service may have taken the address or port over meanwhile.
+      if (this.#byDestination.get(key)?.rules === rules) this.#byDestination.delete(key);
+    }
     this.#count(rules, -1);
   }
 

@@ -195,10 +195,10 @@ class Converter {
     }
   }
 
-  /** YAML 1.1 merge keys, which kubectl understands: what stands in the map itself wins. */
+  /** YAML 1.1 merge keys, which kubectl understands: the map itself wins, then the first of a list. */
   #merge(result: Record<string, unknown>, source: unknown, path: Path, depth: number): void {
     const merged = this.node(source, [...path, "<<"], depth + 1);
-    for (const part of Array.isArray(merged) ? merged.toReversed() : [merged]) {
+    for (const part of Array.isArray(merged) ? merged : [merged]) {
       if (typeof part !== "object" || part === null) continue;
       for (const [key, value] of Object.entries(part)) {
         if (!Object.hasOwn(result, key)) result[key] = value;

@@ -8,7 +8,6 @@ import type { Docker } from "../../../docker/docker.ts";
 import type { Cluster } from "../../../kubernetes/cluster.ts";
 import type { Network } from "../../../network/network.ts";
 import type { Transport } from "../../../network/transport.ts";
-import type { BrokenLaw } from "../../../observe/report.ts";
 import type { Programs } from "../../../workload/program.ts";
 import type { ResolvedScenario } from "../../resolved.ts";
 
@@ -22,6 +21,3 @@ export interface LawContext {
   readonly docker: Docker | null;
   readonly nowNs: SimTimeNs;
 }
-
-/** Looks at the end of a run; yields what it finds broken. */
-export type LawCheck = (context: LawContext) => Iterable<BrokenLaw>;
