@@ -7,6 +7,7 @@
 import { build } from "esbuild";
 import { describe, expect, test } from "vitest";
 import { defaultProfile, profileChoices } from "../../src/scenario/profile.ts";
+import * as faultWords from "../../src/scenario/faults/words.ts";
 import { loadFiles, mistakesIn, scenarioText, webManifest } from "./files.ts";
 
 const files = (fields: string) => ({
@@ -29,7 +30,7 @@ describe("an unknown member", () => {
   test("of kube-proxy's modes", async () => {
     const found = await mistakeIn('profile: { kubernetes: { kubeProxy: { mode: "iptable" } } }');
     expect(found).toEqual([
-      'scenario.ts:5:41 profile.kubernetes.kubeProxy.mode: "iptable"; allowed: "iptables", "nftables" (did you mean "iptables"?)',
+      'scenario.ts:5:41 profile.kubernetes.kubeProxy.mode: "iptable"; allowed: "iptables", "nftables", "ipvs", "ebpf" (did you mean "iptables"?)',
     ]);
   });
 
@@ -42,8 +43,9 @@ describe("an unknown member", () => {
 
   test("of the faults", async () => {
     const found = await mistakeIn('faults: [{ kind: "resetPod" }]');
+    const allowed = Object.keys(faultWords).map((kind) => `${kind}(...)`);
     expect(found).toEqual([
-      "scenario.ts:5:12 faults[0]: { kind: 'resetPod' }; allowed: resetPods(...) (did you mean resetPods?)",
+      `scenario.ts:5:12 faults[0]: { kind: 'resetPod' }; allowed: ${allowed.join(", ")} (did you mean resetPods?)`,
     ]);
   });
 });
@@ -62,7 +64,7 @@ test("a known member is taken", async () => {
 });
 
 test("every constant that is text is one of a few words, or known to be free", () => {
-  const free = new Set(["name", "kubernetes.version"]);
+  const free = new Set(["name", "kubernetes.version", "kubernetes.kubeProxy.clusterCIDR"]);
   const texts = textPaths(defaultProfile, []).filter((path) => !free.has(path));
   expect(texts.toSorted()).toEqual(Object.keys(profileChoices).toSorted());
 });
