@@ -54,6 +54,22 @@ describe("in the scenario", () => {
       /pods\(\.\.\.\)/,
     ],
     ["a quantity", client('requestSize: "8Kb"'), /"8Kb" \(not a quantity\)/],
+    [
+      "a message beyond the queues",
+      client('requestSize: "100Gi"'),
+      /"100Gi"; allowed: .*at most 1Gi/,
+    ],
+    ["a try too short for a network", client('timeout: "1ns"'), /"1ns"; allowed: .*at least 100us/],
+    [
+      "too many windows",
+      'window: "1ns"',
+      /window: \d+ windows in the run; allowed: at most 1000000/,
+    ],
+    [
+      "too many resets",
+      'faults: [resetPods({ selector: "app=web", count: 1, at: "1s", every: "1ns" })]',
+      /every: \d+ resets until the end; allowed: at most 1000000/,
+    ],
     ["no tries", client("retries: { attempts: 0 }"), /whole number from 1 to 100/],
     ["stop before start", client('start: "3s", stop: "2s"'), /not after start/],
     ["ClusterIP from outside", client("from: outside(1)"), /nothing outside the cluster can reach/],

@@ -27,6 +27,7 @@ import {
   fields,
   integer,
   isRecord,
+  messageBytes,
   number,
   object,
   positiveDuration,
@@ -35,6 +36,7 @@ import {
   reading,
   scalar,
   text,
+  tryTimeout,
   word,
 } from "./reading.ts";
 
@@ -144,8 +146,8 @@ const client = object({
   to: target,
   load,
   connections: connections.prefault({ kind: "perRequest" }),
-  requestSize: bytes.default(256),
-  timeout: positiveDuration.default(seconds(5)),
+  requestSize: messageBytes.default(256),
+  timeout: tryTimeout.default(seconds(5)),
   retries: retries.prefault({ attempts: 1 }),
   start: duration.default(0),
   stop: duration.optional(),
