@@ -5,13 +5,13 @@
  * mistaken for modelling such a thing say so at their head as well.
  */
 export const notModelled: readonly string[] = [
-  "Losses and corruption on the wire: packets are lost only in full queues, to missing routes, and with the hosts they pass.",
+  "Losses and corruption on the wire: packets are lost only in full queues, for want of a route or a neighbour, by conntrack, by rules that drop them, and with the hosts they pass.",
   "TCP congestion control and segmentation: a message crosses a hop as trains of at most 64 KiB, each charged for its packets and headers.",
   "Most pure ACKs, receive windows, fast retransmit and reordering: a lost packet is sent again when its timer would have fired.",
-  "TLS: connections are plain TCP.",
+  "TLS: clients speak plain TCP or UDP.",
   "IPv6 and dual stack.",
   "Node failures: nodes, kubelets, kube-proxies and the API server neither crash nor stall.",
-  "Failed syncs of kube-proxy.",
+  "Failed syncs of kube-proxy, in whatever mode: none fails by itself, and no scenario makes one fail.",
   "DNS: clients know the addresses they call.",
   "NetworkPolicy, Ingress and service meshes.",
   "The making of cloud load balancers: they are there from the start, without zones and limits of their own.",
