@@ -151,6 +151,23 @@ describe("in the scenario", () => {
     expect(found[0]).toMatch(/^(scenario.ts:5|web.yaml)/);
   });
 
+  test("a Service whose pods are of an ignored kind names it", async () => {
+    const manifest = `${webManifest()}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: { name: db }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: db }
+spec: { selector: { app: db }, ports: [{ port: 5432 }] }
+`;
+    const found = await inManifest(manifest);
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain("app=db matches no pod (ignored: StatefulSet db); allowed: ");
+  });
+
   test("two clients of one name", async () => {
     const one = '{ name: "c", to: "svc/web", load: openLoop(1) }';
     expect(await inFields(`clients: [${one}, ${one}]`)).toEqual([
