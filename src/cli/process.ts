@@ -17,7 +17,6 @@ export async function runProcess(dependencies: Dependencies): Promise<void> {
   };
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
-  ignoreClosedPipes();
   const endsEarly = () => {
     if (interruption.signal.aborted) return;
     process.stderr.write(
@@ -27,17 +26,27 @@ export async function runProcess(dependencies: Dependencies): Promise<void> {
   };
   // Whatever a scenario calls, an exit code of 0 means that there are results.
   process.once("exit", endsEarly);
+  watchStreams(() => {
+    process.off("exit", endsEarly);
+    process.exit(ExitCode.userMistake);
+  });
   process.exitCode = await runCli(process.argv.slice(2), realIo(interruption.signal), dependencies);
   process.off("exit", endsEarly);
 }
 
-/** A reader that went away (`sim run ... | head`) is no fault: what it did not read, it did not want. */
-function ignoreClosedPipes(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
-    });
-  }
+/**
+ * A reader that went away (`sim run ... | head`) is no fault: what it did not read, it did not want. Any
+ * other stream that takes nothing, such as a file on a full disk, is the user's to put right.
+ */
+function watchStreams(fail: () => void): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") return;
+    process.stderr.write(`cannot write to stdout: ${error.code ?? error.message}\n`);
+    fail();
+  });
+  process.stderr.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") fail();
+  });
 }
 
 function realIo(signal: AbortSignal): Io {

@@ -5,14 +5,15 @@
  * mistaken for modelling such a thing say so at their head as well.
  */
 export const notModelled: readonly string[] = [
-  "Losses and corruption on the wire: packets are lost only in full queues, to missing routes, and with the hosts they pass.",
+  "Losses and corruption on the wire: packets are lost only in full queues, for want of a route or a neighbour, by conntrack, by rules that drop them, and with the hosts they pass.",
   "TCP congestion control and segmentation: a message crosses a hop as trains of at most 64 KiB, each charged for its packets and headers.",
   "Most pure ACKs, receive windows, fast retransmit and reordering: a lost packet is sent again when its timer would have fired.",
   "Packets from several sources that reach a hop within 8 us of each other may pass it in the order in which they were sent, not in that of their arrival.",
   "States of neighbour entries: an address is known while its interface is there and unknown at once when it is gone; no entry is stale or probed.",
-  "TLS: connections are plain TCP.",
+  "TLS: clients speak plain TCP or UDP.",
   "IPv6 and dual stack.",
   "Node failures: nodes, kubelets, kube-proxies and the API server neither crash nor stall.",
+  "Failed syncs of kube-proxy, in whatever mode: none fails by itself, and no scenario makes one fail.",
   "IPVS' own time-outs and its schedulers lblc and lblcr; eBPF mode's direct server return, XDP, and datagrams of sockets that are not connected.",
   "DNS beyond lookups: truncated answers and TCP instead, SRV and PTR records, names of single pods, several name servers. Only clients with a name look it up.",
   "Docker hosts: user-defined networks, Compose, Swarm and their DNS, health checks and UDP ports are absent; pods have no way to them.",

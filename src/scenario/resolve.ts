@@ -4,7 +4,7 @@
  * Owns: putting the parts together, and the checks that need several of them. Reports everything it
  * finds; the result counts only when there was no mistake. Refuses to own: files and the engine.
  */
-import { RandomStreams } from "../engine/index.ts";
+import { RandomStreams, type DurationNs } from "../engine/index.ts";
 import type { EndpointSlice, Pod, PodTemplate, Service } from "../kubernetes/api/types.ts";
 import { allocateServices } from "./allocate.ts";
 import { checkRoom, resolveNodes } from "./cluster.ts";
@@ -72,6 +72,7 @@ export function resolveScenario(
   checkSelectors(objects, (service, path, reason) =>
     ignore(`Service ${service.object.metadata.name}`, service.mistakes, path, reason),
   );
+  if (run !== undefined) checkWindows(run.duration, run.window, mistakes);
   const durationNs = run?.duration ?? Number.MAX_SAFE_INTEGER;
   const servers = resolveServers(parts.servers, objects, mistakes);
   const zone = cluster?.dns === undefined ? null : profile.kubernetes.dns.zone;
@@ -158,6 +159,15 @@ function knownNames(
     allHosts: part !== null,
     allContainers: part === undefined || part?.isWhole === true,
   };
+}
+
+/** Windows of a run: each holds a row for each endpoint, and all are kept until the end. */
+const MOST_WINDOWS = 1_000_000;
+
+function checkWindows(durationNs: DurationNs, windowNs: DurationNs, mistakes: FileMistakes): void {
+  const windows = Math.ceil(durationNs / windowNs);
+  if (windows <= MOST_WINDOWS) return;
+  mistakes.add(["window"], `${windows} windows in the run`, `at most ${MOST_WINDOWS} windows`);
 }
 
 function resolveCluster(

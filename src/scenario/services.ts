@@ -58,6 +58,15 @@ export function knownLabels(kinds: readonly PodKind[], namespace: string): strin
   return [...new Set(texts)];
 }
 
+const IGNORED_WORKLOAD = /^(StatefulSet|DaemonSet|Job|CronJob|ReplicationController) /;
+
+/** The workloads whose pods are not there because their kind is ignored. */
+function ignoredWorkloads({ ignored }: ManifestObjects): string {
+  const titles = ignored.map(({ object }) => object).filter((each) => IGNORED_WORKLOAD.test(each));
+  const shown = [...new Set(titles)].slice(0, 3).join(", ");
+  return shown === "" ? "" : ` (ignored: ${shown})`;
+}
+
 /** Reports a Service that selects nothing, or sends to a port that its pods do not have. */
 export function checkSelectors(
   objects: ManifestObjects,
@@ -75,7 +84,7 @@ export function checkSelectors(
       const written = Object.entries(spec.selector).map(([k, v]) => `${k}=${v}`);
       const allowed = `labels of pods in namespace ${metadata.namespace}: ${known.join(", ") || "there are none"}`;
       const meant = nearest(written[0] ?? "", known);
-      const found = `${written.join(",")} matches no pod`;
+      const found = `${written.join(",")} matches no pod${ignoredWorkloads(objects)}`;
       service.mistakes.add(["spec", "selector"], found, allowed, meant);
       continue;
     }

@@ -1,6 +1,6 @@
 /** `sim` as a process: signals, closed pipes and exit codes as a shell sees them. */
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -56,6 +56,24 @@ describe("sim as a process", () => {
       expect(readdirSync(parent).filter((name) => name.includes("endless"))).toEqual([]);
     },
   );
+
+  // Seen to fail: the error was thrown, which printed a stack and gave 1.
+  it.runIf(existsSync("/dev/full"))("exits with 2 when stdout takes nothing", async () => {
+    const full = openSync("/dev/full", "w");
+    const child = spawn(process.execPath, [script, "run", "synthetic.ts", "--out", "full"], {
+      cwd: parent,
+      stdio: ["ignore", full, "pipe"],
+    });
+    let stderr = "";
+    child.stderr!.on("data", (text: Buffer) => {
+      stderr += text.toString();
+    });
+    const code = await new Promise((resolve) => {
+      child.on("close", resolve);
+    });
+    closeSync(full);
+    expect([code, stderr]).toEqual([2, "cannot write to stdout: ENOSPC\n"]);
+  });
 
   it("writes the results and exits with 0 when nobody reads its stdout", async () => {
     const child = spawn(process.execPath, [script, "run", "synthetic.ts", "--out", "piped"], {

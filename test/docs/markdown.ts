@@ -42,7 +42,8 @@ export function prose({ text }: Document): string {
 }
 
 /**
- * Applies a block of a unified diff without line numbers: each run of lines must stand in the text once.
+ * Applies a block of a unified diff without line numbers: each run of lines must stand in the text once. A text that
+ * holds the result already, as that of someone who followed the document, stays as it is.
  * @throws Error when it does not
  */
 export function applyDiff(text: string, diff: string): string {
@@ -53,6 +54,7 @@ export function applyDiff(text: string, diff: string): string {
       .map((line) => `${line.slice(1)}\n`)
       .join("");
   const [before, after] = [side("-"), side("+")];
+  if (text.includes(after)) return text;
   if (text.split(before).length !== 2) throw new Error(`stands there not once:\n${before}`);
   return text.replace(before, () => after);
 }

@@ -79,6 +79,9 @@ test("whatever is generated is what its files say", async () => {
   }
 });
 
+const resets = ({ faults = [] }: WholeScenario["input"]) =>
+  faults.filter((fault) => fault.kind === "resetPods");
+
 test("the scenarios differ in kind: everything that can be drawn is drawn", () => {
   const sample = fc.sample(scenarios(), { seed: 1, numRuns: 150 });
   const kinds: Record<string, (whole: WholeScenario) => boolean> = {
@@ -89,10 +92,10 @@ test("the scenarios differ in kind: everything that can be drawn is drawn", () =
     "keep-alive": ({ input }) => input.clients!.some((c) => c.connections?.kind === "keepAlive"),
     "closed loop": ({ input }) => input.clients!.some(({ load }) => load.kind === "closedLoop"),
     retries: ({ input }) => input.clients!.some(({ retries }) => retries!.attempts > 1),
-    deletes: ({ input }) => input.faults!.some(({ how }) => how === "delete"),
-    crashes: ({ input }) => input.faults!.some(({ how }) => how === "crash"),
-    kills: ({ input }) => input.faults!.some(({ how }) => how === "kill"),
-    storms: ({ input }) => input.faults!.some(({ times = 1 }) => times > 1),
+    deletes: ({ input }) => resets(input).some(({ how }) => how === "delete"),
+    crashes: ({ input }) => resets(input).some(({ how }) => how === "crash"),
+    kills: ({ input }) => resets(input).some(({ how }) => how === "kill"),
+    storms: ({ input }) => resets(input).some(({ times = 1 }) => times > 1),
     "no fault": ({ input }) => input.faults!.length === 0,
     "small queues": ({ input }) => input.profile?.network !== undefined,
     "other control planes": ({ input }) => input.profile?.kubernetes !== undefined,

@@ -54,6 +54,22 @@ describe("in the scenario", () => {
       /pods\(\.\.\.\)/,
     ],
     ["a quantity", client('requestSize: "8Kb"'), /"8Kb" \(not a quantity\)/],
+    [
+      "a message beyond the queues",
+      client('requestSize: "100Gi"'),
+      /"100Gi"; allowed: .*at most 1Gi/,
+    ],
+    ["a try too short for a network", client('timeout: "1ns"'), /"1ns"; allowed: .*at least 100us/],
+    [
+      "too many windows",
+      'window: "1ns"',
+      /window: \d+ windows in the run; allowed: at most 1000000/,
+    ],
+    [
+      "too many resets",
+      'faults: [resetPods({ selector: "app=web", count: 1, at: "1s", every: "1ns" })]',
+      /every: \d+ resets until the end; allowed: at most 1000000/,
+    ],
     ["no tries", client("retries: { attempts: 0 }"), /whole number from 1 to 100/],
     ["stop before start", client('start: "3s", stop: "2s"'), /not after start/],
     ["ClusterIP from outside", client("from: outside(1)"), /nothing outside the cluster can reach/],
@@ -133,6 +149,23 @@ describe("in the scenario", () => {
     expect(found).toHaveLength(1);
     expect(found[0]).toMatch(expected);
     expect(found[0]).toMatch(/^(scenario.ts:5|web.yaml)/);
+  });
+
+  test("a Service whose pods are of an ignored kind names it", async () => {
+    const manifest = `${webManifest()}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: { name: db }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: db }
+spec: { selector: { app: db }, ports: [{ port: 5432 }] }
+`;
+    const found = await inManifest(manifest);
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain("app=db matches no pod (ignored: StatefulSet db); allowed: ");
   });
 
   test("two clients of one name", async () => {

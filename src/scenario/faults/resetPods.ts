@@ -4,6 +4,9 @@ import type { Duration } from "../language/scenario.ts";
 import { faultWord, type FaultWord } from "./contract.ts";
 import { podTargets, type PodTargetsInput } from "./podTargets.ts";
 
+/** All are scheduled when the run begins. */
+const MOST_RESETS = 1_000_000;
+
 export interface ResetPodsInput extends PodTargetsInput {
   /** Share of the matching pods, above 0 up to 1. Either this or `count`. */
   fraction?: number;
@@ -29,7 +32,7 @@ export const resetPods: FaultWord<"resetPods", ResetPodsInput, ResetPodsSpec> = 
       how: word("delete", "crash", "kill").default("delete"),
       at: duration,
       every: positiveDuration.optional(),
-      times: integer("resets", 1, 1_000_000).optional(),
+      times: integer("resets", 1, MOST_RESETS).optional(),
     }),
     resolve({ fraction, count, at, every, times: wanted, ...others }, { durationNs }, mistakes) {
       if ((fraction === undefined) === (count === undefined)) {
@@ -40,6 +43,10 @@ export const resetPods: FaultWord<"resetPods", ResetPodsInput, ResetPodsSpec> = 
       }
       const untilEnd = every === undefined ? 1 : Math.ceil((durationNs - at) / every);
       const times = wanted ?? Math.max(1, untilEnd);
+      if (times > MOST_RESETS) {
+        mistakes.add(["every"], `${times} resets until the end`, `at most ${MOST_RESETS} resets`);
+        return null;
+      }
       if (times > 1 && every === undefined) {
         mistakes.add(["every"], "missing", `the time from one of the ${times} resets to the next`);
       }

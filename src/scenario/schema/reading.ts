@@ -5,7 +5,7 @@
  * translation of zod's issues. Refuses to own: any field of any document.
  */
 import { z } from "zod";
-import type { DurationNs } from "../../engine/index.ts";
+import { us, type DurationNs } from "../../engine/index.ts";
 import { describeValue, nearest, type FileMistakes, type Path } from "../mistakes.ts";
 import {
   BYTES_ALLOWED,
@@ -97,6 +97,17 @@ export const cpuMillis: z.ZodType<number> = scalar(CPU_ALLOWED, (input) =>
 
 export const bytes: z.ZodType<number> = scalar(BYTES_ALLOWED, (input) =>
   isQuantity(input) ? parseBytes(input as string | number) : null,
+);
+
+/** Size of a message: above a gibibyte its trains alone would fill the queue of events. */
+export const messageBytes: z.ZodType<number> = bytes.refine((size) => size <= 2 ** 30, {
+  params: { allowed: `${BYTES_ALLOWED}, at most 1Gi` },
+});
+
+/** Time that one try gets: shorter than any network answers, tries would only pile up. */
+export const tryTimeout: z.ZodType<DurationNs> = positiveDuration.refine(
+  (timeoutNs) => timeoutNs >= us(100),
+  { params: { allowed: `${DURATION_ALLOWED}, at least 100us` } },
 );
 
 export const boolean: z.ZodType<boolean> = scalar("true or false", (input) =>

@@ -34,6 +34,7 @@ import {
   fields,
   integer,
   isRecord,
+  messageBytes,
   number,
   object,
   positiveDuration,
@@ -42,6 +43,7 @@ import {
   reading,
   scalar,
   text,
+  tryTimeout,
   word,
 } from "./reading.ts";
 
@@ -186,8 +188,8 @@ const client = object({
   to: target,
   load,
   connections: connections.prefault({ kind: "perRequest" }),
-  requestSize: bytes.default(256),
-  timeout: positiveDuration.default(seconds(5)),
+  requestSize: messageBytes.default(256),
+  timeout: tryTimeout.default(seconds(5)),
   retries: retries.prefault({ attempts: 1 }),
   resolver: resolver.prefault({}),
   start: duration.default(0),

@@ -40,11 +40,11 @@ type RequestServerFields = Pick<
 >;
 
 export const requests: ServerModel<RequestServerSpec> = serverModel({
-  fields: ({ integer, distribution, bytes, word }) => ({
+  fields: ({ integer, distribution, messageBytes, word }) => ({
     concurrency: integer("requests at a time", 1, 1_000_000).optional(),
     queueLimit: integer("waiting requests", 0, 10_000_000).optional(),
     serviceTime: distribution.optional(),
-    responseSize: bytes.optional(),
+    responseSize: messageBytes.optional(),
     startupTime: distribution.optional(),
     onSigterm: word("drain", "exit", "ignore").optional(),
   }),
