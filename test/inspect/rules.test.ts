@@ -22,7 +22,7 @@ import {
   type Step,
 } from "../conformance/cases.ts";
 import { readData } from "../conformance/data.ts";
-import { programmedOf, renderedCase } from "./programmed.ts";
+import { programmedOf, renderedCase, stickyStep } from "./programmed.ts";
 
 interface Outcome {
   readonly output: string;
@@ -100,6 +100,15 @@ describe("the text", () => {
     ]) {
       expect(text("nftables")).toContain(`\n\tchain ${name} {\n`);
     }
+  });
+
+  it("gives the first of three endpoints a third, the second a half, the last the rest", () => {
+    const { lines } = renderedCase(overall, stickyStep(step!), "iptables");
+    const jumps = lines.filter(
+      (line) => / -> .*-j KUBE-SEP/.test(line) && !line.includes("recent"),
+    );
+    const chances = jumps.map((line) => /--probability (\S+)/.exec(line)?.[1]);
+    expect(chances).toEqual(["0.3333333333", "0.5000000000", undefined]);
   });
 
   it("leaves comments out of endpoint rules in large-cluster mode", () => {
