@@ -17,7 +17,6 @@ import {
   packetFlows,
   type Flow,
   type Mode,
-  type Step,
 } from "../conformance/cases.ts";
 import { programmedOf, stickyStep } from "../inspect/programmed.ts";
 import { Lab, type Dial } from "./lab.ts";
