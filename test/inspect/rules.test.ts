@@ -3,9 +3,8 @@
  * hook by hook, and ends as upstream's tracer says. The run's own routing (route.ts) is held to the same
  * data by test/conformance, so rules and routing agree.
  *
- * Seen to fail: without KUBE-EXT's rule for pods (iptables), with service-endpoints-check not hung on
- * filter-input (nftables), with 1/n for every rule of a choice (probabilities), and with the protocol in
- * capitals in a chain's name.
+ * Seen to fail: without KUBE-EXT's rule for pods, with service-endpoints-check not hung on filter-input
+ * (nftables), with 1/n for every rule of a choice, and with the protocol in capitals in a chain's name.
  */
 import { describe, expect, it, test } from "vitest";
 import type { WalkedPacket } from "../../src/inspect/rules/contract.ts";

@@ -1,9 +1,9 @@
 /**
  * `sim trace`: one real packet's way, in every format, and what becomes of packets that do not arrive.
  *
- * Seen to fail: with the veth's latency not counted (times), with the rules of another node walked (rules and
- * translation disagree), with the tap told only after conntrack, with a recorder that draws from a stream
- * (fingerprints), and with quotes not escaped in DOT and ";" not in Mermaid.
+ * Seen to fail: with the step over a veth left out (times), with the rules walked to no endpoint, with the tap
+ * told only after conntrack, with a recorder that draws from a node's stream, with the memory of affinity not
+ * told, and with quotes not escaped in DOT and ";" not in Mermaid.
  */
 import { describe, expect, it, test } from "vitest";
 import { seconds } from "../../src/engine/index.ts";
@@ -115,6 +115,16 @@ describe("the look", () => {
     const traced = trace(await small({ mode: "nftables" }), "pod/client-a-0", "svc/web:80");
     await expect(traceFormats.text(traced)).toMatchFileSnapshot("./golden/trace.nftables.txt");
   });
+});
+
+test("signs that mean something to Mermaid or DOT are escaped", () => {
+  const plain = trace(storm, "pod/client-web-0", "svc/nginx:8080");
+  const place = 'a;b#c"d\\e{f}<g>';
+  const traced = { ...plain, verdict: { ...plain.verdict, place, cause: place } };
+  expect(mermaidProblem(traceFormats.mermaid(traced))).toBe(null);
+  expect(dotProblem(traceFormats.dot(traced))).toBe(null);
+  expect(dotProblem(traceFormats.dot(plain).replace("];", "]"))).not.toBe(null);
+  expect(mermaidProblem(traceFormats.mermaid(plain).replace("->>", "->"))).not.toBe(null);
 });
 
 describe("each step", () => {

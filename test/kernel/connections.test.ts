@@ -4,7 +4,7 @@
  * conformance data's, and one for session affinity.
  *
  * Seen to fail: with endpoints left out of KUBE-SVC chains, without the mark in KUBE-EXT (the server sees the
- * client), and with the affinity rules behind the random ones.
+ * client), and without the rules that look into the affinity sets.
  */
 import { afterEach, describe, expect, it } from "vitest";
 import { iptablesTraits } from "../../src/kubernetes/proxy/modes/iptables.ts";
@@ -12,12 +12,7 @@ import { nftablesTraits } from "../../src/kubernetes/proxy/modes/nftables.ts";
 import { emptyRoute, Router } from "../../src/kubernetes/proxy/route.ts";
 import { ruleRenderers } from "../../src/inspect/rules/index.ts";
 import type { Programmed } from "../../src/inspect/rules/contract.ts";
-import {
-  firstPacketOf,
-  packetFlows,
-  type Flow,
-  type Mode,
-} from "../conformance/cases.ts";
+import { firstPacketOf, packetFlows, type Flow, type Mode } from "../conformance/cases.ts";
 import { programmedOf, stickyStep } from "../inspect/programmed.ts";
 import { Lab, type Dial } from "./lab.ts";
 import { whyNot } from "./namespaces.ts";
