@@ -50,7 +50,7 @@ export function runFor(scenario: ResolvedScenario, durationNs: number): BenchRun
   const print = new Fingerprint();
   print.addText(end.eventFingerprint);
   let requests = 0;
-  for (const table of recording.tables({ endNs: durationNs, hops: end.hops })) {
+  for (const table of recording.tables({ ...end, endNs: durationNs })) {
     for (const row of table.rows) for (const cell of row) print.addText(String(cell));
     if (table.file !== "requests.csv") continue;
     const count = table.columns.indexOf("count");

@@ -113,7 +113,7 @@ async function write(
   replay: string,
 ): Promise<Summary> {
   const { scenario, recording, run, end, startedAt, seconds } = finished;
-  const context = { endNs: run.durationNs, hops: end.hops };
+  const context = { endNs: run.durationNs, hops: end.hops, conntracks: end.conntracks };
   const { eventsProcessed } = run.sim;
   const summaryWith = (resultsFingerprint: string) =>
     summarise({

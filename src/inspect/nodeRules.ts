@@ -12,7 +12,7 @@ import { ruleRenderers } from "./rules/index.ts";
 
 /**
  * @returns lines that the tool can be given back: the first one is a comment
- * @throws UserError for a node that is not there
+ * @throws UserError for a node that is not there, and for a mode without a renderer
  */
 export function nodeRules(
   run: Pick<Run, "cluster" | "transport" | "nowNs">,
@@ -28,8 +28,13 @@ export function nodeRules(
     throw new UserError([optionMistake("--node", found, allowed, nearest(node, names))]);
   }
   const mode = proxyMode(scenario);
-  const { tool } = ruleRenderers[mode];
   const at = formatDuration(run.nowNs);
-  const { lines } = rulesOn(run, scenario, index, family);
-  return [`# ${node} at ${at}, kube-proxy in ${mode} mode, IPv${family}: ${tool}`, ...lines];
+  const rules = rulesOn(run, scenario, index, family);
+  if (rules === null) {
+    const found = `kube-proxy in ${mode} mode, whose tables are not rendered`;
+    const allowed = `modes ${Object.keys(ruleRenderers).join(" and ")}`;
+    throw new UserError([optionMistake("--node", found, allowed)]);
+  }
+  const { tool } = ruleRenderers[mode]!;
+  return [`# ${node} at ${at}, kube-proxy in ${mode} mode, IPv${family}: ${tool}`, ...rules.lines];
 }

@@ -1,16 +1,32 @@
 /**
  * Connection tracking and NAT of every host.
  *
- * Owns: the entries (one a connection and host), their TCP state and time-out, and the translation of
- * each later packet as the first one was translated. Refuses to own: which endpoint a new connection
- * gets (NatRules) and where a packet goes next (stack.ts).
+ * Owns: the entries (one a connection and host), their state and time-out, the translation of each later
+ * packet as the first one was translated, the choice of a masqueraded port, and room in the table.
+ * Refuses to own: which endpoint a new connection gets (NatRules), the states' order
+ * (conntrackStates.ts) and where a packet goes next (stack.ts).
  *
- * Not modelled: the race of two inserts for one tuple, expectations, zones.
+ * A first packet's entry is seen by nobody else until it has left POSTROUTING (__nf_conntrack_confirm).
+ * Another that comes in between is decided by itself, and who confirms second meets the first one's
+ * entry. They are taken to run on different cores, and to confirm in the order in which they came.
+ *
+ * Not modelled: expectations, zones, the limit on a bucket's length (chaintoolong).
  */
 import type { RandomStream, Simulation } from "../engine/index.ts";
 import { NO_ADDRESS, type AddressId } from "./address.ts";
 import {
+  canEarlyDrop,
+  CtState,
+  firstState,
+  isInvalidFirst,
+  nextSctpState,
+  nextTcpState,
+  timeoutsOf,
+  type CtStateCode,
+} from "./conntrackStates.ts";
+import {
   Direction,
+  EntryFlag,
   NO_ENTRY,
   type ConntrackTables,
   type DirectionCode,
@@ -19,29 +35,53 @@ import {
 } from "./conntrackTable.ts";
 import {
   NatVerdict,
+  type ConnectionWatcher,
+  TransportProtocol,
   type FirstPacket,
   type NatDecision,
   type NatHookPoint,
   type NatRules,
+  type TransportProtocolNumber,
 } from "./nat.ts";
 import { Flag, ICMP_FLAGS, type Packet } from "./packet.ts";
 import type { LinuxProfile } from "./profile.ts";
 import { DueQueue } from "./dueQueue.ts";
 
-/** TCP states as nf_conntrack names them. */
-export const CtState = {
-  synSent: 0,
-  synRecv: 1,
-  established: 2,
-  finWait: 3,
-  timeWait: 4,
-  close: 5,
-} as const;
-type CtStateCode = (typeof CtState)[keyof typeof CtState];
-
-/** What track() decided about the packet. */
-export const Track = { pass: 0, drop: 1, reject: 2 } as const;
+/** What track() decided about the packet. `invalid`: it belongs to nothing and passes untranslated. */
+export const Track = { pass: 0, drop: 1, reject: 2, invalid: 3 } as const;
 export type TrackVerdict = (typeof Track)[keyof typeof Track];
+
+/** An entry as `conntrack -L` shows it: both tuples. */
+export interface ConntrackEntry {
+  protocol: TransportProtocolNumber;
+  originalSource: AddressId;
+  originalSourcePort: number;
+  originalDestination: AddressId;
+  originalDestinationPort: number;
+  replySource: AddressId;
+  replySourcePort: number;
+  replyDestination: AddressId;
+  replyDestinationPort: number;
+}
+
+/** Counters of /proc/net/stat/nf_conntrack. */
+export class ConntrackCounters {
+  inserted = 0;
+  /** First packets dropped at the end of their way, because the entry of another had taken their tuple. */
+  insertFailed = 0;
+  /** Packets dropped because no entry could be made or inserted. */
+  dropped = 0;
+  /** Entries taken to make room for others. */
+  earlyDropped = 0;
+  invalid = 0;
+  /** First packets that lost the race for their tuple and passed nevertheless. */
+  clashResolved = 0;
+  /** Entries deleted by whoever programs the host (conntrack -D). */
+  deleted = 0;
+}
+
+/** No port is free for masquerading. */
+const NO_PORT = -1;
 
 export class Conntrack {
   /** Entry and direction of the packet last tracked; NO_ENTRY for one that passes untracked. */
@@ -53,23 +93,36 @@ export class Conntrack {
   /** Whether the last packet made its entry. */
   isNew = false;
   count = 0;
-  inserted = 0;
+  /** Is told of every connection; null where nobody asks. */
+  watcher: ConnectionWatcher | null = null;
+  readonly counters = new ConntrackCounters();
+  /** nf_conntrack_max. */
+  readonly limit: number;
 
   private readonly sim: Simulation;
   private readonly host: number;
-  private readonly hostAddress: AddressId;
+  private readonly masqueradeAddress: (destination: AddressId) => AddressId;
   private readonly tables: ConntrackTables;
   private readonly profile: LinuxProfile["conntrack"];
-  private readonly limit: number;
   private readonly timeouts: readonly number[];
   private readonly snatStream: RandomStream;
   /** Entries in the order in which the collector looks at them. */
   private readonly collector = new DueQueue();
+  /** The host's own entries, in no order: the first `count` of them. */
+  private own = new Int32Array(64);
+  /** The table was full: the collector takes closing connections too, until it is not. */
+  private pressed = false;
+  /** When the packet that is being tracked is here, later than `now` by what it carries along. */
+  private atNs = 0;
+  /** Unconfirmed entries that hold the packet's own tuple, and the tuple of its replies. */
+  private hiddenOriginal: EntryId = NO_ENTRY;
+  private hiddenReply: EntryId = NO_ENTRY;
   private readonly decision: NatDecision = {
     verdict: NatVerdict.accept,
     dnatAddress: NO_ADDRESS,
     dnatPort: 0,
     masquerade: false,
+    randomFully: true,
     walkNs: 0,
     rule: "",
   };
@@ -94,7 +147,11 @@ export class Conntrack {
     options: {
       readonly host: number;
       readonly hostName: string;
-      readonly address: AddressId;
+      /**
+       * The address that MASQUERADE gives a packet for `destination`: that of the device it leaves by.
+       * NO_ADDRESS for one that does not leave, for POSTROUTING does not see it.
+       */
+      readonly masqueradeAddress: (destination: AddressId) => AddressId;
       readonly cores: number;
       readonly profile: LinuxProfile["conntrack"];
       readonly tables: ConntrackTables;
@@ -103,21 +160,14 @@ export class Conntrack {
     const { profile } = options;
     this.sim = sim;
     this.host = options.host;
-    this.hostAddress = options.address;
+    this.masqueradeAddress = options.masqueradeAddress;
     this.tables = options.tables;
     this.profile = profile;
     this.limit = Math.min(
       profile.maxEntries,
       Math.max(profile.minEntries, profile.maxPerCore * options.cores),
     );
-    this.timeouts = [
-      profile.synSentNs,
-      profile.synRecvNs,
-      profile.establishedNs,
-      profile.finWaitNs,
-      profile.timeWaitNs,
-      profile.closeNs,
-    ];
+    this.timeouts = timeoutsOf(profile);
     this.snatStream = sim.streams.get(`conntrack/${options.hostName}`);
   }
 
@@ -126,6 +176,7 @@ export class Conntrack {
    * @param local addresses of the host itself
    * @param hints the origin socket's memory of entries, by tables met: twice the
    *   entry, plus the direction; checked, never trusted
+   * @param atNs when the packet enters netfilter
    */
   track(
     packet: Packet,
@@ -133,17 +184,19 @@ export class Conntrack {
     local: ReadonlySet<AddressId>,
     rules: NatRules | null,
     hints: Int32Array | null,
+    atNs = this.sim.nowNs,
   ): TrackVerdict {
     this.walkNs = 0;
     this.isNew = false;
+    this.atNs = atNs;
     if (this.find(packet, hints) && !this.reopens(packet.flags)) {
       this.follow(this.entry, packet);
       return Track.pass;
     }
     if ((packet.flags & ICMP_FLAGS) !== 0) return Track.pass;
-    if ((packet.flags & Flag.rst) !== 0) {
-      this.cause = "conntrack_invalid";
-      return Track.drop;
+    if (isInvalidFirst(packet.protocol, packet.flags, packet.payloadBytes)) {
+      this.counters.invalid++;
+      return Track.invalid;
     }
     const verdict = this.begin(packet, point, local.has(packet.destination), rules);
     const slot = packet.tables - 1;
@@ -158,14 +211,68 @@ export class Conntrack {
     if (this.isNew && this.entry !== NO_ENTRY) this.remove(this.entry);
   }
 
-  /** Looks at every entry, as the kernel does when the table is full, and forgets what timed out. */
-  sweep(): void {
-    const { tables } = this;
-    const { nowNs } = this.sim;
-    for (let id = 0; id < tables.size; id++) {
-      if (tables.hostOf(id) !== this.host || !tables.isAlive(id)) continue;
-      if (tables.expiresAtNs[id]! <= nowNs) this.remove(id);
+  isExpired(id: EntryId): boolean {
+    return this.tables.expiresAtNs[id]! <= this.sim.nowNs;
+  }
+
+  /** Takes an entry out, as `conntrack -D` does: the flow's next packet is a first packet. */
+  forget(id: EntryId): void {
+    this.remove(id);
+  }
+
+  /** `conntrack -L -p`: every entry of a protocol, but those that only replies find. */
+  *entries(protocol: TransportProtocolNumber): Generator<ConntrackEntry> {
+    for (let place = 0; place < this.count; place++) {
+      const id = this.own[place]!;
+      if (this.isListed(id, protocol)) yield this.describe(id, {} as ConntrackEntry);
     }
+  }
+
+  /**
+   * `conntrack -D -p`: deletes the entries of a protocol for which `wanted` is true. Their next packets are
+   * first packets again.
+   * @param wanted is handed one object again and again
+   * @returns how many were deleted
+   */
+  deleteEntries(
+    protocol: TransportProtocolNumber,
+    wanted: (entry: ConntrackEntry) => boolean,
+  ): number {
+    const view = {} as ConntrackEntry;
+    let deleted = 0;
+    // From the end: remove() fills the gap with the last one.
+    for (let place = this.count - 1; place >= 0; place--) {
+      const id = this.own[place]!;
+      if (!this.isListed(id, protocol) || !wanted(this.describe(id, view))) continue;
+      this.remove(id);
+      deleted++;
+    }
+    this.counters.deleted += deleted;
+    return deleted;
+  }
+
+  private isListed(id: EntryId, protocol: number): boolean {
+    const { tables } = this;
+    return (
+      tables.protocolOf(id) === protocol &&
+      tables.expiresAtNs[id]! > this.sim.nowNs &&
+      (tables.flagsOf(id) & EntryFlag.clash) === 0
+    );
+  }
+
+  private describe(id: EntryId, view: ConntrackEntry): ConntrackEntry {
+    const { tables } = this;
+    const { original, reply } = Direction;
+    view.protocol = tables.protocolOf(id) as TransportProtocolNumber;
+    view.originalSource = tables.sourceOf(id, original);
+    view.originalSourcePort = tables.sourcePortOf(id, original);
+    view.originalDestination = tables.destinationOf(id, original);
+    view.originalDestinationPort = tables.destinationPortOf(id, original);
+    view.replySource = tables.sourceOf(id, reply);
+    view.replySourcePort = tables.sourcePortOf(id, reply);
+    view.replyDestination = tables.destinationOf(id, reply);
+    view.replyDestinationPort = tables.destinationPortOf(id, reply);
+    return view;
   }
 
   /** The collector in the background: each entry is looked at once an interval until it has expired. */
@@ -177,8 +284,56 @@ export class Conntrack {
       const id = collector.take();
       if (!tables.isAlive(id) || tables.generationOf(id) !== generation) continue;
       if (tables.expiresAtNs[id]! <= nowNs) this.remove(id);
+      else if (this.pressed && this.makesRoom(id)) this.remove(id);
       else collector.push(id, generation, nowNs + this.profile.collectIntervalNs);
     }
+  }
+
+  /** gc_worker_can_early_drop(), while the table is nearly full. */
+  private makesRoom(id: EntryId): boolean {
+    if (this.count <= this.profile.pressedShare * this.limit) {
+      this.pressed = false;
+      return false;
+    }
+    const { tables } = this;
+    const assured = (tables.flagsOf(id) & EntryFlag.assured) !== 0;
+    return !assured || canEarlyDrop(tables.stateOf(id));
+  }
+
+  /**
+   * early_drop(): looks at eight buckets of the table, and takes what has expired there and, in the first
+   * of them that holds any, all entries that are not assured. A bucket's entries are as good as drawn
+   * from all of the host's: here by stepping through them from a place that the tuple's hash gives.
+   * @returns whether any was taken that had not expired
+   */
+  private earlyDrop(packet: Packet): boolean {
+    const { tables, profile } = this;
+    const { nowNs } = this.sim;
+    let at = tables.hashOfTuple(this.host, packet.protocol, packet);
+    for (let bucket = 0; bucket < profile.evictionBuckets; bucket++) {
+      let taken = 0;
+      for (let i = 0; i < profile.tuplesPerBucket && this.count > 0; i++) {
+        at = (at + 0x9e3779b1) >>> 0;
+        const id = this.own[at % this.count]!;
+        const flags = tables.flagsOf(id);
+        if (tables.expiresAtNs[id]! <= nowNs) this.remove(id);
+        else if ((flags & EntryFlag.assured) === 0 && !this.isHidden(id, flags)) {
+          this.remove(id);
+          taken++;
+        }
+      }
+      this.counters.earlyDropped += taken;
+      if (taken > 0) return true;
+    }
+    return false;
+  }
+
+  /** Whether an entry's first packet is still on its way through netfilter; forgets that it was. */
+  private isHidden(id: EntryId, flags: number): boolean {
+    if ((flags & EntryFlag.unconfirmed) === 0) return false;
+    if (this.tables.confirmsAtNs[id]! > this.atNs) return true;
+    this.tables.setFlags(id, flags & ~EntryFlag.unconfirmed);
+    return false;
   }
 
   private find(packet: Packet, hints: Int32Array | null): boolean {
@@ -189,15 +344,21 @@ export class Conntrack {
       if (hint >= 0 && this.accept(hint >> 1, (hint & 1) as DirectionCode, packet)) return true;
     }
     this.entry = NO_ENTRY;
+    this.hiddenOriginal = NO_ENTRY;
     const found = tables.find(this.host, packet.protocol, packet);
     if (found === NO_ENTRY) return false;
     const id = found >> 1;
+    const direction = (found & 1) as DirectionCode;
     if (tables.expiresAtNs[id]! <= this.sim.nowNs) {
       this.remove(id);
       return false;
     }
+    if (direction === Direction.original && this.isHidden(id, tables.flagsOf(id))) {
+      this.hiddenOriginal = id;
+      return false;
+    }
     this.entry = id;
-    this.direction = (found & 1) as DirectionCode;
+    this.direction = direction;
     if (hints !== null && slot < hints.length) hints[slot] = found;
     return true;
   }
@@ -206,6 +367,10 @@ export class Conntrack {
     const { tables } = this;
     if (!tables.matches(id, direction, this.host, packet.protocol, packet)) return false;
     if (tables.expiresAtNs[id]! <= this.sim.nowNs) return false;
+    if (direction === Direction.original) {
+      const flags = tables.flagsOf(id);
+      if ((flags & EntryFlag.clash) !== 0 || this.isHidden(id, flags)) return false;
+    }
     this.direction = direction;
     this.entry = id;
     return true;
@@ -213,7 +378,10 @@ export class Conntrack {
 
   /** The packet leaves as the other direction's packets come, turned round. */
   private follow(id: EntryId, packet: Packet): void {
-    if ((packet.flags & ICMP_FLAGS) === 0) this.advance(id, packet.flags);
+    if ((packet.flags & ICMP_FLAGS) === 0) {
+      if (packet.protocol === TransportProtocol.UDP) this.refreshUdp(id);
+      else this.advance(id, packet);
+    }
     const { tables } = this;
     const other = (1 - this.direction) as DirectionCode;
     packet.source = tables.destinationOf(id, other);
@@ -222,39 +390,66 @@ export class Conntrack {
     packet.destinationPort = tables.sourcePortOf(id, other);
   }
 
-  /** nf_conntrack_proto_tcp's states, as far as trains carry the flags. */
-  private advance(id: EntryId, flags: number): void {
-    const { tables } = this;
-    let state = tables.stateOf(id) as CtStateCode;
-    if ((flags & Flag.rst) !== 0) {
-      if (state === CtState.synSent && this.direction === Direction.reply) {
-        // Refused: its only answer is a RST, and nothing is remembered of it.
-        this.remove(id);
-        return;
-      }
-      state = CtState.close;
-    } else if ((flags & Flag.syn) !== 0) {
-      if ((flags & Flag.ack) !== 0 && state === CtState.synSent) state = CtState.synRecv;
-    } else if ((flags & Flag.fin) !== 0) {
-      const finSeen = tables.finSeenOf(id) | (1 << this.direction);
-      tables.setFinSeen(id, finSeen);
-      state = finSeen === 3 ? CtState.timeWait : CtState.finWait;
-    } else if (state === CtState.synRecv) state = CtState.established;
+  private advance(id: EntryId, { protocol, flags }: Packet): void {
+    const { tables, direction } = this;
+    const was = tables.stateOf(id) as CtStateCode;
+    const isTcp = protocol === TransportProtocol.TCP;
+    const before = tables.flagsOf(id);
+    let after = before;
+    if ((flags & Flag.fin) !== 0) after |= 1 << direction;
+    if (direction === Direction.reply) after = answered(after);
+    const state = isTcp
+      ? nextTcpState(was, flags, after)
+      : nextSctpState(was, flags, direction, after);
+    if ((flags & Flag.rst) !== 0 && was === CtState.synSent && direction === Direction.reply) {
+      // Refused: its only answer is a RST, and nothing is remembered of it.
+      this.remove(id);
+      return;
+    }
+    const stands = state === CtState.established || state === CtState.sctpEstablished;
+    if (stands && (after & EntryFlag.seenReply) !== 0) after |= EntryFlag.assured;
+    if (after !== before) tables.setFlags(id, after);
     this.setState(id, state);
+  }
+
+  /** nf_conntrack_udp_packet(): answered and still alive after two seconds, it is a stream. */
+  private refreshUdp(id: EntryId): void {
+    const { tables } = this;
+    const flags = tables.flagsOf(id);
+    if ((flags & EntryFlag.clash) !== 0) return;
+    if ((flags & EntryFlag.seenReply) === 0) {
+      if (this.direction === Direction.reply) tables.setFlags(id, answered(flags));
+      this.setState(id, CtState.udpUnreplied);
+      return;
+    }
+    const isStream = this.sim.nowNs > tables.confirmsAtNs[id]! + this.profile.udpStreamAfterNs;
+    if (isStream && (flags & EntryFlag.assured) === 0) {
+      tables.setFlags(id, flags | EntryFlag.assured);
+    }
+    this.setState(id, isStream ? CtState.udpStream : CtState.udpUnreplied);
   }
 
   /** A SYN on a connection that has closed: the kernel forgets the entry, and decides anew. */
   private reopens(flags: number): boolean {
     if ((flags & (Flag.syn | Flag.ack)) !== Flag.syn) return false;
     const state = this.tables.stateOf(this.entry);
-    if (state !== CtState.timeWait && state !== CtState.close) return false;
+    if (state !== CtState.timeWait && state !== CtState.close && state !== CtState.sctpClosed) {
+      return false;
+    }
+    this.watcher?.reopened(this.entry);
     this.remove(this.entry);
     return true;
   }
 
   private setState(id: EntryId, state: CtStateCode): void {
+    if (this.watcher !== null) this.tellOfState(this.watcher, id, state);
     this.tables.setState(id, state);
     this.tables.expiresAtNs[id] = this.sim.nowNs + this.timeouts[state]!;
+  }
+
+  private tellOfState(watcher: ConnectionWatcher, id: EntryId, state: CtStateCode): void {
+    const isActive = isActiveState(state);
+    if (isActive !== isActiveState(this.tables.stateOf(id))) watcher.activity(id, isActive);
   }
 
   private begin(
@@ -263,29 +458,36 @@ export class Conntrack {
     isLocal: boolean,
     rules: NatRules | null,
   ): TrackVerdict {
+    this.collect();
+    if (this.count >= this.limit && !this.earlyDrop(packet)) {
+      this.pressed = true;
+      return this.refuse("conntrack_full");
+    }
     const decision = this.decide(packet, point, isLocal, rules);
     this.walkNs = decision.walkNs;
     if (decision.verdict !== NatVerdict.accept) {
       this.cause = decision.rule;
       return decision.verdict === NatVerdict.reject ? Track.reject : Track.drop;
     }
-    this.collect();
-    if (this.count >= this.limit) this.sweep();
-    if (this.count >= this.limit) {
-      this.cause = "conntrack_full";
-      return Track.drop;
+    const sourceNat = this.setReply(packet, decision);
+    if (this.reply.destinationPort === NO_PORT) {
+      // The last tuple tried is taken, as the confirmation finds out.
+      this.counters.insertFailed++;
+      return this.refuse("snat_ports_exhausted");
     }
-    const id = this.insert(packet, decision);
-    if (id === NO_ENTRY) {
-      this.cause = "snat_ports_exhausted";
-      return Track.drop;
+    if (this.hiddenOriginal !== NO_ENTRY || this.hiddenReply !== NO_ENTRY) {
+      return this.resolveClash(packet, sourceNat);
     }
-    this.entry = id;
-    this.direction = Direction.original;
-    this.isNew = true;
-    this.setState(id, (packet.flags & Flag.syn) !== 0 ? CtState.synSent : CtState.established);
-    this.follow(id, packet);
+    this.insert(packet, EntryFlag.unconfirmed | sourceNat);
+    this.setState(this.entry, firstState(packet.protocol, packet.flags));
+    this.follow(this.entry, packet);
     return Track.pass;
+  }
+
+  private refuse(cause: string): TrackVerdict {
+    this.counters.dropped++;
+    this.cause = cause;
+    return Track.drop;
   }
 
   private decide(
@@ -306,53 +508,161 @@ export class Conntrack {
     decision.dnatAddress = NO_ADDRESS;
     decision.dnatPort = 0;
     decision.masquerade = false;
+    decision.randomFully = true;
     decision.walkNs = 0;
     decision.rule = "";
     rules?.decide(point, first, decision);
     return decision;
   }
 
-  private insert(packet: Packet, decision: NatDecision): EntryId {
-    const { reply, tables, host } = this;
+  /**
+   * The tuple of the replies, in `reply`: what the rules have decided, and a source port that makes it the
+   * only one of its kind, or NO_PORT.
+   * @returns EntryFlag.sourceNat if the source is translated
+   */
+  private setReply(packet: Packet, decision: NatDecision): number {
+    const { reply } = this;
     const isTranslated = decision.dnatAddress !== NO_ADDRESS;
     reply.source = isTranslated ? decision.dnatAddress : packet.destination;
     reply.sourcePort = isTranslated ? decision.dnatPort : packet.destinationPort;
-    reply.destination = decision.masquerade ? this.hostAddress : packet.source;
-    // Two connections that would look the same to the endpoint: nat changes the source port.
+    reply.destination = packet.source;
     reply.destinationPort = packet.sourcePort;
-    if (decision.masquerade || this.isReplyTaken(packet.protocol, packet.sourcePort)) {
-      reply.destinationPort = this.pickSnatPort(packet.protocol);
-      if (reply.destinationPort < 0) return NO_ENTRY;
+    const address = decision.masquerade ? this.masqueradeAddress(reply.source) : NO_ADDRESS;
+    const masquerade = address !== NO_ADDRESS;
+    if (masquerade) reply.destination = address;
+    // Without --random-fully the port stays if it can. Two connections that would look the same to the
+    // endpoint get different ports in any case.
+    const keeps = !(masquerade && decision.randomFully);
+    if (!keeps || this.isReplyTaken(packet.protocol, false)) {
+      reply.destinationPort = this.pickSnatPort(packet.protocol, packet.sourcePort, keeps);
+      return EntryFlag.sourceNat;
     }
-    const id = tables.insert(host, packet.protocol, packet, reply);
+    return masquerade ? EntryFlag.sourceNat : 0;
+  }
+
+  /**
+   * nf_nat_used_tuple(_harder): whether a confirmed entry has `reply` as one of its tuples.
+   * @param evict a TCP connection that has closed gives its translated port up
+   */
+  private isReplyTaken(protocol: number, evict: boolean): boolean {
+    const { tables } = this;
+    this.hiddenReply = NO_ENTRY;
+    const found = tables.find(this.host, protocol, this.reply);
+    if (found === NO_ENTRY) return false;
+    const id = found >> 1;
+    const flags = tables.flagsOf(id);
+    if (tables.expiresAtNs[id]! <= this.sim.nowNs) {
+      this.remove(id);
+      return false;
+    }
+    if (this.isHidden(id, flags)) {
+      this.hiddenReply = id;
+      return false;
+    }
+    const state = tables.stateOf(id);
+    const isClosed = state === CtState.timeWait || state === CtState.close;
+    if (!evict || !isClosed || (flags & EntryFlag.sourceNat) === 0) return true;
+    this.remove(id);
+    return false;
+  }
+
+  /**
+   * nf_nat_l4proto_unique_tuple(): from a random port on, 128 tries; then from others 64, 32 and 16.
+   * @param keepClass a port below 512 or 1024 stays so, as it does without --random-fully and a range
+   */
+  private pickSnatPort(protocol: number, sourcePort: number, keepClass: boolean): number {
+    const { snat } = this.profile;
+    const [first, last] = keepClass ? portClass(sourcePort, snat) : [snat.portFirst, snat.portLast];
+    const ports = last - first + 1;
+    for (let tries = Math.min(ports, snat.maxAttempts); ; tries = Math.floor(tries / 2)) {
+      const start = this.snatStream.below(ports);
+      for (let i = 0; i < tries; i++) {
+        const port = first + ((start + i) % ports);
+        this.reply.destinationPort = port;
+        if (!this.isReplyTaken(protocol, tries - i <= snat.evictAttempts)) return port;
+      }
+      if (tries >= ports || tries < snat.minAttempts) return NO_PORT;
+    }
+  }
+
+  /**
+   * nf_ct_resolve_clash(): another first packet has taken a tuple of this one and confirms before it.
+   * Only UDP may go on: with the other's entry if both agree, else (Linux 5.7 on) with an entry of its own
+   * that lives for a second and that only the replies find.
+   */
+  private resolveClash(packet: Packet, sourceNat: number): TrackVerdict {
+    const { tables, counters } = this;
+    const winner = this.hiddenOriginal;
+    const mayGoOn = packet.protocol === TransportProtocol.UDP && winner !== NO_ENTRY;
+    if (mayGoOn && tables.matchesReply(winner, this.reply)) {
+      counters.clashResolved++;
+      this.entry = winner;
+      this.direction = Direction.original;
+      this.follow(winner, packet);
+      return Track.pass;
+    }
+    if (!mayGoOn || this.hiddenReply !== NO_ENTRY || !this.profile.insertsClashingEntries) {
+      counters.insertFailed++;
+      return this.refuse("conntrack_insert_failed");
+    }
+    counters.clashResolved++;
+    this.insert(packet, EntryFlag.clash | sourceNat);
+    this.setState(this.entry, CtState.udpUnreplied);
+    tables.expiresAtNs[this.entry] = this.sim.nowNs + this.profile.clashNs;
+    this.follow(this.entry, packet);
+    return Track.pass;
+  }
+
+  private insert(packet: Packet, flags: number): void {
+    const { tables } = this;
+    const id = tables.insert(this.host, packet.protocol, packet, this.reply, flags);
+    tables.confirmsAtNs[id] = this.atNs + this.walkNs + this.profile.confirmNs;
     const collectAtNs = this.sim.nowNs + this.profile.collectIntervalNs;
     this.collector.push(id, tables.generationOf(id), collectAtNs);
-    this.count++;
-    this.inserted++;
-    return id;
-  }
-
-  private isReplyTaken(protocol: number, port: number): boolean {
-    const { reply } = this;
-    const { source, sourcePort, destination } = reply;
-    return this.tables.isTaken(this.host, protocol, source, sourcePort, destination, port);
-  }
-
-  /** --random-fully: a random free port, then the next free ones; -1 when all are in use. */
-  private pickSnatPort(protocol: number): number {
-    const { snatPortFirst: first, snatPortLast: last } = this.profile;
-    const ports = last - first + 1;
-    const start = this.snatStream.below(ports);
-    for (let i = 0; i < ports; i++) {
-      const port = first + ((start + i) % ports);
-      if (!this.isReplyTaken(protocol, port)) return port;
+    if (this.count === this.own.length) {
+      const longer = new Int32Array(2 * this.count);
+      longer.set(this.own);
+      this.own = longer;
     }
-    return -1;
+    tables.setPlace(id, this.count);
+    this.own[this.count++] = id;
+    this.counters.inserted++;
+    this.entry = id;
+    this.direction = Direction.original;
+    this.isNew = true;
+    this.watcher?.began(id);
   }
 
   private remove(id: EntryId): void {
-    this.tables.remove(id);
+    this.watcher?.ended(id);
+    const { tables } = this;
+    const place = tables.placeOf(id);
+    const last = this.own[--this.count]!;
+    this.own[place] = last;
+    tables.setPlace(last, place);
+    tables.remove(id);
     if (this.entry === id) this.entry = NO_ENTRY;
-    this.count--;
   }
+}
+
+/** What IPVS counts as an active connection; UDP never is (tcp_ and sctp_state_active_table). */
+function isActiveState(state: number): boolean {
+  return (
+    state <= CtState.established ||
+    (state >= CtState.sctpCookieWait && state <= CtState.sctpEstablished)
+  );
+}
+
+/** An answer shows that the first packet has passed, however short the way. */
+function answered(flags: number): number {
+  return (flags | EntryFlag.seenReply) & ~EntryFlag.unconfirmed;
+}
+
+/** Without a range, a port stays below 512, below 1024, or above. */
+function portClass(
+  port: number,
+  { portFirst, portLast }: LinuxProfile["conntrack"]["snat"],
+): readonly [number, number] {
+  if (port >= 1024) return [portFirst, portLast];
+  return port < 512 ? [1, 511] : [600, 1023];
 }

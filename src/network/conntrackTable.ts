@@ -32,11 +32,27 @@ const PROTOCOL = 1;
 const TUPLE = 2;
 const TUPLE_WORDS = 3;
 const STATE = 8;
-const FIN_SEEN = 9;
+const FLAGS = 9;
 const GENERATION = 10;
+const PLACE = 11;
 const WORDS = 12;
 /** State of a slot without an entry. */
 const FREE = -1;
+
+/** What an entry remembers besides its state, as IPS_* of nf_conntrack_common.h. */
+export const EntryFlag = {
+  /** A FIN has come from the originator; from the other end. */
+  finOriginal: 1,
+  finReply: 2,
+  seenReply: 4,
+  /** Not taken to make room (IPS_ASSURED). */
+  assured: 8,
+  /** Its first packet is between nat and POSTROUTING: no other packet sees it yet. */
+  unconfirmed: 16,
+  /** Lost the race for its original tuple: only its replies find it (IPS_NAT_CLASH). */
+  clash: 32,
+  sourceNat: 64,
+} as const;
 
 /** Per slot of the index: hash, and 2 * entry + direction + 1 (0: empty). */
 const SLOT_WORDS = 2;
@@ -44,6 +60,8 @@ const SLOT_WORDS = 2;
 export class ConntrackTables {
   /** When each entry times out. */
   expiresAtNs = new Float64Array(1024);
+  /** When each entry's first packet has left POSTROUTING. */
+  confirmsAtNs = new Float64Array(1024);
   /** Next hop each way, at 2 * entry + direction, as found at that generation of the host's routes. */
   readonly egress: (Egress | null)[] = [];
   egressGenerations = new Int32Array(2048);
@@ -80,12 +98,25 @@ export class ConntrackTables {
     this.words[id * WORDS + STATE] = state;
   }
 
-  finSeenOf(id: EntryId): number {
-    return this.words[id * WORDS + FIN_SEEN]!;
+  protocolOf(id: EntryId): number {
+    return this.words[id * WORDS + PROTOCOL]!;
   }
 
-  setFinSeen(id: EntryId, value: number): void {
-    this.words[id * WORDS + FIN_SEEN] = value;
+  flagsOf(id: EntryId): number {
+    return this.words[id * WORDS + FLAGS]!;
+  }
+
+  setFlags(id: EntryId, flags: number): void {
+    this.words[id * WORDS + FLAGS] = flags;
+  }
+
+  /** Where its host keeps it in the list of its own entries. */
+  placeOf(id: EntryId): number {
+    return this.words[id * WORDS + PLACE]!;
+  }
+
+  setPlace(id: EntryId, place: number): void {
+    this.words[id * WORDS + PLACE] = place;
   }
 
   sourceOf(id: EntryId, direction: DirectionCode): AddressId {
@@ -125,43 +156,50 @@ export class ConntrackTables {
     );
   }
 
+  /** Whether the entry's replies have that tuple. */
+  matchesReply(id: EntryId, reply: Tuple): boolean {
+    const at = id * WORDS + TUPLE + TUPLE_WORDS;
+    const { words } = this;
+    return (
+      words[at + 1] === portsOf(reply) &&
+      words[at] === reply.source &&
+      words[at + 2] === reply.destination
+    );
+  }
+
+  hashOfTuple(host: number, protocol: number, tuple: Tuple): number {
+    return hashTuple(host, protocol, tuple.source, portsOf(tuple), tuple.destination) >>> 0;
+  }
+
   /** 2 * entry + direction of the entry with that tuple, or NO_ENTRY. */
   find(host: number, protocol: number, tuple: Tuple): number {
     const { source, destination } = tuple;
     return this.findTuple(host, protocol, source, portsOf(tuple), destination);
   }
 
-  /** Whether some entry has replies from `source`:`sourcePort` to `destination`:`destinationPort`. */
-  isTaken(
-    host: number,
-    protocol: number,
-    source: AddressId,
-    sourcePort: number,
-    destination: AddressId,
-    destinationPort: number,
-  ): boolean {
-    const ports = (sourcePort << 16) | destinationPort;
-    return this.findTuple(host, protocol, source, ports, destination) !== NO_ENTRY;
-  }
-
-  /** A new entry with both its tuples. The caller has made sure that neither is taken. */
-  insert(host: number, protocol: number, original: Tuple, reply: Tuple): EntryId {
+  /**
+   * A new entry with both its tuples, or with EntryFlag.clash with the reply's alone. The caller has made
+   * sure that none of them is taken.
+   */
+  insert(host: number, protocol: number, original: Tuple, reply: Tuple, flags: number): EntryId {
     const id = this.free.pop() ?? this.create();
     const { words } = this;
     const base = id * WORDS;
     words[base + HOST] = host;
     words[base + PROTOCOL] = protocol;
     words[base + STATE] = 0;
-    words[base + FIN_SEEN] = 0;
+    words[base + FLAGS] = flags;
     this.egressGenerations[2 * id] = -1;
     this.egressGenerations[2 * id + 1] = -1;
     this.setTuple(id, Direction.original, original);
     this.setTuple(id, Direction.reply, reply);
+    if ((flags & EntryFlag.clash) === 0) this.index(id, Direction.original);
+    this.index(id, Direction.reply);
     return id;
   }
 
   remove(id: EntryId): void {
-    this.unindex(id, Direction.original);
+    if ((this.flagsOf(id) & EntryFlag.clash) === 0) this.unindex(id, Direction.original);
     this.unindex(id, Direction.reply);
     const base = id * WORDS;
     this.words[base + STATE] = FREE;
@@ -175,6 +213,7 @@ export class ConntrackTables {
     const id = this.created++;
     if (id === this.expiresAtNs.length) {
       this.expiresAtNs = doubled(this.expiresAtNs, new Float64Array(2 * id));
+      this.confirmsAtNs = doubled(this.confirmsAtNs, new Float64Array(2 * id));
       this.egressGenerations = doubled(this.egressGenerations, new Int32Array(4 * id));
       this.words = doubled(this.words, new Int32Array(2 * id * WORDS));
     }
@@ -188,6 +227,9 @@ export class ConntrackTables {
     words[at] = tuple.source;
     words[at + 1] = portsOf(tuple);
     words[at + 2] = tuple.destination;
+  }
+
+  private index(id: EntryId, direction: DirectionCode): void {
     if (2 * (this.used + 1) > this.mask) this.growIndex();
     const hash = this.hashOf(id, direction);
     this.used++;

@@ -5,10 +5,10 @@
  * and of a namespace (addresses, loopback, link). Refuses to own: events (stack.ts) and connections
  * (transport.ts). No Kubernetes word here: a pod is a namespace behind a bridge port.
  */
-import type { AddressId, AddressTable, Prefix } from "./address.ts";
+import { NO_ADDRESS, type AddressId, type AddressTable, type Prefix } from "./address.ts";
 import type { Conntrack } from "./conntrack.ts";
 import type { Hop } from "./hop.ts";
-import type { NatRules } from "./nat.ts";
+import type { ConnectionWatcher, NatRules } from "./nat.ts";
 import type { Packet } from "./packet.ts";
 import type { LinuxProfile } from "./profile.ts";
 import type { EventHandle, SimTimeNs } from "../engine/index.ts";
@@ -23,6 +23,8 @@ export class Namespace {
   readonly host: number;
   readonly loopback: Hop;
   readonly addresses = new Set<AddressId>();
+  /** Limits the ICMP errors that the namespace sends. */
+  readonly icmp: IcmpLimiter;
   /** Guests: the veth pair, a hop each way. null for a root namespace. */
   readonly link: VethPair | null;
   alive = true;
@@ -34,7 +36,9 @@ export class Namespace {
     readonly host: number;
     readonly loopback: Hop;
     readonly link: VethPair | null;
+    readonly icmp: LinuxProfile["icmp"];
   }) {
+    this.icmp = new IcmpLimiter(options.icmp);
     this.index = options.index;
     this.name = options.name;
     this.kind = options.kind;
@@ -79,10 +83,23 @@ export interface Resolution {
 /** Addresses that a layer-2 segment answers for: who has the address, if anyone. */
 export type FabricLookup = (address: AddressId) => number | undefined;
 
+/** steer() says it of a packet that is for the host itself, and of one that goes no further. */
+export const STEER_OWN = -1;
+export const STEER_DROP = -2;
+
+/** What a host does with packets that arrive, when it stands in front of others: a load balancer. */
+export interface Steering {
+  /** Why the last packet was dropped. */
+  readonly cause: string;
+  /** Index of the host that gets the packet as it is, or one of the words above. */
+  steer(packet: Packet): number;
+}
+
 export class Host {
   readonly index: number;
   readonly name: string;
   readonly namespace: Namespace;
+  /** Its first address on the switch. With two families it has another, in `namespace.addresses`. */
   readonly address: AddressId;
   readonly nic: Hop;
   readonly switchPort: Hop;
@@ -90,7 +107,12 @@ export class Host {
   /** null: the host tracks no connections and translates nothing (a client outside). */
   readonly conntrack: Conntrack | null;
   nat: NatRules | null = null;
-  readonly icmp: IcmpLimiter;
+  /** Only for a host that tracks nothing. null: what arrives is for the host itself. */
+  steering: Steering | null = null;
+  /** Judges connect() of the host's sockets; null: nobody does. */
+  socketNat: NatRules | null = null;
+  /** The bridge's own addresses: what its guests know as their gateway. */
+  readonly bridgeAddresses: AddressId[] = [];
   /** Goes up with every change of a route or neighbour: cached decisions carry it. */
   routeGeneration = 0;
   /** Packets held for addresses that are being resolved. */
@@ -111,7 +133,6 @@ export class Host {
     readonly switchPort: Hop;
     readonly bridge: Hop | null;
     readonly conntrack: Conntrack | null;
-    readonly icmp: LinuxProfile["icmp"];
     readonly addresses: AddressTable;
     readonly fabric: FabricLookup;
   }) {
@@ -123,14 +144,47 @@ export class Host {
     this.switchPort = options.switchPort;
     this.bridge = options.bridge;
     this.conntrack = options.conntrack;
-    this.icmp = new IcmpLimiter(options.icmp);
     this.#addresses = options.addresses;
     this.#fabric = options.fabric;
+  }
+
+  /** Rules for first packets, for connect(), and whoever keeps books of connections. */
+  program(rules: {
+    readonly nat: NatRules;
+    readonly socketNat: NatRules | null;
+    readonly watcher: ConnectionWatcher | null;
+  }): void {
+    this.nat = rules.nat;
+    this.socketNat = rules.socketNat;
+    if (this.conntrack !== null) this.conntrack.watcher = rules.watcher;
   }
 
   addRoute(route: Route): void {
     this.#routes.push(route);
     this.#changed();
+  }
+
+  /** The bridge gets an address of its own, which is one of the host's. */
+  addBridgeAddress(address: AddressId): void {
+    this.bridgeAddresses.push(address);
+    this.namespace.addresses.add(address);
+    this.#changed();
+  }
+
+  /**
+   * The address of the device by which a packet for `destination` leaves, for MASQUERADE. NO_ADDRESS for
+   * one that stays here.
+   */
+  deviceAddress(destination: AddressId): AddressId {
+    const { kind } = this.route(destination);
+    if (kind === "local") return NO_ADDRESS;
+    const family = this.#addresses.family(destination);
+    const isOfFamily = (address: AddressId): boolean => this.#addresses.family(address) === family;
+    const onBridge = kind === "guest" || kind === "unresolved";
+    const own = onBridge ? this.bridgeAddresses.find(isOfFamily) : undefined;
+    if (own !== undefined) return own;
+    for (const address of this.namespace.addresses) if (isOfFamily(address)) return address;
+    return NO_ADDRESS;
   }
 
   /** A guest is plugged into the bridge and answers for `address`. */
@@ -164,7 +218,9 @@ export class Host {
     }
     if (best === null) {
       const host = this.#fabric(destination);
-      return host === undefined ? UNREACHABLE : { kind: "host", host };
+      // An address that others send here, and that nobody here knows what to do with.
+      if (host === undefined || host === this.index) return UNREACHABLE;
+      return { kind: "host", host };
     }
     if (best.to === "bridge") return this.#neighbours.get(destination) ?? UNRESOLVED;
     return { kind: "host", host: best.to };
@@ -176,27 +232,38 @@ export class Host {
   }
 }
 
-/** Linux' limit on ICMP errors: a bucket of `burst`, refilled one an interval, for each target. */
+/**
+ * Linux' limits on ICMP errors: a bucket of `burst`, refilled one an interval, for each target; and one
+ * bucket for all. Since Linux 6.11 the common one pays only for what the target's lets through.
+ */
 export class IcmpLimiter {
   readonly #profile: LinuxProfile["icmp"];
-  readonly #buckets = new Map<AddressId, { tokens: number; atNs: SimTimeNs }>();
+  /** Made when the first error is sent: most namespaces never send one. */
+  #buckets: Map<AddressId, { tokens: number; atNs: SimTimeNs }> | null = null;
+  #common: number;
+  #commonAtNs: SimTimeNs = 0;
 
   constructor(profile: LinuxProfile["icmp"]) {
     this.#profile = profile;
+    this.#common = profile.messagesBurst;
   }
 
-  /** Whether one more error may go to `target` now; takes the token if so. */
+  /** Whether one more error may go to `target` now; takes the tokens if so. */
   allow(target: AddressId, nowNs: SimTimeNs): boolean {
-    const { burst, intervalNs } = this.#profile;
-    const bucket = this.#buckets.get(target);
-    if (bucket === undefined) {
-      this.#buckets.set(target, { tokens: burst - 1, atNs: nowNs });
-      return true;
-    }
+    const { burst, intervalNs, messagesBurst, messagesPerSecond } = this.#profile;
+    const common = this.#common + ((nowNs - this.#commonAtNs) * messagesPerSecond) / 1e9;
+    this.#common = Math.min(messagesBurst, common);
+    this.#commonAtNs = nowNs;
+    if (this.#common < 1) return false;
+    const buckets = (this.#buckets ??= new Map());
+    let bucket = buckets.get(target);
+    if (bucket === undefined) buckets.set(target, (bucket = { tokens: burst, atNs: nowNs }));
     const refill = (nowNs - bucket.atNs) / intervalNs;
-    const tokens = Math.min(burst, bucket.tokens + refill);
+    bucket.tokens = Math.min(burst, bucket.tokens + refill);
     bucket.atNs = nowNs;
-    bucket.tokens = tokens >= 1 ? tokens - 1 : tokens;
-    return tokens >= 1;
+    if (bucket.tokens < 1) return false;
+    bucket.tokens--;
+    this.#common--;
+    return true;
   }
 }

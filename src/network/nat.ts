@@ -5,13 +5,17 @@
  * the rest; kubernetes/proxy and docker implement it.
  */
 import type { AddressId } from "./address.ts";
+import type { EntryId } from "./conntrackTable.ts";
 import type { DurationNs } from "../engine/index.ts";
 
 export const TransportProtocol = { TCP: 6, UDP: 17, SCTP: 132 } as const;
 export type TransportProtocolNumber = (typeof TransportProtocol)[keyof typeof TransportProtocol];
 
-/** Where the packet entered netfilter: from a link, or from a socket of the host itself. */
-export type NatHookPoint = "PREROUTING" | "OUTPUT";
+/**
+ * Where the packet is judged: in netfilter, come from a link or from a socket of the host itself; or
+ * before there is a packet, at the connect() of a socket on this host.
+ */
+export type NatHookPoint = "PREROUTING" | "OUTPUT" | "CONNECT";
 
 /** The first packet of a connection, as nat sees it. */
 export interface FirstPacket {
@@ -35,8 +39,13 @@ export interface NatDecision {
   /** NO_ADDRESS: the destination stays. */
   dnatAddress: AddressId;
   dnatPort: number;
-  /** Source NAT to the host's address on the way out. */
+  /** Source NAT on the way out, to the address of the device that the packet leaves by. */
   masquerade: boolean;
+  /**
+   * MASQUERADE --random-fully: a random port always, not only when the sender's own is taken. True when
+   * the rules are asked.
+   */
+  randomFully?: boolean;
   /** Time the first packet spends walking rules. */
   walkNs: DurationNs;
   /** Rule or chain that gave a drop or reject, for the drop's cause. */
@@ -44,5 +53,19 @@ export interface NatDecision {
 }
 
 export interface NatRules {
+  /** Whether the filter drops forwarded packets that belong to no connection (KUBE-FORWARD: INVALID). */
+  readonly dropsInvalid?: boolean;
   decide(point: NatHookPoint, packet: FirstPacket, decision: NatDecision): void;
+}
+
+/** Keeps books of the connections that rules have translated. */
+export interface ConnectionWatcher {
+  /** decide() has just judged the first packet of this entry. */
+  began(entry: EntryId): void;
+  /** TCP: a connection is active from its SYN until one side closes it. */
+  activity(entry: EntryId, isActive: boolean): void;
+  /** A SYN reuses the tuple of this closed entry, which ends now; decide() is asked next. */
+  reopened(entry: EntryId): void;
+  /** The entry is taken out. */
+  ended(entry: EntryId): void;
 }

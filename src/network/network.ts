@@ -33,7 +33,10 @@ export class Network {
     this.profile = profile;
   }
 
-  /** A machine on the switch. `tracked` hosts have netfilter and a bridge for guests. */
+  /**
+   * A machine on the switch. `tracked` hosts have netfilter and a bridge for guests.
+   * @param options.address one, or one of each family with a comma between
+   */
   addHost(options: {
     readonly name: string;
     readonly address: string;
@@ -42,14 +45,14 @@ export class Network {
   }): Host {
     const { name, tracked } = options;
     const index = this.hosts.length;
-    const address = this.addresses.intern(options.address);
+    const addresses = options.address.split(",").map((text) => this.addresses.intern(text));
     const namespace = this.#addNamespace(name, "host", index, null);
-    namespace.addresses.add(address);
-    const host = new Host({
+    for (const address of addresses) namespace.addresses.add(address);
+    const host: Host = new Host({
       index,
       name,
       namespace,
-      address,
+      address: addresses[0]!,
       nic: this.#addHop(`${name}/eth0`, "nic", this.profile.nic),
       switchPort: this.#addHop(`switch/${name}`, "switch", this.profile.switchPort),
       bridge: tracked ? this.#addHop(`${name}/cni0`, "bridge", this.profile.bridge) : null,
@@ -57,19 +60,28 @@ export class Network {
         ? new Conntrack(this.sim, {
             host: index,
             hostName: name,
-            address,
+            masqueradeAddress: (destination) => host.deviceAddress(destination),
             cores: options.cores,
             profile: this.profile.conntrack,
             tables: this.conntracks,
           })
         : null,
-      icmp: this.profile.icmp,
       addresses: this.addresses,
       fabric: (wanted) => this.#hostByAddress.get(wanted),
     });
     this.hosts.push(host);
-    this.#hostByAddress.set(address, index);
+    for (const address of addresses) this.#hostByAddress.set(address, index);
     return host;
+  }
+
+  /** From now on the switch sends packets for `address` to `host`, which need not hold it. */
+  announce(host: Host, address: AddressId): void {
+    this.#hostByAddress.set(address, host.index);
+  }
+
+  /** The host that the switch sends packets for `address` to; undefined for none. */
+  hostFor(address: AddressId): number | undefined {
+    return this.#hostByAddress.get(address);
   }
 
   /** A namespace behind `host`'s bridge, without an address yet. */
@@ -95,7 +107,8 @@ export class Network {
   ): Namespace {
     const loopback = this.#addHop(`${name}/lo`, "loopback", this.profile.loopback);
     const index = this.namespaces.length;
-    const namespace = new Namespace({ index, name, kind, host, loopback, link });
+    const { icmp } = this.profile;
+    const namespace = new Namespace({ index, name, kind, host, loopback, link, icmp });
     this.namespaces.push(namespace);
     return namespace;
   }

@@ -21,8 +21,12 @@ export interface HopProfile {
 export const linuxProfile = {
   /** Ethernet MTU. Source: default of every driver and of docker0. */
   mtuBytes: 1500,
+  /** MTU of lo: drivers/net/loopback.c. */
+  loopbackMtuBytes: 65_536,
   /** IPv4 header 20 B + TCP header 20 B + timestamps 12 B (RFC 9293, RFC 7323). */
   headerBytesPerPacket: 52,
+  /** What an IPv6 header has more: 40 B (RFC 8200) instead of 20. */
+  ipv6ExtraHeaderBytes: 20,
   /** Preamble 8 B, Ethernet header 14 B, FCS 4 B, inter-frame gap 12 B (IEEE 802.3). */
   frameBytesPerPacket: 38,
   /** One segmentation-offload unit (design: grain of a message). */
@@ -95,24 +99,72 @@ export const linuxProfile = {
     listenBacklog: 4096,
   },
 
+  udp: {
+    /** Header, RFC 768. */
+    headerBytes: 8,
+    /** Largest payload of an IPv4 datagram: 65,535 less 20 and 8. */
+    maxPayloadBytes: 65_507,
+    /** net.core.rmem_default: room of a socket for datagrams that wait to be read (timings §10). */
+    receiveBufferBytes: 212_992,
+    /** SKB_TRUESIZE(0): what a datagram takes of it beyond its bytes, sk_buff 256 + shared info 320. */
+    socketBufferBytes: 576,
+  },
+
   /** timings §10, and kube-proxy's own settings for established and close_wait (§7.4). */
   conntrack: {
     synSentNs: seconds(120),
     synRecvNs: seconds(60),
     establishedNs: hours(24),
     finWaitNs: seconds(120),
+    closeWaitNs: hours(1),
+    lastAckNs: seconds(30),
     timeWaitNs: seconds(120),
     closeNs: seconds(10),
     unrepliedUdpNs: seconds(30),
+    streamUdpNs: seconds(120),
+    /** An answered UDP flow is a stream once it is that old: stream_ts in nf_conntrack_proto_udp.c. */
+    udpStreamAfterNs: seconds(2),
+    /** sctp_timeouts of nf_conntrack_proto_sctp.c. */
+    sctp: {
+      closedNs: seconds(10),
+      cookieWaitNs: seconds(3),
+      cookieEchoedNs: seconds(3),
+      establishedNs: seconds(210),
+      shutdownSentNs: seconds(3),
+      shutdownAckSentNs: seconds(3),
+    },
     /** Background collector: GC_SCAN_INTERVAL_INIT of nf_conntrack_core.c. */
     collectIntervalNs: seconds(60),
     /** max(131,072, 32,768 x cores), at most 1,048,576 (§7.4). */
     maxPerCore: 32_768,
     minEntries: 131_072,
     maxEntries: 1_048_576,
-    /** Ports that --random-fully draws from. */
-    snatPortFirst: 1024,
-    snatPortLast: 65_535,
+    /** NF_CT_EVICTION_RANGE: buckets that a packet which finds the table full looks into. */
+    evictionBuckets: 8,
+    /** kube-proxy makes a bucket for each four entries (§7.4), and an entry has two tuples. */
+    tuplesPerBucket: 8,
+    /** nf_conntrack_max95: the collector takes closing connections while the table is that full. */
+    pressedShare: 0.95,
+    /**
+     * From nat in PREROUTING to the confirmation in POSTROUTING, without the walk through the rules: the
+     * forwarding path of one packet. docker_bridge_nat.csv (moby#7857) has 0.97 us for two crossings of
+     * bridge, veth and NAT; routing and filter come on top (judgement).
+     */
+    confirmNs: us(1),
+    /** Linux 5.7 on: nf_ct_resolve_clash_harder(). false: the loser of a race is dropped (weave#3287). */
+    insertsClashingEntries: true,
+    /** And how long such an entry lives. */
+    clashNs: seconds(1),
+    snat: {
+      /** Range where the rule names none. */
+      portFirst: 1024,
+      portLast: 65_535,
+      /** NF_NAT_MAX_ATTEMPTS; halved until below 16: 240 tries in all. */
+      maxAttempts: 128,
+      minAttempts: 16,
+      /** NF_NAT_HARDER_THRESH: the last tries may take the port of a TCP connection that has closed. */
+      evictAttempts: 32,
+    },
   },
 
   neighbour: {
@@ -122,8 +174,14 @@ export const linuxProfile = {
     queueLimitPackets: 101,
   },
 
-  /** icmp_ratelimit 1000 ms and XRLIM_BURST_FACTOR 6, a bucket for each destination (timings §10). */
-  icmp: { intervalNs: seconds(1), burst: 6 },
+  icmp: {
+    /** icmp_ratelimit 1000 ms and XRLIM_BURST_FACTOR 6, a bucket for each destination (timings §10). */
+    intervalNs: seconds(1),
+    burst: 6,
+    /** icmp_msgs_per_sec and icmp_msgs_burst: one more bucket for all destinations together. */
+    messagesPerSecond: 1000,
+    messagesBurst: 50,
+  },
 };
 
 export type LinuxProfile = typeof linuxProfile;

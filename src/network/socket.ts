@@ -1,10 +1,11 @@
 /**
- * Sockets and listeners: the state of a connection's two ends.
+ * Sockets and listeners: the state of a connection's two ends, or of a UDP socket.
  *
- * Owns: the fields and the pool. transport.ts moves them from state to state.
+ * Owns: the fields and the pool. transport.ts and udp.ts move them from state to state.
  */
-import { NO_ADDRESS, type AddressId } from "./address.ts";
+import { NO_ADDRESS, type AddressId, type AddressTable } from "./address.ts";
 import type { Namespace } from "./host.ts";
+import { TransportProtocol, type TransportProtocolNumber } from "./nat.ts";
 
 /** TCP states by the names that ss(8) prints; `free` is a pool slot without a connection. */
 export const SocketState = {
@@ -26,16 +27,41 @@ export type SocketError =
 export interface SocketHandler {
   /** connect() has succeeded. */
   connected(socket: Socket): void;
-  /** connect() has failed, or the connection has died. The socket is gone after this call. */
+  /**
+   * connect() has failed, or the connection has died: the socket is gone after this call. A UDP socket
+   * lives on: an ICMP error has come back for what it sent.
+   */
   failed(socket: Socket, error: SocketError): void;
-  /** A whole message has arrived. */
-  message(socket: Socket, message: number, info: number): void;
+  /** A whole message of so many bytes has arrived. */
+  message(socket: Socket, message: number, info: number, bytes: number): void;
   /** The peer has closed: end of file. The application answers with close(). */
   peerClosed(socket: Socket): void;
 }
 
 export interface ListenerHandler extends SocketHandler {
   accepted(socket: Socket): void;
+}
+
+/** A datagram as its receiver sees it. */
+export interface Datagram {
+  readonly source: AddressId;
+  readonly sourcePort: number;
+  /** The address of this namespace that it was sent to. */
+  readonly destination: AddressId;
+  readonly payloadBytes: number;
+  readonly message: number;
+  readonly messageInfo: number;
+  readonly originSocket: number;
+  readonly originGeneration: number;
+}
+
+/** An application's side of a UDP socket that is not connected. */
+export interface DatagramHandler {
+  /**
+   * A datagram waits in the socket's receive buffer, until UdpTransport.read(). The object is the caller's
+   * own after this call.
+   */
+  datagram(socket: Socket, datagram: Datagram): void;
 }
 
 export interface Listener {
@@ -55,9 +81,14 @@ export class Socket {
   readonly id: number;
   /** Goes up each time the slot is used again: a stale reference shows. */
   generation = 0;
+  protocol: TransportProtocolNumber = TransportProtocol.TCP;
+  /** A UDP socket is `established` from its making to its end. */
   state: SocketStateCode = SocketState.free;
   namespace: Namespace | null = null;
+  /** Of a connection, or a connected UDP socket. */
   handler: SocketHandler | null = null;
+  /** Of a UDP socket that is not connected. */
+  datagrams: DatagramHandler | null = null;
   listener: Listener | null = null;
   /** The application's own number for the socket. */
   user = 0;
@@ -67,7 +98,17 @@ export class Socket {
   remotePort = 0;
   /** The socket at the other end as last seen: a hint that is checked, never trusted. */
   peer = -1;
-  /** Bytes of the message being received. */
+  /** Largest payload of a packet on the way to the peer, and the bytes around each. */
+  mssBytes = 0;
+  overheadBytes = 0;
+  /** The last SYN: when it was sent, which try it was; and up to which try its timer has run. */
+  synSentAtNs = 0;
+  synAttempt = 0;
+  synArmed = 0;
+  /** In SYN_RECV: whose SYN it is. */
+  answersSocket = -1;
+  answersGeneration = 0;
+  /** Bytes of the message being received; with UDP, what waits in the receive buffer. */
   receivedBytes = 0;
   /** The whole stream so far, each way; and where the peer's ends, -1 while its FIN has not come. */
   sentBytes = 0;
@@ -94,12 +135,20 @@ export class SocketPool {
     return this.all.length - this.#free.length;
   }
 
-  take(): Socket {
-    let socket = this.#free.pop();
+  /** The socket that take() will hand out next. */
+  next(): Socket {
+    let socket = this.#free.at(-1);
     if (socket === undefined) {
       socket = new Socket(this.all.length);
       this.all.push(socket);
+      this.#free.push(socket);
     }
+    return socket;
+  }
+
+  take(): Socket {
+    const socket = this.next();
+    this.#free.pop();
     return socket;
   }
 
@@ -108,6 +157,9 @@ export class SocketPool {
     socket.state = SocketState.free;
     socket.namespace = null;
     socket.handler = null;
+    socket.datagrams = null;
+    socket.synArmed = 0;
+    socket.answersSocket = -1;
     socket.listener = null;
     socket.receivedBytes = 0;
     socket.sentBytes = 0;
@@ -117,4 +169,18 @@ export class SocketPool {
     socket.routeNote = -1;
     this.#free.push(socket);
   }
+}
+
+/** The namespace's address from which it speaks to `destination`; NO_ADDRESS without one of that family. */
+export function sourceAddress(
+  addresses: AddressTable,
+  namespace: Namespace,
+  destination: AddressId,
+): AddressId {
+  if (namespace.addresses.has(destination)) return destination;
+  const family = addresses.family(destination);
+  for (const address of namespace.addresses) {
+    if (addresses.family(address) === family) return address;
+  }
+  return NO_ADDRESS;
 }

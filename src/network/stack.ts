@@ -15,10 +15,17 @@
  */
 import { Phase, type EventKind, type SimTimeNs } from "../engine/index.ts";
 import type { AddressId } from "./address.ts";
-import { Track, type Conntrack } from "./conntrack.ts";
+import { Track, type Conntrack, type TrackVerdict } from "./conntrack.ts";
 import { NO_ENTRY } from "./conntrackTable.ts";
 import { DROPPED, type Hop } from "./hop.ts";
-import type { Egress, Host, Namespace } from "./host.ts";
+import {
+  STEER_DROP,
+  STEER_OWN,
+  type Egress,
+  type Host,
+  type Namespace,
+  type Steering,
+} from "./host.ts";
 import type { NatHookPoint } from "./nat.ts";
 import type { Network } from "./network.ts";
 import { Flag, ICMP_FLAGS, NO_SOCKET, type Packet } from "./packet.ts";
@@ -89,12 +96,14 @@ export class NetworkStack {
 
   /** Sends a packet from a socket of `namespace`. */
   output(packet: Packet, namespace: Namespace): void {
-    if (namespace.addresses.has(packet.destination)) {
+    const host = this.network.hosts[namespace.host]!;
+    const { nowNs } = this.network.sim;
+    // A root namespace's packet to itself goes through nat OUTPUT first: it may be for a node port.
+    const isTranslated = namespace.link === null && host.conntrack !== null;
+    if (!isTranslated && namespace.addresses.has(packet.destination)) {
       this.#throughLoopback(packet, namespace, this.#socketKind, namespace.index);
       return;
     }
-    const host = this.network.hosts[namespace.host]!;
-    const { nowNs } = this.network.sim;
     if (namespace.link === null) this.#process(packet, host, "OUTPUT", nowNs);
     else this.#throughVeth(packet, namespace.link.out, host, nowNs);
   }
@@ -118,8 +127,13 @@ export class NetworkStack {
 
   #throughLoopback(packet: Packet, { loopback }: Namespace, kind: EventKind, target: number): void {
     const leftNs = this.#offer(packet, loopback, this.network.sim.nowNs);
-    if (leftNs === DROPPED) this.#discard(packet);
-    else this.network.sim.post(leftNs + loopback.latencyNs, kind, packet.id, target);
+    if (leftNs === DROPPED) {
+      this.#discard(packet);
+      return;
+    }
+    const arrivalNs = leftNs + loopback.latencyNs + packet.carriedNs;
+    packet.carriedNs = 0;
+    this.network.sim.post(arrivalNs, kind, packet.id, target);
   }
 
   #throughVeth(packet: Packet, veth: Hop, host: Host, nowNs: SimTimeNs): void {
@@ -204,19 +218,22 @@ export class NetworkStack {
   #process(packet: Packet, host: Host, point: NatHookPoint, atNs: SimTimeNs): void {
     const { conntrack } = host;
     if (conntrack === null) {
+      if (host.steering !== null && point === "PREROUTING") {
+        this.#steer(packet, host, host.steering, atNs);
+        return;
+      }
       this.#forward(packet, host, host.route(packet.destination), atNs);
       return;
     }
     const { tap } = this;
     const hints = this.#receiver!.hints(packet);
+    const { addresses } = host.namespace;
+    const hereNs = atNs + packet.carriedNs;
     if (tap !== null) tap.entering(packet, host, point);
-    const verdict = conntrack.track(packet, point, host.namespace.addresses, host.nat, hints);
+    const verdict = conntrack.track(packet, point, addresses, host.nat, hints, hereNs);
     if (tap !== null) tap.tracked(packet, host, verdict);
     if (verdict !== Track.pass) {
-      if (verdict === Track.reject) {
-        this.#icmpError(packet, host, Flag.icmpPortUnreachable, point === "OUTPUT", atNs);
-      }
-      this.drop(packet, `${host.name}/netfilter`, conntrack.cause);
+      this.#refuse(packet, host, point, verdict, atNs);
       return;
     }
     const egress =
@@ -225,7 +242,44 @@ export class NetworkStack {
         : this.#cachedEgress(conntrack, host, packet.destination);
     if (conntrack.isNew && egress.kind === "unreachable") conntrack.unconfirm();
     packet.carriedNs += conntrack.walkNs;
-    this.#forward(packet, host, egress, atNs);
+    if (point === "OUTPUT" && egress.kind === "local") this.#toSelf(packet, host);
+    else this.#forward(packet, host, egress, atNs);
+  }
+
+  /** What conntrack or the rules do not let pass as it is. */
+  #refuse(
+    packet: Packet,
+    host: Host,
+    point: NatHookPoint,
+    verdict: TrackVerdict,
+    atNs: SimTimeNs,
+  ): void {
+    if (verdict === Track.reject) {
+      this.#icmpError(packet, host, Flag.icmpPortUnreachable, point === "OUTPUT", atNs);
+    }
+    if (verdict !== Track.invalid) {
+      this.drop(packet, `${host.name}/netfilter`, host.conntrack!.cause);
+      return;
+    }
+    const egress = host.route(packet.destination);
+    if (egress.kind === "local" && point === "OUTPUT") {
+      this.#toSelf(packet, host);
+    } else if (egress.kind !== "local" && point !== "OUTPUT" && host.nat?.dropsInvalid === true) {
+      this.drop(packet, `${host.name}/netfilter`, "conntrack_invalid");
+    } else this.#forward(packet, host, egress, atNs);
+  }
+
+  /** From a socket of the host to one of its own addresses. On the way in it is not tracked again. */
+  #toSelf(packet: Packet, { namespace }: Host): void {
+    this.#throughLoopback(packet, namespace, this.#socketKind, namespace.index);
+  }
+
+  /** A host in front of others sends a packet on as it is, to the one that it chooses. */
+  #steer(packet: Packet, host: Host, steering: Steering, atNs: SimTimeNs): void {
+    const target = steering.steer(packet);
+    if (target === STEER_OWN) this.#toLocal(packet, host.namespace, atNs);
+    else if (target === STEER_DROP) this.drop(packet, `${host.name}/balancer`, steering.cause);
+    else this.#throughNic(packet, host, target, atNs);
   }
 
   #forward(packet: Packet, host: Host, egress: Egress, atNs: SimTimeNs): void {
@@ -340,10 +394,26 @@ export class NetworkStack {
    */
   #icmpError(about: Packet, host: Host, flag: number, fromHere: boolean, atNs: SimTimeNs): void {
     if ((about.flags & (ICMP_FLAGS | Flag.rst)) !== 0) return;
-    const { sim, packets } = this.network;
+    const { sim } = this.network;
     // To itself a host sends over loopback, which has no limit.
     const toSelf = host.namespace.addresses.has(about.source);
-    if (!fromHere && !toSelf && !host.icmp.allow(about.source, sim.nowNs)) return;
+    const { icmp } = host.namespace;
+    if (!fromHere && !toSelf && !icmp.allow(about.source, sim.nowNs)) return;
+    const error = this.#newIcmpError(about, flag);
+    if (toSelf) this.#throughLoopback(error, host.namespace, this.#hostKind, host.index);
+    else this.#process(error, host, "OUTPUT", atNs);
+  }
+
+  /** A datagram has found no socket in a namespace, whose kernel says so to the sender. */
+  portUnreachable(about: Packet, namespace: Namespace): void {
+    const { nowNs } = this.network.sim;
+    const toSelf = namespace.addresses.has(about.source);
+    if (!toSelf && !namespace.icmp.allow(about.source, nowNs)) return;
+    this.output(this.#newIcmpError(about, Flag.icmpPortUnreachable), namespace);
+  }
+
+  #newIcmpError(about: Packet, flag: number): Packet {
+    const { sim, packets, profile, addresses } = this.network;
     const error = packets.take();
     error.protocol = about.protocol;
     error.source = about.destination;
@@ -353,14 +423,14 @@ export class NetworkStack {
     error.flags = flag;
     error.packets = 1;
     // ICMP quotes the IP header and 8 bytes: 28 B of headers and 28 B quoted (RFC 792).
-    error.wireBytes = 56 + this.network.profile.frameBytesPerPacket;
+    const extraBytes = addresses.family(about.source) === 6 ? 2 * profile.ipv6ExtraHeaderBytes : 0;
+    error.wireBytes = 56 + extraBytes + profile.frameBytesPerPacket;
     error.payloadBytes = 0;
     error.sentAtNs = sim.nowNs;
     error.attempt = 0;
     error.originSocket = NO_SOCKET;
     error.carriedNs = about.carriedNs;
-    if (toSelf) this.#throughLoopback(error, host.namespace, this.#hostKind, host.index);
-    else this.#process(error, host, "OUTPUT", atNs);
+    return error;
   }
 
   /** The next hop that the entry remembers, found anew when the host's tables have changed. */

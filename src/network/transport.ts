@@ -1,5 +1,5 @@
 /**
- * TCP, at the grain of trains: connections between sockets of namespaces.
+ * TCP, at the grain of trains: connections between sockets of namespaces. UDP's sockets are udp.ts'.
  *
  * Owns: handshake, messages in both directions, closing, resets, and retransmission with Linux' time-
  * outs. Refuses to own: the way of a packet (stack.ts) and what a message means (workload/).
@@ -8,19 +8,23 @@
  * packet is retransmitted when the timer that its missing ACK would have let expire fires, so nothing
  * needs them), congestion and receive windows, fast retransmit, reordering. A retransmission timer
  * is armed when the packet is lost, for the time at which it would have fired: the timers of packets
- * that arrive would only ever be cancelled. So the SYN of a client runs no timer while the server sends
- * its SYN-ACK again: should the server's namespace vanish in that time, the client waits for ever.
+ * that arrive would only ever be cancelled.
+ *
+ * SCTP associations are connections of the same machinery under their own protocol number: INIT for SYN,
+ * ABORT for RST. Not modelled: its timers, heartbeats, several addresses, and the bytes of its headers.
  */
 import { Phase, type EventKind, type SimTimeNs, type Simulation } from "../engine/index.ts";
-import type { AddressId } from "./address.ts";
+import { NO_ADDRESS, type AddressId } from "./address.ts";
 import { DueQueue } from "./dueQueue.ts";
 import type { Namespace } from "./host.ts";
-import { TransportProtocol } from "./nat.ts";
+import { TransportProtocol, type TransportProtocolNumber } from "./nat.ts";
 import type { Network } from "./network.ts";
 import { Flag, ICMP_FLAGS, NO_SOCKET, type Packet } from "./packet.ts";
 import type { LinuxProfile } from "./profile.ts";
 import type { NetworkStack, PacketReceiver } from "./stack.ts";
+import { SocketNat } from "./socketNat.ts";
 import {
+  sourceAddress,
   SocketPool,
   SocketState,
   type Listener,
@@ -30,8 +34,12 @@ import {
   type SocketHandler,
 } from "./socket.ts";
 import { ABSENT, TupleTable } from "./tupleTable.ts";
+import { UdpTransport } from "./udp.ts";
 
-const TCP = TransportProtocol.TCP;
+const { TCP, UDP } = TransportProtocol;
+const SYN_ACK = Flag.syn | Flag.ack;
+/** Attempt of a packet that no timer sends again. */
+const NO_RETRY = -1;
 
 /** A packet that was lost or may yet turn out to be: what is needed to send it again. */
 interface Retransmission {
@@ -48,6 +56,7 @@ interface Retransmission {
 export class Transport implements PacketReceiver {
   readonly sockets = new SocketPool();
   readonly network: Network;
+  readonly udp: UdpTransport;
   readonly #sim: Simulation;
   readonly #stack: NetworkStack;
   readonly #table = new TupleTable();
@@ -61,16 +70,15 @@ export class Transport implements PacketReceiver {
   readonly #lingerKind: EventKind;
   /** Sockets in FIN_WAIT or TIME_WAIT, in order of the end of their wait. */
   readonly #lingering = new DueQueue();
-  readonly #mssBytes: number;
-  readonly #overheadBytes: number;
+  /** For hosts whose rules judge connect(). */
+  readonly #socketNat: SocketNat;
 
   constructor(network: Network, stack: NetworkStack) {
     this.network = network;
     this.#sim = network.sim;
     this.#stack = stack;
-    const { profile } = network;
-    this.#mssBytes = profile.mtuBytes - profile.headerBytesPerPacket;
-    this.#overheadBytes = profile.headerBytesPerPacket + profile.frameBytesPerPacket;
+    this.udp = new UdpTransport(network, stack, this.sockets);
+    this.#socketNat = new SocketNat(network.addresses, this.sockets);
     this.#retransmitKind = this.#sim.defineKind("tcp_retransmit", Phase.timeout, (a) =>
       this.#retransmit(a),
     );
@@ -81,28 +89,37 @@ export class Transport implements PacketReceiver {
   }
 
   /** @returns the listener, or null when the port is taken in this namespace (EADDRINUSE) */
-  listen(namespace: Namespace, port: number, handler: ListenerHandler): Listener | null {
+  listen(
+    namespace: Namespace,
+    port: number,
+    handler: ListenerHandler,
+    protocol: TransportProtocolNumber = TCP,
+  ): Listener | null {
     let ports = this.#listeners.get(namespace.index);
     if (ports === undefined) this.#listeners.set(namespace.index, (ports = new Map()));
-    if (ports.has(port)) return null;
-    const listener: Listener = { namespace, protocol: TCP, port, handler, pending: 0, open: true };
-    ports.set(port, listener);
+    const key = listenKey(protocol, port);
+    if (ports.has(key)) return null;
+    const listener: Listener = { namespace, protocol, port, handler, pending: 0, open: true };
+    ports.set(key, listener);
     return listener;
   }
 
   isListening(namespace: Namespace, port: number): boolean {
-    return this.#listeners.get(namespace.index)?.has(port) ?? false;
+    return this.#listeners.get(namespace.index)?.has(listenKey(TCP, port)) ?? false;
   }
 
   /** Stops listening; new SYNs are refused. Connections that were accepted live on. */
   closeListener(listener: Listener): void {
     listener.open = false;
-    this.#listeners.get(listener.namespace.index)?.delete(listener.port);
+    const key = listenKey(listener.protocol, listener.port);
+    this.#listeners.get(listener.namespace.index)?.delete(key);
   }
 
   /**
-   * Opens a connection. The outcome comes as connected() or failed(), never before this returns.
-   * @returns null when no local port is free for this destination (EADDRNOTAVAIL)
+   * Opens a connection. The outcome comes as connected() or failed(), never before this returns; a UDP
+   * socket is ready at once.
+   * @returns null when no local port is free for this destination (EADDRNOTAVAIL), or the namespace has no
+   *   address of its family
    */
   connect(
     namespace: Namespace,
@@ -110,23 +127,62 @@ export class Transport implements PacketReceiver {
     port: number,
     handler: SocketHandler,
     user: number,
+    protocol: TransportProtocolNumber = TCP,
   ): Socket | null {
-    const localAddress = this.#sourceAddress(namespace, address);
-    const localPort = this.#pickPort(namespace, localAddress, address, port);
+    const rules = this.network.hosts[namespace.host]!.socketNat;
+    if (rules === null) return this.#connect(namespace, address, port, handler, user, protocol);
+    // To an endpoint in the place of the Service's address, or not at all.
+    const nat = this.#socketNat;
+    const next = nat.judge(rules, namespace, protocol, address, port);
+    const sends = !nat.isRefused;
+    const socket = this.#connect(namespace, nat.address, nat.port, handler, user, protocol, sends);
+    if (socket === null) next.routeNote = -1;
+    else if (!sends) this.#failSoon(socket);
+    return socket;
+  }
+
+  /** connect() returns an error at once: the application sees it before anything else happens to it. */
+  #failSoon(socket: Socket): void {
+    const { generation } = socket;
+    this.#sim.callAfter(0, Phase.deliver, () => {
+      if (socket.generation !== generation) return;
+      if (socket.protocol === UDP) socket.handler!.failed(socket, "EHOSTUNREACH");
+      else this.#fail(socket, "EHOSTUNREACH");
+    });
+  }
+
+  #connect(
+    namespace: Namespace,
+    address: AddressId,
+    port: number,
+    handler: SocketHandler,
+    user: number,
+    protocol: TransportProtocolNumber,
+    sends = true,
+  ): Socket | null {
+    if (protocol === UDP) return this.udp.connect(namespace, address, port, handler, user);
+    const localAddress = sourceAddress(this.network.addresses, namespace, address);
+    if (localAddress === NO_ADDRESS) return null;
+    const localPort = this.#pickPort(namespace, protocol, localAddress, address, port);
     if (localPort < 0) return null;
-    const socket = this.#open(namespace, localAddress, localPort, address, port);
+    const socket = this.#open(namespace, protocol, localAddress, localPort, address, port);
     socket.handler = handler;
     socket.user = user;
     socket.state = SocketState.synSent;
-    this.#send(socket, Flag.syn, 0, 0, 0, 0, 0);
+    if (sends) this.#send(socket, Flag.syn, 0, 0, 0, 0, 0);
     return socket;
   }
 
   /**
-   * Sends a message of `bytes` in trains, followed by a FIN if `close`.
+   * Sends a message of `bytes` in trains, followed by a FIN if `close`; on a UDP socket, one datagram.
    * @param message,info the application's words about it, handed to the peer with its last byte
    */
   send(socket: Socket, bytes: number, message: number, info: number, close: boolean): void {
+    if (socket.protocol === UDP) {
+      this.udp.send(socket, bytes, message, info);
+      if (close) this.udp.close(socket);
+      return;
+    }
     const { trainBytes } = this.network.profile;
     socket.sentBytes += bytes;
     let leftBytes = bytes;
@@ -141,6 +197,10 @@ export class Transport implements PacketReceiver {
 
   /** close(): sends a FIN; the socket is the kernel's from now on and calls its handler no more. */
   close(socket: Socket): void {
+    if (socket.protocol === UDP) {
+      if (socket.state !== SocketState.free) this.udp.close(socket);
+      return;
+    }
     switch (socket.state) {
       case SocketState.established:
       case SocketState.closeWait:
@@ -163,12 +223,19 @@ export class Transport implements PacketReceiver {
     this.#release(socket);
   }
 
+  /** The socket vanishes without a packet: what still comes for it is answered with a RST. */
+  forget(socket: Socket): void {
+    if (socket.state !== SocketState.free) this.#release(socket);
+  }
+
   /** The namespace ends: its sockets and listeners vanish without a packet. */
   closeNamespace(namespace: Namespace): void {
     namespace.alive = false;
     this.#listeners.delete(namespace.index);
     for (const socket of this.sockets.all) {
-      if (socket.namespace === namespace) this.#release(socket);
+      if (socket.namespace !== namespace) continue;
+      if (socket.protocol === UDP) this.udp.close(socket);
+      else this.#release(socket);
     }
   }
 
@@ -182,6 +249,10 @@ export class Transport implements PacketReceiver {
   }
 
   receive(namespace: Namespace, packet: Packet): void {
+    if (packet.protocol === UDP) {
+      this.udp.receive(namespace, packet);
+      return;
+    }
     if (packet.originSocket === NO_SOCKET) this.#answered.delete(packet.id);
     const socket = this.#socketFor(namespace, packet);
     if (socket === null) {
@@ -197,8 +268,13 @@ export class Transport implements PacketReceiver {
   }
 
   lost(packet: Packet): void {
+    if (packet.protocol === UDP) return;
+    const { flags } = packet;
     if (packet.originSocket !== NO_SOCKET) {
-      if ((packet.flags & Flag.rst) === 0) this.#arm(packet.sentAtNs, this.#tryOf(packet));
+      if ((flags & SYN_ACK) === SYN_ACK) this.#armSyn(packet.message, packet.messageInfo);
+      // Neither a RST nor a bare ACK is sent again, nor what answered a SYN that came twice.
+      const once = (flags & Flag.rst) !== 0 || (flags === Flag.ack && packet.payloadBytes === 0);
+      if (!once && packet.attempt >= 0) this.#arm(packet.sentAtNs, this.#tryOf(packet));
       return;
     }
     // A closed port's answer is lost: to the sender that is as if its own packet had been.
@@ -221,6 +297,14 @@ export class Transport implements PacketReceiver {
     };
   }
 
+  /** The SYN-ACK for `client` is lost: to it, that is as if its own SYN had been. */
+  #armSyn(client: number, generation: number): void {
+    const socket = this.sockets.all[client];
+    if (socket?.generation !== generation || socket.state !== SocketState.synSent) return;
+    const syn = { flags: Flag.syn, payloadBytes: 0, messageBytes: 0, message: 0, messageInfo: 0 };
+    this.#arm(socket.synSentAtNs, { ...syn, socket, generation, attempt: socket.synAttempt });
+  }
+
   /** The retransmission timer of a try that was sent at `sentAtNs` and failed. */
   #arm(sentAtNs: SimTimeNs, failed: Retransmission): void {
     if (failed.socket.generation !== failed.generation) return;
@@ -228,6 +312,11 @@ export class Transport implements PacketReceiver {
     let { attempt } = failed;
     let dueNs = sentAtNs + this.#rtoNs(failed.flags, attempt);
     while (dueNs < this.#sim.nowNs) dueNs += this.#rtoNs(failed.flags, ++attempt);
+    if (failed.flags === Flag.syn) {
+      // One SYN may be missed by its own loss and by that of each answer to it.
+      if (failed.socket.synArmed > attempt) return;
+      failed.socket.synArmed = attempt + 1;
+    }
     const index = this.#pendingFree.pop() ?? this.#pending.length;
     this.#pending[index] = { ...failed, attempt: attempt + 1 };
     this.#sim.post(dueNs, this.#retransmitKind, index);
@@ -263,22 +352,20 @@ export class Transport implements PacketReceiver {
     return socket.state === (synAck ? SocketState.synRecv : SocketState.synSent);
   }
 
-  #sourceAddress(namespace: Namespace, destination: AddressId): AddressId {
-    const family = this.network.addresses.family(destination);
-    for (const address of namespace.addresses) {
-      if (this.network.addresses.family(address) === family) return address;
-    }
-    throw new Error(`${namespace.name} has no IPv${family} address to connect from`);
-  }
-
   /** The next local port that is free for this destination, cycling through the range; -1 if none. */
-  #pickPort(namespace: Namespace, local: AddressId, remote: AddressId, remotePort: number): number {
+  #pickPort(
+    namespace: Namespace,
+    protocol: number,
+    local: AddressId,
+    remote: AddressId,
+    remotePort: number,
+  ): number {
     const { localPortFirst: first, localPortLast: last } = this.network.profile.tcp;
     let port = this.#nextPort.get(namespace.index) ?? first;
     for (let tried = first; tried <= last; tried++) {
       const candidate = port;
       port = port === last ? first : port + 1;
-      const used = this.#table.get(namespace.index, TCP, local, candidate, remote, remotePort);
+      const used = this.#table.get(namespace.index, protocol, local, candidate, remote, remotePort);
       if (used === ABSENT) {
         this.#nextPort.set(namespace.index, port);
         return candidate;
@@ -289,25 +376,39 @@ export class Transport implements PacketReceiver {
 
   #open(
     namespace: Namespace,
+    protocol: TransportProtocolNumber,
     localAddress: AddressId,
     localPort: number,
     remoteAddress: AddressId,
     remotePort: number,
   ): Socket {
     const socket = this.sockets.take();
+    socket.protocol = protocol;
     socket.namespace = namespace;
     socket.localAddress = localAddress;
     socket.localPort = localPort;
     socket.remoteAddress = remoteAddress;
     socket.remotePort = remotePort;
-    const { index } = namespace;
-    this.#table.set(index, TCP, localAddress, localPort, remoteAddress, remotePort, socket.id);
+    const { index, addresses } = namespace;
+    const { profile } = this.network;
+    const mtuBytes = addresses.has(remoteAddress) ? profile.loopbackMtuBytes : profile.mtuBytes;
+    const headerBytes = this.#headerBytes(remoteAddress);
+    socket.mssBytes = mtuBytes - headerBytes;
+    socket.overheadBytes = headerBytes + profile.frameBytesPerPacket;
+    this.#table.set(index, protocol, localAddress, localPort, remoteAddress, remotePort, socket.id);
     return socket;
   }
 
+  #headerBytes(peer: AddressId): number {
+    const { headerBytesPerPacket, ipv6ExtraHeaderBytes } = this.network.profile;
+    const isIpv6 = this.network.addresses.family(peer) === 6;
+    return headerBytesPerPacket + (isIpv6 ? ipv6ExtraHeaderBytes : 0);
+  }
+
   #release(socket: Socket): void {
-    const { namespace, localAddress, localPort, remoteAddress, remotePort } = socket;
-    this.#table.delete(namespace!.index, TCP, localAddress, localPort, remoteAddress, remotePort);
+    const { namespace, protocol, localAddress, localPort, remoteAddress, remotePort } = socket;
+    const { index } = namespace!;
+    this.#table.delete(index, protocol, localAddress, localPort, remoteAddress, remotePort);
     if (socket.state === SocketState.synRecv) socket.listener!.pending--;
     this.sockets.release(socket);
   }
@@ -330,7 +431,7 @@ export class Transport implements PacketReceiver {
     }
     const id = this.#table.get(
       namespace.index,
-      TCP,
+      packet.protocol,
       packet.destination,
       packet.destinationPort,
       packet.source,
@@ -345,7 +446,8 @@ export class Transport implements PacketReceiver {
     const { flags } = packet;
     if ((flags & (ICMP_FLAGS | Flag.rst)) !== 0) return;
     if ((flags & (Flag.syn | Flag.ack)) === Flag.syn) {
-      const listener = this.#listeners.get(namespace.index)?.get(packet.destinationPort);
+      const key = listenKey(packet.protocol, packet.destinationPort);
+      const listener = this.#listeners.get(namespace.index)?.get(key);
       if (listener !== undefined) {
         this.#accept(listener, packet);
         return;
@@ -363,6 +465,7 @@ export class Transport implements PacketReceiver {
     }
     const socket = this.#open(
       listener.namespace,
+      packet.protocol,
       packet.destination,
       packet.destinationPort,
       packet.source,
@@ -373,6 +476,8 @@ export class Transport implements PacketReceiver {
     socket.state = SocketState.synRecv;
     listener.pending++;
     socket.peer = packet.originSocket;
+    socket.answersSocket = packet.originSocket;
+    socket.answersGeneration = packet.originGeneration;
     if (packet.originSocket !== NO_SOCKET) {
       const origin = this.sockets.all[packet.originSocket]!;
       socket.routeNote = origin.routeNote;
@@ -381,13 +486,18 @@ export class Transport implements PacketReceiver {
         socket.hints[i] = origin.hints[packet.tables - 1 - i]! ^ 1;
       }
     }
-    this.#send(socket, Flag.syn | Flag.ack, 0, 0, 0, 0, 0);
+    this.#sendSynAck(socket, 0);
+  }
+
+  /** It carries along whose SYN it answers, for when it is lost. */
+  #sendSynAck(socket: Socket, attempt: number): void {
+    this.#send(socket, SYN_ACK, 0, 0, socket.answersSocket, socket.answersGeneration, attempt);
   }
 
   /** A closed port answers with a RST: ECONNREFUSED or ECONNRESET at the other end. */
   #replyReset(namespace: Namespace, packet: Packet): void {
     const reset = this.network.packets.take();
-    reset.protocol = TCP;
+    reset.protocol = packet.protocol;
     reset.source = packet.destination;
     reset.sourcePort = packet.destinationPort;
     reset.destination = packet.source;
@@ -395,7 +505,7 @@ export class Transport implements PacketReceiver {
     reset.flags = Flag.rst;
     reset.packets = 1;
     reset.payloadBytes = 0;
-    reset.wireBytes = this.#overheadBytes;
+    reset.wireBytes = this.#headerBytes(packet.source) + this.network.profile.frameBytesPerPacket;
     reset.sentAtNs = packet.sentAtNs;
     reset.attempt = 0;
     reset.originSocket = NO_SOCKET;
@@ -426,6 +536,9 @@ export class Transport implements PacketReceiver {
     if (socket.state === SocketState.timeWait || socket.state === SocketState.finWait) {
       this.#release(socket);
       this.#receiveWithoutSocket(namespace, packet);
+    } else if (socket.state === SocketState.synRecv && isOwnSyn(socket, packet)) {
+      // Its SYN-ACK was lost, or is late. The server's own timer runs beside this.
+      this.#sendSynAck(socket, NO_RETRY);
     } else if (socket.state !== SocketState.synSent) {
       // A live connection answers with a challenge ACK, to which the other end, who knows nothing of it,
       // sends a RST. The SYN goes again when its timer fires.
@@ -466,7 +579,7 @@ export class Transport implements PacketReceiver {
     if (socket.receivedBytes < packet.messageBytes) return true;
     socket.receivedBytes = 0;
     const { generation } = socket;
-    socket.handler!.message(socket, packet.message, packet.messageInfo);
+    socket.handler!.message(socket, packet.message, packet.messageInfo, packet.messageBytes);
     return socket.generation === generation;
   }
 
@@ -479,7 +592,12 @@ export class Transport implements PacketReceiver {
       return;
     }
     socket.state = SocketState.closeWait;
+    const { generation } = socket;
     socket.handler!.peerClosed(socket);
+    // An application that closes at once answers with its own FIN; one that does not leaves an ACK.
+    if (socket.generation === generation && socket.state === SocketState.closeWait) {
+      this.#send(socket, Flag.ack, 0, 0, 0, 0, 0);
+    }
   }
 
   #sentFin(socket: Socket): void {
@@ -513,15 +631,16 @@ export class Transport implements PacketReceiver {
     attempt: number,
   ): void {
     const packet = this.network.packets.take();
-    packet.protocol = TCP;
+    packet.protocol = socket.protocol;
     packet.source = socket.localAddress;
     packet.sourcePort = socket.localPort;
     packet.destination = socket.remoteAddress;
     packet.destinationPort = socket.remotePort;
     packet.flags = flags;
-    packet.packets = payloadBytes <= this.#mssBytes ? 1 : Math.ceil(payloadBytes / this.#mssBytes);
+    const { mssBytes } = socket;
+    packet.packets = payloadBytes <= mssBytes ? 1 : Math.ceil(payloadBytes / mssBytes);
     packet.payloadBytes = payloadBytes;
-    packet.wireBytes = payloadBytes + packet.packets * this.#overheadBytes;
+    packet.wireBytes = payloadBytes + packet.packets * socket.overheadBytes;
     packet.streamBytes = socket.sentBytes;
     packet.messageBytes = messageBytes;
     packet.message = message;
@@ -530,13 +649,28 @@ export class Transport implements PacketReceiver {
     packet.attempt = attempt;
     packet.originSocket = socket.id;
     packet.originGeneration = socket.generation;
+    if (flags === Flag.syn) {
+      socket.synSentAtNs = this.#sim.nowNs;
+      socket.synAttempt = attempt;
+    }
     this.#stack.output(packet, socket.namespace!);
   }
+}
+
+/** Key of a listener within its namespace. */
+function listenKey(protocol: number, port: number): number {
+  return (protocol << 16) | port;
+}
+
+/** Whether a SYN is the very one that a socket in SYN_RECV answers, sent again. */
+function isOwnSyn({ answersSocket, answersGeneration }: Socket, packet: Packet): boolean {
+  return answersSocket === packet.originSocket && answersGeneration === packet.originGeneration;
 }
 
 function owns(socket: Socket, namespace: Namespace, packet: Packet): boolean {
   return (
     socket.namespace === namespace &&
+    socket.protocol === packet.protocol &&
     socket.localPort === packet.destinationPort &&
     socket.remotePort === packet.sourcePort &&
     socket.localAddress === packet.destination &&

@@ -254,6 +254,58 @@ export const metricsFiles: readonly MetricsFile[] = [
     ],
   },
   {
+    file: "conntrack.csv",
+    rowPer: "node",
+    columns: [
+      { name: "node", unit: "name", meaning: "Node whose table it is." },
+      {
+        name: "entries",
+        unit: "count",
+        meaning:
+          "Entries at the end of the run, those that have timed out and were not looked at since among them.",
+      },
+      {
+        name: "limit",
+        unit: "count",
+        meaning: "Entries that the table may hold (nf_conntrack_max).",
+      },
+      { name: "inserted", unit: "count", meaning: "Entries made: first packets of connections." },
+      {
+        name: "insert_failed",
+        unit: "count",
+        meaning:
+          "First packets dropped because another had taken their tuple meanwhile, or no port was free to translate to.",
+      },
+      {
+        name: "drops",
+        unit: "count",
+        meaning:
+          "Packets dropped because no entry could be made or inserted: insert_failed and those that found the table full.",
+      },
+      {
+        name: "early_drops",
+        unit: "count",
+        meaning: "Entries of unanswered connections taken to make room for others.",
+      },
+      {
+        name: "invalid",
+        unit: "count",
+        meaning: "Packets that belonged to no connection and could not begin one.",
+      },
+      {
+        name: "clash_resolved",
+        unit: "count",
+        meaning: "First packets that lost the race for their tuple and passed nevertheless.",
+      },
+      {
+        name: "deleted",
+        unit: "count",
+        meaning:
+          "Entries deleted by who programs the node, as kube-proxy deletes stale UDP entries.",
+      },
+    ],
+  },
+  {
     file: "events.csv",
     rowPer: "event, in the order in which they happened",
     columns: [

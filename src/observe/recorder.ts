@@ -6,7 +6,7 @@
  */
 import type { SimTimeNs } from "../engine/index.ts";
 import type { Observer } from "./observations.ts";
-import type { HopReport } from "./report.ts";
+import type { ConntrackReport, HopReport } from "./report.ts";
 import type { RunTotals } from "./totals.ts";
 
 /** null is an empty cell: no such value, which is not the same as zero. */
@@ -24,6 +24,7 @@ export interface Table {
 export interface RecordingContext {
   readonly endNs: SimTimeNs;
   readonly hops: readonly HopReport[];
+  readonly conntracks: readonly ConntrackReport[];
 }
 
 /** An observer that keeps what one results file needs, and no more. */

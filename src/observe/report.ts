@@ -32,6 +32,21 @@ export interface HopReport {
   readonly queueP99Ns: DurationNs | null;
 }
 
+/** The counters of one node's conntrack, by the names of `conntrack -S`. */
+export interface ConntrackReport {
+  readonly node: string;
+  /** Entries at the end, and how many the table may hold. */
+  readonly entries: number;
+  readonly limit: number;
+  readonly inserted: number;
+  readonly insertFailed: number;
+  readonly drops: number;
+  readonly earlyDrops: number;
+  readonly invalid: number;
+  readonly clashResolved: number;
+  readonly deleted: number;
+}
+
 /** A routing law found broken. */
 export interface BrokenLaw {
   /** Number and name, as docs/invariants.md has it. */
@@ -45,6 +60,7 @@ export interface BrokenLaw {
 /** The end of a run. */
 export interface RunEnd {
   readonly hops: readonly HopReport[];
+  readonly conntracks: readonly ConntrackReport[];
   readonly brokenLaws: readonly BrokenLaw[];
   /** Rolling hash over every event, 16 hex digits. */
   readonly eventFingerprint: string;

@@ -23,6 +23,7 @@ import { Programs } from "../workload/program.ts";
 import { WorkloadRuntime } from "../workload/runtime.ts";
 import { clientPods, outsideClients, Workloads } from "./compile/workloads.ts";
 import { LawWatch } from "./compile/laws/index.ts";
+import { conntrackReports } from "./compile/conntracks.ts";
 import { hopReports } from "./compile/hops.ts";
 import type { ResolvedScenario } from "./resolved.ts";
 
@@ -58,7 +59,7 @@ interface Parts {
  * @throws Error for a scenario that validation should have refused
  */
 export function compile(scenario: ResolvedScenario, observers: readonly Observer[]): Run {
-  const laws = new LawWatch();
+  const laws = new LawWatch(scenario);
   const parts = join(scenario, [...observers, ...laws.observers]);
   const { sim, observations, network, stack, transport, cluster } = parts;
   bringUp(scenario, parts);
@@ -79,6 +80,7 @@ export function compile(scenario: ResolvedScenario, observers: readonly Observer
       windows.close();
       return {
         hops: hopReports(network, sim.nowNs),
+        conntracks: conntrackReports(network),
         brokenLaws: laws.brokenLaws({ ...parts, scenario, nowNs: sim.nowNs }),
         eventFingerprint: sim.fingerprint(),
       };
@@ -136,13 +138,15 @@ function bringUp(scenario: ResolvedScenario, parts: Parts): void {
   for (const [index, client] of scenario.clients.entries()) {
     observations.clientNamed(index, client.name);
   }
-  const { deployments, replicaSets, pods } = scenario.cluster;
-  const contents = { deployments, replicaSets, pods: [...pods, ...clientPods(scenario)] };
+  const contents = {
+    ...scenario.cluster,
+    pods: [...scenario.cluster.pods, ...clientPods(scenario)],
+  };
   if (scenario.coldStart) cluster.startCold(contents);
   else cluster.startAtRest(contents);
   for (const { name, host, spec } of outsideClients(scenario, network, workloads)) {
     const context = { programs, namespace: host.namespace, name, exited: () => {} };
-    startProgram(context, spec, { ports: [], started: true });
+    startProgram(context, spec, { ports: [], udpPorts: [], sctpPorts: [], started: true });
   }
   runtime.endRest();
   scheduleFaults(scenario.faults, {

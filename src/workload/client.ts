@@ -5,7 +5,8 @@
  * endpoint answers (the nodes' rules decide that) and what the figures mean (observe/).
  *
  * One request at a time on a connection, as HTTP/1.1 without pipelining. Idle connections are used
- * latest first, as Go's and most other pools do.
+ * latest first, as Go's and most other pools do. Over UDP a request is a datagram and so is its answer; a
+ * connection is a connected socket, with a port of its own.
  */
 import {
   createDistribution,
@@ -18,6 +19,7 @@ import {
   type SimTimeNs,
 } from "../engine/index.ts";
 import type { AddressId } from "../network/address.ts";
+import { TransportProtocol, type TransportProtocolNumber } from "../network/nat.ts";
 import {
   SocketState,
   type Socket,
@@ -50,6 +52,7 @@ export interface ClientOptions {
   /** Addresses of which each new connection draws one: a ClusterIP, or the nodes for a node port. */
   readonly addresses: readonly AddressId[];
   readonly port: number;
+  readonly protocol: TransportProtocolNumber;
   /** Workloads that belong behind the Service; an answer by another is misrouted. */
   readonly workloads: ReadonlySet<number>;
   readonly load:
@@ -179,6 +182,7 @@ export class LoadClient implements Program, SocketHandler {
     connection.request = null;
     request.connection = null;
     if (this.#options.poolSize > 0) this.#pool(connection);
+    else if (socket.protocol === TransportProtocol.UDP) this.#drop(connection);
     if ((info & 1) !== 0) this.#tryFailed(request, Outcome.overloaded);
     else if (!this.#options.workloads.has(info >> 1)) this.#tryFailed(request, Outcome.misrouted);
     else this.#finish(request, Outcome.served);
@@ -193,7 +197,10 @@ export class LoadClient implements Program, SocketHandler {
 
   failed(socket: Socket, error: SocketError): void {
     const connection = this.#connections[socket.user]!;
-    this.#lose(connection, CAUSE_OF_ERROR[error], socket.routeNote);
+    const { routeNote } = socket;
+    // A UDP socket lives on, as ours until we close it.
+    if (socket.protocol === TransportProtocol.UDP) this.#context.programs.transport.close(socket);
+    this.#lose(connection, CAUSE_OF_ERROR[error], routeNote);
   }
 
   #scheduleArrival(fromNs: SimTimeNs): void {
@@ -254,7 +261,7 @@ export class LoadClient implements Program, SocketHandler {
   }
 
   #connect(request: Request): void {
-    const { addresses, port } = this.#options;
+    const { addresses, port, protocol } = this.#options;
     const address =
       addresses.length === 1
         ? addresses[0]!
@@ -264,8 +271,10 @@ export class LoadClient implements Program, SocketHandler {
     request.connection = connection;
     const { transport } = this.#context.programs;
     const { namespace } = this.#context;
-    connection.socket = transport.connect(namespace, address, port, this, connection.index);
+    const { index } = connection;
+    connection.socket = transport.connect(namespace, address, port, this, index, protocol);
     if (connection.socket === null) this.#lose(connection, Outcome.no_local_port, -1);
+    else if (protocol === TransportProtocol.UDP) this.#sendRequest(connection);
   }
 
   #newConnection(): Connection {
@@ -287,6 +296,10 @@ export class LoadClient implements Program, SocketHandler {
       this.#idle.push(connection);
       return;
     }
+    this.#drop(connection);
+  }
+
+  #drop(connection: Connection): void {
     this.#context.programs.transport.close(connection.socket!);
     this.#forget(connection);
   }

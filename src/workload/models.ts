@@ -10,8 +10,10 @@ import { RequestServer, type ServerOptions } from "./server.ts";
 
 /** What a program learns from the container that it runs in. */
 interface Launch {
-  /** TCP ports that the container declares. */
+  /** Ports that the container declares: those of TCP, of UDP and of SCTP. */
   readonly ports: readonly number[];
+  readonly udpPorts: readonly number[];
+  readonly sctpPorts: readonly number[];
   /** Running already when the simulation begins. */
   readonly started: boolean;
 }

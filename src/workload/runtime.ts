@@ -43,10 +43,16 @@ export class WorkloadRuntime implements ContainerRuntime {
       name: `${project}/${name}/${container.name}/${pod.status.restartCount}`,
       exited,
     };
-    const ports = container.ports
-      .filter((port) => port.protocol === "TCP")
-      .map((port) => port.containerPort);
-    const launch = { ports, started: this.#atRest };
+    const portsOf = (protocol: string): number[] =>
+      container.ports
+        .filter((port) => port.protocol === protocol)
+        .map((port) => port.containerPort);
+    const launch = {
+      ports: portsOf("TCP"),
+      udpPorts: portsOf("UDP"),
+      sctpPorts: portsOf("SCTP"),
+      started: this.#atRest,
+    };
     return startProgram(context, this.#specFor(pod, container), launch);
   }
 

@@ -2,7 +2,8 @@
  * A request server: workers, a bounded queue in front of them, a service time.
  *
  * Owns: one process' listeners, connections and queue. Refuses to own: why it is started or stopped
- * (kubelet), how bytes travel (network/). Answers 503 at once when the queue is full.
+ * (kubelet), how bytes travel (network/). Answers 503 at once when the queue is full. Datagrams have no
+ * other queue than the socket's receive buffer: what it does not hold is lost without a word.
  *
  * Not modelled: CPU quota, memory, warm-up, work that goes on to other services.
  */
@@ -12,7 +13,15 @@ import {
   type Distribution,
   type RandomStream,
 } from "../engine/index.ts";
-import type { Listener, ListenerHandler, Socket } from "../network/socket.ts";
+import { NO_ADDRESS, type AddressId } from "../network/address.ts";
+import { TransportProtocol, type TransportProtocolNumber } from "../network/nat.ts";
+import type {
+  Datagram,
+  DatagramHandler,
+  Listener,
+  ListenerHandler,
+  Socket,
+} from "../network/socket.ts";
 import type { DistributionSpec } from "../engine/index.ts";
 import {
   answerInfo,
@@ -26,7 +35,10 @@ import {
 export interface ServerOptions {
   /** Number of the workload: tells clients which application answered. */
   readonly workload: number;
+  /** TCP ports, and those of UDP and SCTP. */
   readonly ports: readonly number[];
+  readonly udpPorts: readonly number[];
+  readonly sctpPorts: readonly number[];
   readonly concurrency: number;
   readonly queueLimit: number;
   readonly serviceTime: DistributionSpec;
@@ -44,9 +56,16 @@ const Timer = { listen: 0, served: 1 } as const;
 /** What a connection is doing. */
 const Work = { none: 0, queued: 1, served: 2 } as const;
 
+/** A connection, or a datagram that is being answered. */
 interface Connection {
   readonly index: number;
   socket: Socket | null;
+  /** Of a datagram: the socket that it came to, how large it is, from whom and to which address. */
+  datagrams: Socket | null;
+  bytes: number;
+  peer: AddressId;
+  peerPort: number;
+  local: AddressId;
   work: number;
   message: number;
   info: number;
@@ -54,7 +73,7 @@ interface Connection {
   endpoint: number;
 }
 
-export class RequestServer implements Program, ListenerHandler {
+export class RequestServer implements Program, ListenerHandler, DatagramHandler {
   readonly #context: ProgramContext;
   readonly #options: ServerOptions;
   readonly #id: number;
@@ -63,6 +82,7 @@ export class RequestServer implements Program, ListenerHandler {
   readonly #connections: Connection[] = [];
   readonly #free: Connection[] = [];
   #listeners: Listener[] = [];
+  #udpSockets: Socket[] = [];
   /** Requests waiting for a worker, oldest first from #queueHead. */
   readonly #queue: Connection[] = [];
   #queueHead = 0;
@@ -130,6 +150,28 @@ export class RequestServer implements Program, ListenerHandler {
     }
   }
 
+  datagram(socket: Socket, datagram: Datagram): void {
+    // One that shuts down reads no more: what comes stays in the buffer until that goes.
+    if (this.#draining) return;
+    const connection = this.#free.pop() ?? this.#newConnection();
+    const note = this.#context.programs.transport.udp.routeNoteOf(datagram);
+    connection.datagrams = socket;
+    connection.bytes = datagram.payloadBytes;
+    connection.peer = datagram.source;
+    connection.peerPort = datagram.sourcePort;
+    connection.local = datagram.destination;
+    connection.message = datagram.message;
+    connection.info = datagram.messageInfo;
+    connection.endpoint = note < 0 ? -1 : note >> 1;
+    this.#observeStart(connection);
+    if (this.#busy < this.#options.concurrency) {
+      this.#serve(connection);
+    } else {
+      connection.work = Work.queued;
+      this.#queue.push(connection);
+    }
+  }
+
   peerClosed(socket: Socket): void {
     const connection = this.#connections[socket.user]!;
     this.#context.programs.transport.close(socket);
@@ -144,6 +186,11 @@ export class RequestServer implements Program, ListenerHandler {
     const connection: Connection = {
       index: this.#connections.length,
       socket: null,
+      datagrams: null,
+      bytes: 0,
+      peer: NO_ADDRESS,
+      peerPort: 0,
+      local: NO_ADDRESS,
       work: Work.none,
       message: 0,
       info: 0,
@@ -161,22 +208,41 @@ export class RequestServer implements Program, ListenerHandler {
 
   #listen(): void {
     if (this.#draining) return;
+    const { ports, sctpPorts } = this.#options;
+    const { TCP, SCTP } = TransportProtocol;
+    const holdsAll =
+      this.#listenOn(ports, TCP) && this.#listenOn(sctpPorts, SCTP) && this.#bindUdp();
+    // EADDRINUSE: another container of the pod holds the port.
+    if (!holdsAll) this.#end(1);
+  }
+
+  #listenOn(ports: readonly number[], protocol: TransportProtocolNumber): boolean {
     const { transport } = this.#context.programs;
-    for (const port of this.#options.ports) {
-      const listener = transport.listen(this.#context.namespace, port, this);
-      if (listener === null) {
-        // EADDRINUSE: another container of the pod holds the port.
-        this.#end(1);
-        return;
-      }
+    for (const port of ports) {
+      const listener = transport.listen(this.#context.namespace, port, this, protocol);
+      if (listener === null) return false;
       this.#listeners.push(listener);
     }
+    return true;
+  }
+
+  #bindUdp(): boolean {
+    const { udp } = this.#context.programs.transport;
+    for (const port of this.#options.udpPorts) {
+      const socket = udp.bind(this.#context.namespace, NO_ADDRESS, port, this, 0);
+      if (socket === null) return false;
+      this.#udpSockets.push(socket);
+    }
+    return true;
   }
 
   #serve(connection: Connection): void {
     connection.work = Work.served;
     this.#busy++;
     const { programs } = this.#context;
+    if (connection.datagrams !== null) {
+      programs.transport.udp.read(connection.datagrams, connection.bytes);
+    }
     const serviceNs =
       (connection.info & RequestInfo.probe) !== 0
         ? this.#options.probeServiceNs
@@ -210,6 +276,10 @@ export class RequestServer implements Program, ListenerHandler {
   /** Ends the request: an answer if the client is still there. */
   #answer(connection: Connection, overloaded: boolean, bytes: number): void {
     this.#observeEnd(connection);
+    if (connection.datagrams !== null) {
+      this.#answerDatagram(connection, connection.datagrams, bytes);
+      return;
+    }
     const { socket } = connection;
     if (socket === null) {
       this.#free.push(connection);
@@ -224,6 +294,15 @@ export class RequestServer implements Program, ListenerHandler {
       this.#free.push(connection);
     }
     transport.send(socket, bytes, connection.message, info, close);
+  }
+
+  #answerDatagram(connection: Connection, from: Socket, bytes: number): void {
+    const { peer, peerPort, local, message } = connection;
+    const info = answerInfo(false, this.#options.workload);
+    connection.datagrams = null;
+    this.#free.push(connection);
+    const { udp } = this.#context.programs.transport;
+    udp.sendTo(from, peer, peerPort, bytes, message, info, local);
   }
 
   #drain(): void {
@@ -250,6 +329,8 @@ export class RequestServer implements Program, ListenerHandler {
     const { programs, exited } = this.#context;
     for (const listener of this.#listeners) programs.transport.closeListener(listener);
     this.#listeners = [];
+    for (const socket of this.#udpSockets) programs.transport.udp.close(socket);
+    this.#udpSockets = [];
     for (const connection of this.#connections) {
       if (connection.work !== Work.none) this.#observeEnd(connection);
       if (connection.socket === null) continue;

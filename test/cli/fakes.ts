@@ -10,7 +10,7 @@ import type { Dependencies, Look, Run, ScenarioOverrides } from "../../src/cli/d
 import { Interrupted, type Io } from "../../src/cli/io.ts";
 import type { TraceFormat, TraceRequest } from "../../src/inspect/index.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
-import { endNs, hops, play } from "../observe/synthetic.ts";
+import { conntracks, endNs, hops, play } from "../observe/synthetic.ts";
 
 export interface FakeTerminal extends Io {
   readonly out: () => string;
@@ -93,6 +93,7 @@ export function fakeRun(observers: readonly Observer[], options: RunnerOptions =
     },
     finish: () => ({
       hops,
+      conntracks,
       brokenLaws: options.brokenLaws ?? [],
       eventFingerprint: "0123456789abcdef",
     }),

@@ -45,7 +45,7 @@ function faultyRun(): Run {
       return model.nowNs;
     },
     runUntil: (timeNs) => model.run(timeNs),
-    finish: () => ({ hops: [], brokenLaws: [], eventFingerprint: "" }),
+    finish: () => ({ hops: [], conntracks: [], brokenLaws: [], eventFingerprint: "" }),
   };
 }
 
@@ -66,6 +66,7 @@ describe("sim run", () => {
     expect(io.out()).toContain(`Results       ${out}`);
     expect(io.out()).toContain("Again         sim run synthetic.ts --seed 1\n");
     expect(readdirSync(out).sort()).toEqual([
+      "conntrack.csv",
       "endpoint_load.csv",
       "endpoint_update_lag.csv",
       "events.csv",

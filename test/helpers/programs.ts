@@ -2,6 +2,7 @@
 import { ms, seconds } from "../../src/engine/index.ts";
 import type { AddressId } from "../../src/network/address.ts";
 import type { Guest } from "../../src/network/kinds/contract.ts";
+import { TransportProtocol } from "../../src/network/nat.ts";
 import { linuxProfile, type LinuxProfile } from "../../src/network/profile.ts";
 import {
   createObservations,
@@ -82,6 +83,8 @@ export function programRig(profile: LinuxProfile = linuxProfile, seed = "program
     new RequestServer(context(name, where), {
       workload: WORKLOAD,
       ports: [80],
+      udpPorts: [],
+      sctpPorts: [],
       concurrency: 1,
       queueLimit: 100,
       serviceTime: { kind: "deterministic", value: ms(10) },
@@ -101,6 +104,7 @@ export function programRig(profile: LinuxProfile = linuxProfile, seed = "program
       service: 0,
       addresses: [serverAddress],
       port: 80,
+      protocol: TransportProtocol.TCP,
       workloads: new Set([WORKLOAD]),
       load: openLoop(1),
       poolSize: 0,

@@ -22,8 +22,16 @@ export interface Wire {
   readonly outside: number;
 }
 
-/** `nodes`: tracked hosts, node-1 at 192.168.0.11 with the guests 10.244.1.0/24 and so on. */
-export function wire(profile: LinuxProfile = linuxProfile, seed = "wire", nodes = 2): Wire {
+/**
+ * `nodes`: tracked hosts, node-1 at 192.168.0.11 with the guests 10.244.1.0/24 and so on; with `dual` at
+ * fd00:168::11 with fd00:10:244:1::/64 as well, and the host outside at 2001:db8::5.
+ */
+export function wire(
+  profile: LinuxProfile = linuxProfile,
+  seed = "wire",
+  nodes = 2,
+  dual = false,
+): Wire {
   const sim = new Simulation({ seed });
   const network = new Network(sim, profile);
   const stack = new NetworkStack(network);
@@ -31,15 +39,15 @@ export function wire(profile: LinuxProfile = linuxProfile, seed = "wire", nodes 
   const hosts = Array.from({ length: nodes }, (_, index) => index + 1).map((i) => ({
     host: network.addHost({
       name: `node-${i}`,
-      address: `192.168.0.${10 + i}`,
+      address: `192.168.0.${10 + i}${dual ? `,fd00:168::${10 + i}` : ""}`,
       cores: 2,
       tracked: true,
     }),
-    cidr: `10.244.${i}.0/24`,
+    cidr: `10.244.${i}.0/24${dual ? `,fd00:10:244:${i}::/64` : ""}`,
   }));
   const outside = network.addHost({
     name: "laptop",
-    address: "203.0.113.5",
+    address: `203.0.113.5${dual ? ",2001:db8::5" : ""}`,
     cores: 2,
     tracked: false,
   });

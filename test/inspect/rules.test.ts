@@ -31,7 +31,7 @@ interface Outcome {
 /** Every way that chance may go, as upstream's tracer takes them all. */
 function outcomeOf(scenario: Scenario, step: Step, mode: Mode, flow: Flow): Outcome {
   const programmed = programmedOf(scenario, step, mode);
-  const ruleset = ruleRenderers[mode].render(programmed);
+  const ruleset = ruleRenderers[mode]!.render(programmed);
   const { view, table } = programmed;
   const { addresses } = view;
   const source = addresses.intern(flow.sourceIP);
@@ -114,7 +114,7 @@ describe("the text", () => {
     const programmed = programmedOf(overall, step!, "iptables");
     const commented = (endpoints: number): number => {
       const size = { services: 6, endpoints };
-      const { lines } = ruleRenderers.iptables.render({ ...programmed, size });
+      const { lines } = ruleRenderers.iptables!.render({ ...programmed, size });
       return lines.filter((line) => / -> /.test(line)).length;
     };
     expect(commented(1000)).toBe(7);

@@ -31,7 +31,7 @@ function results(
   const recording = new Recording();
   const observers = [...(options.observers ?? []), ...recording.observers];
   const { run, end } = play(scenario, { ...options, observers });
-  const context = { endNs: run.nowNs, hops: end.hops };
+  const context = { endNs: run.nowNs, hops: end.hops, conntracks: end.conntracks };
   const tables = recording.tables(context).map(({ file, rows }) => [file, [...rows]] as const);
   return {
     tables: Object.fromEntries(tables),

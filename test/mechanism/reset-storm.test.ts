@@ -29,8 +29,8 @@ function instantProgramming(): Profile {
     kubernetes: {
       apiServer: { writeLatency: "0", watchLatency: "0", network: "0" },
       kubeProxy: {
-        minSyncPeriod: "0",
         iptables: {
+          minSyncPeriod: "0",
           fullSyncByRules: { nft: never, legacy: never },
           partialSync: { nft: never, legacy: never },
         },
@@ -109,7 +109,7 @@ describe("reset-storm", () => {
 test("lag differs between nodes and lies between a watch's and a sync period's time", async () => {
   const recording = new Recording();
   const { run } = tallied(await load("1"), recording.observers);
-  const [table] = recording.tables({ endNs: run.nowNs, hops: [] });
+  const [table] = recording.tables({ endNs: run.nowNs, hops: [], conntracks: [] });
   expect(table!.file).toBe("endpoint_update_lag.csv");
   const lags = new Map<string, number[]>();
   for (const row of table!.rows) {

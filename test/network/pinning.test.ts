@@ -126,7 +126,7 @@ describe("a connection that stands", () => {
     expect(client.events).toEqual(["connected", "message 1", "message 2", "message 3"]);
     expect(serverB.events).toEqual(["accepted", "message 1", "message 2", "message 3"]);
     expect(serverC.events).toEqual([]);
-    expect(net.network.hosts[0]!.conntrack!.inserted).toBe(1);
+    expect(net.network.hosts[0]!.conntrack!.counters.inserted).toBe(1);
   });
 
   it("is forgotten after a day, and its next packet goes where the rules now say: a reset", () => {

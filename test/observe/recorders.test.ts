@@ -11,9 +11,9 @@ import {
   type OutcomeCode,
   type Row,
 } from "../../src/observe/index.ts";
-import { endNs, endpoints, hops, play, recorded, service } from "./synthetic.ts";
+import { conntracks, endNs, endpoints, hops, play, recorded, service } from "./synthetic.ts";
 
-const context = { endNs, hops };
+const context = { endNs, hops, conntracks };
 
 function rowsOf(file: string, recording = recorded()): Row[] {
   const table = recording.tables(context).find((each) => each.file === file);
@@ -39,6 +39,8 @@ const promised: Readonly<Record<string, string>> = {
     "client,service,window_start_ns,window_ns,outcome,count,latency_p50_ns,latency_p90_ns,latency_p99_ns,latency_max_ns",
   "failures.csv": "client,service,cause,count,stale_routed",
   "hops.csv": "hop,kind,packets,bytes,drops,drop_cause,utilisation,queue_p99_ns",
+  "conntrack.csv":
+    "node,entries,limit,inserted,insert_failed,drops,early_drops,invalid,clash_resolved,deleted",
   "events.csv": "time_ns,kind,object,detail",
 };
 
@@ -315,13 +317,17 @@ describe("requests.csv and failures.csv", () => {
   });
 });
 
-describe("hops.csv and events.csv", () => {
+describe("hops.csv, conntrack.csv and events.csv", () => {
   it("has a row per hop and drop cause, and one for a hop without a drop", () => {
     expect(rowsOf("hops.csv")).toEqual([
       ["node-1/eth0", "nic", 60, 90_000, 0, null, 0.25, 1200],
       ["node-2/eth0", "nic", 40, 60_000, 3, "queue_full", null, null],
       ["node-2/eth0", "nic", 40, 60_000, 1, "no_route", null, null],
     ]);
+  });
+
+  it("has a row per node's conntrack", () => {
+    expect(rowsOf("conntrack.csv")).toEqual([["node-1", 5, 131_072, 20, 1, 3, 4, 6, 7, 8]]);
   });
 
   it("keeps events in order", () => {

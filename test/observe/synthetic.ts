@@ -16,6 +16,7 @@ import { ms, seconds } from "../../src/engine/index.ts";
 import {
   createObservations,
   Outcome,
+  type ConntrackReport,
   type HopReport,
   type Observer,
   Recording,
@@ -24,6 +25,21 @@ import {
 export const service = "default/nginx";
 export const endpoints = ["10.244.1.2:80", "10.244.2.2:80", "10.244.1.3:80"] as const;
 export const endNs = seconds(2);
+
+export const conntracks: readonly ConntrackReport[] = [
+  {
+    node: "node-1",
+    entries: 5,
+    limit: 131_072,
+    inserted: 20,
+    insertFailed: 1,
+    drops: 3,
+    earlyDrops: 4,
+    invalid: 6,
+    clashResolved: 7,
+    deleted: 8,
+  },
+];
 
 export const hops: readonly HopReport[] = [
   {

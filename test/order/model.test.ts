@@ -61,13 +61,15 @@ function play({
     queueLimit: 0,
     serviceTime: { kind: "deterministic", value: serviceNs },
   } as const;
-  startProgram(server, { kind: "server", options: serverOptions }, { ports: [80], started: true });
+  const none = { udpPorts: [], sctpPorts: [], started: true };
+  startProgram(server, { kind: "server", options: serverOptions }, { ports: [80], ...none });
   for (const [i, atNs] of requestsAtNs.entries()) {
     const options: ClientOptions = {
       client: i,
       service: 0,
       addresses: [...server.namespace.addresses],
       port: 80,
+      protocol: 6,
       workloads: new Set([0]),
       load: { kind: "closedLoop", users: 1, thinkTime: { kind: "deterministic", value: atNs } },
       poolSize: 0,
@@ -84,11 +86,8 @@ function play({
       // One request each: the next would come at least a request later.
       stopNs: atNs + 1,
     };
-    startProgram(
-      contextOf(0, `client-${i}`),
-      { kind: "client", options },
-      { ports: [], started: true },
-    );
+    const client = contextOf(0, `client-${i}`);
+    startProgram(client, { kind: "client", options }, { ports: [], ...none });
   }
   net.sim.run(seconds(60));
   return ended;

@@ -25,7 +25,7 @@ function requestsOnly(served: number, refused: number) {
     hub.requestEnded(0, 0, outcome, 0, 5, 1, 0);
   }
   hub.windowClosed(0, 10);
-  return syntheticSummary({ totals: recording.totals({ endNs: 10, hops: [] }) });
+  return syntheticSummary({ totals: recording.totals({ endNs: 10, hops: [], conntracks: [] }) });
 }
 
 describe("summarise", () => {
@@ -143,14 +143,14 @@ describe("renderSummary", () => {
   });
 
   it("copes with a run in which nothing happened", () => {
-    const totals = new Recording().totals({ endNs: 0, hops: [] });
+    const totals = new Recording().totals({ endNs: 0, hops: [], conntracks: [] });
     const summary = summarise({
       scenario: "empty",
       seed: "1",
       durationNs: 0,
       totals,
       ignored: [],
-      end: { ...end, hops: [] },
+      end: { ...end, hops: [], conntracks: [] },
       resultsFingerprint: "0",
     });
     const text = renderSummary(summary, options);

@@ -5,10 +5,15 @@
  */
 import type { RunEnd } from "../../src/observe/index.ts";
 import { summarise, type Summary } from "../../src/output/index.ts";
-import { endNs, hops, recorded } from "../observe/synthetic.ts";
+import { conntracks, endNs, hops, recorded } from "../observe/synthetic.ts";
 
-export const context = { endNs, hops };
-export const end: RunEnd = { hops, brokenLaws: [], eventFingerprint: "0123456789abcdef" };
+export const context = { endNs, hops, conntracks };
+export const end: RunEnd = {
+  hops,
+  conntracks,
+  brokenLaws: [],
+  eventFingerprint: "0123456789abcdef",
+};
 
 export function syntheticSummary(changed: Partial<Parameters<typeof summarise>[0]> = {}): Summary {
   return summarise({

@@ -29,7 +29,7 @@ test("everything left out gets its documented default", async () => {
   expect(await clientWith("load: openLoop(5)")).toEqual({
     name: "c",
     from: { kind: "pod", replicas: 1, labels: { "podstorm.dev/client": "c" } },
-    to: { service: "default/web", port: 8080, via: "clusterIP" },
+    to: { service: "default/web", port: 8080, protocol: "TCP", via: "clusterIP" },
     load: {
       kind: "openLoop",
       rate: [{ fromNs: 0, startRps: 5, endRps: 5, rampNs: 0 }],

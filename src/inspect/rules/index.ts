@@ -4,8 +4,8 @@ import type { RuleRenderer } from "./contract.ts";
 import { iptables } from "./iptables.ts";
 import { nftables } from "./nftables.ts";
 
-/** A mode without a renderer does not compile. */
-export const ruleRenderers = {
+/** Not every mode has one: IPVS' virtual servers and eBPF's maps are no rules that a packet walks. */
+export const ruleRenderers: Readonly<Partial<Record<ProxyModeName, RuleRenderer>>> = {
   iptables,
   nftables,
-} satisfies Readonly<Record<ProxyModeName, RuleRenderer>>;
+};

@@ -5,16 +5,17 @@
  * pkg/proxy/iptables/proxier.go and pkg/proxy/nftables/proxier.go, which agree on this.
  */
 import type { RuleEndpoint, ServicePortRules } from "../../kubernetes/proxy/rules.ts";
-import type { AddressId, Prefix } from "../../network/address.ts";
+import { NO_ADDRESS, type AddressId, type Prefix } from "../../network/address.ts";
 import type { Programmed } from "./contract.ts";
 
 /** Recognises pods by their source address; null: nothing is recognised. */
-export function podNetworkOf({ view }: Programmed): Prefix | null {
-  return view.podNetwork;
+export function podNetworkOf({ view, family }: Programmed): Prefix | null {
+  return view.podNetworks.find((each) => each.family === family) ?? null;
 }
 
-export function primaryAddressOf({ view }: Programmed): AddressId {
-  return view.primaryAddress;
+export function primaryAddressOf({ view, family }: Programmed): AddressId {
+  const { addresses, primaryAddresses } = view;
+  return primaryAddresses.find((each) => addresses.family(each) === family) ?? NO_ADDRESS;
 }
 
 export interface RenderedPort {

@@ -137,5 +137,6 @@ function explain(
     isRemembered: decided?.isRemembered ?? false,
   };
   const isOwn = (address: AddressId): boolean => view.isOwn(address) || view.isLoopback(address);
-  return walk(rulesOn(run, scenario, host.index, family), point, packet, isOwn).matched;
+  const rules = rulesOn(run, scenario, host.index, family);
+  return rules === null ? [] : walk(rules, point, packet, isOwn).matched;
 }

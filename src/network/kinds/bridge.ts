@@ -2,49 +2,87 @@
  * A bridge on each host and plain routes between them: CNI's bridge plugin with host-local, as
  * flannel's host-gw back end sets it up.
  *
- * Owns: routes, veth pairs and addresses of that kind. Not modelled: the few milliseconds of CNI's
+ * Owns: routes, veth pairs and addresses of that kind, of one family or of both. Not modelled: the few milliseconds of CNI's
  * own work (the kubelet charges them) and the gateway's ARP for a new veth.
  */
-import { parsePrefix } from "../address.ts";
+import { parsePrefix, type AddressId } from "../address.ts";
 import { HostLocalAllocator } from "../ipam/hostLocal.ts";
 import type { Guest, GuestHost, GuestNetwork, NetworkKind } from "./contract.ts";
 
 type Parts = Parameters<NetworkKind["install"]>[0];
 
+interface Range {
+  readonly family: 4 | 6;
+  readonly allocator: HostLocalAllocator;
+}
+
 class BridgeNetwork implements GuestNetwork {
   readonly #parts: Parts;
-  readonly #ranges = new Map<number, HostLocalAllocator>();
-  readonly #allocated = new Map<number, bigint>();
+  readonly #ranges = new Map<number, readonly Range[]>();
+  /** What each guest holds of its host's ranges, in their order. */
+  readonly #allocated = new Map<number, readonly bigint[]>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    const { addresses } = parts.network;
     for (const { host, cidr } of parts.hosts) {
-      this.#ranges.set(host.index, new HostLocalAllocator(cidr));
+      const prefixes = cidr.split(",").map((text) => parsePrefix(text));
+      this.#ranges.set(
+        host.index,
+        prefixes.map(({ family, text }) => ({ family, allocator: new HostLocalAllocator(text) })),
+      );
+      for (const { family, first } of prefixes) {
+        host.addBridgeAddress(addresses.internValue(family, first + 1n));
+      }
     }
   }
 
   add(hostIndex: number, name: string): Guest | null {
     const { network, stack } = this.#parts;
     const host = network.hosts[hostIndex]!;
-    const value = this.#ranges.get(hostIndex)!.allocate();
-    if (value === null) return null;
-    const address = network.addresses.internValue(4, value);
+    const values = this.#allocate(hostIndex);
+    if (values === null) return null;
     const namespace = network.addGuest(name, host);
-    namespace.addresses.add(address);
-    host.plug(namespace, namespace.link!, address);
-    stack.resolved(host, address);
-    this.#allocated.set(namespace.index, value);
-    return { namespace: namespace.index, node: hostIndex, addresses: [address] };
+    const addresses = values.map((value, i): AddressId => {
+      const { family } = this.#ranges.get(hostIndex)![i]!;
+      return network.addresses.internValue(family, value);
+    });
+    for (const address of addresses) {
+      namespace.addresses.add(address);
+      host.plug(namespace, namespace.link!, address);
+      stack.resolved(host, address);
+    }
+    this.#allocated.set(namespace.index, values);
+    return { namespace: namespace.index, node: hostIndex, addresses };
   }
 
   del(guest: Guest): void {
     const { network, transport } = this.#parts;
-    const value = this.#allocated.get(guest.namespace);
-    if (value === undefined) return;
+    const values = this.#allocated.get(guest.namespace);
+    if (values === undefined) return;
     this.#allocated.delete(guest.namespace);
     for (const address of guest.addresses) network.hosts[guest.node]!.unplug(address);
     transport.closeNamespace(network.namespaces[guest.namespace]!);
-    this.#ranges.get(guest.node)!.release(value);
+    this.#release(guest.node, values);
+  }
+
+  /** One address of each range, or none at all when one of them is used up. */
+  #allocate(host: number): readonly bigint[] | null {
+    const values: bigint[] = [];
+    for (const { allocator } of this.#ranges.get(host)!) {
+      const value = allocator.allocate();
+      if (value === null) {
+        this.#release(host, values);
+        return null;
+      }
+      values.push(value);
+    }
+    return values;
+  }
+
+  #release(host: number, values: readonly bigint[]): void {
+    const ranges = this.#ranges.get(host)!;
+    for (const [i, value] of values.entries()) ranges[i]!.allocator.release(value);
   }
 }
 
@@ -56,11 +94,11 @@ export const bridgeHostGw: NetworkKind = {
 };
 
 function routeBetween(hosts: readonly GuestHost[]): void {
-  const prefixes = hosts.map(({ cidr }) => parsePrefix(cidr));
+  const prefixes = hosts.map(({ cidr }) => cidr.split(",").map((text) => parsePrefix(text)));
   for (const [i, { host }] of hosts.entries()) {
     for (const [j, target] of hosts.entries()) {
       const to = i === j ? "bridge" : target.host.index;
-      host.addRoute({ prefix: prefixes[j]!, to });
+      for (const prefix of prefixes[j]!) host.addRoute({ prefix, to });
     }
   }
 }

@@ -11,13 +11,14 @@ import type { Transport } from "../transport.ts";
 
 export interface GuestHost {
   readonly host: Host;
-  /** Range that the host's guests get their addresses from. */
+  /** Range that the host's guests get their addresses from; of each family one, with a comma between. */
   readonly cidr: string;
 }
 
 export interface Guest {
   readonly namespace: number;
   readonly node: number;
+  /** One of each range of its host, in their order. */
   readonly addresses: readonly AddressId[];
 }
 

@@ -1,0 +1,129 @@
+/**
+ * Law 9, tracking: each host's table holds an entry for each connection that passes it, and no tuple twice,
+ * so that no translated port is in use twice for one destination; families never mix.
+ *
+ * Owns: comparing the tables with the sockets and with themselves at the end of a run. What the table had no
+ * room for, and what has been silent for longer than an entry lives, is not looked for.
+ */
+import type { Conntrack } from "../../../network/conntrack.ts";
+import {
+  Direction,
+  EntryFlag,
+  NO_ENTRY,
+  type ConntrackTables,
+  type DirectionCode,
+  type Tuple,
+} from "../../../network/conntrackTable.ts";
+import type { Host } from "../../../network/host.ts";
+import type { Network } from "../../../network/network.ts";
+import { SocketState, type Socket } from "../../../network/socket.ts";
+import { TransportProtocol } from "../../../network/nat.ts";
+import type { BrokenLaw } from "../../../observe/report.ts";
+import type { LawContext } from "./contract.ts";
+
+const LAW = "9 tracking";
+
+const REPLY_ONLY = [Direction.reply] as const;
+const BOTH = [Direction.original, Direction.reply] as const;
+
+type Context = Pick<LawContext, "network" | "transport" | "nowNs">;
+
+export function* tracking({ network, transport, nowNs }: Context): Generator<BrokenLaw> {
+  const found = (host: number, detail: string): BrokenLaw => ({
+    law: LAW,
+    entity: `node/${network.hosts[host]!.name}`,
+    atNs: nowNs,
+    detail,
+  });
+  const counts = network.hosts.map(() => 0);
+  const { conntracks } = network;
+  const tuple = { source: 0, sourcePort: 0, destination: 0, destinationPort: 0 };
+  for (let id = 0; id < conntracks.size; id++) {
+    if (!conntracks.isAlive(id)) continue;
+    const host = conntracks.hostOf(id);
+    counts[host]!++;
+    const isClash = (conntracks.flagsOf(id) & EntryFlag.clash) !== 0;
+    for (const direction of isClash ? REPLY_ONLY : BOTH) {
+      readTuple(conntracks, id, direction, tuple);
+      // Of two entries with one tuple a lookup finds only one.
+      if (conntracks.find(host, conntracks.protocolOf(id), tuple) === 2 * id + direction) continue;
+      yield found(host, `two entries have the tuple ${textOf(network, tuple)}`);
+    }
+    const mixed = families(network, id);
+    if (mixed !== null) yield found(host, `an entry mixes families: ${mixed}`);
+  }
+  for (const [index, { conntrack }] of network.hosts.entries()) {
+    if (conntrack !== null && conntrack.count !== counts[index]) {
+      yield found(index, `counts ${conntrack.count} entries and has ${counts[index]}`);
+    }
+  }
+  for (const socket of transport.sockets.all) {
+    const host = passedHost(network, socket, transport.sockets.all, nowNs);
+    if (host === null) continue;
+    tuple.source = socket.localAddress;
+    tuple.sourcePort = socket.localPort;
+    tuple.destination = socket.remoteAddress;
+    tuple.destinationPort = socket.remotePort;
+    if (conntracks.find(host.index, socket.protocol, tuple) === NO_ENTRY) {
+      yield found(host.index, `has no entry for the open connection ${textOf(network, tuple)}`);
+    }
+  }
+}
+
+type MutableTuple = { -readonly [K in keyof Tuple]: Tuple[K] };
+
+function textOf({ addresses }: Network, tuple: Tuple): string {
+  const { source, sourcePort, destination, destinationPort } = tuple;
+  return `${addresses.text(source)}:${sourcePort} ${addresses.text(destination)}:${destinationPort}`;
+}
+
+function readTuple(
+  tables: ConntrackTables,
+  id: number,
+  direction: DirectionCode,
+  into: MutableTuple,
+): void {
+  into.source = tables.sourceOf(id, direction);
+  into.sourcePort = tables.sourcePortOf(id, direction);
+  into.destination = tables.destinationOf(id, direction);
+  into.destinationPort = tables.destinationPortOf(id, direction);
+}
+
+/** The addresses of an entry that mixes families, or null. */
+function families({ conntracks, addresses }: Network, id: number): string | null {
+  const family = addresses.family(conntracks.sourceOf(id, Direction.original));
+  const isMixed = BOTH.some(
+    (direction) =>
+      addresses.family(conntracks.sourceOf(id, direction)) !== family ||
+      addresses.family(conntracks.destinationOf(id, direction)) !== family,
+  );
+  if (!isMixed) return null;
+  const all = BOTH.flatMap((each) => [
+    conntracks.sourceOf(id, each),
+    conntracks.destinationOf(id, each),
+  ]);
+  return all.map((address) => addresses.text(address)).join(" ");
+}
+
+/** The tracking host by which a client's open connection leaves, if its entry must still be there. */
+function passedHost(
+  network: Network,
+  socket: Socket,
+  sockets: readonly Socket[],
+  nowNs: number,
+): Host | null {
+  const { namespace, remoteAddress, state, listener, protocol } = socket;
+  if (state !== SocketState.established || protocol !== TransportProtocol.TCP) return null;
+  if (listener !== null || namespace === null || namespace.addresses.has(remoteAddress))
+    return null;
+  const peer = sockets[socket.peer];
+  const isWhole = peer?.state === SocketState.established && peer.peer === socket.id;
+  if (!isWhole || nowNs >= network.profile.conntrack.establishedNs) return null;
+  const host = network.hosts[namespace.host]!;
+  return host.conntrack !== null && hasKeptAll(host.conntrack) ? host : null;
+}
+
+function hasKeptAll({ counters }: Conntrack): boolean {
+  // What kube-proxy deletes is UDP's, and no open connection.
+  return counters.earlyDropped === 0 && counters.dropped === 0;
+}

@@ -1,0 +1,138 @@
+/**
+ * Law 9, tracking: a host's table holds an entry for each connection that passes it and no tuple twice;
+ * families never mix; what comes back comes from where it was sent.
+ *
+ * Seen to fail when: pickSnatPort takes its first port unchecked; remove() forgets to count; every entry
+ * expires after a second.
+ */
+import { describe, expect, test } from "vitest";
+import { keepAlive, nodePort, openLoop, outside, pods, resetPods } from "../../src/index.ts";
+import type { ScenarioInput } from "../../src/index.ts";
+import { tracking } from "../../src/scenario/compile/laws/conntrack.ts";
+import type { Run } from "../../src/scenario/compile.ts";
+import { scenarios } from "./arbitrary/scenario.ts";
+import { lawHolds, play, type Play } from "./law.ts";
+import { resolved } from "./written.ts";
+
+const app = [
+  {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: "dns" },
+    spec: {
+      replicas: 4,
+      selector: { matchLabels: { app: "dns" } },
+      template: {
+        metadata: { labels: { app: "dns" } },
+        spec: {
+          containers: [
+            {
+              name: "dns",
+              image: "dns",
+              ports: [
+                { containerPort: 53, protocol: "UDP" },
+                { containerPort: 53, protocol: "TCP" },
+              ],
+            },
+          ],
+        },
+      },
+    },
+  },
+  {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "dns" },
+    spec: {
+      type: "NodePort",
+      selector: { app: "dns" },
+      ports: [
+        { name: "dns", port: 53, protocol: "UDP" },
+        { name: "dns-tcp", port: 53, protocol: "TCP" },
+      ],
+    },
+  },
+];
+
+/** TCP and UDP, from pods and from outside, over few masqueraded ports, while pods come and go. */
+function mixed(seed: string): Play {
+  const common = { timeout: "1s", load: openLoop(60) } as const;
+  const input: ScenarioInput = {
+    duration: "12s",
+    seed,
+    cluster: { nodes: 3, manifests: ["./cluster.yaml"] },
+    servers: { "deploy/dns": { serviceTime: "5ms" } },
+    clients: [
+      { ...common, name: "a", from: pods(2), to: "svc/dns:dns" },
+      { ...common, name: "b", from: pods(2), to: "svc/dns:dns-tcp", connections: keepAlive() },
+      { ...common, name: "c", from: outside(2), to: nodePort("svc/dns:dns") },
+      { ...common, name: "d", from: outside(2), to: nodePort("svc/dns:dns-tcp") },
+    ],
+    faults: [resetPods({ selector: "app=dns", count: 2, at: "4s" })],
+    profile: { network: { conntrack: { snat: { portFirst: 1024, portLast: 1400 } } } },
+  };
+  return play(resolved({ input, manifest: app }), { pieces: 12, look: (run) => lawOf(run) });
+}
+
+function lawOf({ transport, nowNs }: Run): void {
+  expect([...tracking({ network: transport.network, transport, nowNs })]).toEqual([]);
+}
+
+test.each(["1", "2", "3"])("holds with TCP and UDP under resets (seed %s)", (seed) => {
+  const { run, end } = mixed(seed);
+  expect(end.brokenLaws).toEqual([]);
+  const tables = run.transport.network.hosts.flatMap(({ conntrack }) => conntrack ?? []);
+  const masqueraded = tables.flatMap((each) =>
+    [...each.entries(17), ...each.entries(6)].filter(
+      (e) => e.replyDestination !== e.originalSource,
+    ),
+  );
+  expect(masqueraded.length).toBeGreaterThan(300);
+});
+
+test("holds in generated scenarios", () => {
+  lawHolds(
+    "9 tracking",
+    scenarios({ faultsMin: 0, faultsMax: 3, durationMs: [2000, 6000] }),
+    (scenario) => {
+      expect(play(scenario, { pieces: 4, look: lawOf }).end.brokenLaws).toEqual([]);
+    },
+    { cases: 20 },
+  );
+});
+
+describe("a table that is tampered with is found out", () => {
+  const broken = (tamper: (run: Run) => void): string[] => {
+    const { run } = mixed("1");
+    tamper(run);
+    const { transport, nowNs } = run;
+    return [...tracking({ network: transport.network, transport, nowNs })].map((b) => b.detail);
+  };
+
+  test("by a connection whose entry is gone", () => {
+    const details = broken(({ transport }) => {
+      const { conntracks } = transport.network;
+      for (let id = 0; id < conntracks.size; id++) {
+        if (conntracks.isAlive(id) && conntracks.protocolOf(id) === 6) conntracks.remove(id);
+      }
+    });
+    expect(details.some((detail) => detail.startsWith("has no entry for the open"))).toBe(true);
+    expect(details.some((detail) => detail.startsWith("counts "))).toBe(true);
+  });
+
+  test("by a tuple that stands twice, and by families that mix", () => {
+    const details = broken(({ transport }) => {
+      const { conntracks, addresses } = transport.network;
+      const source = addresses.intern("10.244.0.9");
+      const ports = { sourcePort: 1, destinationPort: 2 };
+      const there = { source, destination: addresses.intern("fd00::9"), ...ports };
+      const back = { source: there.destination, destination: source, ...ports };
+      conntracks.insert(0, 17, there, back, 0);
+      conntracks.insert(0, 17, there, { ...back, sourcePort: 7 }, 0);
+    });
+    expect(details.filter((detail) => detail.includes("two entries have the tuple"))).toHaveLength(
+      1,
+    );
+    expect(details.filter((detail) => detail.includes("mixes families"))).toHaveLength(2);
+  });
+});
