@@ -7,7 +7,7 @@ import { nodeOf, type Mode, type Scenario, type Step } from "../conformance/case
 export function programmedOf(scenario: Scenario, step: Step, mode: Mode): Programmed {
   const node = nodeOf(scenario, step, mode);
   const size = { services: node.table.servicePorts, endpoints: 0 };
-  return { ...node, size, profile: kubeProxyProfile };
+  return { ...node, size, profile: kubeProxyProfile, kernel: null };
 }
 
 export function renderedCase(scenario: Scenario, step: Step, mode: Mode): Ruleset {

@@ -198,6 +198,25 @@ describe("a packet that does not arrive", () => {
   });
 });
 
+test("IPVS shows the virtual server and the real one", async () => {
+  const traced = trace(await small({ mode: "ipvs" }), "pod/client-a-0", "svc/web:80");
+  const [step] = netfilter(traced);
+  const { before, after, rules } = step!;
+  expect(rules.map(({ text }) => text)).toEqual([
+    `-A -t ${before.destination} -s rr`,
+    `-a -t ${before.destination} -r ${after.destination} -m -w 1`,
+  ]);
+});
+
+test("with eBPF the socket is given its endpoint before there is a packet", async () => {
+  const traced = trace(await small({ mode: "ebpf" }), "pod/client-a-0", "svc/web:80");
+  expect(traced.aimedAt).toMatch(/^10\.\d+\.\d+\.\d+:80$/);
+  expect(traced.flow.destination).not.toBe(traced.aimedAt);
+  expect(traced.verdict.kind).toBe("delivered");
+  const told = `connect() to ${traced.aimedAt} was given that endpoint\n`;
+  expect(traceFormats.text(traced)).toContain(told);
+});
+
 test("affinity shows as the rule that remembers, the second time", async () => {
   const scenario = withAffinity(await small(), "sticky");
   const run = runTo(scenario, 0);
