@@ -24,7 +24,8 @@ export function programmedOn(
   const ownAddresses = [...network.hosts[node]!.namespace.addresses].filter(
     (address) => network.addresses.family(address) === family && !view.isLoopback(address),
   );
-  return { table, view, size: size(), profile, ownAddresses, family };
+  const kernel = cluster.proxies[node]!.dataPlane;
+  return { table, view, size: size(), profile, kernel, ownAddresses, family };
 }
 
 /** null: the mode has no rules to render. */

@@ -8,7 +8,7 @@ import { nearest, optionMistake, UserError } from "../scenario/index.ts";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
 import { formatDuration } from "../scenario/units.ts";
 import { proxyMode, rulesOn } from "./node.ts";
-import { ruleRenderers } from "./rules/index.ts";
+import { renderedModes, ruleRenderers } from "./rules/index.ts";
 
 /**
  * @returns lines that the tool can be given back: the first one is a comment
@@ -32,7 +32,7 @@ export function nodeRules(
   const rules = rulesOn(run, scenario, index, family);
   if (rules === null) {
     const found = `kube-proxy in ${mode} mode, whose tables are not rendered`;
-    const allowed = `modes ${Object.keys(ruleRenderers).join(" and ")}`;
+    const allowed = `modes ${renderedModes.join(", ")}`;
     throw new UserError([optionMistake("--node", found, allowed)]);
   }
   const { tool } = ruleRenderers[mode]!;

@@ -140,5 +140,5 @@ export function programmedNode(
     const to = dnatAddress === NO_ADDRESS ? null : `${addresses.text(dnatAddress)}:${dnatPort}`;
     return { ...decision, to };
   };
-  return { sim, ask, program, plane, table };
+  return { sim, ask, program, plane, table, view, profile };
 }

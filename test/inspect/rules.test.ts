@@ -3,12 +3,12 @@
  * hook by hook, and ends as upstream's tracer says. The run's own routing (route.ts) is held to the same
  * data by test/conformance, so rules and routing agree.
  *
- * Seen to fail: without KUBE-EXT's rule for pods (iptables), with service-endpoints-check not hung on
- * filter-input (nftables), with 1/n for every rule of a choice (probabilities), and with the protocol in
- * capitals in a chain's name.
+ * Seen to fail: without KUBE-EXT's rule for pods, with service-endpoints-check not hung on filter-input
+ * (nftables), with 1/n for every rule of a choice, and with the protocol in capitals in a chain's name.
  */
 import { describe, expect, it, test } from "vitest";
-import type { WalkedPacket } from "../../src/inspect/rules/contract.ts";
+import { minutes, seconds } from "../../src/engine/index.ts";
+import type { Programmed, WalkedPacket } from "../../src/inspect/rules/contract.ts";
 import { ruleRenderers } from "../../src/inspect/rules/index.ts";
 import { computeProbability } from "../../src/inspect/rules/names.ts";
 import { walk, type Walk } from "../../src/inspect/rules/walk.ts";
@@ -22,7 +22,9 @@ import {
   type Step,
 } from "../conformance/cases.ts";
 import { readData } from "../conformance/data.ts";
-import { programmedOf, renderedCase } from "./programmed.ts";
+import { endpoint, service, slice } from "../helpers/kube-objects.ts";
+import { programmedNode } from "../helpers/programmed-node.ts";
+import { programmedOf, renderedCase, stickyStep } from "./programmed.ts";
 
 interface Outcome {
   readonly output: string;
@@ -102,6 +104,15 @@ describe("the text", () => {
     }
   });
 
+  it("gives the first of three endpoints a third, the second a half, the last the rest", () => {
+    const { lines } = renderedCase(overall, stickyStep(step!), "iptables");
+    const jumps = lines.filter(
+      (line) => / -> .*-j KUBE-SEP/.test(line) && !line.includes("recent"),
+    );
+    const chances = jumps.map((line) => /--probability (\S+)/.exec(line)?.[1]);
+    expect(chances).toEqual(["0.3333333333", "0.5000000000", undefined]);
+  });
+
   it("leaves comments out of endpoint rules in large-cluster mode", () => {
     const programmed = programmedOf(overall, step!, "iptables");
     const commented = (endpoints: number): number => {
@@ -112,6 +123,60 @@ describe("the text", () => {
     expect(commented(1000)).toBe(7);
     expect(commented(1001)).toBe(0);
   });
+});
+
+describe("of IPVS", () => {
+  const given = service({
+    type: "NodePort",
+    ports: [{ name: null, protocol: "TCP", port: 80, targetPort: "http", nodePort: 30_080 }],
+    sessionAffinity: "ClientIP",
+    sessionAffinityTimeoutNs: seconds(10_800),
+  });
+  const of = (...addresses: readonly string[]) => [
+    slice(
+      "web-1",
+      addresses.map((each) => endpoint(each)),
+      given,
+    ),
+  ];
+
+  it("lists virtual servers by address, with their real servers by theirs", () => {
+    const node = programmedNode("ipvs", [given], of("10.0.1.10", "10.0.1.9"));
+    expect(ipvsLines(node)).toEqual([
+      "-A -t 10.96.0.10:80 -s rr -p 10800",
+      "-a -t 10.96.0.10:80 -r 10.0.1.9:80 -m -w 1",
+      "-a -t 10.96.0.10:80 -r 10.0.1.10:80 -m -w 1",
+      "-A -t 192.168.0.1:30080 -s rr -p 10800",
+      "-a -t 192.168.0.1:30080 -r 10.0.1.9:80 -m -w 1",
+      "-a -t 192.168.0.1:30080 -r 10.0.1.10:80 -m -w 1",
+    ]);
+  });
+
+  it("shows a server that drains at weight 0, until its connections are gone", () => {
+    const connections = { isExpired: () => false, forget: () => {}, deleteEntries: () => 0 };
+    const node = programmedNode("ipvs", [given], of("10.0.1.9"), { connections });
+    node.ask("10.0.0.77", "10.96.0.10");
+    node.plane.watcher!.began(1);
+    node.program(given, of("10.0.1.10"));
+    const at = (weight: number) =>
+      ipvsLines(node).filter(
+        (line) => line.endsWith(`-w ${weight}`) && line.includes("10.96.0.10"),
+      );
+    expect(at(0)).toEqual(["-a -t 10.96.0.10:80 -r 10.0.1.9:80 -m -w 0"]);
+    expect(at(1)).toEqual(["-a -t 10.96.0.10:80 -r 10.0.1.10:80 -m -w 1"]);
+    node.plane.watcher!.ended(1);
+    node.sim.run(minutes(2));
+    expect(at(0)).toEqual([]);
+  });
+
+  function ipvsLines(node: ReturnType<typeof programmedNode>): readonly string[] {
+    const { table, view, profile, plane } = node;
+    const size = { services: 1, endpoints: 2 };
+    const ownAddresses = view.primaryAddresses;
+    const state = { table, view, profile, size, ownAddresses };
+    const programmed: Programmed = { ...state, kernel: plane, family: 4 };
+    return ruleRenderers.ipvs!.render(programmed).lines;
+  }
 });
 
 /** The fixture of the other mode's tests: node ports on the node's own address, Service CIDRs. */

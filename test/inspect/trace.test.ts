@@ -1,9 +1,9 @@
 /**
  * `sim trace`: one real packet's way, in every format, and what becomes of packets that do not arrive.
  *
- * Seen to fail: with the veth's latency not counted (times), with the rules of another node walked (rules and
- * translation disagree), with the tap told only after conntrack, with a recorder that draws from a stream
- * (fingerprints), and with quotes not escaped in DOT and ";" not in Mermaid.
+ * Seen to fail: with the step over a veth left out (times), with the rules walked to no endpoint, with the tap
+ * told only after conntrack, with a recorder that draws from a node's stream, with the memory of affinity not
+ * told, and with quotes not escaped in DOT and ";" not in Mermaid.
  */
 import { describe, expect, it, test } from "vitest";
 import { seconds } from "../../src/engine/index.ts";
@@ -117,6 +117,16 @@ describe("the look", () => {
   });
 });
 
+test("signs that mean something to Mermaid or DOT are escaped", () => {
+  const plain = trace(storm, "pod/client-web-0", "svc/nginx:8080");
+  const place = 'a;b#c"d\\e{f}<g>';
+  const traced = { ...plain, verdict: { ...plain.verdict, place, cause: place } };
+  expect(mermaidProblem(traceFormats.mermaid(traced))).toBe(null);
+  expect(dotProblem(traceFormats.dot(traced))).toBe(null);
+  expect(dotProblem(traceFormats.dot(plain).replace("];", "]"))).not.toBe(null);
+  expect(mermaidProblem(traceFormats.mermaid(plain).replace("->>", "->"))).not.toBe(null);
+});
+
 describe("each step", () => {
   const pods = [...runTo(storm, 0).cluster.api.list("Pod")].map(
     ({ metadata }) => `pod/${metadata.name}`,
@@ -186,6 +196,25 @@ describe("a packet that does not arrive", () => {
     expect(traced.verdict).toMatchObject({ kind: "dropped", cause: "no_route" });
     expect(traced.answer?.outcome).toBe("ENETUNREACH");
   });
+});
+
+test("IPVS shows the virtual server and the real one", async () => {
+  const traced = trace(await small({ mode: "ipvs" }), "pod/client-a-0", "svc/web:80");
+  const [step] = netfilter(traced);
+  const { before, after, rules } = step!;
+  expect(rules.map(({ text }) => text)).toEqual([
+    `-A -t ${before.destination} -s rr`,
+    `-a -t ${before.destination} -r ${after.destination} -m -w 1`,
+  ]);
+});
+
+test("with eBPF the socket is given its endpoint before there is a packet", async () => {
+  const traced = trace(await small({ mode: "ebpf" }), "pod/client-a-0", "svc/web:80");
+  expect(traced.aimedAt).toMatch(/^10\.\d+\.\d+\.\d+:80$/);
+  expect(traced.flow.destination).not.toBe(traced.aimedAt);
+  expect(traced.verdict.kind).toBe("delivered");
+  const told = `connect() to ${traced.aimedAt} was given that endpoint\n`;
+  expect(traceFormats.text(traced)).toContain(told);
 });
 
 test("affinity shows as the rule that remembers, the second time", async () => {

@@ -1,8 +1,8 @@
 /**
  * The machine's own iptables and nft take what `sim rules` prints, and print it again as it is.
  *
- * Seen to fail: with `--ctstate` in front of the wrong match order, a chain that is jumped to and not made,
- * and comments without quotes.
+ * Seen to fail: with the destination in front of the source, with a chain that is jumped to and not made, and
+ * with comments without quotes.
  */
 import { afterEach, describe, expect, it } from "vitest";
 import { packetFlows } from "../conformance/cases.ts";

@@ -4,7 +4,7 @@
  * conformance data's, and one for session affinity.
  *
  * Seen to fail: with endpoints left out of KUBE-SVC chains, without the mark in KUBE-EXT (the server sees the
- * client), and with the affinity rules behind the random ones.
+ * client), and without the rules that look into the affinity sets.
  */
 import { afterEach, describe, expect, it } from "vitest";
 import { iptablesTraits } from "../../src/kubernetes/proxy/modes/iptables.ts";
@@ -12,14 +12,8 @@ import { nftablesTraits } from "../../src/kubernetes/proxy/modes/nftables.ts";
 import { emptyRoute, Router } from "../../src/kubernetes/proxy/route.ts";
 import { ruleRenderers } from "../../src/inspect/rules/index.ts";
 import type { Programmed } from "../../src/inspect/rules/contract.ts";
-import {
-  firstPacketOf,
-  packetFlows,
-  type Flow,
-  type Mode,
-  type Step,
-} from "../conformance/cases.ts";
-import { programmedOf } from "../inspect/programmed.ts";
+import { firstPacketOf, packetFlows, type Flow, type Mode } from "../conformance/cases.ts";
+import { programmedOf, stickyStep } from "../inspect/programmed.ts";
 import { Lab, type Dial } from "./lab.ts";
 import { whyNot } from "./namespaces.ts";
 
@@ -136,7 +130,7 @@ describe.skipIf(reason !== null)("connections through the kernel's own rules", (
     async (mode) => {
       const scenario = packetFlows.find(({ id }) => id === "internal-external-masquerade-base");
       const [step] = scenario!.steps;
-      const programmed = programmedOf(scenario!, withAffinity(step!), mode);
+      const programmed = programmedOf(scenario!, stickyStep(step!), mode);
       const clients = Array.from({ length: 12 }, (_, i) => `203.0.113.${i + 2}`);
       const running = await labFor(programmed, clients);
       running.load(mode, ruleRenderers[mode]!.render(programmed).lines);
@@ -149,31 +143,3 @@ describe.skipIf(reason !== null)("connections through the kernel's own rules", (
     },
   );
 });
-
-/** One Service with affinity and three endpoints. */
-function withAffinity(step: Step): Step {
-  const service = {
-    ...step.services[0]!,
-    namespace: "ns",
-    name: "sticky",
-    clusterIP: "172.30.0.99",
-    ports: [{ name: "http", protocol: "TCP" as const, port: 80, nodePort: null }],
-    sessionAffinity: "ClientIP" as const,
-    sessionAffinityTimeoutSeconds: 10_800,
-  };
-  const slice = {
-    service: "ns/sticky",
-    name: "sticky-1",
-    addressType: "IPv4" as const,
-    ports: [{ name: "http", protocol: "TCP" as const, port: 80 }],
-    endpoints: ["10.180.0.1", "10.180.0.2", "10.180.0.3"].map((ip) => ({
-      ip,
-      nodeName: null,
-      ready: true,
-      serving: true,
-      terminating: false,
-      hints: null,
-    })),
-  };
-  return { ...step, services: [service], endpointSlices: [slice], flows: [] };
-}

@@ -5,7 +5,7 @@
  * them), and the shape of tables, chains and rules. Refuses to own: how a packet is decided in a run:
  * that is kubernetes/proxy/route.ts, which these rules are held against by test/inspect.
  */
-import type { TableSize } from "../../kubernetes/proxy/contract.ts";
+import type { ProgrammedRules, TableSize } from "../../kubernetes/proxy/contract.ts";
 import type { KubeProxyProfile } from "../../kubernetes/proxy/profile.ts";
 import type { NodeView } from "../../kubernetes/proxy/route.ts";
 import type { RuleTable } from "../../kubernetes/proxy/rules.ts";
@@ -18,6 +18,8 @@ export interface Programmed {
   readonly view: NodeView;
   readonly size: TableSize;
   readonly profile: KubeProxyProfile;
+  /** What the mode keeps in the kernel beside the table; null where nothing runs. */
+  readonly kernel: ProgrammedRules | null;
   /** Addresses of the node itself, loopback not among them. */
   readonly ownAddresses: readonly AddressId[];
   readonly family: 4 | 6;

@@ -2,10 +2,17 @@
 import type { ProxyModeName } from "../../kubernetes/proxy/modes/index.ts";
 import type { RuleRenderer } from "./contract.ts";
 import { iptables } from "./iptables.ts";
+import { ipvs } from "./ipvs.ts";
 import { nftables } from "./nftables.ts";
 
-/** Not every mode has one: IPVS' virtual servers and eBPF's maps are no rules that a packet walks. */
-export const ruleRenderers: Readonly<Partial<Record<ProxyModeName, RuleRenderer>>> = {
-  iptables,
-  nftables,
-};
+/** A mode without a renderer does not compile; eBPF's maps have none. */
+const members = { iptables, ipvs, nftables, ebpf: null } satisfies Readonly<
+  Record<ProxyModeName, RuleRenderer | null>
+>;
+
+export const ruleRenderers: Readonly<Record<ProxyModeName, RuleRenderer | null>> = members;
+
+/** The modes that have one. */
+export const renderedModes: readonly string[] = Object.keys(members).filter(
+  (mode) => members[mode as ProxyModeName] !== null,
+);

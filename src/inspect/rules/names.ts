@@ -103,3 +103,12 @@ export function prefixText({ family, length, first }: Prefix): string {
 export function hostPrefix(addresses: AddressTable, address: AddressId): string {
   return `${addresses.text(address)}/${addresses.family(address) === 4 ? 32 : 128}`;
 }
+
+/** Addresses of one family by their numbers. */
+export function addressOrder(addresses: AddressTable): (a: AddressId, b: AddressId) => number {
+  const valueOf = (id: AddressId): bigint => {
+    const text = addresses.text(id);
+    return text.includes(":") ? new Address6(text).bigInt() : new Address4(text).bigInt();
+  };
+  return (a, b) => (valueOf(a) < valueOf(b) ? -1 : Number(a !== b));
+}

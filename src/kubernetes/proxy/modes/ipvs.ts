@@ -11,6 +11,7 @@
  * says), and persistence that outlives its time-out because a connection does.
  */
 import { Phase } from "../../../engine/index.ts";
+import type { AddressId } from "../../../network/address.ts";
 import type { EntryId } from "../../../network/conntrackTable.ts";
 import {
   TransportProtocol,
@@ -58,6 +59,11 @@ export class Ipvs implements Chooser, ConnectionWatcher {
 
   constructor(plane: DataPlane) {
     this.#plane = plane;
+  }
+
+  /** Real servers of the virtual one that listens there; null before its first packet. */
+  serversAt(address: AddressId, protocol: number, port: number): readonly RealServer[] | null {
+    return this.#servers.get(destinationKey(address, protocol, port))?.servers ?? null;
   }
 
   choose(route: Route, packet: FirstPacket): RuleEndpoint | null {
