@@ -9,6 +9,7 @@ import type { EndpointSlice, Pod, PodTemplate, Service } from "../kubernetes/api
 import { allocateServices } from "./allocate.ts";
 import { checkRoom, resolveNodes } from "./cluster.ts";
 import { resolveFaults, type FaultSurroundings } from "./faults/index.ts";
+import { checkCIDRs } from "./manifests/kubeProxy.ts";
 import type { ManifestObjects, Placed } from "./manifests/objects.ts";
 import type { FileMistakes, Path } from "./mistakes.ts";
 import type { Profile } from "./profile.ts";
@@ -42,11 +43,13 @@ export function resolveScenario(
   mistakes: FileMistakes,
 ): ResolvedScenario | undefined {
   const { defaultProfile, description, ...named } = surroundings;
-  const { name: profileName, ...constants } = defaultProfile;
+  // kube-proxy's own configuration comes before what the scenario says.
+  const { name: profileName, ...constants } = objects.kubeProxy?.(defaultProfile) ?? defaultProfile;
   const profile: Profile = {
     name: profileName,
     ...overrideProfile(constants, parts.profile, mistakes),
   };
+  checkCIDRs(profile, mistakes);
   checkUnique(objects);
   const { run, cluster } = parts;
   // Without the cluster's ranges nothing can be allocated, but names can still be checked.

@@ -29,7 +29,7 @@ describe("an unknown member", () => {
   test("of kube-proxy's modes", async () => {
     const found = await mistakeIn('profile: { kubernetes: { kubeProxy: { mode: "iptable" } } }');
     expect(found).toEqual([
-      'scenario.ts:5:41 profile.kubernetes.kubeProxy.mode: "iptable"; allowed: "iptables", "nftables" (did you mean "iptables"?)',
+      'scenario.ts:5:41 profile.kubernetes.kubeProxy.mode: "iptable"; allowed: "iptables", "nftables", "ipvs", "ebpf" (did you mean "iptables"?)',
     ]);
   });
 
