@@ -7,6 +7,8 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: "test/helpers/build-folder.ts",
     testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

@@ -161,17 +161,20 @@ export class Simulation {
 
   /**
    * Runs every event up to and including `untilNs`, then sets the clock there. run(a); run(b) equals run(b).
-   * run(Infinity) ends when nothing is pending, with the clock at the last event.
+   * run(Infinity) ends when nothing is pending, with the clock at the last event. After `mostEvents` it
+   * stops where it is, with the clock at the last event.
+   * @returns false if it stopped for `mostEvents`
    * @throws SimulationFault if a handler throws; RangeError if `untilNs` is past or not an integer
    */
-  run(untilNs: SimTimeNs): void {
+  run(untilNs: SimTimeNs, mostEvents = Infinity): boolean {
     if (!(untilNs >= this.now) || (untilNs !== Infinity && !Number.isSafeInteger(untilNs))) {
       throw new RangeError(
         `run(${untilNs}): must be an integer from now (${this.now} ns), or Infinity`,
       );
     }
-    this.runEvents(untilNs, Infinity);
+    if (this.runEvents(untilNs, mostEvents) === mostEvents) return false;
     if (untilNs !== Infinity) this.now = untilNs;
+    return true;
   }
 
   /** Runs the first pending event. @returns false if there is none. @throws as `run` */

@@ -32,8 +32,12 @@ export class ChangeLedger {
   readonly #selectors = new SelectorIndex();
   readonly #serviceIndex = new Map<string, number>();
   readonly #tracked = new Map<string, Tracked>();
+  /** By Service and address of the pod. */
+  readonly #lastAt = new Map<string, number>();
   /** By endpoint index: 1 while it should get no new connection. */
   readonly #gone: number[] = [];
+  /** Uids of pods that were told to go: a kubelet may still find one ready whose object is gone. */
+  readonly #deleted = new Set<string>();
   #changes = 0;
 
   constructor(observations: Observations) {
@@ -59,7 +63,7 @@ export class ChangeLedger {
 
   /** A pod's readiness changed in truth: a probe's verdict, or its process ended. */
   readiness(pod: Pod, ready: boolean, atNs: SimTimeNs): void {
-    if (pod.metadata.deletionTimestampNs !== null || pod.status.podIPs.length === 0) return;
+    if (this.#deleted.has(pod.metadata.uid) || pod.status.podIPs.length === 0) return;
     for (const service of this.#selectors.servicesOf(pod)) {
       const usable = ready || service.spec.publishNotReadyAddresses;
       // A pod that has not been ready yet backs nothing.
@@ -71,8 +75,9 @@ export class ChangeLedger {
     }
   }
 
-  /** A pod was told to go, or is gone at once. */
+  /** A pod was told to go, or is gone at once: for good, whatever its probe says in its last grace. */
   deleted(pod: Pod, atNs: SimTimeNs): void {
+    this.#deleted.add(pod.metadata.uid);
     for (const service of this.#selectors.servicesOf(pod)) {
       const tracked = this.#tracked.get(trackKey(service, pod));
       if (tracked?.usable) this.#open(service, tracked, "removed", false, atNs);
@@ -85,6 +90,11 @@ export class ChangeLedger {
    */
   endpointIndex(service: string, podUid: string): number {
     return this.#tracked.get(`${service}|${podUid}`)?.index ?? -1;
+  }
+
+  /** The endpoint that last had an address in a Service; -1 for none. */
+  endpointAt(service: string, address: string): number {
+    return this.#lastAt.get(`${service}|${address}`) ?? -1;
   }
 
   isGone(endpoint: number): boolean {
@@ -139,6 +149,7 @@ export class ChangeLedger {
       const address = endpointAddress(service, pod);
       tracked = { index, address, usable: false, changes: [] };
       this.#tracked.set(key, tracked);
+      this.#lastAt.set(`${objectKey(service)}|${pod.status.podIPs[0] ?? ""}`, index);
       this.#gone.push(0);
       this.#observations.endpointNamed(
         index,

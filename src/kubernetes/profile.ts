@@ -7,6 +7,7 @@
 import { apiServerProfile } from "./api/profile.ts";
 import { controllerManagerProfile } from "./controllers/profile.ts";
 import { loadBalancerProfile } from "./cloud/profile.ts";
+import { dnsProfile } from "./dns/profile.ts";
 import { kubeletProfile } from "./kubelet/profile.ts";
 import { kubeProxyProfile } from "./proxy/profile.ts";
 import { schedulerProfile } from "./scheduler/profile.ts";
@@ -19,6 +20,7 @@ export const kubernetes136 = {
   kubelet: kubeletProfile,
   kubeProxy: kubeProxyProfile,
   loadBalancer: loadBalancerProfile,
+  dns: dnsProfile,
 };
 
 export type KubernetesProfile = typeof kubernetes136;

@@ -109,6 +109,8 @@ export class Host {
   nat: NatRules | null = null;
   /** Only for a host that tracks nothing. null: what arrives is for the host itself. */
   steering: Steering | null = null;
+  /** Addresses whose packets, to them or from them, conntrack does not see (raw table, NOTRACK). */
+  untracked: Set<AddressId> | null = null;
   /** Judges connect() of the host's sockets; null: nobody does. */
   socketNat: NatRules | null = null;
   /** The bridge's own addresses: what its guests know as their gateway. */

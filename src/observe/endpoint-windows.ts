@@ -23,7 +23,14 @@ export interface EndpointWindowRows {
   readonly compared: NumberColumn;
 }
 
-/** A Service that is named but has no endpoint in a window has no row there. */
+/** The windows so far: one of them may have no row at all. */
+export interface WindowRows {
+  readonly startNs: NumberColumn;
+  readonly windowNs: NumberColumn;
+  /** Rows up to the window's end. */
+  readonly rowsEnd: NumberColumn;
+}
+
 export class EndpointWindows implements Observer {
   readonly rows: EndpointWindowRows = {
     endpoint: new NumberColumn(),
@@ -34,6 +41,11 @@ export class EndpointWindows implements Observer {
     staleConnections: new NumberColumn(),
     inFlightMean: new NumberColumn(),
     compared: new NumberColumn(),
+  };
+  readonly windows: WindowRows = {
+    startNs: new NumberColumn(),
+    windowNs: new NumberColumn(),
+    rowsEnd: new NumberColumn(),
   };
   readonly #directory: Directory;
   /** Newest endpoint index by "service endpoint" text: an address can back a Service again later. */
@@ -96,6 +108,9 @@ export class EndpointWindows implements Observer {
     for (let endpoint = 0; endpoint < this.#count; endpoint++) {
       this.#closeWindow(endpoint, startNs, endNs);
     }
+    this.windows.startNs.push(startNs);
+    this.windows.windowNs.push(endNs - startNs);
+    this.windows.rowsEnd.push(this.rows.endpoint.length);
   }
 
   #closeWindow(endpoint: number, startNs: SimTimeNs, endNs: SimTimeNs): void {

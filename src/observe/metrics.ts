@@ -72,7 +72,7 @@ export const metricsFiles: readonly MetricsFile[] = [
         unit: "ns",
         meaning: "When the node's rules first held the change.",
         emptyWhen:
-          "the node never programmed it: the run ended first, or a later change of the same endpoint overtook it",
+          "the node never programmed it: the run ended first, a later change of the same endpoint overtook it, or it undid one that the node never programmed",
       },
       {
         name: "lag_ns",
@@ -166,7 +166,7 @@ export const metricsFiles: readonly MetricsFile[] = [
         name: "stale_connections",
         unit: "count",
         meaning:
-          "Of connections, those routed to the endpoint when it had in truth gone from the Service.",
+          "Of connections, those routed to the endpoint when it was in truth no longer usable: its pod not ready, told to go or gone.",
       },
     ],
   },
@@ -201,7 +201,7 @@ export const metricsFiles: readonly MetricsFile[] = [
         name: "cause",
         unit: "name",
         meaning:
-          "refused, unreachable, reset, closed, timeout, overloaded, no_local_port or misrouted.",
+          "refused, unreachable, reset, closed, timeout, overloaded, no_local_port, misrouted or unresolved.",
       },
       {
         name: "count",
@@ -212,8 +212,43 @@ export const metricsFiles: readonly MetricsFile[] = [
         name: "stale_routed",
         unit: "count",
         meaning:
-          "Of count, those whose last try went over a connection opened to an endpoint that had in truth gone.",
+          "Of count, those whose last try went over a connection opened to an endpoint that was in truth no longer usable (not ready, told to go or gone).",
       },
+    ],
+  },
+  {
+    file: "dns.csv",
+    rowPer:
+      "client, window, kind and result with at least one that ended in the window; no such file without DNS",
+    columns: [
+      client,
+      windowStart,
+      windowLength,
+      {
+        name: "kind",
+        unit: "name",
+        meaning:
+          "lookup of a name as the application asks for it, or query that such a lookup sent.",
+      },
+      {
+        name: "result",
+        unit: "name",
+        meaning:
+          "Of a lookup: answered, not_found, timeout, failed or refused. Of a query: the rcode of its answer (noerror, nxdomain, servfail, refused), timeout or port_unreachable.",
+      },
+      { name: "count", unit: "count", meaning: "Lookups or queries that ended so in the window." },
+      ...(
+        [
+          ["p50", "Median"],
+          ["p90", "90th percentile"],
+          ["p99", "99th percentile"],
+          ["max", "Maximum"],
+        ] as const
+      ).map(([name, what]): Metric => ({
+        name: `latency_${name}_ns`,
+        unit: "ns",
+        meaning: `${what} of the time from the row's lookups or queries to their ends.`,
+      })),
     ],
   },
   {

@@ -26,10 +26,37 @@ export const Outcome = {
   no_local_port: 7,
   /** Another application answered: the address had been reused. */
   misrouted: 8,
+  /** DNS gave no address: there is none, no server answered, or not before the deadline. */
+  unresolved: 9,
 } as const;
 export type OutcomeName = keyof typeof Outcome;
 export type OutcomeCode = (typeof Outcome)[OutcomeName];
 export const outcomeNames = Object.keys(Outcome) as readonly OutcomeName[];
+
+/** How a DNS query ended: with an answer of that rcode, with none, or with ICMP port unreachable. */
+export const QueryResult = {
+  noerror: 0,
+  nxdomain: 1,
+  servfail: 2,
+  refused: 3,
+  timeout: 4,
+  port_unreachable: 5,
+} as const;
+export const queryResultNames = Object.keys(QueryResult);
+
+/** How a lookup of a name ended, which may have taken many queries. */
+export const LookupResult = {
+  answered: 0,
+  /** No such name, or no address of it. */
+  not_found: 1,
+  timeout: 2,
+  /** The servers could not answer, or no socket was left to ask them. */
+  failed: 3,
+  /** Nobody listens on port 53. */
+  refused: 4,
+} as const;
+export type LookupResultCode = (typeof LookupResult)[keyof typeof LookupResult];
+export const lookupResultNames = Object.keys(LookupResult);
 
 /** One observer's interest: implement only what is needed. */
 export interface Observer {
@@ -49,8 +76,8 @@ export interface Observer {
   requestStarted?(client: number, service: number, atNs: SimTimeNs): void;
   /**
    * @param attempts tries it took, at least 1
-   * @param staleRouted 1 if its last attempt went over a connection opened to an endpoint that had
-   *   already gone from the Service in truth
+   * @param staleRouted 1 if its last attempt went over a connection opened to an endpoint that was
+   *   in truth no longer usable
    */
   requestEnded?(
     client: number,
@@ -78,6 +105,18 @@ export interface Observer {
   ): void;
   endpointProgrammed?(id: number, node: string, atNs: SimTimeNs): void;
   nodeNamed?(node: number, name: string): void;
+
+  /** A client wants the address of a name, and has it or cannot get it. */
+  lookupStarted?(client: number): void;
+  lookupEnded?(
+    client: number,
+    result: LookupResultCode,
+    startedAtNs: SimTimeNs,
+    endedAtNs: SimTimeNs,
+  ): void;
+  /** A client's resolver has sent a query, and heard of it or given it up (a QueryResult). */
+  dnsQuerySent?(client: number): void;
+  dnsQueryEnded?(client: number, result: number, sentAtNs: SimTimeNs, endedAtNs: SimTimeNs): void;
 
   /** Something worth a line in events.csv. `kind` is lower_snake_case, `object` is "kind/name". */
   event?(atNs: SimTimeNs, kind: string, object: string, detail: string): void;
@@ -156,6 +195,18 @@ const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Ob
   },
   nodeNamed: (list) => (node, name) => {
     for (const observer of list) observer.nodeNamed(node, name);
+  },
+  lookupStarted: (list) => (client) => {
+    for (const observer of list) observer.lookupStarted(client);
+  },
+  lookupEnded: (list) => (client, result, startedAtNs, endedAtNs) => {
+    for (const observer of list) observer.lookupEnded(client, result, startedAtNs, endedAtNs);
+  },
+  dnsQuerySent: (list) => (client) => {
+    for (const observer of list) observer.dnsQuerySent(client);
+  },
+  dnsQueryEnded: (list) => (client, result, sentAtNs, endedAtNs) => {
+    for (const observer of list) observer.dnsQueryEnded(client, result, sentAtNs, endedAtNs);
   },
   event: (list) => (atNs, kind, object, detail) => {
     for (const observer of list) observer.event(atNs, kind, object, detail);

@@ -25,7 +25,7 @@ export interface ClientTotals {
   readonly servedLatency: DurationQuantiles | null;
   /** Tries beyond the first. */
   readonly retries: number;
-  /** Requests whose last try went over a connection that was opened to a gone endpoint. */
+  /** Requests whose last try went over a connection that was opened to an endpoint no longer usable. */
   readonly staleRouted: number;
   readonly staleRoutedFailed: number;
 }
@@ -57,9 +57,12 @@ export interface LagTotals {
   readonly changes: number;
   readonly byKind: readonly ChangeKindTotals[];
   readonly convergence: readonly ConvergenceTotals[];
-  /** (change, node) pairs without a time: the node programmed a later change of that endpoint instead. */
+  /**
+   * (change, node) pairs without a time: the node programmed a later change of that endpoint instead, or
+   * changes cancelled out before it learnt of them, as with a pod that was ready for a moment.
+   */
   readonly superseded: number;
-  /** (change, node) pairs without a time and without a later one: still unknown to the node at the end. */
+  /** (change, node) pairs without a time, of endpoints that the node still held wrongly at the end. */
   readonly pending: number;
   /** The longest lag of a removal, and whose it was. */
   readonly slowestRemoval: {
@@ -70,11 +73,11 @@ export interface LagTotals {
   } | null;
 }
 
-/** New connections that a node opened to an endpoint that was gone. */
+/** New connections that a node opened to an endpoint that was no longer usable: not ready, told to go or gone. */
 export interface StaleTotals {
   readonly connections: number;
   readonly staleConnections: number;
-  /** The stale connection that came longest after its endpoint had gone. */
+  /** The stale connection that came longest after its endpoint ceased to be usable. */
   readonly longest: {
     readonly node: string;
     readonly service: string;
@@ -111,10 +114,23 @@ export interface DropTotals {
   readonly worstHopPackets: number;
 }
 
+/** Lookups of one client, and their queries. */
+export interface DnsTotals {
+  readonly client: string;
+  readonly lookupsStarted: number;
+  readonly lookups: readonly { readonly result: string; readonly count: number }[];
+  readonly queriesSent: number;
+  readonly queries: readonly { readonly result: string; readonly count: number }[];
+  /** Latency of lookups that gave an address; null when none did. */
+  readonly answeredLatency: DurationQuantiles | null;
+}
+
 export interface RunTotals {
   readonly clients: readonly ClientTotals[];
   readonly lag: LagTotals;
   readonly stale: StaleTotals;
   readonly skew: readonly SkewTotals[];
   readonly drops: readonly DropTotals[];
+  /** Clients that looked a name up; absent when none did. */
+  readonly dns?: readonly DnsTotals[];
 }

@@ -22,6 +22,7 @@ const causeInWords: Readonly<Record<Exclude<OutcomeName, "served">, string>> = {
   overloaded: "turned away by a full server",
   no_local_port: "had no free local port",
   misrouted: "reached another application",
+  unresolved: "got no address from DNS",
 };
 
 export function headline(summary: Summary): Headline {
@@ -65,13 +66,13 @@ function routingSentences({ stale, lag }: Summary): string[] {
   if (stale.longest !== null) {
     const { node, pod, afterNs, atNs } = stale.longest;
     const when =
-      afterNs === null ? `at ${duration(atNs)}` : `${duration(afterNs)} after it had gone`;
+      afterNs === null ? `at ${duration(atNs)}` : `${duration(afterNs)} after it ceased to be`;
     sentences.push(
       `${count(stale.staleConnections)} of ${counted(stale.connections, "new connection")} went to ` +
-        `pods that were gone; ${printable(node)} still sent one to ${printable(pod)} ${when}.`,
+        `pods that were no longer usable (not ready, told to go or gone); ${printable(node)} still sent one to ${printable(pod)} ${when}.`,
     );
   } else if (lag.changes > 0 && stale.connections > 0) {
-    sentences.push("No new connection went to a pod that was gone.");
+    sentences.push("No new connection went to a pod that was no longer usable.");
   }
   if (lag.slowestRemoval !== null) {
     const { node, lagNs } = lag.slowestRemoval;

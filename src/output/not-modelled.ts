@@ -12,7 +12,7 @@ export const notModelled: readonly string[] = [
   "IPv6 and dual stack.",
   "Node failures: nodes, kubelets, kube-proxies and the API server neither crash nor stall.",
   "IPVS' own time-outs and its schedulers lblc and lblcr; eBPF mode's direct server return, XDP, and datagrams of sockets that are not connected.",
-  "DNS: clients know the addresses they call.",
+  "DNS beyond lookups: truncated answers and TCP instead, SRV and PTR records, names of single pods, several name servers. Only clients with a name look it up.",
   "NetworkPolicy, Ingress and service meshes.",
   "The making of cloud load balancers: they are there from the start, without zones and limits of their own.",
   "Rolling updates between templates, StatefulSets, DaemonSets, Jobs and autoscaling: Deployments and ReplicaSets keep their number of pods.",

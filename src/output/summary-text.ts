@@ -35,6 +35,7 @@ export function renderSummary(summary: Summary, options: TextOptions): string {
     brokenLaws(summary),
     requests(summary),
     latency(summary),
+    dns(summary),
     endpointUpdates(summary),
     staleRouting(summary),
     skew(summary),
@@ -158,6 +159,26 @@ function latency(summary: Summary): Section | null {
   return { title: "Latency of served requests", head: quantileHead, rows };
 }
 
+function dns({ dns: clients }: Summary): Section | null {
+  if (clients === undefined) return null;
+  const rows = clients.flatMap((client): TextRow[] => {
+    const failed = client.lookups.filter(({ result, count }) => result !== "answered" && count > 0);
+    return [
+      [
+        printable(client.client),
+        count(client.lookupsStarted),
+        count(client.queriesSent),
+        ...quantileCells(client.answeredLatency),
+      ],
+      ...failed.map((each) => [`  ${each.result.replaceAll("_", " ")}`, count(each.count)]),
+      ...client.queries
+        .filter((each) => each.count > 0)
+        .map((each) => [`  ${each.result.replaceAll("_", " ")}`, "", count(each.count)]),
+    ];
+  });
+  return { title: "DNS", head: ["lookups", "queries", ...quantileHead], rows };
+}
+
 function endpointUpdates({ lag }: Summary): Section | null {
   if (lag.changes === 0) return null;
   const kinds = lag.byKind.filter(({ changes }) => changes > 0);
@@ -180,7 +201,7 @@ function neverProgrammed({ superseded, pending, nodes, changes }: Summary["lag"]
   const all = `of ${count(nodes * changes)} updates (changes times nodes)`;
   if (superseded + pending === 0) return `Every one ${all} was programmed.`;
   return (
-    `Never programmed, ${all}: ${count(superseded)} overtaken by a later change of the same ` +
+    `Never programmed, ${all}: ${count(superseded)} overtaken by another change of the same ` +
     `endpoint, ${count(pending)} not known to their node at the end.`
   );
 }
@@ -188,7 +209,7 @@ function neverProgrammed({ superseded, pending, nodes, changes }: Summary["lag"]
 function staleRouting({ stale, requests }: Summary): Section {
   return {
     title: "Stale routing",
-    head: ["count", "to a gone pod", "share", "failed"],
+    head: ["count", "no longer usable", "share", "failed"],
     rows: [
       [
         "new connections",

@@ -22,6 +22,7 @@ import { NodeProber } from "../workload/prober.ts";
 import { Programs } from "../workload/program.ts";
 import { WorkloadRuntime } from "../workload/runtime.ts";
 import { clientPods, outsideClients, Workloads } from "./compile/workloads.ts";
+import { ClusterDns } from "./compile/dns.ts";
 import { LawWatch } from "./compile/laws/index.ts";
 import { conntrackReports } from "./compile/conntracks.ts";
 import { hopReports } from "./compile/hops.ts";
@@ -32,10 +33,11 @@ export interface Run {
   readonly sim: Simulation;
   readonly cluster: Cluster;
   readonly transport: Transport;
+  readonly stack: NetworkStack;
   readonly durationNs: DurationNs;
   readonly nowNs: SimTimeNs;
-  /** Runs every event up to and including `untilNs`. */
-  runUntil(untilNs: SimTimeNs): void;
+  /** Runs every event up to and including `untilNs`, or the first `mostEvents` of them: then false. */
+  runUntil(untilNs: SimTimeNs, mostEvents?: number): boolean;
   /** Closes the last window, checks the laws and reports. Call once, at the end. */
   finish(): RunEnd;
 }
@@ -45,11 +47,13 @@ interface Parts {
   readonly sim: Simulation;
   readonly observations: Observations;
   readonly network: Network;
+  readonly stack: NetworkStack;
   readonly transport: Transport;
   readonly programs: Programs;
   readonly workloads: Workloads;
   readonly runtime: WorkloadRuntime;
   readonly cluster: Cluster;
+  readonly dns: ClusterDns | null;
 }
 
 /**
@@ -59,7 +63,7 @@ interface Parts {
 export function compile(scenario: ResolvedScenario, observers: readonly Observer[]): Run {
   const laws = new LawWatch(scenario);
   const parts = join(scenario, [...observers, ...laws.observers]);
-  const { sim, observations, network, transport, cluster } = parts;
+  const { sim, observations, network, stack, transport, cluster } = parts;
   bringUp(scenario, parts);
   const windows = sampleWindows(sim, scenario, (startNs, endNs) =>
     observations.windowClosed(startNs, endNs),
@@ -68,11 +72,12 @@ export function compile(scenario: ResolvedScenario, observers: readonly Observer
     sim,
     cluster,
     transport,
+    stack,
     durationNs: scenario.durationNs,
     get nowNs() {
       return sim.nowNs;
     },
-    runUntil: (untilNs) => sim.run(untilNs),
+    runUntil: (untilNs, mostEvents) => sim.run(untilNs, mostEvents),
     finish: () => {
       windows.close();
       return {
@@ -117,7 +122,21 @@ function join(scenario: ResolvedScenario, observers: readonly Observer[]): Parts
     services,
   });
   workloads.useServices((key) => cluster.ledger.serviceIndex(key));
-  return { sim, observations, network, transport, programs, workloads, runtime, cluster };
+  const dns =
+    scenario.cluster.dns === undefined ? null : new ClusterDns(scenario, transport, cluster);
+  workloads.useDns(dns);
+  return {
+    sim,
+    observations,
+    network,
+    stack,
+    transport,
+    programs,
+    workloads,
+    runtime,
+    cluster,
+    dns,
+  };
 }
 
 function addNode(network: Network, { metadata, status }: Node): Host {
@@ -145,6 +164,7 @@ function bringUp(scenario: ResolvedScenario, parts: Parts): void {
     const context = { programs, namespace: host.namespace, name, exited: () => {} };
     startProgram(context, spec, { ports: [], udpPorts: [], sctpPorts: [], started: true });
   }
+  parts.dns?.startNodeCaches(programs);
   runtime.endRest();
   scheduleFaults(scenario.faults, {
     sim,

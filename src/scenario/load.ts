@@ -8,8 +8,9 @@ import { basename, dirname, relative, resolve } from "node:path";
 import { callScenario, evaluateScenarioFile, readScenarioText } from "./bundle.ts";
 import type { ScenarioContext } from "./language/scenario.ts";
 import { leadingComment } from "./list.ts";
-import { noObjects, readManifestFile } from "./manifests/read.ts";
-import { FileMistakes, nearest, UserError, type Mistake } from "./mistakes.ts";
+import { coreDnsManifest, dnsAddress } from "./manifests/coredns.ts";
+import { noObjects, readManifestContent, readManifestFile } from "./manifests/read.ts";
+import { FileMistakes, nearest, optionMistake, UserError, type Mistake } from "./mistakes.ts";
 import { plainData } from "./plain.ts";
 import { defaultProfile, type Profile } from "./profile.ts";
 import type { ResolvedScenario } from "./resolved.ts";
@@ -150,6 +151,11 @@ export function validateScenario(
       mistakes.add(["cluster", "manifests", index], `${JSON.stringify(manifest)}: ${problem}`),
     );
   }
+  const { dns, serviceCIDR = "" } = parts.cluster ?? {};
+  if (dns !== undefined) {
+    const text = coreDnsManifest(dns.replicas, dnsAddress(serviceCIDR), dns.nodeLocal);
+    readManifestContent(new TextEncoder().encode(text), "cluster.dns", objects, found);
+  }
   return resolveScenario(parts, objects, surroundings, mistakes);
 }
 
@@ -224,13 +230,4 @@ function checkedOptions(options: LoadOptions, found: Mistake[]): LoadOptions {
     found.push(optionMistake("--duration", `${shown} (${why})`, `${DURATION_ALLOWED}, above 0`));
   }
   return found.length === before ? options : { ...options, seed: undefined, duration: undefined };
-}
-
-function optionMistake(
-  option: string,
-  found: string,
-  allowed: string,
-  suggestion: string | null = null,
-): Mistake {
-  return { file: null, line: null, column: null, path: option, found, allowed, suggestion };
 }

@@ -9,13 +9,14 @@ import type { EndpointSlice, Pod, PodTemplate, Service } from "../kubernetes/api
 import { allocateServices } from "./allocate.ts";
 import { checkRoom, resolveNodes } from "./cluster.ts";
 import { resolveFaults, type FaultSurroundings } from "./faults/index.ts";
+import { dnsAddress } from "./manifests/coredns.ts";
 import { checkCIDRs } from "./manifests/kubeProxy.ts";
 import type { ManifestObjects, Placed } from "./manifests/objects.ts";
 import type { FileMistakes, Path } from "./mistakes.ts";
 import type { Profile } from "./profile.ts";
 import type { ResolvedCluster, ResolvedScenario } from "./resolved.ts";
 import { overrideProfile } from "./schema/profile.ts";
-import type { ClusterPart, ScenarioParts } from "./schema/scenario.ts";
+import type { ClusterPart, DnsPart, ScenarioParts } from "./schema/scenario.ts";
 import {
   checkSelectors,
   keptEndpoints,
@@ -45,9 +46,11 @@ export function resolveScenario(
   const { defaultProfile, description, ...named } = surroundings;
   // kube-proxy's own configuration comes before what the scenario says.
   const { name: profileName, ...constants } = objects.kubeProxy?.(defaultProfile) ?? defaultProfile;
+  const overridden = overrideProfile(constants, parts.profile, mistakes);
   const profile: Profile = {
     name: profileName,
-    ...overrideProfile(constants, parts.profile, mistakes),
+    ...overridden,
+    kubernetes: withDns(overridden.kubernetes, parts.cluster?.dns),
   };
   checkCIDRs(profile, mistakes);
   checkUnique(objects);
@@ -66,13 +69,15 @@ export function resolveScenario(
   const kept = keptEndpoints(objects, services, (object, own, reason) =>
     ignore(object, own, [], reason),
   );
+  if (cluster !== undefined && cluster.dns === undefined) listWithoutDns(objects, ignore);
   const kinds = [...podKinds(objects), ...clientKinds(parts)];
   checkSelectors(objects, (service, path, reason) =>
     ignore(`Service ${service.object.metadata.name}`, service.mistakes, path, reason),
   );
   const durationNs = run?.duration ?? Number.MAX_SAFE_INTEGER;
   const servers = resolveServers(parts.servers, objects, mistakes);
-  const clients = resolveClients(parts.clients, services, objects, durationNs, mistakes);
+  const zone = cluster?.dns === undefined ? null : profile.kubernetes.dns.zone;
+  const clients = resolveClients(parts.clients, services, objects, { durationNs, zone }, mistakes);
   const checkPods: FaultSurroundings["checkPods"] = (pods, own) => {
     // A workload that could not be read may be the one that is meant.
     if (objects.complete.workloads) checkPodSelector(pods, kinds, own);
@@ -96,6 +101,24 @@ export function resolveScenario(
     profile,
     ignored: objects.ignored,
   };
+}
+
+/** Services that nothing but DNS leads to. */
+function listWithoutDns(
+  { services }: ManifestObjects,
+  ignore: (object: string, own: FileMistakes, path: Path, reason: string) => void,
+): void {
+  for (const { object, mistakes } of services) {
+    const { metadata, spec } = object;
+    const what =
+      spec.type === "ExternalName"
+        ? "an ExternalName is an alias in DNS"
+        : spec.clusterIP === "None"
+          ? "a headless Service is reached by DNS"
+          : null;
+    if (what === null) continue;
+    ignore(`Service ${metadata.name}`, mistakes, [], `${what}, which this cluster has not`);
+  }
 }
 
 function resolveCluster(
@@ -140,6 +163,33 @@ function resolveCluster(
     services,
     endpointSlices,
     mirrored,
+    ...(cluster.dns === undefined
+      ? {}
+      : { dns: { nodeLocal: cluster.dns.nodeLocal, address: dnsAddress(cluster.serviceCIDR) } }),
+  };
+}
+
+/** What the cluster says of its DNS, over the profile. */
+function withDns(
+  kubernetes: Profile["kubernetes"],
+  part: DnsPart | undefined,
+): Profile["kubernetes"] {
+  if (part === undefined) return kubernetes;
+  const { dns } = kubernetes;
+  return {
+    ...kubernetes,
+    dns: {
+      ...dns,
+      recordTtlNs: part.ttl ?? dns.recordTtlNs,
+      cpuPerQueryNs: part.cpuPerQuery ?? dns.cpuPerQueryNs,
+      workers: part.workers ?? dns.workers,
+      cache: {
+        ...dns.cache,
+        successTtlNs: part.cache.success ?? dns.cache.successTtlNs,
+        denialTtlNs: part.cache.denial ?? dns.cache.denialTtlNs,
+      },
+      forward: { ...dns.forward, latency: part.upstream ?? dns.forward.latency },
+    },
   };
 }
 

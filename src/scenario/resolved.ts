@@ -18,6 +18,7 @@ import type {
 import type { MirroredEndpoints } from "../kubernetes/controllers/mirroring.ts";
 import type { FaultSpec } from "../faults/index.ts";
 import type { NetworkKindName } from "../network/kinds/index.ts";
+import type { ResolverOptions } from "../workload/dns/resolver.ts";
 import type { RateSegment } from "../workload/rate.ts";
 import type { Profile } from "./profile.ts";
 import type { ServerSpec } from "./servers/index.ts";
@@ -62,6 +63,8 @@ export interface ResolvedCluster {
   /** Endpoints objects of Services without a selector. */
   readonly mirrored: readonly MirroredEndpoints[];
   readonly servers: readonly ResolvedServer[];
+  /** Absent: no DNS. Its Service and Deployment are among the others. */
+  readonly dns?: { readonly nodeLocal: boolean; readonly address: string };
 }
 
 /** What the processes of matching pods do. Pods that match none listen and answer with the default. */
@@ -84,10 +87,15 @@ export interface ResolvedRetries {
 }
 
 /**
- * How a client reaches a Service: by its ClusterIP, a node port on any node, one of its external IPs, or
- * its load balancer.
+ * How a client reaches a Service: by its ClusterIP, a node port on any node, one of its external IPs, its
+ * load balancer, or by what DNS says; or not at all, for one that only looks a name up.
  */
-export type TargetVia = "clusterIP" | "nodePort" | "externalIP" | "loadBalancer";
+export type TargetVia = "clusterIP" | "nodePort" | "externalIP" | "loadBalancer" | "dns" | "lookup";
+
+/** resolv.conf(5) of a client that looks a name up, and what it does with the answer. */
+export interface ResolvedResolver extends Omit<ResolverOptions, "messages" | "nameserver"> {
+  readonly pick: "first" | "random";
+}
 
 export interface ResolvedClient {
   readonly name: string;
@@ -124,6 +132,8 @@ export interface ResolvedClient {
   /** Deadline of one try. */
   readonly timeoutNs: DurationNs;
   readonly retries: ResolvedRetries;
+  /** For `dns` and `lookup`. */
+  readonly resolver?: ResolvedResolver;
   readonly startNs: SimTimeNs;
   readonly stopNs: SimTimeNs;
 }

@@ -6,7 +6,9 @@
  */
 import type { DurationNs } from "../engine/index.ts";
 import { linuxProfile } from "../network/profile.ts";
-import type { Labels, Service, ServicePort } from "../kubernetes/api/types.ts";
+import { objectKey, type Labels, type Service, type ServicePort } from "../kubernetes/api/types.ts";
+import { namesToAsk } from "../workload/dns/resolver.ts";
+import { DNS_SERVICE } from "./manifests/coredns.ts";
 import type { ManifestObjects } from "./manifests/objects.ts";
 import { describeValue, nearest, type FileMistakes } from "./mistakes.ts";
 import type { ResolvedClient, ResolvedServer } from "./resolved.ts";
@@ -86,16 +88,20 @@ export function resolveClients(
   parts: ScenarioParts["clients"],
   services: readonly Service[],
   objects: ManifestObjects,
-  durationNs: DurationNs,
+  { durationNs, zone }: { readonly durationNs: DurationNs; readonly zone: string | null },
   mistakes: FileMistakes,
 ): ResolvedClient[] {
   const names = new Set<string>();
   return parts.flatMap(({ value, path, to }) => {
-    const at = to === undefined || to.via === "clusterIP" ? ["to"] : ["to", "service"];
+    const resolver = (value?.resolver ?? null) as ClientPart["resolver"] | null;
     const target =
       to === undefined
         ? null
-        : resolveTarget(to, services, objects, mistakes.within([...path, ...at]));
+        : resolveTarget(to, services, objects, mistakes.within([...path, ...placeOf(to)]), {
+            zone,
+            search: resolver?.search ?? [],
+            ndots: resolver?.ndots ?? 0,
+          });
     if (value === undefined) return [];
     checkClient(value, names, mistakes.within(path));
     if (target?.protocol === "UDP" && value.requestSize > MAX_DATAGRAM_BYTES) {
@@ -103,8 +109,14 @@ export function resolveClients(
       const allowed = `at most ${MAX_DATAGRAM_BYTES}: a request is one datagram`;
       mistakes.add([...path, "requestSize"], found, allowed);
     }
-    return target === null ? [] : [buildClient(value, target, durationNs)];
+    return target === null ? [] : [buildClient(value, target, durationNs, zone)];
   });
+}
+
+/** Where the name stands in what was written. */
+function placeOf({ via }: TargetPart): string[] {
+  if (via === "clusterIP" || via === "dns") return ["to"];
+  return ["to", via === "lookup" ? "name" : "service"];
 }
 
 function checkClient(value: ClientPart, names: Set<string>, mistakes: FileMistakes): void {
@@ -114,6 +126,10 @@ function checkClient(value: ClientPart, names: Set<string>, mistakes: FileMistak
   names.add(value.name);
   if (value.stop !== undefined && value.stop <= value.start) {
     mistakes.add(["stop"], "not after start", "a duration above start");
+  }
+  if (value.from.kind === "outside" && (value.to.via === "dns" || value.to.via === "lookup")) {
+    const found = "a name that only the cluster's own DNS knows of";
+    mistakes.add(["to"], found, "from: pods(...)");
   }
   if (value.from.kind === "outside" && value.to.via === "clusterIP") {
     const found = "a ClusterIP, which nothing outside the cluster can reach";
@@ -131,9 +147,11 @@ function buildClient(
   value: ClientPart,
   to: ResolvedClient["to"],
   durationNs: DurationNs,
+  zone: string | null,
 ): ResolvedClient {
   const { from, load, connections, retries } = value;
   return {
+    ...(zone === null ? {} : resolverOf(value, zone)),
     name: value.name,
     from: {
       kind: from.kind,
@@ -163,12 +181,108 @@ function buildClient(
   };
 }
 
+/** resolv.conf of a pod in namespace default, for a client that has a name to look up. */
+function resolverOf(
+  { to, resolver }: ClientPart,
+  zone: string,
+): Pick<ResolvedClient, "resolver"> | Record<string, never> {
+  if (to.via !== "dns" && to.via !== "lookup") return {};
+  const { timeout, search, ...rest } = resolver;
+  const name = to.via === "lookup" ? to.reference : to.reference.replace(/:\d+$/, "");
+  return {
+    resolver: { ...rest, name, timeoutNs: timeout, search: [...searchDomains(zone), ...search] },
+  };
+}
+
+function searchDomains(zone: string): string[] {
+  return [`default.svc.${zone}`, `svc.${zone}`, zone];
+}
+
+interface NameRules {
+  readonly zone: string | null;
+  readonly search: readonly string[];
+  readonly ndots: number;
+}
+
+const HOST_NAME = "([a-z0-9_]([a-z0-9_-]*[a-z0-9])?(?:\\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*\\.?)";
+const DNS_TARGET = new RegExp(`^(?<name>${HOST_NAME}):(?<port>\\d{1,5})$`);
+const DNS_NAME = new RegExp(`^${HOST_NAME}$`);
+/** RFC 1035, without the dot at its end. */
+const LONGEST_NAME = 253;
+
+/** A client that looks a name up: at which Service it ends. */
+function resolveName(
+  { reference, via }: TargetPart,
+  services: readonly Service[],
+  mistakes: FileMistakes,
+  { zone, search, ndots }: NameRules,
+): ResolvedClient["to"] | null {
+  if (zone === null) {
+    mistakes.add([], "a name, in a cluster without DNS", "cluster.dns: {}");
+    return null;
+  }
+  if (via === "lookup") {
+    if (reference.length <= LONGEST_NAME && DNS_NAME.test(reference)) {
+      return { service: DNS_SERVICE, port: 53, protocol: "UDP", via };
+    }
+    mistakes.add([], describeValue(reference), 'a DNS name such as "www.example.com"');
+    return null;
+  }
+  const { name, port: portText } = DNS_TARGET.exec(reference)?.groups ?? {};
+  const port = Number(portText);
+  if (name === undefined || name.length > LONGEST_NAME || port < 1 || port > 65_535) {
+    mistakes.add(
+      [],
+      describeValue(`dns://${reference}`),
+      '"dns://NAME:PORT" with a number as port',
+    );
+    return null;
+  }
+  const names = namesToAsk({ name, search: [...searchDomains(zone), ...search], ndots });
+  const service = names.map((each) => serviceNamed(each, services, zone)).find(Boolean);
+  if (service === undefined) {
+    mistakes.add([], `no Service has the name ${name}`, "the name of a Service of this cluster");
+    return null;
+  }
+  const { ports } = service.spec;
+  const isHeadless = service.spec.clusterIP === "None";
+  // Nothing translates the port of a headless Service: it is the pod's.
+  const own = ports.find((each) => port === each.port || (isHeadless && port === each.targetPort));
+  if (own === undefined && !isHeadless) {
+    const known = ports.map((each) => each.port).join(", ");
+    mistakes.add([], `no port ${port} in ${objectKey(service)}`, `one of the ports ${known}`);
+    return null;
+  }
+  return { service: objectKey(service), port, protocol: own?.protocol ?? "TCP", via };
+}
+
+/** The Service that a name leads to, by way of ExternalNames. */
+function serviceNamed(
+  name: string,
+  services: readonly Service[],
+  zone: string,
+): Service | undefined {
+  let wanted = name;
+  // No ExternalName twice: each turn follows one.
+  for (let turn = 0; turn <= services.length; turn++) {
+    const found = services.find(
+      ({ metadata }) => `${metadata.name}.${metadata.namespace}.svc.${zone}` === wanted,
+    );
+    if (found?.spec.type !== "ExternalName") return found;
+    wanted = found.spec.externalName!;
+  }
+  return undefined;
+}
+
 function resolveTarget(
-  { reference: text, via }: TargetPart,
+  to: TargetPart,
   services: readonly Service[],
   objects: ManifestObjects,
   mistakes: FileMistakes,
+  rules: NameRules,
 ): ResolvedClient["to"] | null {
+  const { reference: text, via } = to;
+  if (via === "dns" || via === "lookup") return resolveName(to, services, mistakes, rules);
   const parsed = parseReference(text);
   if (parsed === null || !["svc", "service"].includes(parsed.kind)) {
     mistakes.add([], describeValue(text), '"svc/NAME:PORT" or "NAMESPACE/svc/NAME:PORT"');
@@ -186,8 +300,9 @@ function resolveTarget(
   }
   if (service.spec.clusterIP === "None" || service.spec.type === "ExternalName") {
     const kind = service.spec.type === "ExternalName" ? "an ExternalName" : "a headless Service";
-    const found = `${key} is ${kind}, which only DNS leads to: DNS is not modelled yet`;
-    mistakes.add([], found, "a Service with a ClusterIP");
+    const found = `${key} is ${kind}, which only DNS leads to`;
+    const name = `${parsed.name}.${parsed.namespace}`;
+    mistakes.add([], found, `"dns://${name}:PORT", with cluster.dns: {}`);
     return null;
   }
   const port = portOf(service, parsed.port, text, mistakes);

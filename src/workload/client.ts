@@ -28,6 +28,7 @@ import {
 } from "../network/socket.ts";
 import { Outcome, type OutcomeCode } from "../observe/observations.ts";
 import { Deadlines } from "./deadlines.ts";
+import { Resolver, type ResolverOptions } from "./dns/resolver.ts";
 import {
   EXIT_KILLED,
   RequestInfo,
@@ -45,12 +46,27 @@ export interface RetryOptions {
   readonly jitter: number;
 }
 
+/** How a client finds the address of what it calls. */
+export interface DnsUse {
+  readonly resolver: ResolverOptions;
+  /** The first address of an answer, as most programs take it, or any of them. */
+  readonly pick: "first" | "random";
+  /** A request is a lookup and nothing else. */
+  readonly lookupOnly: boolean;
+  /** For observations only: which endpoint a connection is to, as Transport.noteRoute() wants it. */
+  readonly note: (socket: Socket, address: AddressId) => void;
+}
+
 export interface ClientOptions {
   /** Index of the client and of its Service in the observations. */
   readonly client: number;
   readonly service: number;
-  /** Addresses of which each new connection draws one: a ClusterIP, or the nodes for a node port. */
+  /**
+   * Addresses of which each new connection draws one: a ClusterIP, or the nodes for a node port. With
+   * `dns` they are what a lookup gives.
+   */
   readonly addresses: readonly AddressId[];
+  readonly dns?: DnsUse | null;
   readonly port: number;
   readonly protocol: TransportProtocolNumber;
   /** Workloads that belong behind the Service; an answer by another is misrouted. */
@@ -76,7 +92,7 @@ export interface ClientOptions {
   readonly stopNs: SimTimeNs;
 }
 
-const Timer = { arrive: 0, deadline: 1, retry: 2, think: 3 } as const;
+const Timer = { arrive: 0, deadline: 1, retry: 2, think: 3, dns: 4 } as const;
 
 interface Request {
   readonly index: number;
@@ -119,6 +135,8 @@ export class LoadClient implements Program, SocketHandler {
   readonly #connections: Connection[] = [];
   readonly #freeConnections: Connection[] = [];
   readonly #idle: Connection[] = [];
+  readonly #dns: DnsUse | null;
+  readonly #resolver: Resolver | null;
   #ended = false;
 
   constructor(context: ProgramContext, options: ClientOptions) {
@@ -130,6 +148,8 @@ export class LoadClient implements Program, SocketHandler {
     this.#arrivalStream = streams.get(`client/${name}/arrivals`);
     this.#targetStream = streams.get(`client/${name}/target`);
     this.#retryStream = streams.get(`client/${name}/retry`);
+    this.#dns = options.dns ?? null;
+    this.#resolver = this.#dns === null ? null : this.#newResolver(this.#dns);
     const { load } = options;
     this.#arrivals = load.kind === "openLoop" ? new ArrivalTimes(load.rate, load.share) : null;
     this.#thinkTime = load.kind === "closedLoop" ? createDistribution(load.thinkTime) : null;
@@ -153,6 +173,9 @@ export class LoadClient implements Program, SocketHandler {
         return;
       case Timer.think:
         this.#begin();
+        return;
+      case Timer.dns:
+        this.#resolver!.deadlinePassed();
         return;
     }
   }
@@ -260,12 +283,42 @@ export class LoadClient implements Program, SocketHandler {
     this.#connect(request);
   }
 
+  #newResolver({ resolver }: DnsUse): Resolver {
+    const timer = { program: this.#id, what: Timer.dns };
+    const { client } = this.#options;
+    return new Resolver(this.#context, resolver, client, timer, (request, serial, addresses) =>
+      this.#resolved(this.#requests[request]!, serial, addresses),
+    );
+  }
+
   #connect(request: Request): void {
-    const { addresses, port, protocol } = this.#options;
-    const address =
-      addresses.length === 1
-        ? addresses[0]!
-        : addresses[this.#targetStream.below(addresses.length)]!;
+    const { addresses } = this.#options;
+    if (this.#resolver !== null) {
+      const known = this.#resolver.cached();
+      if (known.length > 0) this.#resolved(request, request.serial, known);
+      else this.#resolver.start(request.index, request.serial);
+      return;
+    }
+    this.#dial(request, this.#anyOf(addresses));
+  }
+
+  #anyOf(addresses: readonly AddressId[]): AddressId {
+    return addresses.length === 1
+      ? addresses[0]!
+      : addresses[this.#targetStream.below(addresses.length)]!;
+  }
+
+  /** The name has addresses, or none; the request may have been given up meanwhile. */
+  #resolved(request: Request, serial: number, addresses: readonly AddressId[]): void {
+    if (request.serial !== serial || this.#ended) return;
+    const { pick, lookupOnly } = this.#dns!;
+    if (addresses.length === 0) this.#tryFailed(request, Outcome.unresolved);
+    else if (lookupOnly) this.#finish(request, Outcome.served);
+    else this.#dial(request, pick === "first" ? addresses[0]! : this.#anyOf(addresses));
+  }
+
+  #dial(request: Request, address: AddressId): void {
+    const { port, protocol } = this.#options;
     const connection = this.#freeConnections.pop() ?? this.#newConnection();
     connection.request = request;
     request.connection = connection;
@@ -273,6 +326,7 @@ export class LoadClient implements Program, SocketHandler {
     const { namespace } = this.#context;
     const { index } = connection;
     connection.socket = transport.connect(namespace, address, port, this, index, protocol);
+    if (connection.socket !== null) this.#dns?.note(connection.socket, address);
     if (connection.socket === null) this.#lose(connection, Outcome.no_local_port, -1);
     else if (protocol === TransportProtocol.UDP) this.#sendRequest(connection);
   }
@@ -350,7 +404,12 @@ export class LoadClient implements Program, SocketHandler {
   }
 
   #timeOut(request: Request): void {
-    const connection = request.connection!;
+    const { connection } = request;
+    if (connection === null) {
+      // The lookup goes on: getaddrinfo() cannot be called off.
+      this.#tryFailed(request, Outcome.unresolved);
+      return;
+    }
     const socket = connection.socket!;
     const { routeNote } = socket;
     this.#context.programs.transport.close(socket);
@@ -394,6 +453,7 @@ export class LoadClient implements Program, SocketHandler {
     if (this.#ended) return;
     this.#ended = true;
     const { programs, exited } = this.#context;
+    this.#resolver?.close();
     for (const { socket } of this.#connections) {
       if (socket !== null && socket.state !== SocketState.free) programs.transport.close(socket);
     }

@@ -5,6 +5,7 @@
  * each is a Program (program.ts) in a file of its own.
  */
 import { LoadClient, type ClientOptions } from "./client.ts";
+import { DnsServer, type DnsServerOptions } from "./dns/server.ts";
 import type { Program, ProgramContext } from "./program.ts";
 import { RequestServer, type ServerOptions } from "./server.ts";
 
@@ -28,6 +29,8 @@ const models = {
   server: (context: ProgramContext, options: Omit<ServerOptions, keyof Launch>, launch: Launch) =>
     new RequestServer(context, { ...options, ...launch }),
   client: (context: ProgramContext, options: ClientOptions) => new LoadClient(context, options),
+  dns: (context: ProgramContext, options: Omit<DnsServerOptions, "started">, launch: Launch) =>
+    new DnsServer(context, { ...options, started: launch.started }),
 } satisfies Readonly<Record<string, WorkloadModel<never>>>;
 
 type Models = typeof models;

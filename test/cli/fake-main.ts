@@ -12,7 +12,7 @@ await runProcess(
     compile: (scenario, observers) => {
       if (scenario.name !== "endless") return fakeRun(observers);
       process.stderr.write("started\n");
-      return { ...fakeRun(observers), nowNs: 0, durationNs: endNs, runUntil: () => {} };
+      return { ...fakeRun(observers), nowNs: 0, durationNs: endNs, runUntil: () => true };
     },
   }),
 );

@@ -44,7 +44,7 @@ function faultyRun(): Run {
     get nowNs() {
       return model.nowNs;
     },
-    runUntil: (timeNs) => model.run(timeNs),
+    runUntil: (timeNs, mostEvents) => model.run(timeNs, mostEvents),
     finish: () => ({ hops: [], conntracks: [], brokenLaws: [], eventFingerprint: "" }),
   };
 }

@@ -3,9 +3,19 @@
  *
  * Owns: starting node on a script, collecting what it prints, and building the real command once.
  */
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { copyFileSync, mkdirSync, symlinkSync } from "node:fs";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { beforeAll, inject } from "vitest";
 
 export interface Ended {
   readonly code: number | null;
@@ -39,22 +49,43 @@ export function runScript(
   });
 }
 
-/** Builds the package as `npm run build` does, into `folder`; the file that `sim` starts. */
-export function buildCommand(folder: string): string {
+/** Building waits for a busy machine, and for another file's tests that build at the same time. */
+const BUILD_TIMEOUT_MS = 300_000;
+
+/**
+ * Builds the package before a file's tests, as `npm run build` does. The first file to ask builds, for all.
+ * @returns the file that `sim` starts, for use in tests
+ */
+export function builtCommand(): () => string {
+  const folder = inject("buildFolder");
+  beforeAll(() => buildOnce(folder), BUILD_TIMEOUT_MS);
+  return () => join(folder, "dist", "cli", "main.js");
+}
+
+async function buildOnce(folder: string): Promise<void> {
+  const ended = join(folder, "ended");
+  if (isFirst(folder)) {
+    writeFileSync(`${ended}.part`, build(folder) ? "built" : "failed");
+    renameSync(`${ended}.part`, ended);
+  }
+  while (!existsSync(ended)) await setTimeout(50);
+  if (readFileSync(ended, "utf8") === "failed") throw new Error("npm run build failed");
+}
+
+/** Only one process can make a folder. */
+function isFirst(folder: string): boolean {
+  try {
+    mkdirSync(join(folder, "started"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function build(folder: string): boolean {
   const root = join(import.meta.dirname, "..", "..");
-  mkdirSync(folder, { recursive: true });
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
   copyFileSync(join(root, "package.json"), join(folder, "package.json"));
-  execFileSync(
-    process.execPath,
-    [
-      join(root, "node_modules", "typescript", "bin", "tsc"),
-      "--project",
-      join(root, "tsconfig.build.json"),
-      "--outDir",
-      join(folder, "dist"),
-    ],
-    { stdio: "inherit" },
-  );
-  return join(folder, "dist", "cli", "main.js");
+  const argv = [join(root, "build.mjs"), join(folder, "dist")];
+  return spawnSync(process.execPath, argv, { stdio: "inherit" }).status === 0;
 }

@@ -25,7 +25,12 @@ afterAll(() => rmSync(copy, { recursive: true }));
 
 const example = codeBlocks(document("CONTRIBUTING.md")).filter(({ file }) => file !== null);
 /** What the example is applied to, and what its test needs. */
-const COPIED = ["src", "test/scenario/files.ts", "test/scenario/profile-stub.ts"];
+const COPIED = [
+  "src",
+  "test/scenario/files.ts",
+  "test/scenario/profile-stub.ts",
+  "test/helpers/build-folder.ts",
+];
 const SETTINGS = ["package.json", "tsconfig.json", "vitest.config.ts"];
 
 beforeAll(() => {

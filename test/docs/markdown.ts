@@ -18,7 +18,8 @@ export function document(path: string): Document {
 export function documents(): Document[] {
   const inFolder = (folder: string): string[] =>
     readdirSync(join(root, folder)).map((name) => posix.join(folder, name));
-  const files = [...inFolder("."), ...inFolder("docs")].filter((path) => path.endsWith(".md"));
+  const folders = [".", "docs", "docs/scenarios"];
+  const files = folders.flatMap(inFolder).filter((path) => path.endsWith(".md"));
   return files.toSorted().map(document);
 }
 

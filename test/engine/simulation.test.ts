@@ -99,9 +99,12 @@ describe("run", () => {
           expect(pieces.peekTimeNs()).toBeGreaterThan(stop);
         }
         pieces.run(END_NS);
+        const handfuls = randomModel(model);
+        while (!handfuls.run(END_NS, 3)) expect(handfuls.nowNs).toBeLessThanOrEqual(END_NS);
+        expect(handfuls.nowNs).toBe(END_NS);
         const steps = randomModel(model);
         while (steps.peekTimeNs() <= END_NS) expect(steps.step()).toBe(true);
-        for (const other of [pieces, steps]) {
+        for (const other of [pieces, handfuls, steps]) {
           expect(other.log).toEqual(whole.log);
           expect(other.fingerprint()).toBe(whole.fingerprint());
           expect(other.eventsProcessed).toBe(whole.eventsProcessed);

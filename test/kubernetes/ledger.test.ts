@@ -57,6 +57,21 @@ describe("a change", () => {
     expect(changes).toEqual([`0 ${key} 10.0.0.1:80 removed 5 0`]);
   });
 
+  test("a killed pod that its kubelet finds ready in its last grace is none", () => {
+    // The kubelet's copy never learns of the deletion: its object was gone at once.
+    const { ledger, changes } = book();
+    ledger.deleted(a, 5);
+    ledger.readiness(a, true, 6);
+    expect(changes).toEqual([]);
+    ledger.readiness(pod("bb"), true, 7);
+    ledger.deleted(pod("bb"), 8);
+    ledger.readiness(pod("bb"), true, 9);
+    expect(changes.map((each) => each.split(" ").slice(3).join(" "))).toEqual([
+      "added 7 1",
+      "removed 8 0",
+    ]);
+  });
+
   test("a pod of other labels or another namespace is nobody's", () => {
     const { ledger, changes } = book();
     ledger.readiness(pod("a", { metadata: { labels: { app: "other" } } }), true, 1);

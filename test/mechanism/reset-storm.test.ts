@@ -9,6 +9,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { Recording } from "../../src/observe/index.ts";
+import type { Observer } from "../../src/observe/observations.ts";
 import { seconds } from "../../src/engine/index.ts";
 import type { ProfileOverride } from "../../src/index.ts";
 import { loadScenario } from "../../src/scenario/load.ts";
@@ -133,3 +134,19 @@ test.each(["1", "2", "3", "4", "5"])("quiet has no failure (seed %s)", async (se
   expect(tally).toMatchObject({ failed: 0, failedTries: 0, staleConnections: 0 });
   expect(tally.served).toBeGreaterThan(4000);
 });
+
+test.each(["1", "2", "3", "4", "5"])(
+  "burst fills queues, and no pod turns unready (seed %s)",
+  async (seed) => {
+    const unready: string[] = [];
+    const observer: Observer = {
+      event: (_atNs, kind, object) => void (kind === "pod_not_ready" && unready.push(object)),
+      endpointChanged: (_id, _service, endpoint) => void unready.push(endpoint),
+    };
+    const { tally } = tallied(await loadScenario("scenarios/burst.ts", { seed }), [observer]);
+    expect(unready).toEqual([]);
+    expect(tally.staleConnections).toBe(0);
+    expect([...tally.causes.keys()]).toEqual(["overloaded"]);
+    expect(tally.failed).toBeGreaterThan(100);
+  },
+);

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import {
   createObservations,
+  LookupResult,
   Outcome,
   outcomeNames,
   type Observer,
@@ -21,6 +22,10 @@ const calls: { readonly [Name in keyof Required<Observer>]: Parameters<Required<
     endpointChanged: [20, "service", "endpoint", "removed", 21, 0],
     endpointProgrammed: [22, "node", 23],
     nodeNamed: [24, "name"],
+    lookupStarted: [28],
+    lookupEnded: [29, LookupResult.timeout, 30, 31],
+    dnsQuerySent: [32],
+    dnsQueryEnded: [33, 4, 34, 35],
     event: [25, "kind", "object", "detail"],
     windowClosed: [26, 27],
   };

@@ -102,6 +102,22 @@ describe("endpoint_update_lag.csv", () => {
     expect(rowsOf("endpoint_update_lag.csv", recording)[0]!.slice(4)).toEqual([10, 30, 20]);
   });
 
+  it("counts as overtaken what was undone before a node learnt of it, as pending what was not", () => {
+    const recording = new Recording();
+    const hub = createObservations(recording.observers);
+    hub.nodeNamed(0, "n");
+    // Added and removed unseen; unready and ready again unseen; told to go and not yet known.
+    hub.endpointChanged(0, service, endpoints[0], "added", 10, 1);
+    hub.endpointChanged(1, service, endpoints[0], "removed", 20, 0);
+    hub.endpointChanged(2, service, endpoints[1], "condition", 10, 0);
+    hub.endpointChanged(3, service, endpoints[1], "condition", 20, 1);
+    hub.endpointChanged(4, service, endpoints[2], "added", 10, 1);
+    hub.endpointProgrammed(4, "n", 15);
+    hub.endpointChanged(5, service, endpoints[2], "removed", 20, 0);
+    const { lag } = recording.totals(context);
+    expect([lag.superseded, lag.pending]).toEqual([4, 1]);
+  });
+
   it("refuses a node that nobody named", () => {
     const hub = createObservations(new Recording().observers);
     hub.endpointChanged(0, service, endpoints[0], "added", 10, 1);
@@ -247,7 +263,29 @@ describe("load_skew.csv", () => {
     hub.windowClosed(0, 100);
     hub.endpointChanged(1, service, endpoints[0], "added", 110, 1);
     hub.windowClosed(100, 200);
-    expect(rowsOf("load_skew.csv", recording).map((row) => row[1])).toEqual([100]);
+    expect(rowsOf("load_skew.csv", recording).map((row) => [row[1], row[4]])).toEqual([
+      [0, 0],
+      [100, 1],
+    ]);
+  });
+
+  it("has a row for a Service in an outage, and for one that never had an endpoint", () => {
+    const recording = new Recording();
+    const hub = createObservations(recording.observers);
+    hub.serviceNamed(0, service);
+    hub.serviceNamed(1, "default/empty");
+    hub.endpointNamed(0, 0, endpoints[0], "p", "n");
+    hub.endpointChanged(0, service, endpoints[0], "removed", 10, 0);
+    hub.windowClosed(0, 100);
+    expect(rowsOf("load_skew.csv", recording)).toEqual([
+      [service, 0, 100, 0, 0, null, null, null, null, null],
+      ["default/empty", 0, 100, 0, 0, null, null, null, null, null],
+    ]);
+    // The summary has no use for a Service that nothing ever backed.
+    hub.endpointChanged(1, service, endpoints[0], "added", 110, 1);
+    hub.windowClosed(100, 200);
+    const { skew } = recording.totals(context);
+    expect(skew).toMatchObject([{ service, endpointsMin: 0, endpointsMax: 1 }]);
   });
 });
 

@@ -70,7 +70,7 @@ describe("the headline", () => {
       verdict: "bad",
       sentences: [
         "1 of 7 requests failed (14.3 %): 1 refused.",
-        "1 of 8 new connections went to pods that were gone; node-2 still sent one to default/nginx-b 400 ms after it had gone.",
+        "1 of 8 new connections went to pods that were no longer usable (not ready, told to go or gone); node-2 still sent one to default/nginx-b 400 ms after it ceased to be.",
         "The slowest node to drop an endpoint, node-2, took 1.00 s.",
       ],
     });

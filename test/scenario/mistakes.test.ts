@@ -387,7 +387,7 @@ describe("in a manifest", () => {
   test("a client of a headless Service learns what is missing", async () => {
     const headless = webManifest({ service: "\n  clusterIP: None" });
     const found = await inFields(client(""), headless);
-    expect(found).toEqual([expect.stringContaining("DNS is not modelled yet")]);
+    expect(found).toEqual([expect.stringContaining("which only DNS leads to")]);
   });
 });
 

@@ -479,7 +479,7 @@ describe("what a client may aim at", () => {
       '"svc/web:8080"',
       "clusterIP: None",
       [
-        "scenario.ts:5:44 clients[0].to: default/web is a headless Service, which only DNS leads to: DNS is not modelled yet; allowed: a Service with a ClusterIP",
+        'scenario.ts:5:44 clients[0].to: default/web is a headless Service, which only DNS leads to; allowed: "dns://web.default:PORT", with cluster.dns: {}',
       ],
     ],
     [
@@ -487,7 +487,7 @@ describe("what a client may aim at", () => {
       '"svc/web:8080"',
       "type: ExternalName\n  externalName: db.example.com",
       [
-        "scenario.ts:5:44 clients[0].to: default/web is an ExternalName, which only DNS leads to: DNS is not modelled yet; allowed: a Service with a ClusterIP",
+        'scenario.ts:5:44 clients[0].to: default/web is an ExternalName, which only DNS leads to; allowed: "dns://web.default:PORT", with cluster.dns: {}',
       ],
     ],
   ])("%s", async (_, to, service, expected) => {

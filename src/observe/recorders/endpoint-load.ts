@@ -1,7 +1,7 @@
 /**
  * endpoint_load.csv: what each endpoint got in each window, and the stale connections of the run.
  *
- * Owns: the file's rows, and the stale connection that came longest after its endpoint had gone.
+ * Owns: the file's rows, and the stale connection that came longest after its endpoint ceased to be usable.
  * Refuses to own: counting per window (../endpoint-windows.ts).
  */
 import type { SimTimeNs } from "../../engine/index.ts";
@@ -23,7 +23,7 @@ export class EndpointLoad implements Recorder {
   readonly #windows: EndpointWindows;
   readonly #changes: Changes;
   readonly #directory: Directory;
-  /** By endpoint: its last stale connection is the one that came longest after it had gone. */
+  /** By endpoint: its last stale connection is the one that came longest after that. */
   readonly #lastStale = new Map<number, LastStale>();
   private connections = 0;
   private staleConnections = 0;
@@ -89,7 +89,7 @@ export class EndpointLoad implements Recorder {
   }
 
   /**
-   * When the endpoint last went before `atNs`: the oldest change since it was last usable, as it may
+   * When the endpoint last ceased to be usable before `atNs`: the oldest change since it was last usable, as it may
    * become unready first and be removed later.
    */
   #goneAtNs(service: string, address: string, atNs: SimTimeNs): SimTimeNs | null {

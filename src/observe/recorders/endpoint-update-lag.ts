@@ -81,23 +81,35 @@ export class EndpointUpdateLag implements Recorder {
     return { change: kind, changes: ofKind.length, programmed: all.length, lag: quantiles(all) };
   }
 
-  /** Newest change first, so that each knows whether the node programmed a later one of its endpoint. */
+  /** Of each endpoint and node: what the node never programmed, and whether it missed anything by that. */
   #unprogrammed(): { readonly superseded: number; readonly pending: number } {
-    const later = new Map<string, Set<number>>();
+    const byEndpoint = new Map<string, number[]>();
+    for (const [id, { service, endpoint }] of this.#changes.records.entries()) {
+      const key = `${service} ${endpoint}`;
+      const ids = byEndpoint.get(key);
+      if (ids === undefined) byEndpoint.set(key, [id]);
+      else ids.push(id);
+    }
     let superseded = 0;
     let pending = 0;
-    for (let id = this.#changes.records.length - 1; id >= 0; id--) {
-      const { service, endpoint } = this.#changes.records[id]!;
-      const key = `${service} ${endpoint}`;
-      const programmedLater = later.get(key) ?? new Set();
-      later.set(key, programmedLater);
+    for (const ids of byEndpoint.values()) {
       for (let node = 0; node < this.#directory.nodes.length; node++) {
-        if (this.#changes.programmedAtNs(id, node) !== null) programmedLater.add(node);
-        else if (programmedLater.has(node)) superseded++;
-        else pending++;
+        const last = ids.findLastIndex((id) => this.#changes.programmedAtNs(id, node) !== null);
+        const missing = ids.filter((id) => this.#changes.programmedAtNs(id, node) === null).length;
+        const later = this.#holdsTruth(ids, last) ? 0 : ids.length - 1 - last;
+        superseded += missing - later;
+        pending += later;
       }
     }
     return { superseded, pending };
+  }
+
+  /** Whether a node whose last programmed change is `ids[last]`, -1 for none, holds what the newest left. */
+  #holdsTruth(ids: readonly number[], last: number): boolean {
+    const { records } = this.#changes;
+    // What it held before the first change: the opposite.
+    const held = last === -1 ? !records[ids[0]!]!.usable : records[ids[last]!]!.usable;
+    return held === records[ids.at(-1)!]!.usable;
   }
 
   #slowestRemoval(): LagTotals["slowestRemoval"] {

@@ -11,6 +11,7 @@ import type { Observer } from "../observations.ts";
 import type { Recorder, RecordingContext, Table } from "../recorder.ts";
 import type { RunTotals } from "../totals.ts";
 import { Conntracks } from "./conntracks.ts";
+import { Dns } from "./dns.ts";
 import { EndpointLoad } from "./endpoint-load.ts";
 import { EndpointUpdateLag } from "./endpoint-update-lag.ts";
 import { Events } from "./events.ts";
@@ -33,6 +34,7 @@ const recorderTable: readonly ((shared: Shared) => Recorder)[] = [
     new EndpointLoad(endpointWindows, changes, directory),
   ({ directory }) => new Requests(directory),
   ({ directory }) => new Failures(directory),
+  ({ directory }) => new Dns(directory),
   () => new Hops(),
   () => new Conntracks(),
   () => new Events(),

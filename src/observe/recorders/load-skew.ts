@@ -60,44 +60,37 @@ export class LoadSkew implements Recorder {
       byService.set(window.service, windows);
     }
     const services = [...byService].sort(([a], [b]) => a - b);
+    // One that no pod ever backs, as an ExternalName, has nothing to be uneven.
+    const backed = services.filter(([, windows]) =>
+      windows.some(({ counts }) => counts.length > 0),
+    );
     return {
-      skew: services.map(([service, windows]) => skew(this.#directory.service(service), windows)),
+      skew: backed.map(([service, windows]) => skew(this.#directory.service(service), windows)),
     };
   }
 
-  /** Windows in order of time, Services of one window in order of their index. */
+  /** Windows in order of time, in each all Services in order of their index: with no endpoint as well. */
   *#skewWindows(): Generator<SkewWindow> {
-    const { rows } = this.#windows;
-    let first = 0;
-    while (first < rows.endpoint.length) {
-      const startNs = rows.windowStartNs.at(first);
-      const windowNs = rows.windowNs.at(first);
-      const countsByService = new Map<number, number[]>();
-      let i = first;
-      // A run of no length has a first and a last window that begin together: length tells them apart.
-      while (
-        i < rows.endpoint.length &&
-        rows.windowStartNs.at(i) === startNs &&
-        rows.windowNs.at(i) === windowNs
-      ) {
-        if (rows.compared.at(i) === 1) this.#count(countsByService, i);
-        i++;
+    const { rows, windows } = this.#windows;
+    let row = 0;
+    for (let window = 0; window < windows.startNs.length; window++) {
+      const countsByService = this.#directory.services.map((): number[] => []);
+      for (; row < windows.rowsEnd.at(window); row++) {
+        if (rows.compared.at(row) === 1) this.#count(countsByService, row);
       }
-      const services = [...countsByService].sort(([a], [b]) => a - b);
-      for (const [service, counts] of services) {
+      const startNs = windows.startNs.at(window);
+      const windowNs = windows.windowNs.at(window);
+      for (const [service, counts] of countsByService.entries()) {
         const requests = counts.reduce((sum, count) => sum + count, 0);
         yield { service, startNs, windowNs, counts, requests };
       }
-      first = i;
     }
   }
 
-  #count(countsByService: Map<number, number[]>, row: number): void {
+  #count(countsByService: readonly number[][], row: number): void {
     const { rows } = this.#windows;
     const { service } = this.#directory.endpoint(rows.endpoint.at(row));
-    const counts = countsByService.get(service) ?? [];
-    counts.push(rows.requests.at(row));
-    countsByService.set(service, counts);
+    countsByService[service]!.push(rows.requests.at(row));
   }
 }
 

@@ -109,7 +109,7 @@ export class Requests implements Recorder {
       service: this.#directory.service(pair.service),
       started: pair.started,
       byOutcome: outcomeNames.map((outcome, code) => ({ outcome, count: pair.counts[code]! })),
-      servedLatency: latency(pair.served),
+      servedLatency: quantilesOf(pair.served),
       retries: pair.retries,
       staleRouted: pair.staleRouted,
       staleRoutedFailed: pair.staleRoutedFailed,
@@ -127,7 +127,7 @@ export class Requests implements Recorder {
     for (let outcome = 0; outcome < outcomeNames.length; outcome++) {
       const histogram = pair.window[outcome];
       if (histogram === undefined || histogram.count === 0) continue;
-      const quantiles = latency(histogram)!;
+      const quantiles = quantilesOf(histogram)!;
       rows.pair.push(pair);
       rows.outcome.push(outcome);
       rows.startNs.push(startNs);
@@ -165,7 +165,8 @@ export class Requests implements Recorder {
   }
 }
 
-function latency(histogram: Histogram): DurationQuantiles | null {
+/** null for none at all. */
+export function quantilesOf(histogram: Histogram): DurationQuantiles | null {
   if (histogram.count === 0) return null;
   return {
     p50Ns: Math.round(histogram.quantile(0.5)),

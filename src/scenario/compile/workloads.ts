@@ -20,9 +20,11 @@ import {
 } from "../../kubernetes/api/types.ts";
 import type { ClientOptions } from "../../workload/client.ts";
 import type { ProgramSpec } from "../../workload/models.ts";
+import { DNS_WORKLOAD } from "../manifests/coredns.ts";
 import type { ResolvedClient, ResolvedScenario } from "../resolved.ts";
 import { serverProgram } from "../servers/index.ts";
 import { defaultServer } from "../servers/requests.ts";
+import type { ClusterDns } from "./dns.ts";
 
 /** Label of a client's own pods: its name. */
 const CLIENT_LABEL = "podstorm.dev/client";
@@ -39,6 +41,7 @@ export class Workloads {
   readonly #workloads: readonly Workload[];
   readonly #clientReplicas = new Map<string, number>();
   #serviceIndex: (key: string) => number = () => -1;
+  #dns: ClusterDns | null = null;
 
   constructor(scenario: ResolvedScenario, network: Network) {
     this.#scenario = scenario;
@@ -51,6 +54,11 @@ export class Workloads {
     this.#serviceIndex = indexOf;
   }
 
+  /** The cluster's DNS, if it has one. */
+  useDns(dns: ClusterDns | null): void {
+    this.#dns = dns;
+  }
+
   programFor(pod: Pod): ProgramSpec {
     const client = pod.metadata.labels[CLIENT_LABEL];
     if (client !== undefined) {
@@ -59,6 +67,7 @@ export class Workloads {
     }
     const workload = this.#workloads.findIndex(({ owns }) => owns(pod));
     const key = this.#workloads[workload]?.key;
+    if (key === DNS_WORKLOAD && this.#dns !== null) return this.#dns.serverSpec(pod);
     const server = this.#scenario.cluster.servers.find((each) => each.workload === key);
     const { server: profile } = this.#scenario.profile;
     return serverProgram(server ?? defaultServer, profile, workload);
@@ -74,6 +83,7 @@ export class Workloads {
       client: index,
       service: this.#serviceIndex(client.to.service),
       ...this.#target(client, service),
+      dns: this.#dns?.useOf(client) ?? null,
       workloads: this.#behind(service),
       load: loadOf(client, replica),
       poolSize:
@@ -104,10 +114,10 @@ export class Workloads {
     const texts = addressesOf(service, via, this.#scenario.cluster.nodes);
     const nodePort = service.spec.ports.find(
       (each) => each.port === port && each.protocol === to.protocol,
-    )!.nodePort!;
+    )?.nodePort;
     return {
       addresses: texts.map((text) => addresses.intern(text)),
-      port: via === "nodePort" ? nodePort : port,
+      port: via === "nodePort" ? nodePort! : port,
       protocol: TransportProtocol[to.protocol],
     };
   }
@@ -130,6 +140,10 @@ function addressesOf(
   nodes: readonly Node[],
 ): readonly string[] {
   switch (via) {
+    case "dns":
+    case "lookup":
+      // Nobody knows before it has been asked.
+      return [];
     case "clusterIP":
       return [spec.clusterIP];
     case "nodePort":

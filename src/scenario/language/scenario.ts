@@ -58,6 +58,26 @@ export interface ClusterInput {
   serviceCIDR?: string;
   /** Nodes' own addresses are taken from it. Default "172.18.0.0/16". */
   nodeCIDR?: string;
+  /** CoreDNS behind kube-system/kube-dns. Default: no DNS at all. */
+  dns?: DnsInput;
+}
+
+/** The rest of kubeadm's Corefile is in profile.kubernetes.dns. */
+export interface DnsInput {
+  /** Default 2. */
+  replicas?: number;
+  /** NodeLocal DNSCache on every node, which pods then ask. Default false. */
+  nodeLocal?: boolean;
+  /** TTL of the cluster's records. Default "30s". */
+  ttl?: Duration;
+  /** The longest that plugin cache keeps a success and a denial; "0" for none. Default "30s" each. */
+  cache?: { success?: Duration; denial?: Duration };
+  /** CPU time of a query. Default "56.4us". */
+  cpuPerQuery?: Duration;
+  /** Threads of a replica. Default 2. */
+  workers?: number;
+  /** How long an upstream resolver takes for an outside name. */
+  upstream?: DistributionInput | Duration;
 }
 
 export interface NodeShapeInput {
@@ -74,7 +94,10 @@ export interface ClientInput {
   name: string;
   /** pods(N) inside the cluster or outside(N) hosts. Default pods(1). */
   from?: OriginInput;
-  /** "svc/NAME:PORT" for its ClusterIP, or nodePort(...), externalIP(...), loadBalancer(...) of it. */
+  /**
+   * "svc/NAME:PORT" for its ClusterIP, or nodePort(...), externalIP(...), loadBalancer(...) of it;
+   * "dns://NAME:PORT" for what DNS says, or lookup("NAME") for lookups alone.
+   */
   to: string | TargetInput;
   load: LoadInput;
   /** Default perRequest(). */
@@ -85,6 +108,8 @@ export interface ClientInput {
   timeout?: Duration;
   /** Default: one try, no retry. */
   retries?: RetriesInput;
+  /** How names are looked up: options of resolv.conf(5), and the application's own cache. */
+  resolver?: ResolverInput;
   /** First request at or after this. Default "0". */
   start?: Duration;
   /** Last request before this. Default: the end of the run. */
@@ -97,9 +122,26 @@ export interface OriginInput {
   labels?: Record<string, string>;
 }
 
-export interface TargetInput {
-  kind: "nodePort" | "externalIP" | "loadBalancer";
-  service: string;
+export type TargetInput =
+  | { kind: "nodePort" | "externalIP" | "loadBalancer"; service: string }
+  | { kind: "lookup"; name: string };
+
+export interface ResolverInput {
+  /** A name with fewer dots is tried in the search domains first. Default 5. */
+  ndots?: number;
+  /** Default "5s". */
+  timeout?: Duration;
+  /** Default 2. */
+  attempts?: number;
+  /** A and AAAA one after the other; with Reopen from a socket each. Default false. */
+  singleRequest?: boolean;
+  singleRequestReopen?: boolean;
+  /** Domains after the three of the cluster. Default none. */
+  search?: string[];
+  /** How long the application keeps addresses; "record": as long as the record says. Default "none". */
+  cache?: "none" | "forever" | "record" | Duration;
+  /** Which address of several it dials. Default "first". */
+  pick?: "first" | "random";
 }
 
 export type LoadInput =
@@ -167,6 +209,11 @@ export function loadBalancer(service: string): TargetInput {
   return { kind: "loadBalancer", service };
 }
 
+/** Lookups of a name and nothing else, as dnsperf makes them. */
+export function lookup(name: string): TargetInput {
+  return { kind: "lookup", name };
+}
+
 /** Requests come at `rate`, whether or not earlier ones were answered. Poisson arrivals by default. */
 export function openLoop(
   rate: RateInput | number,
@@ -203,6 +250,7 @@ export const positionalParameters: Readonly<Record<string, readonly string[]>> =
   nodePort: ["service"],
   externalIP: ["service"],
   loadBalancer: ["service"],
+  lookup: ["name"],
   openLoop: ["rate"],
   constant: ["rps"],
   stages: ["stages"],

@@ -131,6 +131,16 @@ export function readManifestFile(
     markIncomplete(objects, "unknown");
     return;
   }
+  readManifestContent(content, shown, objects, sink);
+}
+
+/** Reads what a file holds, or would. */
+export function readManifestContent(
+  content: Uint8Array,
+  shown: string,
+  objects: ManifestObjects,
+  sink: Mistake[],
+): void {
   const before = sink.length;
   const documents = readYaml(shown, content, sink);
   if (sink.length > before) markIncomplete(objects, "unknown");

@@ -100,12 +100,6 @@ function listWithoutEffect(
   { spec, status }: WrittenService,
   ignore: ManifestContext["ignore"],
 ): void {
-  const type = spec.type ?? "ClusterIP";
-  if (type === "ExternalName") {
-    ignore([], "an ExternalName is an alias in DNS, which is not modelled yet");
-  } else if (spec.clusterIP === "None") {
-    ignore([], "a headless Service is reached by DNS, which is not modelled yet");
-  }
   for (const [index, { appProtocol }] of (spec.ports ?? []).entries()) {
     if (appProtocol === undefined) continue;
     ignore(["spec", "ports", index, "appProtocol"], "no part of the model looks at it");

@@ -73,6 +73,20 @@ const nodeShape = object({
   maxPods: integer("pods", 1, 10_000).default(110),
 });
 
+const dns = object({
+  replicas: integer("replicas", 1, 10_000).default(2),
+  nodeLocal: boolean.default(false),
+  ttl: duration.optional(),
+  cache: object({
+    success: duration.optional(),
+    denial: duration.optional(),
+  }).prefault({}),
+  cpuPerQuery: duration.optional(),
+  workers: integer("threads", 1, 1000).optional(),
+  upstream: distribution.optional(),
+});
+export type DnsPart = z.output<typeof dns>;
+
 const cluster = object({
   manifests: z.array(text("the path of a YAML or JSON file", /./)).default([]),
   nodes: integer("a number of nodes", 0, MOST_NODES).optional(),
@@ -82,6 +96,7 @@ const cluster = object({
   podCIDR: ipv4Prefix(8, 24).default(DEFAULT_POD_CIDR),
   serviceCIDR: ipv4Prefix(8, 28).default(DEFAULT_SERVICE_CIDR),
   nodeCIDR: ipv4Prefix(8, 28).default(DEFAULT_NODE_CIDR),
+  dns: dns.optional(),
 });
 export type ClusterPart = z.output<typeof cluster>;
 
@@ -100,7 +115,15 @@ export interface TargetPart {
 /** Words for what is not a Service's ClusterIP. */
 const TARGET_WORDS = ["nodePort", "externalIP", "loadBalancer"] as const;
 
+const DNS_SCHEME = "dns://";
+
 const target: z.ZodType<TargetPart> = reading((input, context) => {
+  if (typeof input === "string" && input.startsWith(DNS_SCHEME)) {
+    return { reference: input.slice(DNS_SCHEME.length), via: "dns" };
+  }
+  if (isRecord(input) && input["kind"] === "lookup" && typeof input["name"] === "string") {
+    return { reference: input["name"], via: "lookup" };
+  }
   if (typeof input === "string") return { reference: input, via: "clusterIP" };
   if (isRecord(input) && typeof input["service"] === "string") {
     const via = TARGET_WORDS.find((each) => each === input["kind"]);
@@ -109,7 +132,7 @@ const target: z.ZodType<TargetPart> = reading((input, context) => {
   context.mistake(
     [],
     input === undefined ? "missing" : describeValue(input),
-    `"svc/NAME:PORT" or ${TARGET_WORDS.map((each) => `${each}("svc/NAME:PORT")`).join(", ")}`,
+    `"svc/NAME:PORT", "dns://NAME:PORT", lookup("NAME") or ${TARGET_WORDS.map((each) => `${each}("svc/NAME:PORT")`).join(", ")}`,
   );
   return undefined;
 });
@@ -138,6 +161,18 @@ const retries = object({
   jitter: number("a share from 0 to 1", (n) => n >= 0 && n <= 1).default(0.2),
 });
 
+/** Defaults of resolv.conf(5), and of a pod: kubelet's ndots. */
+const resolver = object({
+  ndots: integer("dots", 0, 15).default(5),
+  timeout: positiveDuration.default(seconds(5)),
+  attempts: integer("attempts", 1, 5).default(2),
+  singleRequest: boolean.default(false),
+  singleRequestReopen: boolean.default(false),
+  search: z.array(text("a domain", /^[a-z0-9.-]+$/, 253)).default([]),
+  cache: z.union([z.enum(["none", "forever", "record"]), positiveDuration]).default("none"),
+  pick: word("first", "random").default("first"),
+});
+
 const client = object({
   name: labelName,
   from: origin.prefault({ kind: "pod", replicas: 1 }),
@@ -147,6 +182,7 @@ const client = object({
   requestSize: bytes.default(256),
   timeout: positiveDuration.default(seconds(5)),
   retries: retries.prefault({ attempts: 1 }),
+  resolver: resolver.prefault({}),
   start: duration.default(0),
   stop: duration.optional(),
 });

@@ -26,6 +26,8 @@ export function* uniqueness(context: LawContext): Generator<BrokenLaw> {
   }
 }
 
+const LINK_LOCAL = parsePrefix("169.254.0.0/16");
+
 interface Holding {
   readonly what: string;
   readonly entity: string;
@@ -38,6 +40,8 @@ function* holdings({ network, cluster, scenario }: LawContext): Generator<Holdin
   for (const { alive, name, kind, addresses: held } of network.namespaces) {
     if (!alive) continue;
     for (const address of held) {
+      // Of each link its own (RFC 3927): a node's DNS cache has such an address.
+      if (addresses.contains(LINK_LOCAL, address)) continue;
       const isInRange = kind === "host" || addresses.contains(podNetwork, address);
       yield { what: `address ${addresses.text(address)}`, entity: `namespace/${name}`, isInRange };
     }
@@ -46,7 +50,8 @@ function* holdings({ network, cluster, scenario }: LawContext): Generator<Holdin
   for (const service of cluster.api.list("Service")) {
     const entity = `service/${objectKey(service)}`;
     const { clusterIP, ports } = service.spec;
-    if (clusterIP !== "None") {
+    // An ExternalName has none at all.
+    if (clusterIP !== "None" && clusterIP !== "") {
       const isInRange = addresses.contains(serviceNetwork, addresses.intern(clusterIP));
       yield { what: `address ${clusterIP}`, entity, isInRange };
     }

@@ -1,0 +1,144 @@
+/**
+ * The cluster's DNS, joined from the rooms: what CoreDNS' pods and the nodes' caches run, and what a client
+ * that looks names up needs.
+ *
+ * Owns: handing the profile and the cluster to them. Refuses to own: any mechanism (kubernetes/dns,
+ * workload/dns).
+ */
+import { objectKey, type Pod } from "../../kubernetes/api/types.ts";
+import type { Cluster } from "../../kubernetes/cluster.ts";
+import { DnsMessages } from "../../kubernetes/dns/messages.ts";
+import { ClusterRecords } from "../../kubernetes/dns/records.ts";
+import { NO_ADDRESS, type AddressId } from "../../network/address.ts";
+import type { Network } from "../../network/network.ts";
+import type { Transport } from "../../network/transport.ts";
+import type { DnsUse } from "../../workload/client.ts";
+import { namesToAsk } from "../../workload/dns/resolver.ts";
+import { DNS_PORT, type DnsServerOptions } from "../../workload/dns/server.ts";
+import { startProgram, type ProgramSpec } from "../../workload/models.ts";
+import type { Programs } from "../../workload/program.ts";
+import { DNS_UPSTREAM_SERVICE } from "../manifests/coredns.ts";
+import type { ResolvedClient, ResolvedScenario } from "../resolved.ts";
+
+/** What an outside name is taken to have: TEST-NET-1 (RFC 5737). Nothing answers there. */
+const OUTSIDE_ADDRESS = "192.0.2.1";
+
+export class ClusterDns {
+  readonly #scenario: ResolvedScenario;
+  readonly #network: Network;
+  readonly #transport: Transport;
+  readonly #cluster: Cluster;
+  readonly #messages = new DnsMessages();
+  readonly #nameserver: AddressId;
+  readonly #outsideNames: ReadonlySet<string>;
+
+  /** @param scenario one whose cluster has DNS */
+  constructor(scenario: ResolvedScenario, transport: Transport, cluster: Cluster) {
+    const { network } = transport;
+    this.#scenario = scenario;
+    this.#transport = transport;
+    this.#network = network;
+    this.#cluster = cluster;
+    const { nodeLocal, address } = scenario.cluster.dns!;
+    const { dns } = scenario.profile.kubernetes;
+    this.#outsideNames = outsideNames(scenario);
+    this.#nameserver = network.addresses.intern(nodeLocal ? dns.nodeLocal.address : address);
+  }
+
+  /** What a pod of CoreDNS runs: it watches the cluster by itself. */
+  serverSpec(pod: Pod): ProgramSpec {
+    const { dns } = this.#scenario.profile.kubernetes;
+    const watcher = `coredns/${objectKey(pod)}/${pod.status.restartCount}`;
+    const { addresses } = this.#network;
+    const { api } = this.#cluster;
+    const records = (): ClusterRecords => new ClusterRecords(api, addresses, watcher, dns.zone);
+    const options = { ...this.#common(), address: NO_ADDRESS, records, upstream: null };
+    return { kind: "dns", options: { ...options, probePorts: true } };
+  }
+
+  /** What a client uses; null for one that looks nothing up. */
+  useOf({ resolver, to }: ResolvedClient): DnsUse | null {
+    if (resolver === undefined) return null;
+    const { pick, ...options } = resolver;
+    const { ledger } = this.#cluster;
+    const { addresses } = this.#network;
+    return {
+      resolver: { ...options, messages: this.#messages, nameserver: this.#nameserver },
+      pick,
+      lookupOnly: to.via === "lookup",
+      // A ClusterIP is no endpoint: then the node's rules say where the connection goes.
+      note: (socket, address) => {
+        const endpoint = ledger.endpointAt(to.service, addresses.text(address));
+        if (endpoint < 0) return;
+        this.#transport.noteRoute(socket.id, endpoint, ledger.isGone(endpoint) ? 1 : 0);
+      },
+    };
+  }
+
+  /** NodeLocal DNSCache: a process on each node, on an address that conntrack does not see. */
+  startNodeCaches(programs: Programs): void {
+    if (!this.#scenario.cluster.dns!.nodeLocal) return;
+    const { services, nodes } = this.#scenario.cluster;
+    const { nodeLocal, cache } = this.#scenario.profile.kubernetes.dns;
+    const { successTtlNs, denialTtlNs } = nodeLocal;
+    const service = services.find((each) => objectKey(each) === DNS_UPSTREAM_SERVICE)!;
+    const upstream = {
+      address: this.#network.addresses.intern(service.spec.clusterIP),
+      port: DNS_PORT,
+    };
+    const options = {
+      ...this.#common(),
+      address: this.#nameserver,
+      records: null,
+      upstream,
+      cache: { ...cache, successTtlNs, denialTtlNs },
+      probePorts: false,
+    };
+    for (const [index, { metadata }] of nodes.entries()) {
+      const host = this.#network.hosts[index]!;
+      host.namespace.addresses.add(this.#nameserver);
+      host.untracked = new Set([this.#nameserver]);
+      const name = `node-local-dns/${metadata.name}`;
+      const context = { programs, namespace: host.namespace, name, exited: () => {} };
+      const launch = { ports: [], udpPorts: [], sctpPorts: [], started: true };
+      startProgram(context, { kind: "dns", options }, launch);
+    }
+  }
+
+  #common(): Omit<DnsServerOptions, "started" | "address" | "records" | "upstream" | "probePorts"> {
+    const { kubernetes, server } = this.#scenario.profile;
+    const { zone, recordTtlNs, cache, cpuPerQueryNs, workers, lameduckNs, forward, startupTime } =
+      kubernetes.dns;
+    return {
+      messages: this.#messages,
+      zone,
+      recordTtlNs,
+      cache,
+      cpuPerQueryNs,
+      workers,
+      lameduckNs,
+      forward,
+      startupTime,
+      outsideNames: this.#outsideNames,
+      outsideAddress: this.#network.addresses.intern(OUTSIDE_ADDRESS),
+      smallMessageBytes: server.smallMessageBytes,
+    };
+  }
+}
+
+/** Names outside the cluster that somebody means: those of lookups that are no Service, and of aliases. */
+function outsideNames({ clients, cluster, profile }: ResolvedScenario): ReadonlySet<string> {
+  const { zone } = profile.kubernetes.dns;
+  const inside = new Set(
+    cluster.services.map(({ metadata: { name, namespace } }) => `${name}.${namespace}.svc.${zone}`),
+  );
+  const asked = clients.flatMap(({ to, resolver }) => {
+    if (to.via !== "lookup" || resolver === undefined) return [];
+    const isService = namesToAsk(resolver).some((name) => inside.has(name));
+    return isService ? [] : [resolver.name];
+  });
+  const aliases = cluster.services.flatMap(({ spec }) => spec.externalName ?? []);
+  const names = [...asked, ...aliases].map((name) => name.replace(/\.$/, ""));
+  // Nobody has a name at the top by itself.
+  return new Set(names.filter((name) => name.includes(".") && !name.endsWith(`.${zone}`)));
+}
