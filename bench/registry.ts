@@ -7,6 +7,7 @@ import { mm1Customers } from "./engine/mm1-customers.ts";
 import { mm1Events } from "./engine/mm1-events.ts";
 import { mm1Processes } from "./engine/mm1-processes.ts";
 import { endpointChanges } from "./model/changes.ts";
+import { proxyBuild, proxyChange } from "./model/proxy-scale.ts";
 import { requestsKeepAlive, requestsNewConnection } from "./model/requests.ts";
 import { resetStorm } from "./model/storm.ts";
 
@@ -20,5 +21,14 @@ export const benchmarks: readonly Benchmark[] = [
   requestsKeepAlive,
   requestsNewConnection,
   endpointChanges,
+  proxyBuild,
+  proxyChange("iptables", 10),
+  proxyChange("iptables", 10_000),
+  proxyChange("nftables", 10),
+  proxyChange("nftables", 10_000),
+  proxyChange("ipvs", 10),
+  proxyChange("ipvs", 10_000),
+  proxyChange("ebpf", 10),
+  proxyChange("ebpf", 10_000),
   resetStorm,
 ];

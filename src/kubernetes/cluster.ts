@@ -264,7 +264,7 @@ export class Cluster {
       ? proxyBase(services.values(), slices.values(), builder)
       : proxyBase([], [], builder);
     const mode = proxyModes[profile.kubeProxy.mode];
-    const ranges = { podCIDRs: [podCIDR], serviceCIDRs: [serviceCIDR] };
+    const ranges = { podCIDRs: podCIDR.split(","), serviceCIDRs: serviceCIDR.split(",") };
     const { messageBytes } = profile.loadBalancer.healthCheck;
     for (const [index, { metadata }] of nodes.entries()) {
       const host = network.hosts[index]!;

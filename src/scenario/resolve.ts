@@ -11,6 +11,7 @@ import { checkRoom, resolveNodes } from "./cluster.ts";
 import { checkContainerName, resolveDocker } from "./docker.ts";
 import { resolveFaults, type FaultSurroundings } from "./faults/index.ts";
 import { dnsAddress } from "./manifests/coredns.ts";
+import { checkCIDRs } from "./manifests/kubeProxy.ts";
 import type { ManifestObjects, Placed } from "./manifests/objects.ts";
 import type { FileMistakes, Path } from "./mistakes.ts";
 import type { Profile } from "./profile.ts";
@@ -50,7 +51,9 @@ export function resolveScenario(
   mistakes: FileMistakes,
 ): ResolvedScenario | undefined {
   const { defaultProfile, description, ...named } = surroundings;
-  const profile = resolveProfile(parts, defaultProfile, mistakes);
+  // kube-proxy's own configuration comes before what the scenario says.
+  const configured = objects.kubeProxy?.(defaultProfile) ?? defaultProfile;
+  const profile = resolveProfile(parts, configured, mistakes);
   checkUnique(objects);
   const { run, cluster } = parts;
   // Without the cluster's ranges nothing can be allocated, but names can still be checked.
@@ -119,7 +122,13 @@ function resolveProfile(
   mistakes: FileMistakes,
 ): Profile {
   const overridden = overrideProfile(constants, profile, mistakes);
-  return { name, ...overridden, kubernetes: withDns(overridden.kubernetes, cluster?.dns) };
+  const resolved = {
+    name,
+    ...overridden,
+    kubernetes: withDns(overridden.kubernetes, cluster?.dns),
+  };
+  checkCIDRs(resolved, mistakes);
+  return resolved;
 }
 
 /** Services that nothing but DNS leads to. */

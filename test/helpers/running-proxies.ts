@@ -8,7 +8,7 @@ import { ms, Simulation } from "../../src/engine/index.ts";
 import { SimulatedApiServer } from "../../src/kubernetes/api/server.ts";
 import type { EndpointSlice, Service } from "../../src/kubernetes/api/types.ts";
 import { ChangeLedger } from "../../src/kubernetes/ledger.ts";
-import type { ProxyMode, TableSize } from "../../src/kubernetes/proxy/contract.ts";
+import type { ConnectionTable, ProxyMode, TableSize } from "../../src/kubernetes/proxy/contract.ts";
 import { KubeProxy, proxyBase } from "../../src/kubernetes/proxy/kubeProxy.ts";
 import { iptables } from "../../src/kubernetes/proxy/modes/iptables.ts";
 import { kubeProxyProfile } from "../../src/kubernetes/proxy/profile.ts";
@@ -34,6 +34,7 @@ export function runningProxies(
     nodes?: readonly string[];
     cold?: boolean;
     mode?: ProxyMode;
+    connections?: ConnectionTable;
   } = {},
 ) {
   const { services = [service()], slices = [], nodes = ["node-0"], cold = false } = options;
@@ -68,7 +69,7 @@ export function runningProxies(
         builder,
         ledger,
         base,
-        connections: null,
+        connections: options.connections ?? null,
       }),
   );
   const rulesAt = (proxy = proxies[0]!, address = "10.96.0.10"): ServicePortRules | undefined =>
@@ -76,5 +77,14 @@ export function runningProxies(
   /** What the node routes the address to; null: nothing. */
   const endpoints = (proxy?: KubeProxy, address?: string): string[] | null =>
     rulesAt(proxy, address)?.cluster?.map(({ text }) => text) ?? null;
-  return { sim, hand: api.client(unthrottled), costs, stale, proxies, rulesAt, endpoints };
+  return {
+    sim,
+    addresses,
+    hand: api.client(unthrottled),
+    costs,
+    stale,
+    proxies,
+    rulesAt,
+    endpoints,
+  };
 }

@@ -7,6 +7,7 @@
  */
 import { describe, expect, test } from "vitest";
 import type { ProxyModeName } from "../../src/kubernetes/proxy/modes/index.ts";
+import { kubeProxyProfile } from "../../src/kubernetes/proxy/profile.ts";
 import { dialledCluster, type DialledCluster } from "../helpers/dial.ts";
 
 const modes: ProxyModeName[] = ["iptables", "nftables", "ipvs", "ebpf"];
@@ -51,6 +52,18 @@ describe.each(modes)("%s", (mode) => {
       "ECONNREFUSED",
     );
   });
+});
+
+test("ipvs counts a node's connections as its conntrack has them: lc spreads them evenly", async () => {
+  // Broken on purpose: a host that tells nobody of its connections gives all of them to one pod.
+  const ipvs = { ...kubeProxyProfile.ipvs, scheduler: "lc" as const };
+  const cluster = await dialledCluster({ kubeProxy: { mode: "ipvs", ipvs } });
+  const servers = new Map<string, number>();
+  for (let i = 0; i < 12; i++) {
+    const { server } = cluster.dial(cluster.pod(0), cluster.clusterIP);
+    servers.set(server, (servers.get(server) ?? 0) + 1);
+  }
+  expect([...servers.values()]).toEqual([3, 3, 3, 3]);
 });
 
 describe("policy Cluster, from outside", () => {

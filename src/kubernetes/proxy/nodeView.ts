@@ -3,7 +3,12 @@
  *
  * Owns: making a NodeView of a host. Refuses to own: what rules make of it (route.ts).
  */
-import { parsePrefix, type Prefix } from "../../network/address.ts";
+import {
+  parsePrefix,
+  type AddressId,
+  type AddressTable,
+  type Prefix,
+} from "../../network/address.ts";
 import type { Host } from "../../network/host.ts";
 import type { Network } from "../../network/network.ts";
 import type { ModeSettings } from "./contract.ts";
@@ -31,12 +36,17 @@ export function nodeView(
   const { addresses } = network;
   const loopbacks = new Set([addresses.intern("127.0.0.1"), addresses.intern("::1")]);
   const { nodePortAddresses, clusterCIDR } = profile;
-  const podCIDRs = clusterCIDR === "" ? ranges.podCIDRs : clusterCIDR.split(",");
+  const podCIDRs = clusterCIDR.length === 0 ? ranges.podCIDRs : clusterCIDR;
   // The proxier of each family gets what is of its family.
   const split = (cidrs: readonly string[]) => [...ofFamily(cidrs, 4), ...ofFamily(cidrs, 6)];
   const own = [...host.namespace.addresses];
   const primaryOf = (family: 4 | 6) =>
     own.filter((address) => addresses.family(address) === family).slice(0, 1);
+  const primaries = [...primaryOf(4), ...primaryOf(6)];
+  // "primary" stands for the node's own addresses.
+  const written = nodePortAddresses.flatMap((text) =>
+    text === "primary" ? primaries.map((address) => hostPrefix(addresses, address)) : [text],
+  );
   return {
     addresses,
     isOwn: (address) => host.namespace.addresses.has(address),
@@ -45,11 +55,15 @@ export function nodeView(
       const { kind } = host.route(address);
       return kind === "local" || kind === "guest" || kind === "unresolved";
     },
-    primaryAddresses: [...primaryOf(4), ...primaryOf(6)],
+    primaryAddresses: primaries,
     podNetworks: split(podCIDRs),
     masqueradeAll,
-    nodePortAddresses: nodePortAddresses.length === 0 ? null : split(nodePortAddresses),
+    nodePortAddresses: nodePortAddresses.length === 0 ? null : split(written),
     localhostNodePorts,
     serviceCIDRs: split(ranges.serviceCIDRs),
   };
+}
+
+function hostPrefix(addresses: AddressTable, address: AddressId): string {
+  return `${addresses.text(address)}/${addresses.family(address) === 4 ? 32 : 128}`;
 }

@@ -9,10 +9,10 @@ export const kubeProxyProfile = {
   fullSyncPeriodNs: hours(1),
   /** More endpoints than that in all: large-cluster mode (timings §7.2). */
   largeClusterEndpoints: 1000,
-  /** --nodeport-addresses: CIDRs; empty: the mode's default. */
+  /** --nodeport-addresses: CIDRs, or "primary"; empty: the mode's default. */
   nodePortAddresses: [] as readonly string[],
-  /** --cluster-cidr, by which pods are recognised; empty: the cluster's pod CIDR. */
-  clusterCIDR: "",
+  /** --cluster-cidr, by which pods are recognised, one of each family; empty: the cluster's pod CIDR. */
+  clusterCIDR: [] as readonly string[],
   iptables: {
     /** From the end of one sync to the start of the next (timings §7.1). */
     minSyncPeriodNs: seconds(1),

@@ -74,6 +74,25 @@ const podSpec: FieldTree = {
 const template: FieldTree = { metadata, spec: podSpec };
 const object: FieldTree = { ...names("apiVersion kind status"), metadata };
 
+/** KubeProxyConfiguration of kubeproxy.config.k8s.io/v1alpha1. */
+export const kubeProxyFields: FieldTree = {
+  ...names(
+    `apiVersion kind metadata bindAddress bindAddressHardFail clientConnection clusterCIDR
+     configSyncPeriod detectLocal detectLocalMode enableProfiling featureGates healthzBindAddress
+     hostnameOverride logging metricsBindAddress mode nodePortAddresses oomScoreAdj portRange
+     showHiddenMetricsForVersion windowsRunAsService winkernel`,
+  ),
+  conntrack: names(
+    `maxPerCore min tcpBeLiberal tcpCloseWaitTimeout tcpEstablishedTimeout udpStreamTimeout
+     udpTimeout`,
+  ),
+  iptables: names("localhostNodePorts masqueradeAll masqueradeBit minSyncPeriod syncPeriod"),
+  ipvs: names(
+    `excludeCIDRs minSyncPeriod scheduler strictARP syncPeriod tcpFinTimeout tcpTimeout udpTimeout`,
+  ),
+  nftables: names("masqueradeAll masqueradeBit minSyncPeriod syncPeriod"),
+};
+
 export const fieldsByKind: Readonly<Record<string, FieldTree>> = {
   Deployment: {
     ...object,
@@ -122,6 +141,8 @@ export const fieldsByKind: Readonly<Record<string, FieldTree>> = {
     ...object,
     spec: names("podCIDR podCIDRs providerID unschedulable taints configSource externalID"),
   },
+  ConfigMap: { ...object, ...names("data binaryData immutable") },
+  KubeProxyConfiguration: kubeProxyFields,
   Namespace: { ...object, spec: names("finalizers") },
 };
 

@@ -17,6 +17,7 @@ import type {
 } from "../../kubernetes/api/types.ts";
 import type { EndpointSubset } from "../../kubernetes/controllers/mirroring.ts";
 import type { FileMistakes, Path } from "../mistakes.ts";
+import type { Profile } from "../profile.ts";
 import { isRecord, scalar, text } from "../schema/reading.ts";
 
 /** An object and where to report what is wrong with it. */
@@ -70,6 +71,8 @@ export interface ManifestObjects {
   readonly endpointSlices: Placed<EndpointSlice>[];
   readonly endpoints: Placed<EndpointsDraft>[];
   readonly nodes: Placed<NodeDraft>[];
+  /** What kube-proxy's own configuration makes of the profile; null without one. */
+  kubeProxy: ((profile: Profile) => Profile) | null;
   readonly ignored: Ignored[];
   /** False once an object of the sort could not be read: then a missing name may be that one's. */
   readonly complete: { workloads: boolean; services: boolean };

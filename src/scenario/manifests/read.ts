@@ -17,6 +17,7 @@ import { isRecord } from "../schema/reading.ts";
 import { readEndpoints, readEndpointSlice } from "./endpoints.ts";
 import { checkFieldNames, fieldsByKind } from "./fields.ts";
 import { readDeployment, readNamespace, readNode, readPod, readReplicaSet } from "./kinds.ts";
+import { readConfigMap, readKubeProxyConfiguration } from "./kubeProxy.ts";
 import type { ManifestContext, ManifestObjects } from "./objects.ts";
 import { readService } from "./service.ts";
 import { readYaml } from "./yaml.ts";
@@ -36,11 +37,15 @@ const readers: Readonly<
   Endpoints: { apiVersion: "v1", read: readEndpoints },
   Node: { apiVersion: "v1", read: readNode },
   Namespace: { apiVersion: "v1", read: readNamespace },
+  ConfigMap: { apiVersion: "v1", read: readConfigMap },
+  KubeProxyConfiguration: {
+    apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
+    read: readKubeProxyConfiguration,
+  },
 };
 
 /** Why well-known kinds have no effect. */
 const REASONS: Readonly<Record<string, string>> = {
-  ConfigMap: "configuration has no effect on the simulated network",
   Secret: "secrets have no effect on the simulated network",
   ServiceAccount: "access control is not simulated",
   Role: "access control is not simulated",
@@ -70,7 +75,15 @@ const NOT_YET = new Set([
 ]);
 
 /** Kinds that hold no pods: a missing workload is none of these. */
-const NO_WORKLOADS = new Set(["Service", "EndpointSlice", "Endpoints", "Node", "Namespace"]);
+const NO_WORKLOADS = new Set([
+  "Service",
+  "EndpointSlice",
+  "Endpoints",
+  "Node",
+  "Namespace",
+  "ConfigMap",
+  "KubeProxyConfiguration",
+]);
 
 const REMOVED_VERSIONS = new Set(["extensions/v1beta1", "apps/v1beta1", "apps/v1beta2"]);
 const DEEPEST_LIST = 4;
@@ -90,6 +103,7 @@ export function noObjects(): ManifestObjects {
     endpointSlices: [],
     endpoints: [],
     nodes: [],
+    kubeProxy: null,
     ignored: [],
     complete: { workloads: true, services: true },
   };

@@ -74,7 +74,8 @@ function overrideValue(
       return standard;
     }
     return value.map((item, index) =>
-      overrideValue(standard[0] ?? 0, item, isDuration, mistakes, [...path, index]),
+      // A list that is empty by default is one of texts: CIDRs.
+      overrideValue(standard[0] ?? "", item, isDuration, mistakes, [...path, index]),
     );
   }
   if (isDistribution(standard)) {
