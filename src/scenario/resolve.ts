@@ -51,9 +51,7 @@ export function resolveScenario(
   mistakes: FileMistakes,
 ): ResolvedScenario | undefined {
   const { defaultProfile, description, ...named } = surroundings;
-  // kube-proxy's own configuration comes before what the scenario says.
-  const configured = objects.kubeProxy?.(defaultProfile) ?? defaultProfile;
-  const profile = resolveProfile(parts, configured, mistakes);
+  const profile = resolveProfile(parts, objects, defaultProfile, mistakes);
   checkUnique(objects);
   const { run, cluster } = parts;
   // Without the cluster's ranges nothing can be allocated, but names can still be checked.
@@ -118,9 +116,12 @@ export function resolveScenario(
 
 function resolveProfile(
   { profile, cluster }: ScenarioParts,
-  { name, ...constants }: Profile,
+  { kubeProxy }: ManifestObjects,
+  defaultProfile: Profile,
   mistakes: FileMistakes,
 ): Profile {
+  // kube-proxy's own configuration comes before what the scenario says.
+  const { name, ...constants } = kubeProxy?.(defaultProfile) ?? defaultProfile;
   const overridden = overrideProfile(constants, profile, mistakes);
   const resolved = {
     name,
