@@ -5,6 +5,7 @@
  * with the test process's number: nothing else is ever touched.
  */
 import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
 
 const TOOLS = ["ip", "iptables-restore", "iptables-save", "ip6tables-restore", "nft"];
 
@@ -14,12 +15,22 @@ export function whyNot(): string | null {
   if (process.getuid?.() !== 0) return "not root";
   const missing = TOOLS.filter((tool) => spawnSync(tool, ["--help"]).error !== undefined);
   if (missing.length > 0) return `not installed: ${missing.join(", ")}`;
+  deleteLeftovers();
   const probe = `podstorm-${process.pid}-probe`;
   if (spawnSync("ip", ["netns", "add", probe]).status !== 0) return "no right to add a namespace";
   try {
     return whyNoRules(probe);
   } finally {
     spawnSync("ip", ["netns", "del", probe]);
+  }
+}
+
+/** Namespaces of test processes that were killed before they could clean up. */
+function deleteLeftovers(): void {
+  const folder = "/run/netns";
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+    const pid = /^podstorm-(\d+)-\w+$/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) spawnSync("ip", ["netns", "del", name]);
   }
 }
 
