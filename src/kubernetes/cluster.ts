@@ -4,7 +4,7 @@
  * Owns: bringing them up, at rest or cold. Refuses to own: what any of them does.
  */
 import type { Simulation } from "../engine/index.ts";
-import { parsePrefix } from "../network/address.ts";
+import { parsePrefixes } from "../network/address.ts";
 import type { Transport } from "../network/transport.ts";
 import type { Observations } from "../observe/observations.ts";
 import { SimulatedApiServer } from "./api/server.ts";
@@ -208,8 +208,8 @@ export class Cluster {
       ? proxyBase(services.values(), slices.values(), builder)
       : proxyBase([], [], builder);
     const mode = proxyModes[profile.kubeProxy.mode];
-    const podNetwork = parsePrefix(podCIDR);
-    const serviceCIDRs = [parsePrefix(serviceCIDR)];
+    const podNetwork = parsePrefixes(podCIDR)[0]!;
+    const serviceCIDRs = parsePrefixes(serviceCIDR);
     for (const [index, { metadata }] of nodes.entries()) {
       const proxy = new KubeProxy({
         sim,

@@ -9,7 +9,7 @@ export const notModelled: readonly string[] = [
   "TCP congestion control and segmentation: a message crosses a hop as trains of at most 64 KiB, each charged for its packets and headers.",
   "Most pure ACKs, receive windows, fast retransmit and reordering: a lost packet is sent again when its timer would have fired.",
   "TLS: connections are plain TCP.",
-  "IPv6 and dual stack.",
+  "IPv6 without IPv4: a cluster has IPv4, or both.",
   "Node failures: nodes, kubelets, kube-proxies and the API server neither crash nor stall.",
   "kube-proxy modes other than iptables; external and internal traffic policies, topology hints and session affinity.",
   "Failed syncs of kube-proxy.",

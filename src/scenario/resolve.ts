@@ -51,7 +51,7 @@ export function resolveScenario(
   const streams = new RandomStreams(run?.seed ?? "1");
   const services = allocateServices(
     objects.services,
-    cluster?.serviceCIDR ?? "10.0.0.0/8",
+    (cluster?.serviceCIDR ?? "10.0.0.0/8").split(",")[0]!,
     streams,
     mistakes,
   );

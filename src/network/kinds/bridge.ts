@@ -5,7 +5,7 @@
  * Owns: routes, veth pairs and addresses of that kind, of one family or of both. Not modelled: the few milliseconds of CNI's
  * own work (the kubelet charges them) and the gateway's ARP for a new veth.
  */
-import { parsePrefix, type AddressId } from "../address.ts";
+import { parsePrefixes, type AddressId } from "../address.ts";
 import { HostLocalAllocator } from "../ipam/hostLocal.ts";
 import type { Guest, GuestHost, GuestNetwork, NetworkKind } from "./contract.ts";
 
@@ -26,7 +26,7 @@ class BridgeNetwork implements GuestNetwork {
     this.#parts = parts;
     const { addresses } = parts.network;
     for (const { host, cidr } of parts.hosts) {
-      const prefixes = cidr.split(",").map((text) => parsePrefix(text));
+      const prefixes = parsePrefixes(cidr);
       this.#ranges.set(
         host.index,
         prefixes.map(({ family, text }) => ({ family, allocator: new HostLocalAllocator(text) })),
@@ -94,7 +94,7 @@ export const bridgeHostGw: NetworkKind = {
 };
 
 function routeBetween(hosts: readonly GuestHost[]): void {
-  const prefixes = hosts.map(({ cidr }) => cidr.split(",").map((text) => parsePrefix(text)));
+  const prefixes = hosts.map(({ cidr }) => parsePrefixes(cidr));
   for (const [i, { host }] of hosts.entries()) {
     for (const [j, target] of hosts.entries()) {
       const to = i === j ? "bridge" : target.host.index;

@@ -211,7 +211,10 @@ export function outsideClients(
     if (client.from.kind !== "outside") continue;
     for (let replica = 0; replica < client.from.replicas; replica++) {
       const name = `${client.name}-${replica}`;
-      const address = outsideAddress(found.length);
+      const isDual = scenario.cluster.nodes.some(({ status }) => status.internalIPs.length > 1);
+      // RFC 3849.
+      const ipv6 = isDual ? `,2001:db8::${(found.length + 1).toString(16)}` : "";
+      const address = `${outsideAddress(found.length)}${ipv6}`;
       const host = network.addHost({ name, address, cores: 1, tracked: false });
       found.push({ name: `outside/${name}`, host, spec: workloads.clientSpec(index, replica) });
     }

@@ -47,23 +47,39 @@ const DEFAULT_POD_CIDR = "10.244.0.0/16";
 const DEFAULT_SERVICE_CIDR = "10.96.0.0/12";
 const DEFAULT_NODE_CIDR = "172.18.0.0/16";
 
-function ipv4Prefix(shortest: number, longest: number) {
-  return scalar(
-    `an IPv4 CIDR of length ${shortest} to ${longest}, such as "10.244.0.0/16"`,
-    (input) => {
-      if (typeof input !== "string" || input.length > 64) return null;
-      try {
-        const { family, length, first } = parsePrefix(input);
-        if (family !== 4) return { problem: "IPv6 is not modelled yet" };
-        if (length < shortest || length > longest) return null;
-        return first === parsePrefix(`${input.slice(0, input.indexOf("/"))}/32`).first
-          ? { value: input }
-          : { problem: "not the first address of that network" };
-      } catch {
-        return null;
-      }
-    },
-  );
+/** Shortest and longest prefix of a family. */
+type Lengths = readonly [shortest: number, longest: number];
+
+/** One IPv4 CIDR, or with dual stack an IPv4 and an IPv6 one. */
+function cidrs(ipv4: Lengths, ipv6: Lengths) {
+  const allowed =
+    `an IPv4 CIDR of length ${ipv4.join(" to ")}, such as "10.244.0.0/16", ` +
+    `or that and an IPv6 one of length ${ipv6.join(" to ")} after a comma`;
+  return scalar(allowed, (input) => {
+    if (typeof input !== "string" || input.length > 128) return null;
+    const parts = input.split(",");
+    if (parts.length > 2) return null;
+    for (const [i, part] of parts.entries()) {
+      const problem = cidrProblem(part, i === 0 ? 4 : 6, i === 0 ? ipv4 : ipv6);
+      if (problem !== undefined) return problem === null ? null : { problem };
+    }
+    return { value: input };
+  });
+}
+
+/** What is wrong, undefined for nothing; null where what is allowed says enough. */
+function cidrProblem(text: string, family: 4 | 6, [shortest, longest]: Lengths) {
+  try {
+    const prefix = parsePrefix(text);
+    if (prefix.family !== family) {
+      return family === 4 ? "IPv4 comes first, and is not left out" : "twice IPv4";
+    }
+    if (prefix.length < shortest || prefix.length > longest) return null;
+    const whole = parsePrefix(`${text.slice(0, text.indexOf("/"))}/${family === 4 ? 32 : 128}`);
+    return prefix.first === whole.first ? undefined : "not the first address of that network";
+  } catch {
+    return null;
+  }
 }
 
 const nodeShape = object({
@@ -78,9 +94,9 @@ const cluster = object({
   nodes: integer("a number of nodes", 0, MOST_NODES).optional(),
   nodeShape: nodeShape.prefault({}),
   network: word(...networkKindNames).default("bridge-host-gw"),
-  podCIDR: ipv4Prefix(8, 24).default(DEFAULT_POD_CIDR),
-  serviceCIDR: ipv4Prefix(8, 28).default(DEFAULT_SERVICE_CIDR),
-  nodeCIDR: ipv4Prefix(8, 28).default(DEFAULT_NODE_CIDR),
+  podCIDR: cidrs([8, 24], [48, 64]).default(DEFAULT_POD_CIDR),
+  serviceCIDR: cidrs([8, 28], [108, 120]).default(DEFAULT_SERVICE_CIDR),
+  nodeCIDR: cidrs([8, 28], [32, 120]).default(DEFAULT_NODE_CIDR),
 });
 export type ClusterPart = z.output<typeof cluster>;
 

@@ -5,7 +5,7 @@
  */
 import { NODE_PORT_MAX, NODE_PORT_MIN } from "../../../kubernetes/allocators/node-port.ts";
 import { objectKey } from "../../../kubernetes/api/types.ts";
-import { parsePrefix } from "../../../network/address.ts";
+import { parsePrefixes } from "../../../network/address.ts";
 import type { BrokenLaw } from "../../../observe/report.ts";
 import type { LawContext } from "./contract.ts";
 
@@ -34,20 +34,23 @@ interface Holding {
 
 function* holdings({ network, cluster, scenario }: LawContext): Generator<Holding> {
   const { addresses } = network;
-  const podNetwork = parsePrefix(scenario.cluster.podCIDR);
+  const podNetworks = parsePrefixes(scenario.cluster.podCIDR);
   for (const { alive, name, kind, addresses: held } of network.namespaces) {
     if (!alive) continue;
     for (const address of held) {
-      const isInRange = kind === "host" || addresses.contains(podNetwork, address);
+      const isInRange =
+        kind === "host" || podNetworks.some((each) => addresses.contains(each, address));
       yield { what: `address ${addresses.text(address)}`, entity: `namespace/${name}`, isInRange };
     }
   }
-  const serviceNetwork = parsePrefix(scenario.cluster.serviceCIDR);
+  const serviceNetworks = parsePrefixes(scenario.cluster.serviceCIDR);
   for (const service of cluster.api.list("Service")) {
     const entity = `service/${objectKey(service)}`;
     const { clusterIP, ports } = service.spec;
     if (clusterIP !== "None") {
-      const isInRange = addresses.contains(serviceNetwork, addresses.intern(clusterIP));
+      const isInRange = serviceNetworks.some((each) =>
+        addresses.contains(each, addresses.intern(clusterIP)),
+      );
       yield { what: `address ${clusterIP}`, entity, isInRange };
     }
     for (const { nodePort, protocol } of ports) {
