@@ -7,7 +7,9 @@
 export {
   closedLoop,
   defineScenario,
+  externalIP,
   keepAlive,
+  loadBalancer,
   nodePort,
   openLoop,
   outside,
@@ -21,7 +23,6 @@ export type {
   Duration,
   FaultInput,
   LoadInput,
-  NodePortInput,
   NodeShapeInput,
   OriginInput,
   Quantity,
@@ -29,6 +30,7 @@ export type {
   ScenarioContext,
   ScenarioDefinition,
   ScenarioInput,
+  TargetInput,
 } from "./scenario/language/scenario.ts";
 export * from "./scenario/faults/words.ts";
 export {

@@ -4,27 +4,32 @@
  * Owns: bringing them up, at rest or cold. Refuses to own: what any of them does.
  */
 import type { Simulation } from "../engine/index.ts";
-import { parsePrefixes } from "../network/address.ts";
 import type { Transport } from "../network/transport.ts";
 import type { Observations } from "../observe/observations.ts";
 import { SimulatedApiServer } from "./api/server.ts";
 import {
   objectKey,
+  ZONE_LABEL,
   type Deployment,
+  type EndpointSlice,
   type Node,
   type Pod,
   type ReplicaSet,
   type Service,
 } from "./api/types.ts";
+import { Cloud } from "./cloud/cloud.ts";
 import { SharedInformers } from "./controllers/contract.ts";
 import { reconcileSlices } from "./controllers/endpointReconcile.ts";
 import { createControllers } from "./controllers/index.ts";
+import { mirroredSlices, type MirroredEndpoints } from "./controllers/mirroring.ts";
 import { nameSuffix, podFor, replicaSetFor } from "./controllers/pods.ts";
+import { TopologyCache } from "./controllers/topologyHints.ts";
 import { PodLabelIndex } from "./api/selectorIndex.ts";
 import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./kubelet/contract.ts";
 import { Kubelet } from "./kubelet/kubelet.ts";
 import { ChangeLedger } from "./ledger.ts";
 import type { KubernetesProfile } from "./profile.ts";
+import { ServiceHealthServer } from "./proxy/healthServer.ts";
 import { KubeProxy, proxyBase } from "./proxy/kubeProxy.ts";
 import { proxyModes } from "./proxy/modes/index.ts";
 import { nodeView } from "./proxy/nodeView.ts";
@@ -51,12 +56,17 @@ export interface ClusterContents {
   readonly deployments: readonly Deployment[];
   readonly replicaSets: readonly ReplicaSet[];
   readonly pods: readonly Pod[];
+  /** Slices that users keep, and Endpoints that are mirrored. */
+  readonly endpointSlices?: readonly EndpointSlice[];
+  readonly mirrored?: readonly MirroredEndpoints[];
 }
 
 export class Cluster {
   readonly api: SimulatedApiServer;
   readonly ledger: ChangeLedger;
   readonly proxies: KubeProxy[] = [];
+  #cloud: Cloud | null = null;
+  readonly #healthServers: ServiceHealthServer[] = [];
   readonly #options: ClusterOptions;
   readonly #kubelets = new Map<string, Kubelet>();
   readonly #controllers = createControllers();
@@ -85,6 +95,7 @@ export class Cluster {
       pods.set(running);
     }
     this.#writeSlicesAtRest(pods);
+    this.#keepSlices(contents);
     this.#start(true);
   }
 
@@ -93,7 +104,13 @@ export class Cluster {
     for (const deployment of contents.deployments) this.api.preload("Deployment", deployment);
     for (const set of contents.replicaSets) this.api.preload("ReplicaSet", set);
     for (const pod of contents.pods) this.api.preload("Pod", pod);
+    this.#keepSlices(contents);
     this.#start(false);
+  }
+
+  /** What the load balancers of a Service believe of each node, one entry for each of their addresses. */
+  loadBalancerHealth(service: string): Record<string, boolean>[] {
+    return this.#cloud?.healthOf(service) ?? [];
   }
 
   /**
@@ -171,17 +188,33 @@ export class Cluster {
   }
 
   #writeSlicesAtRest(pods: PodLabelIndex): void {
-    const { sim, profile, services } = this.#options;
-    const { maxEndpointsPerSlice } = profile.controllerManager.endpointSlice;
+    const { sim, profile, services, nodes } = this.#options;
+    const { maxEndpointsPerSlice, overloadThreshold } = profile.controllerManager.endpointSlice;
+    const topology = new TopologyCache(overloadThreshold);
+    topology.setNodes(nodes);
     for (const service of services) {
       if (service.spec.selector === null) continue;
       const key = objectKey(service);
       const stream = sim.streams.get(`names/slices/${key}`);
       const own = pods.podsOf(service.metadata.namespace, service.spec.selector);
-      const changes = reconcileSlices(service, own, [], maxEndpointsPerSlice, () => {
-        return `${service.metadata.name}-${nameSuffix(stream)}`;
-      });
+      const nextName = (): string => `${service.metadata.name}-${nameSuffix(stream)}`;
+      const changes = reconcileSlices(service, own, [], maxEndpointsPerSlice, nextName, topology);
       for (const slice of changes.create) this.api.preload("EndpointSlice", slice);
+    }
+  }
+
+  /** What no selector gives: the users' own slices, and those that mirror Endpoints. */
+  #keepSlices({ endpointSlices = [], mirrored = [] }: ClusterContents): void {
+    const { sim, profile, services } = this.#options;
+    const { maxEndpointsPerSubset } = profile.controllerManager.mirroring;
+    for (const slice of endpointSlices) this.api.preload("EndpointSlice", slice);
+    for (const { service: key, subsets } of mirrored) {
+      const service = services.find((each) => objectKey(each) === key)!;
+      const stream = sim.streams.get(`names/mirrored/${key}`);
+      const nextName = (): string => `${service.metadata.name}-${nameSuffix(stream)}`;
+      for (const slice of mirroredSlices(service, subsets, maxEndpointsPerSubset, nextName)) {
+        this.api.preload("EndpointSlice", slice);
+      }
     }
   }
 
@@ -196,6 +229,26 @@ export class Cluster {
     void new Scheduler(sim, this.api, profile.scheduler);
     for (const kubelet of this.#kubelets.values()) kubelet.start();
     this.#startProxies(synced);
+    this.#cloud = this.#startCloud(synced);
+  }
+
+  /** Load balancers, which at rest have checked their targets for days. */
+  #startCloud(synced: boolean): Cloud {
+    const { profile, transport, services, nodes } = this.#options;
+    const servers = new Map(
+      nodes.map(({ metadata }, i) => [metadata.name, this.#healthServers[i]!]),
+    );
+    const passes = ({ spec, metadata }: Service, node: string): boolean =>
+      spec.externalTrafficPolicy === "Cluster" ||
+      servers.get(node)!.localEndpoints(objectKey({ metadata })) > 0;
+    return new Cloud({
+      transport,
+      api: this.api,
+      profile: profile.loadBalancer,
+      services,
+      nodes,
+      atRest: synced ? passes : null,
+    });
   }
 
   #startProxies(synced: boolean): void {
@@ -208,26 +261,32 @@ export class Cluster {
       ? proxyBase(services.values(), slices.values(), builder)
       : proxyBase([], [], builder);
     const mode = proxyModes[profile.kubeProxy.mode];
-    const podNetwork = parsePrefixes(podCIDR)[0]!;
-    const serviceCIDRs = parsePrefixes(serviceCIDR);
+    const ranges = { podCIDRs: podCIDR.split(","), serviceCIDRs: serviceCIDR.split(",") };
+    const { messageBytes } = profile.loadBalancer.healthCheck;
     for (const [index, { metadata }] of nodes.entries()) {
+      const host = network.hosts[index]!;
+      const healthServer = new ServiceHealthServer(transport, host.namespace, messageBytes);
+      this.#healthServers.push(healthServer);
       const proxy = new KubeProxy({
         sim,
         api: this.api,
         profile: profile.kubeProxy,
         mode,
-        node: { name: metadata.name, zone: zoneOf(metadata) },
+        node: { name: metadata.name, zone: metadata.labels[ZONE_LABEL] ?? null },
         builder,
         ledger: this.ledger,
         base,
+        programmed: (service, rules) => healthServer.sync(service, rules),
+        connections: host.conntrack,
       });
       this.proxies.push(proxy);
-      network.hosts[index]!.nat = mode.rules({
+      proxy.dataPlane = mode.rules({
         sim,
         table: proxy.table,
-        view: nodeView(network, network.hosts[index]!, podNetwork, serviceCIDRs, profile.kubeProxy),
+        view: nodeView(network, host, ranges, profile.kubeProxy, mode.settings(profile.kubeProxy)),
         size: () => proxy.size(),
         profile: profile.kubeProxy,
+        connections: host.conntrack,
         stream: sim.streams.get(`proxy/${metadata.name}`),
         routed: (socket, endpoint) => {
           const stale = this.ledger.isGone(endpoint.index) ? 1 : 0;
@@ -236,6 +295,7 @@ export class Cluster {
           observations.connectionRouted(index, endpoint.index, sim.nowNs, stale);
         },
       });
+      host.program(proxy.dataPlane);
     }
   }
 
@@ -261,8 +321,4 @@ export class Cluster {
       event(pod.status.ready.status ? "pod_ready" : "pod_not_ready", pod, pod.spec.nodeName ?? "");
     }
   }
-}
-
-function zoneOf({ labels }: Node["metadata"]): string | null {
-  return labels["topology.kubernetes.io/zone"] ?? null;
 }

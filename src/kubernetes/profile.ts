@@ -6,6 +6,7 @@
  */
 import { apiServerProfile } from "./api/profile.ts";
 import { controllerManagerProfile } from "./controllers/profile.ts";
+import { loadBalancerProfile } from "./cloud/profile.ts";
 import { kubeletProfile } from "./kubelet/profile.ts";
 import { kubeProxyProfile } from "./proxy/profile.ts";
 import { schedulerProfile } from "./scheduler/profile.ts";
@@ -17,6 +18,7 @@ export const kubernetes136 = {
   scheduler: schedulerProfile,
   kubelet: kubeletProfile,
   kubeProxy: kubeProxyProfile,
+  loadBalancer: loadBalancerProfile,
 };
 
 export type KubernetesProfile = typeof kubernetes136;

@@ -25,6 +25,7 @@ export class AddressTable {
   readonly #ids = new Map<string, AddressId>();
   readonly #texts: string[] = [];
   readonly #values: bigint[] = [];
+  readonly #words: number[] = [];
   readonly #families: (4 | 6)[] = [];
 
   /** The id of an address. @throws RangeError if the text is no IP address. */
@@ -49,6 +50,11 @@ export class AddressTable {
     return this.#texts[id] ?? "(none)";
   }
 
+  /** An address as one 32-bit word, as the kernel folds it for hashing: IPv6 by exclusive or. */
+  fold(id: AddressId): number {
+    return this.#words[id]!;
+  }
+
   family(id: AddressId): 4 | 6 {
     return this.#families[id] as 4 | 6;
   }
@@ -67,10 +73,17 @@ export class AddressTable {
     const id = this.#texts.length;
     this.#texts.push(canonical);
     this.#values.push(value);
+    this.#words.push(fold(value));
     this.#families.push(family);
     this.#ids.set(canonical, id);
     return id;
   }
+}
+
+function fold(value: bigint): number {
+  let word = 0n;
+  for (let rest = value; rest > 0n; rest >>= 32n) word ^= rest & 0xffff_ffffn;
+  return Number(word);
 }
 
 /** @throws RangeError if the text is no CIDR prefix. */

@@ -35,6 +35,7 @@ import {
 } from "./conntrackTable.ts";
 import {
   NatVerdict,
+  type ConnectionWatcher,
   TransportProtocol,
   type FirstPacket,
   type NatDecision,
@@ -92,6 +93,8 @@ export class Conntrack {
   /** Whether the last packet made its entry. */
   isNew = false;
   count = 0;
+  /** Is told of every connection; null where nobody asks. */
+  watcher: ConnectionWatcher | null = null;
   readonly counters = new ConntrackCounters();
   /** nf_conntrack_max. */
   readonly limit: number;
@@ -206,6 +209,15 @@ export class Conntrack {
   /** Takes back an entry whose first packet this host itself did not pass on (never confirmed). */
   unconfirm(): void {
     if (this.isNew && this.entry !== NO_ENTRY) this.remove(this.entry);
+  }
+
+  isExpired(id: EntryId): boolean {
+    return this.tables.expiresAtNs[id]! <= this.sim.nowNs;
+  }
+
+  /** Takes an entry out, as `conntrack -D` does: the flow's next packet is a first packet. */
+  forget(id: EntryId): void {
+    this.remove(id);
   }
 
   /** `conntrack -L -p`: every entry of a protocol, but those that only replies find. */
@@ -424,13 +436,20 @@ export class Conntrack {
     if (state !== CtState.timeWait && state !== CtState.close && state !== CtState.sctpClosed) {
       return false;
     }
+    this.watcher?.reopened(this.entry);
     this.remove(this.entry);
     return true;
   }
 
   private setState(id: EntryId, state: CtStateCode): void {
+    if (this.watcher !== null) this.tellOfState(this.watcher, id, state);
     this.tables.setState(id, state);
     this.tables.expiresAtNs[id] = this.sim.nowNs + this.timeouts[state]!;
+  }
+
+  private tellOfState(watcher: ConnectionWatcher, id: EntryId, state: CtStateCode): void {
+    const isActive = isActiveState(state);
+    if (isActive !== isActiveState(this.tables.stateOf(id))) watcher.activity(id, isActive);
   }
 
   private begin(
@@ -588,7 +607,7 @@ export class Conntrack {
     }
     counters.clashResolved++;
     this.insert(packet, EntryFlag.clash | sourceNat);
-    tables.setState(this.entry, CtState.udpUnreplied);
+    this.setState(this.entry, CtState.udpUnreplied);
     tables.expiresAtNs[this.entry] = this.sim.nowNs + this.profile.clashNs;
     this.follow(this.entry, packet);
     return Track.pass;
@@ -611,9 +630,11 @@ export class Conntrack {
     this.entry = id;
     this.direction = Direction.original;
     this.isNew = true;
+    this.watcher?.began(id);
   }
 
   private remove(id: EntryId): void {
+    this.watcher?.ended(id);
     const { tables } = this;
     const place = tables.placeOf(id);
     const last = this.own[--this.count]!;
@@ -622,6 +643,14 @@ export class Conntrack {
     tables.remove(id);
     if (this.entry === id) this.entry = NO_ENTRY;
   }
+}
+
+/** What IPVS counts as an active connection; UDP never is (tcp_ and sctp_state_active_table). */
+function isActiveState(state: number): boolean {
+  return (
+    state <= CtState.established ||
+    (state >= CtState.sctpCookieWait && state <= CtState.sctpEstablished)
+  );
 }
 
 /** An answer shows that the first packet has passed, however short the way. */

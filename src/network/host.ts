@@ -8,7 +8,7 @@
 import { NO_ADDRESS, type AddressId, type AddressTable, type Prefix } from "./address.ts";
 import type { Conntrack } from "./conntrack.ts";
 import type { Hop } from "./hop.ts";
-import type { NatRules } from "./nat.ts";
+import type { ConnectionWatcher, NatRules } from "./nat.ts";
 import type { Packet } from "./packet.ts";
 import type { LinuxProfile } from "./profile.ts";
 import type { EventHandle, SimTimeNs } from "../engine/index.ts";
@@ -83,6 +83,18 @@ export interface Resolution {
 /** Addresses that a layer-2 segment answers for: who has the address, if anyone. */
 export type FabricLookup = (address: AddressId) => number | undefined;
 
+/** steer() says it of a packet that is for the host itself, and of one that goes no further. */
+export const STEER_OWN = -1;
+export const STEER_DROP = -2;
+
+/** What a host does with packets that arrive, when it stands in front of others: a load balancer. */
+export interface Steering {
+  /** Why the last packet was dropped. */
+  readonly cause: string;
+  /** Index of the host that gets the packet as it is, or one of the words above. */
+  steer(packet: Packet): number;
+}
+
 export class Host {
   readonly index: number;
   readonly name: string;
@@ -95,6 +107,10 @@ export class Host {
   /** null: the host tracks no connections and translates nothing (a client outside). */
   readonly conntrack: Conntrack | null;
   nat: NatRules | null = null;
+  /** Only for a host that tracks nothing. null: what arrives is for the host itself. */
+  steering: Steering | null = null;
+  /** Judges connect() of the host's sockets; null: nobody does. */
+  socketNat: NatRules | null = null;
   /** The bridge's own addresses: what its guests know as their gateway. */
   readonly bridgeAddresses: AddressId[] = [];
   /** Goes up with every change of a route or neighbour: cached decisions carry it. */
@@ -130,6 +146,17 @@ export class Host {
     this.conntrack = options.conntrack;
     this.#addresses = options.addresses;
     this.#fabric = options.fabric;
+  }
+
+  /** Rules for first packets, for connect(), and whoever keeps books of connections. */
+  program(rules: {
+    readonly nat: NatRules;
+    readonly socketNat: NatRules | null;
+    readonly watcher: ConnectionWatcher | null;
+  }): void {
+    this.nat = rules.nat;
+    this.socketNat = rules.socketNat;
+    if (this.conntrack !== null) this.conntrack.watcher = rules.watcher;
   }
 
   addRoute(route: Route): void {
@@ -191,7 +218,9 @@ export class Host {
     }
     if (best === null) {
       const host = this.#fabric(destination);
-      return host === undefined ? UNREACHABLE : { kind: "host", host };
+      // An address that others send here, and that nobody here knows what to do with.
+      if (host === undefined || host === this.index) return UNREACHABLE;
+      return { kind: "host", host };
     }
     if (best.to === "bridge") return this.#neighbours.get(destination) ?? UNRESOLVED;
     return { kind: "host", host: best.to };

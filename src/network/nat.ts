@@ -5,13 +5,17 @@
  * the rest; kubernetes/proxy and docker implement it.
  */
 import type { AddressId } from "./address.ts";
+import type { EntryId } from "./conntrackTable.ts";
 import type { DurationNs } from "../engine/index.ts";
 
 export const TransportProtocol = { TCP: 6, UDP: 17, SCTP: 132 } as const;
 export type TransportProtocolNumber = (typeof TransportProtocol)[keyof typeof TransportProtocol];
 
-/** Where the packet entered netfilter: from a link, or from a socket of the host itself. */
-export type NatHookPoint = "PREROUTING" | "OUTPUT";
+/**
+ * Where the packet is judged: in netfilter, come from a link or from a socket of the host itself; or
+ * before there is a packet, at the connect() of a socket on this host.
+ */
+export type NatHookPoint = "PREROUTING" | "OUTPUT" | "CONNECT";
 
 /** The first packet of a connection, as nat sees it. */
 export interface FirstPacket {
@@ -52,4 +56,16 @@ export interface NatRules {
   /** Whether the filter drops forwarded packets that belong to no connection (KUBE-FORWARD: INVALID). */
   readonly dropsInvalid?: boolean;
   decide(point: NatHookPoint, packet: FirstPacket, decision: NatDecision): void;
+}
+
+/** Keeps books of the connections that rules have translated. */
+export interface ConnectionWatcher {
+  /** decide() has just judged the first packet of this entry. */
+  began(entry: EntryId): void;
+  /** TCP: a connection is active from its SYN until one side closes it. */
+  activity(entry: EntryId, isActive: boolean): void;
+  /** A SYN reuses the tuple of this closed entry, which ends now; decide() is asked next. */
+  reopened(entry: EntryId): void;
+  /** The entry is taken out. */
+  ended(entry: EntryId): void;
 }

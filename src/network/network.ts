@@ -74,6 +74,16 @@ export class Network {
     return host;
   }
 
+  /** From now on the switch sends packets for `address` to `host`, which need not hold it. */
+  announce(host: Host, address: AddressId): void {
+    this.#hostByAddress.set(address, host.index);
+  }
+
+  /** The host that the switch sends packets for `address` to; undefined for none. */
+  hostFor(address: AddressId): number | undefined {
+    return this.#hostByAddress.get(address);
+  }
+
   /** A namespace behind `host`'s bridge, without an address yet. */
   addGuest(name: string, host: Host): Namespace {
     const link: VethPair = {

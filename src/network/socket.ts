@@ -32,8 +32,8 @@ export interface SocketHandler {
    * lives on: an ICMP error has come back for what it sent.
    */
   failed(socket: Socket, error: SocketError): void;
-  /** A whole message has arrived. */
-  message(socket: Socket, message: number, info: number): void;
+  /** A whole message of so many bytes has arrived. */
+  message(socket: Socket, message: number, info: number, bytes: number): void;
   /** The peer has closed: end of file. The application answers with close(). */
   peerClosed(socket: Socket): void;
 }
@@ -135,12 +135,20 @@ export class SocketPool {
     return this.all.length - this.#free.length;
   }
 
-  take(): Socket {
-    let socket = this.#free.pop();
+  /** The socket that take() will hand out next. */
+  next(): Socket {
+    let socket = this.#free.at(-1);
     if (socket === undefined) {
       socket = new Socket(this.all.length);
       this.all.push(socket);
+      this.#free.push(socket);
     }
+    return socket;
+  }
+
+  take(): Socket {
+    const socket = this.next();
+    this.#free.pop();
     return socket;
   }
 

@@ -18,7 +18,14 @@ import type { AddressId } from "./address.ts";
 import { Track, type Conntrack, type TrackVerdict } from "./conntrack.ts";
 import { NO_ENTRY } from "./conntrackTable.ts";
 import { DROPPED, type Hop } from "./hop.ts";
-import type { Egress, Host, Namespace } from "./host.ts";
+import {
+  STEER_DROP,
+  STEER_OWN,
+  type Egress,
+  type Host,
+  type Namespace,
+  type Steering,
+} from "./host.ts";
 import type { NatHookPoint } from "./nat.ts";
 import type { Network } from "./network.ts";
 import { Flag, ICMP_FLAGS, NO_SOCKET, type Packet } from "./packet.ts";
@@ -198,6 +205,10 @@ export class NetworkStack {
   #process(packet: Packet, host: Host, point: NatHookPoint, atNs: SimTimeNs): void {
     const { conntrack } = host;
     if (conntrack === null) {
+      if (host.steering !== null && point === "PREROUTING") {
+        this.#steer(packet, host, host.steering, atNs);
+        return;
+      }
       this.#forward(packet, host, host.route(packet.destination), atNs);
       return;
     }
@@ -245,6 +256,14 @@ export class NetworkStack {
   /** From a socket of the host to one of its own addresses. On the way in it is not tracked again. */
   #toSelf(packet: Packet, { namespace }: Host): void {
     this.#throughLoopback(packet, namespace, this.#socketKind, namespace.index);
+  }
+
+  /** A host in front of others sends a packet on as it is, to the one that it chooses. */
+  #steer(packet: Packet, host: Host, steering: Steering, atNs: SimTimeNs): void {
+    const target = steering.steer(packet);
+    if (target === STEER_OWN) this.#toLocal(packet, host.namespace, atNs);
+    else if (target === STEER_DROP) this.drop(packet, `${host.name}/balancer`, steering.cause);
+    else this.#throughNic(packet, host, target, atNs);
   }
 
   #forward(packet: Packet, host: Host, egress: Egress, atNs: SimTimeNs): void {

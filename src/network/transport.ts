@@ -22,6 +22,7 @@ import type { Network } from "./network.ts";
 import { Flag, ICMP_FLAGS, NO_SOCKET, type Packet } from "./packet.ts";
 import type { LinuxProfile } from "./profile.ts";
 import type { NetworkStack, PacketReceiver } from "./stack.ts";
+import { SocketNat } from "./socketNat.ts";
 import {
   sourceAddress,
   SocketPool,
@@ -69,12 +70,15 @@ export class Transport implements PacketReceiver {
   readonly #lingerKind: EventKind;
   /** Sockets in FIN_WAIT or TIME_WAIT, in order of the end of their wait. */
   readonly #lingering = new DueQueue();
+  /** For hosts whose rules judge connect(). */
+  readonly #socketNat: SocketNat;
 
   constructor(network: Network, stack: NetworkStack) {
     this.network = network;
     this.#sim = network.sim;
     this.#stack = stack;
     this.udp = new UdpTransport(network, stack, this.sockets);
+    this.#socketNat = new SocketNat(network.addresses, this.sockets);
     this.#retransmitKind = this.#sim.defineKind("tcp_retransmit", Phase.timeout, (a) =>
       this.#retransmit(a),
     );
@@ -125,6 +129,37 @@ export class Transport implements PacketReceiver {
     user: number,
     protocol: TransportProtocolNumber = TCP,
   ): Socket | null {
+    const rules = this.network.hosts[namespace.host]!.socketNat;
+    if (rules === null) return this.#connect(namespace, address, port, handler, user, protocol);
+    // To an endpoint in the place of the Service's address, or not at all.
+    const nat = this.#socketNat;
+    const next = nat.judge(rules, namespace, protocol, address, port);
+    const sends = !nat.isRefused;
+    const socket = this.#connect(namespace, nat.address, nat.port, handler, user, protocol, sends);
+    if (socket === null) next.routeNote = -1;
+    else if (!sends) this.#failSoon(socket);
+    return socket;
+  }
+
+  /** connect() returns an error at once: the application sees it before anything else happens to it. */
+  #failSoon(socket: Socket): void {
+    const { generation } = socket;
+    this.#sim.callAfter(0, Phase.deliver, () => {
+      if (socket.generation !== generation) return;
+      if (socket.protocol === UDP) socket.handler!.failed(socket, "EHOSTUNREACH");
+      else this.#fail(socket, "EHOSTUNREACH");
+    });
+  }
+
+  #connect(
+    namespace: Namespace,
+    address: AddressId,
+    port: number,
+    handler: SocketHandler,
+    user: number,
+    protocol: TransportProtocolNumber,
+    sends = true,
+  ): Socket | null {
     if (protocol === UDP) return this.udp.connect(namespace, address, port, handler, user);
     const localAddress = sourceAddress(this.network.addresses, namespace, address);
     if (localAddress === NO_ADDRESS) return null;
@@ -134,7 +169,7 @@ export class Transport implements PacketReceiver {
     socket.handler = handler;
     socket.user = user;
     socket.state = SocketState.synSent;
-    this.#send(socket, Flag.syn, 0, 0, 0, 0, 0);
+    if (sends) this.#send(socket, Flag.syn, 0, 0, 0, 0, 0);
     return socket;
   }
 
@@ -186,6 +221,11 @@ export class Transport implements PacketReceiver {
     if (socket.state === SocketState.free) return;
     if (socket.state !== SocketState.synSent) this.#send(socket, Flag.rst, 0, 0, 0, 0, 0);
     this.#release(socket);
+  }
+
+  /** The socket vanishes without a packet: what still comes for it is answered with a RST. */
+  forget(socket: Socket): void {
+    if (socket.state !== SocketState.free) this.#release(socket);
   }
 
   /** The namespace ends: its sockets and listeners vanish without a packet. */
@@ -539,7 +579,7 @@ export class Transport implements PacketReceiver {
     if (socket.receivedBytes < packet.messageBytes) return true;
     socket.receivedBytes = 0;
     const { generation } = socket;
-    socket.handler!.message(socket, packet.message, packet.messageInfo);
+    socket.handler!.message(socket, packet.message, packet.messageInfo, packet.messageBytes);
     return socket.generation === generation;
   }
 

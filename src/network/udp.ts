@@ -150,7 +150,7 @@ export class UdpTransport {
     }
     if (socket.handler !== null) {
       // The application waits for its answer and reads it at once.
-      socket.handler.message(socket, packet.message, packet.messageInfo);
+      socket.handler.message(socket, packet.message, packet.messageInfo, packet.messageBytes);
       return;
     }
     const { receiveBufferBytes, socketBufferBytes } = this.#network.profile.udp;

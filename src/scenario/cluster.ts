@@ -5,7 +5,13 @@
  * manifests ask for. Refuses to own: where a pod goes (the scheduler).
  */
 import { Address4, Address6 } from "ip-address";
-import type { Container, Node, Pod, PodSpec } from "../kubernetes/api/types.ts";
+import {
+  ZONE_LABEL,
+  type Container,
+  type Node,
+  type Pod,
+  type PodSpec,
+} from "../kubernetes/api/types.ts";
 import { parsePrefix, parsePrefixes, type Prefix } from "../network/address.ts";
 import {
   startMeta,
@@ -45,7 +51,8 @@ export function resolveNodes(
   }
   for (let number = 1; number <= generated; number++) {
     const name = `node-${number}`;
-    const draft: NodeDraft = { ...EMPTY_DRAFT, metadata: nodeMeta(name) };
+    const zone = cluster.zones === undefined ? null : `zone-${((number - 1) % cluster.zones) + 1}`;
+    const draft: NodeDraft = { ...EMPTY_DRAFT, metadata: nodeMeta(name, zone) };
     nodes.push(buildNode(draft, cluster, ranges, addresses, nodes, mistakes, ["cluster", "nodes"]));
     if (nodes.at(-1)?.spec.podCIDRs.includes("") === true) break;
   }
@@ -61,8 +68,12 @@ const EMPTY_DRAFT = {
   maxPods: null,
 };
 
-function nodeMeta(name: string) {
-  const labels = { "kubernetes.io/hostname": name, "kubernetes.io/os": "linux" };
+function nodeMeta(name: string, zone: string | null) {
+  const labels = {
+    "kubernetes.io/hostname": name,
+    "kubernetes.io/os": "linux",
+    ...(zone === null ? {} : { [ZONE_LABEL]: zone }),
+  };
   return startMeta("Node", { name, labels }, "");
 }
 

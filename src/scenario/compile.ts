@@ -57,7 +57,7 @@ interface Parts {
  * @throws Error for a scenario that validation should have refused
  */
 export function compile(scenario: ResolvedScenario, observers: readonly Observer[]): Run {
-  const laws = new LawWatch();
+  const laws = new LawWatch(scenario);
   const parts = join(scenario, [...observers, ...laws.observers]);
   const { sim, observations, network, transport, cluster } = parts;
   bringUp(scenario, parts);
@@ -138,8 +138,10 @@ function bringUp(scenario: ResolvedScenario, parts: Parts): void {
   for (const [index, client] of scenario.clients.entries()) {
     observations.clientNamed(index, client.name);
   }
-  const { deployments, replicaSets, pods } = scenario.cluster;
-  const contents = { deployments, replicaSets, pods: [...pods, ...clientPods(scenario)] };
+  const contents = {
+    ...scenario.cluster,
+    pods: [...scenario.cluster.pods, ...clientPods(scenario)],
+  };
   if (scenario.coldStart) cluster.startCold(contents);
   else cluster.startAtRest(contents);
   for (const { name, host, spec } of outsideClients(scenario, network, workloads)) {

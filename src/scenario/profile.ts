@@ -5,6 +5,7 @@
  * ends in `Ns` is written without the suffix, as a Kubernetes duration.
  */
 import { kubernetes136, type KubernetesProfile } from "../kubernetes/profile.ts";
+import { schedulers } from "../kubernetes/proxy/ipvs/schedulers.ts";
 import { proxyModes } from "../kubernetes/proxy/modes/index.ts";
 import { linuxProfile, type LinuxProfile } from "../network/profile.ts";
 import { serverProfile, type ServerProfile } from "../workload/profile.ts";
@@ -22,6 +23,8 @@ export const profileChoices: Readonly<Record<string, readonly string[]>> = {
   "kubernetes.kubeProxy.iptables.backend": Object.keys(
     kubernetes136.kubeProxy.iptables.partialSync,
   ),
+  "kubernetes.kubeProxy.ipvs.scheduler": Object.keys(schedulers),
+  "kubernetes.kubeProxy.ebpf.algorithm": ["random", "maglev"],
   "server.onSigterm": ["drain", "exit", "ignore"],
 };
 

@@ -5,20 +5,22 @@
  * finds; the result counts only when there was no mistake. Refuses to own: files and the engine.
  */
 import { RandomStreams } from "../engine/index.ts";
-import type { Pod, PodTemplate, Service } from "../kubernetes/api/types.ts";
+import type { EndpointSlice, Pod, PodTemplate, Service } from "../kubernetes/api/types.ts";
+import { allocateServices } from "./allocate.ts";
 import { checkRoom, resolveNodes } from "./cluster.ts";
 import { resolveFaults, type FaultSurroundings } from "./faults/index.ts";
 import type { ManifestObjects, Placed } from "./manifests/objects.ts";
-import type { FileMistakes } from "./mistakes.ts";
+import type { FileMistakes, Path } from "./mistakes.ts";
 import type { Profile } from "./profile.ts";
 import type { ResolvedCluster, ResolvedScenario } from "./resolved.ts";
 import { overrideProfile } from "./schema/profile.ts";
 import type { ClusterPart, ScenarioParts } from "./schema/scenario.ts";
 import {
-  allocateServices,
   checkSelectors,
+  keptEndpoints,
   podKinds,
   withListenedPorts,
+  type KeptEndpoints,
   type PodKind,
 } from "./services.ts";
 import { checkPodSelector, clientLabels, resolveClients, resolveServers } from "./targets.ts";
@@ -51,17 +53,19 @@ export function resolveScenario(
   const streams = new RandomStreams(run?.seed ?? "1");
   const services = allocateServices(
     objects.services,
-    (cluster?.serviceCIDR ?? "10.0.0.0/8").split(",")[0]!,
+    (cluster?.serviceCIDR ?? "10.0.0.0/8").split(","),
     streams,
     mistakes,
   );
+  const ignore = (object: string, own: FileMistakes, path: Path, reason: string): void => {
+    objects.ignored.push({ object, place: own.place(path), reason });
+  };
+  const kept = keptEndpoints(objects, services, (object, own, reason) =>
+    ignore(object, own, [], reason),
+  );
   const kinds = [...podKinds(objects), ...clientKinds(parts)];
   checkSelectors(objects, (service, path, reason) =>
-    objects.ignored.push({
-      object: `Service ${service.object.metadata.name}`,
-      place: service.mistakes.place(path),
-      reason,
-    }),
+    ignore(`Service ${service.object.metadata.name}`, service.mistakes, path, reason),
   );
   const durationNs = run?.duration ?? Number.MAX_SAFE_INTEGER;
   const servers = resolveServers(parts.servers, objects, mistakes);
@@ -72,7 +76,9 @@ export function resolveScenario(
   };
   const faults = resolveFaults(parts.faults, { durationNs, checkPods }, mistakes);
   const resolved =
-    cluster === undefined ? undefined : resolveCluster(parts, cluster, objects, services, mistakes);
+    cluster === undefined
+      ? undefined
+      : resolveCluster(parts, cluster, objects, { services, ...kept }, mistakes);
   if (resolved === undefined || run === undefined) return undefined;
   return {
     ...named,
@@ -93,7 +99,7 @@ function resolveCluster(
   parts: ScenarioParts,
   cluster: ClusterPart,
   objects: ManifestObjects,
-  services: readonly Service[],
+  { services, endpointSlices, mirrored }: KeptEndpoints & Pick<ResolvedCluster, "services">,
   mistakes: FileMistakes,
 ): Omit<ResolvedCluster, "servers"> {
   const nodes = resolveNodes(cluster, objects.nodes, mistakes);
@@ -129,6 +135,8 @@ function resolveCluster(
       return { ...object, spec: withListenedPorts(object.spec, namespace, labels, services) };
     }),
     services,
+    endpointSlices,
+    mirrored,
   };
 }
 
@@ -149,10 +157,10 @@ function clientKinds({ clients }: ScenarioParts): PodKind[] {
 
 /** Two objects of one kind cannot have one name. */
 function checkUnique(objects: ManifestObjects): void {
-  const { deployments, replicaSets, pods, services } = objects;
-  for (const list of [deployments, replicaSets, pods, services]) {
+  const { deployments, replicaSets, pods, services, endpointSlices } = objects;
+  for (const list of [deployments, replicaSets, pods, services, endpointSlices]) {
     const places = new Map<string, string>();
-    for (const { object, mistakes } of list as readonly Placed<Pod | Service>[]) {
+    for (const { object, mistakes } of list as readonly Placed<Pod | Service | EndpointSlice>[]) {
       const key = `${object.metadata.namespace}/${object.metadata.name}`;
       const first = places.get(key);
       if (first === undefined) places.set(key, mistakes.place());

@@ -7,6 +7,7 @@
 import type { DistributionSpec, DurationNs, SimTimeNs } from "../engine/index.ts";
 import type {
   Deployment,
+  EndpointSlice,
   Labels,
   Node,
   Pod,
@@ -14,6 +15,7 @@ import type {
   Service,
   ServicePort,
 } from "../kubernetes/api/types.ts";
+import type { MirroredEndpoints } from "../kubernetes/controllers/mirroring.ts";
 import type { FaultSpec } from "../faults/index.ts";
 import type { NetworkKindName } from "../network/kinds/index.ts";
 import type { RateSegment } from "../workload/rate.ts";
@@ -53,8 +55,12 @@ export interface ResolvedCluster {
   readonly deployments: readonly Deployment[];
   readonly replicaSets: readonly ReplicaSet[];
   readonly pods: readonly Pod[];
-  /** ClusterIPs and node ports are allocated already. */
+  /** Everything that the API server and the cloud give is allocated already. */
   readonly services: readonly Service[];
+  /** Slices that a user keeps: no controller touches them. */
+  readonly endpointSlices: readonly EndpointSlice[];
+  /** Endpoints objects of Services without a selector. */
+  readonly mirrored: readonly MirroredEndpoints[];
   readonly servers: readonly ResolvedServer[];
 }
 
@@ -77,6 +83,12 @@ export interface ResolvedRetries {
   readonly jitter: number;
 }
 
+/**
+ * How a client reaches a Service: by its ClusterIP, a node port on any node, one of its external IPs, or
+ * its load balancer.
+ */
+export type TargetVia = "clusterIP" | "nodePort" | "externalIP" | "loadBalancer";
+
 export interface ResolvedClient {
   readonly name: string;
   /**
@@ -88,12 +100,12 @@ export interface ResolvedClient {
     readonly replicas: number;
     readonly labels: Labels;
   };
-  /** Service called: through its ClusterIP (`port`), or through a node port on any node. */
+  /** Service called, its port, and by which of its addresses. */
   readonly to: {
     readonly service: string;
     readonly port: number;
     readonly protocol: ServicePort["protocol"];
-    readonly via: "clusterIP" | "nodePort";
+    readonly via: TargetVia;
   };
   readonly load:
     /** Poisson arrivals by `rate`, split evenly over the replicas. */

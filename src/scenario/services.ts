@@ -1,96 +1,22 @@
 /**
  * Services against the rest of the cluster.
  *
- * Owns: giving Services their ClusterIPs and node ports, and checking that each selects pods that have
- * the ports it sends to. Refuses to own: one Service by itself (manifests/service.ts).
+ * Owns: checking that each selects pods that have the ports it sends to, and giving those without a
+ * selector the slices that the user keeps for them. Refuses to own: one Service by itself
+ * (manifests/service.ts), and its addresses (allocate.ts).
  */
-import type { RandomStreams } from "../engine/index.ts";
-import { ClusterIpAllocator } from "../kubernetes/allocators/cluster-ip.ts";
-import { NodePortAllocator } from "../kubernetes/allocators/node-port.ts";
+import { SKIP_MIRROR_LABEL, type MirroredEndpoints } from "../kubernetes/controllers/mirroring.ts";
 import {
   matchesLabels,
+  objectKey,
   type ContainerPort,
+  type EndpointSlice,
   type Labels,
   type PodSpec,
   type Service,
 } from "../kubernetes/api/types.ts";
 import type { ManifestObjects, Placed, ServiceDraft } from "./manifests/objects.ts";
 import { nearest, type FileMistakes } from "./mistakes.ts";
-
-/**
- * Services with everything allocated. What a Service asks for is taken first, then the rest in the
- * order of the manifests, so that a run does not depend on luck.
- */
-export function allocateServices(
-  drafts: readonly Placed<ServiceDraft>[],
-  serviceCIDR: string,
-  streams: RandomStreams,
-  mistakes: FileMistakes,
-): Service[] {
-  const addresses = new ClusterIpAllocator(serviceCIDR, streams.get("kubernetes/cluster-ip"));
-  const ports = new NodePortAllocator(streams.get("kubernetes/node-port"));
-  const owners = new Map<string | number, string>();
-  takeAddressOfKubernetes(addresses, owners);
-  for (const draft of drafts) takeWritten(draft, addresses, ports, owners, serviceCIDR);
-  return drafts.map(({ object }) => {
-    const clusterIP = object.spec.clusterIP || addresses.takeNext();
-    if (clusterIP === null) {
-      mistakes.add(
-        ["cluster", "serviceCIDR"],
-        "used up",
-        "a wider range: every Service needs an address",
-      );
-    }
-    const needsPorts = object.spec.type === "NodePort" || object.spec.type === "LoadBalancer";
-    const allocated = object.spec.ports.map((port) => ({
-      ...port,
-      nodePort: port.nodePort ?? (needsPorts ? ports.takeNext() : null),
-    }));
-    return { ...object, spec: { ...object.spec, clusterIP: clusterIP ?? "", ports: allocated } };
-  });
-}
-
-/** The API server's own Service holds the first address of the range in every cluster. */
-function takeAddressOfKubernetes(
-  addresses: ClusterIpAllocator,
-  owners: Map<string | number, string>,
-): void {
-  const first = addresses.addressAt(0);
-  addresses.take(first);
-  owners.set(first, "default/kubernetes");
-}
-
-function takeWritten(
-  { object, mistakes }: Placed<ServiceDraft>,
-  addresses: ClusterIpAllocator,
-  ports: NodePortAllocator,
-  owners: Map<string | number, string>,
-  serviceCIDR: string,
-): void {
-  const name = `${object.metadata.namespace}/${object.metadata.name}`;
-  const { clusterIP } = object.spec;
-  if (clusterIP !== "") {
-    const refusal = addresses.take(clusterIP);
-    const found =
-      refusal === "taken" ? `${clusterIP} is taken by Service ${owners.get(clusterIP)}` : clusterIP;
-    if (refusal !== null) {
-      mistakes.add(["spec", "clusterIP"], found, `a free address of ${serviceCIDR}`);
-    } else owners.set(clusterIP, name);
-  }
-  const own = new Set<string>();
-  for (const [index, { nodePort, protocol }] of object.spec.ports.entries()) {
-    if (nodePort === null) continue;
-    const path = ["spec", "ports", index, "nodePort"];
-    // One Service may use one number for several protocols; two Services may not.
-    const isOwnOtherProtocol = owners.get(nodePort) === name && !own.has(`${nodePort}/${protocol}`);
-    own.add(`${nodePort}/${protocol}`);
-    if (ports.take(nodePort) === null) owners.set(nodePort, name);
-    else if (!isOwnOtherProtocol) {
-      const found = `${nodePort} is taken by Service ${owners.get(nodePort)}`;
-      mistakes.add(path, found, "a node port from 30000 to 32767 that no other Service has");
-    }
-  }
-}
 
 /** Pods of one kind that a Service may select. */
 export interface PodKind {
@@ -142,10 +68,11 @@ export function checkSelectors(
   const kinds = podKinds(objects);
   for (const service of objects.services) {
     const { metadata, spec } = service.object;
-    const matching = kindsMatching(kinds, metadata.namespace, spec.selector ?? {});
+    if (spec.selector === null) continue;
+    const matching = kindsMatching(kinds, metadata.namespace, spec.selector);
     if (matching.length === 0) {
       const known = knownLabels(kinds, metadata.namespace);
-      const written = Object.entries(spec.selector ?? {}).map(([k, v]) => `${k}=${v}`);
+      const written = Object.entries(spec.selector).map(([k, v]) => `${k}=${v}`);
       const allowed = `labels of pods in namespace ${metadata.namespace}: ${known.join(", ") || "there are none"}`;
       const meant = nearest(written[0] ?? "", known);
       const found = `${written.join(",")} matches no pod`;
@@ -159,12 +86,59 @@ export function checkSelectors(
       const path = ["spec", "ports", index, "targetPort"];
       if (typeof targetPort === "string") {
         checkNamedPort(targetPort, ports, service.mistakes, path);
-      } else if (ports.length > 0 && !hasPort(ports, targetPort, protocol)) {
+      } else if (
+        // Clients of a headless Service dial pods themselves: nothing translates the port.
+        spec.clusterIP !== "None" &&
+        ports.length > 0 &&
+        !hasPort(ports, targetPort, protocol)
+      ) {
         const reason = `no container declares port ${targetPort}/${protocol}: connections are refused`;
         ignore(service, path, reason);
       }
     }
   }
+}
+
+/** Slices that the user keeps, and Endpoints that are mirrored: what no selector gives. */
+export interface KeptEndpoints {
+  readonly endpointSlices: readonly EndpointSlice[];
+  readonly mirrored: readonly MirroredEndpoints[];
+}
+
+/** @param ignore lists an object that no Service looks at */
+export function keptEndpoints(
+  objects: ManifestObjects,
+  services: readonly Service[],
+  ignore: (object: string, mistakes: FileMistakes, reason: string) => void,
+): KeptEndpoints {
+  const byKey = new Map(services.map((service) => [objectKey(service), service]));
+  const endpointSlices: EndpointSlice[] = [];
+  const mirrored: MirroredEndpoints[] = [];
+  for (const { object, mistakes } of objects.endpointSlices) {
+    if (byKey.has(object.service)) endpointSlices.push(object);
+    else ignore(`EndpointSlice ${object.metadata.name}`, mistakes, `no Service ${object.service}`);
+  }
+  for (const { object, mistakes } of objects.endpoints) {
+    const key = objectKey(object);
+    const refusal = whyNotMirrored(byKey.get(key), object.metadata.labels);
+    if (refusal === null) mirrored.push({ service: key, subsets: object.subsets });
+    else ignore(`Endpoints ${object.metadata.name}`, mistakes, refusal);
+  }
+  const backed = new Set([...endpointSlices, ...mirrored].map(({ service }) => service));
+  for (const { object, mistakes } of objects.services) {
+    const isBare = object.spec.selector === null && object.spec.type !== "ExternalName";
+    if (!isBare || backed.has(objectKey(object))) continue;
+    const reason = "no selector, and no EndpointSlice either: connections are refused";
+    ignore(`Service ${object.metadata.name}`, mistakes, reason);
+  }
+  return { endpointSlices, mirrored };
+}
+
+function whyNotMirrored(service: Service | undefined, labels: Labels): string | null {
+  if (labels[SKIP_MIRROR_LABEL] === "true") return `label ${SKIP_MIRROR_LABEL}`;
+  if (service === undefined) return "no Service of that name";
+  if (service.spec.selector === null) return null;
+  return "the EndpointSlice controller makes slices of the Service's selector";
 }
 
 function checkNamedPort(
@@ -197,7 +171,7 @@ export function withListenedPorts(
   if (first === undefined || spec.containers.some(({ ports }) => ports.length > 0)) return spec;
   const targets = services
     .filter((service) => service.metadata.namespace === namespace)
-    .filter((service) => matchesLabels(service.spec.selector ?? {}, labels))
+    .filter(({ spec: { selector } }) => selector !== null && matchesLabels(selector, labels))
     .flatMap((service) => service.spec.ports);
   const ports = new Map<string, ContainerPort>();
   for (const { targetPort, protocol } of targets) {

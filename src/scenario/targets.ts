@@ -91,9 +91,11 @@ export function resolveClients(
 ): ResolvedClient[] {
   const names = new Set<string>();
   return parts.flatMap(({ value, path, to }) => {
-    const at = to?.via === "nodePort" ? [...path, "to", "service"] : [...path, "to"];
+    const at = to === undefined || to.via === "clusterIP" ? ["to"] : ["to", "service"];
     const target =
-      to === undefined ? null : resolveTarget(to, services, objects, mistakes.within(at));
+      to === undefined
+        ? null
+        : resolveTarget(to, services, objects, mistakes.within([...path, ...at]));
     if (value === undefined) return [];
     checkClient(value, names, mistakes.within(path));
     if (target?.protocol === "UDP" && value.requestSize > MAX_DATAGRAM_BYTES) {
@@ -115,7 +117,8 @@ function checkClient(value: ClientPart, names: Set<string>, mistakes: FileMistak
   }
   if (value.from.kind === "outside" && value.to.via === "clusterIP") {
     const found = "a ClusterIP, which nothing outside the cluster can reach";
-    mistakes.add(["to"], found, 'nodePort("svc/NAME:PORT") or from: pods(...)');
+    const allowed = "nodePort(...), externalIP(...) or loadBalancer(...) of it, or from: pods(...)";
+    mistakes.add(["to"], found, allowed);
   }
 }
 
@@ -174,21 +177,43 @@ function resolveTarget(
   const key = `${parsed.namespace}/${parsed.name}`;
   const service = services.find((s) => `${s.metadata.namespace}/${s.metadata.name}` === key);
   if (service === undefined) {
-    const unplayed = objects.unplayedServices.get(key);
-    if (unplayed === undefined && !objects.complete.services) return null;
+    if (!objects.complete.services) return null;
     const known = services.map(({ metadata }) => reference("svc", metadata));
     const allowed = `one of ${known.join(", ") || "the manifests' Services: there are none"}`;
     const meant = nearest(reference("svc", parsed), known);
-    mistakes.add([], unplayed ?? `no Service ${key}`, allowed, unplayed ? null : meant);
+    mistakes.add([], `no Service ${key}`, allowed, meant);
+    return null;
+  }
+  if (service.spec.clusterIP === "None" || service.spec.type === "ExternalName") {
+    const kind = service.spec.type === "ExternalName" ? "an ExternalName" : "a headless Service";
+    const found = `${key} is ${kind}, which only DNS leads to: DNS is not modelled yet`;
+    mistakes.add([], found, "a Service with a ClusterIP");
     return null;
   }
   const port = portOf(service, parsed.port, text, mistakes);
   if (port === null) return null;
-  if (via === "nodePort" && port.nodePort === null) {
-    const found = `Service ${key} is of type ${service.spec.type} and has no node port`;
-    mistakes.add([], found, 'a Service of type "NodePort"');
-  }
+  checkVia(via, service, port, mistakes);
   return { service: key, port: port.port, protocol: port.protocol, via };
+}
+
+/** Reports a way to the Service that it does not have. */
+function checkVia(
+  via: TargetPart["via"],
+  { metadata, spec }: Service,
+  { nodePort }: ServicePort,
+  mistakes: FileMistakes,
+): void {
+  const lacks = (what: string, allowed: string): void => {
+    const key = `${metadata.namespace}/${metadata.name}`;
+    mistakes.add([], `Service ${key} is of type ${spec.type} and has no ${what}`, allowed);
+  };
+  if (via === "nodePort" && nodePort === null) lacks("node port", 'a Service of type "NodePort"');
+  if (via === "externalIP" && (spec.externalIPs ?? []).length === 0) {
+    lacks("external IP", "a Service with externalIPs");
+  }
+  if (via === "loadBalancer" && spec.type !== "LoadBalancer") {
+    lacks("load balancer", 'a Service of type "LoadBalancer"');
+  }
 }
 
 function portOf(

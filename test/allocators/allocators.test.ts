@@ -14,6 +14,18 @@ function firstAddress(seed: string): string | null {
 }
 
 describe("ClusterIP", () => {
+  test("an IPv6 /112 keeps its first 256 addresses for static use, and has no broadcast address", () => {
+    const addresses = new ClusterIpAllocator("fd00:10:96::/112", always(0));
+    expect(addresses.free).toBe(65_535);
+    expect(addresses.takeNext()).toBe("fd00:10:96::101");
+    expect(addresses.take("fd00:10:96::ffff")).toBeNull();
+    expect(addresses.take("fd00:10:96:0::ffff")).toBe("taken");
+    expect(
+      ["fd00:10:96::", "fd00:10:97::1", "10.0.0.1"].map((each) => addresses.take(each)),
+    ).toEqual(["outside", "outside", "outside"]);
+    expect(() => new ClusterIpAllocator("fd00::/64", always(0))).toThrow(/length 108 to 126/);
+  });
+
   test("a /24 keeps .1 to .16 for static use: dynamic addresses begin at .17", () => {
     // min(max(16, 256 / 16), 256) = 16 of 254 usable addresses.
     expect(new ClusterIpAllocator("10.0.0.0/24", always(0)).takeNext()).toBe("10.0.0.17");

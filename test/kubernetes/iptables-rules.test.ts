@@ -1,38 +1,21 @@
 /** What a node's rules do to a first packet. Facts: rules of kube-proxy §2 to §7, timings §7.2. */
 import { describe, expect, test } from "vitest";
-import { Simulation } from "../../src/engine/index.ts";
 import type { EndpointSlice, Service } from "../../src/kubernetes/api/types.ts";
-import { ChangeLedger } from "../../src/kubernetes/ledger.ts";
 import {
   categorizeEndpoints,
   type CategorizeOptions,
   type ProxyEndpoint,
 } from "../../src/kubernetes/proxy/categorize.ts";
-import { proxyModes } from "../../src/kubernetes/proxy/modes/index.ts";
 import { kubeProxyProfile } from "../../src/kubernetes/proxy/profile.ts";
-import {
-  RuleBuilder,
-  RuleTable,
-  tableBase,
-  type RuleNode,
-} from "../../src/kubernetes/proxy/rules.ts";
-import { AddressTable, NO_ADDRESS, parsePrefix } from "../../src/network/address.ts";
-import {
-  NatVerdict,
-  TransportProtocol,
-  type NatDecision,
-  type NatHookPoint,
-} from "../../src/network/nat.ts";
-import { createObservations } from "../../src/observe/observations.ts";
+import { NatVerdict, type NatDecision } from "../../src/network/nat.ts";
 import { chiSquareQuantile } from "../../src/stats/index.ts";
 import { endpoint, service, slice } from "../helpers/kube-objects.ts";
+import { NODE_IP, programmedNode } from "../helpers/programmed-node.ts";
 
 const CLUSTER_IP = "10.96.0.10";
-const NODE_IP = "192.168.0.1";
 const POD = "10.0.0.77";
 const OUTSIDE = "203.0.113.9";
 const NODE_PORT = 31_000;
-const NODE: RuleNode = { name: "node-0", zone: null };
 
 const exposed = (change: Partial<Service["spec"]> = {}): Service =>
   service({
@@ -42,69 +25,11 @@ const exposed = (change: Partial<Service["spec"]> = {}): Service =>
   });
 
 /** node-0's rules for these Services; asks them about packets. */
-function rules(
+const rules = (
   services: readonly Service[],
   slices: readonly EndpointSlice[],
   masqueradeAll = false,
-) {
-  const addresses = new AddressTable();
-  const ledger = new ChangeLedger(createObservations([]));
-  const builder = new RuleBuilder(addresses, ledger);
-  const table = new RuleTable(tableBase([]));
-  for (const each of services) {
-    const own = slices.filter(({ service: of }) => of === `default/${each.metadata.name}`);
-    for (const version of builder.build(each, own, NODE)) table.put(version);
-  }
-  const sim = new Simulation({ seed: "rules" });
-  const nodeIP = addresses.intern(NODE_IP);
-  const nat = proxyModes.iptables.rules({
-    sim,
-    table,
-    view: {
-      addresses,
-      isOwn: (address) => address === nodeIP,
-      isLoopback: () => false,
-      primaryAddress: nodeIP,
-      podNetwork: parsePrefix("10.0.0.0/8"),
-      masqueradeAll,
-      nodePortAddresses: null,
-      localhostNodePorts: true,
-      serviceCIDRs: [],
-    },
-    size: () => ({ services: table.servicePorts, endpoints: 0 }),
-    profile: kubeProxyProfile,
-    stream: sim.streams.get("proxy/node-0"),
-    routed: () => {},
-  });
-  return (
-    source: string,
-    destination: string,
-    port = 80,
-    point: NatHookPoint = "PREROUTING",
-  ): NatDecision & { readonly to: string | null } => {
-    const decision: NatDecision = {
-      verdict: NatVerdict.accept,
-      dnatAddress: NO_ADDRESS,
-      dnatPort: 0,
-      masquerade: false,
-      walkNs: 0,
-      rule: "",
-    };
-    const packet = {
-      protocol: TransportProtocol.TCP,
-      source: addresses.intern(source),
-      sourcePort: 40_000,
-      destination: addresses.intern(destination),
-      destinationPort: port,
-      destinationIsLocal: destination === NODE_IP,
-      originSocket: -1,
-    };
-    nat.decide(point, packet, decision);
-    const { dnatAddress, dnatPort } = decision;
-    const to = dnatAddress === NO_ADDRESS ? null : `${addresses.text(dnatAddress)}:${dnatPort}`;
-    return { ...decision, to };
-  };
-}
+) => programmedNode("iptables", services, slices, { masqueradeAll }).ask;
 
 const here = endpoint("10.0.0.1");
 const there = endpoint("10.0.0.2", { nodeName: "node-1" });

@@ -1,83 +1,11 @@
 /** kube-proxy on a node: what a sync costs, and when what it has learnt counts. Facts: timings §7, rules §11. */
 import { describe, expect, test } from "vitest";
-import { hours, ms, Phase, seconds, Simulation } from "../../src/engine/index.ts";
-import { SimulatedApiServer } from "../../src/kubernetes/api/server.ts";
-import type { EndpointSlice, Service } from "../../src/kubernetes/api/types.ts";
-import { ChangeLedger } from "../../src/kubernetes/ledger.ts";
-import type { ProxyMode, TableSize } from "../../src/kubernetes/proxy/contract.ts";
-import { KubeProxy, proxyBase } from "../../src/kubernetes/proxy/kubeProxy.ts";
+import { hours, ms, Phase, seconds } from "../../src/engine/index.ts";
+import type { EndpointSlice } from "../../src/kubernetes/api/types.ts";
 import { iptables } from "../../src/kubernetes/proxy/modes/iptables.ts";
 import { kubeProxyProfile } from "../../src/kubernetes/proxy/profile.ts";
-import { RuleBuilder, type ServicePortRules } from "../../src/kubernetes/proxy/rules.ts";
-import { AddressTable } from "../../src/network/address.ts";
-import { TransportProtocol } from "../../src/network/nat.ts";
-import { createObservations } from "../../src/observe/observations.ts";
-import {
-  endpoint,
-  exactApi,
-  service,
-  slice,
-  unthrottled,
-  WATCH_NS,
-  WRITE_NS,
-} from "../helpers/kube-objects.ts";
-
-const SYNC_NS = ms(100);
-
-interface Cost {
-  readonly atNs: number;
-  readonly size: TableSize;
-  readonly full: boolean;
-}
-
-/** Proxies on the nodes given, with syncs of exactly 100 ms, at rest beside these objects. */
-function running(
-  options: {
-    services?: readonly Service[];
-    slices?: readonly EndpointSlice[];
-    nodes?: readonly string[];
-    cold?: boolean;
-  } = {},
-) {
-  const { services = [service()], slices = [], nodes = ["node-0"], cold = false } = options;
-  const sim = new Simulation({ seed: "proxy" });
-  const ledger = new ChangeLedger(createObservations([]));
-  const api = new SimulatedApiServer(sim, exactApi);
-  for (const each of services) ledger.addService(api.preload("Service", each));
-  for (const each of slices) api.preload("EndpointSlice", each);
-  const addresses = new AddressTable();
-  const builder = new RuleBuilder(addresses, ledger);
-  const costs: Cost[] = [];
-  const mode: ProxyMode = {
-    ...iptables,
-    syncNs: (_profile, { size, full }) => {
-      costs.push({ atNs: sim.nowNs, size, full });
-      return SYNC_NS;
-    },
-  };
-  const list = <K extends "Service" | "EndpointSlice">(kind: K) =>
-    cold ? [] : [...api.watch(kind, { watcher: "rest", handlers: {} }).values()];
-  const base = proxyBase(list("Service"), list("EndpointSlice"), builder);
-  const proxies = nodes.map(
-    (name) =>
-      new KubeProxy({
-        sim,
-        api,
-        profile: kubeProxyProfile,
-        mode,
-        node: { name, zone: null },
-        builder,
-        ledger,
-        base,
-      }),
-  );
-  const rulesAt = (proxy = proxies[0]!, address = "10.96.0.10"): ServicePortRules | undefined =>
-    proxy.table.atAddress(addresses.intern(address), TransportProtocol.TCP, 80)?.rules;
-  /** What the node routes the address to; null: nothing. */
-  const endpoints = (proxy?: KubeProxy, address?: string): string[] | null =>
-    rulesAt(proxy, address)?.cluster?.map(({ text }) => text) ?? null;
-  return { sim, hand: api.client(unthrottled), costs, proxies, rulesAt, endpoints };
-}
+import { endpoint, service, slice, WATCH_NS, WRITE_NS } from "../helpers/kube-objects.ts";
+import { runningProxies as running, SYNC_NS } from "../helpers/running-proxies.ts";
 
 const three = ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map((address) => endpoint(address));
 const without =
@@ -253,6 +181,7 @@ describe("what a sync costs: the measured points of timings §7.2", () => {
       size: { services, endpoints },
       changedServices: 1,
       changedEndpoints: 1,
+      staleEndpoints: 0,
       full,
     }) / seconds(1);
 

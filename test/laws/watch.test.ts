@@ -10,8 +10,8 @@ function membership(): MembershipWatch {
   watch.nodeNamed(0, "node-1");
   watch.nodeNamed(1, "node-2");
   watch.serviceNamed(0, "default/web");
-  watch.endpointNamed(0, 0, "10.244.0.2:80");
-  watch.endpointNamed(1, 0, "10.244.0.3:80");
+  watch.endpointNamed(0, 0, "10.244.0.2:80", "", "");
+  watch.endpointNamed(1, 0, "10.244.0.3:80", "", "");
   return watch;
 }
 
@@ -35,7 +35,7 @@ test("2 membership: a node may use what it has not yet programmed as gone, and n
 
 test("2 membership: a node may not use what it has not programmed yet", () => {
   const watch = membership();
-  watch.endpointNamed(2, 0, "10.244.0.4:80");
+  watch.endpointNamed(2, 0, "10.244.0.4:80", "", "");
   watch.endpointChanged(0, "default/web", "10.244.0.4:80", "added", 5, 1);
   watch.endpointProgrammed(0, "node-1");
   watch.connectionRouted(0, 2, 6);

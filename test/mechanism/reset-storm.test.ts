@@ -29,8 +29,8 @@ function instantProgramming(): Profile {
     kubernetes: {
       apiServer: { writeLatency: "0", watchLatency: "0", network: "0" },
       kubeProxy: {
-        minSyncPeriod: "0",
         iptables: {
+          minSyncPeriod: "0",
           fullSyncByRules: { nft: never, legacy: never },
           partialSync: { nft: never, legacy: never },
         },

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { seconds } from "../../src/engine/index.ts";
 import type { SocketHandler } from "../../src/network/socket.ts";
+import { outcomeNames } from "../../src/observe/observations.ts";
 import { compile } from "../../src/scenario/compile.ts";
 import { defaultProfile } from "../../src/scenario/profile.ts";
 import { loadFiles, mistakesIn, webManifest } from "./files.ts";
@@ -61,6 +62,43 @@ test("every pod has an address of each family, by which others reach it, and the
   }
   run.runUntil(scenario.durationNs);
   expect(log.toSorted()).toEqual(asked.toSorted());
+  expect(run.finish().brokenLaws).toEqual([]);
+});
+
+test("a Service of IPv6 alone is reached by its ClusterIP, and by the nodes' IPv6 addresses", async () => {
+  const serviceCIDR = "10.96.0.0/16,fd00:10:96::/112";
+  const service = "\n  type: NodePort\n  ipFamilies: [IPv6]";
+  const written = files(`podCIDR: "${PODS}", nodeCIDR: "${NODES}", serviceCIDR: "${serviceCIDR}"`);
+  const clients = `clients: [
+    { name: "in", to: "svc/web:8080", load: openLoop(20) },
+    { name: "out", from: outside(1), to: nodePort("svc/web:8080"), load: openLoop(20) },
+  ],`;
+  const scenario = await loadFiles(
+    {
+      "scenario.ts": written["scenario.ts"].replace(/clients: .*/, clients),
+      "web.yaml": webManifest({ replicas: 4, service }),
+    },
+    { profile: defaultProfile },
+  );
+  const ended = new Map<string, number>();
+  const run = compile(scenario, [
+    {
+      requestEnded: (client, _service, outcome) => {
+        const key = `${client} ${outcomeNames[outcome]}`;
+        ended.set(key, (ended.get(key) ?? 0) + 1);
+      },
+    },
+  ]);
+  run.runUntil(scenario.durationNs);
+  expect([...ended.keys()].toSorted()).toEqual(["0 served", "1 served"]);
+  const { network } = run.transport;
+  const families = network.hosts.flatMap(({ conntrack }) =>
+    [...(conntrack?.entries(6) ?? [])].map((entry) =>
+      network.addresses.family(entry.originalDestination),
+    ),
+  );
+  expect(families.length).toBeGreaterThan(100);
+  expect(new Set(families)).toEqual(new Set([6]));
   expect(run.finish().brokenLaws).toEqual([]);
 });
 

@@ -281,16 +281,6 @@ describe("in a manifest", () => {
       /a second port 1\/TCP/,
     ],
     [
-      "affinity",
-      webManifest() + second("sessionAffinity: ClientIP, ports: [{ port: 1, targetPort: 80 }]"),
-      /"ClientIP" is not modelled yet; allowed: "None"/,
-    ],
-    [
-      "policy Local",
-      webManifest() + second("externalTrafficPolicy: Local, ports: [{ port: 1, targetPort: 80 }]"),
-      /"Local" is not modelled yet/,
-    ],
-    [
       "two objects of one name",
       webManifest() + webManifest().split("---")[1]!.replace(/^/, "---"),
       /a second Service default\/web; the first is at web.yaml:12/,
@@ -394,10 +384,10 @@ describe("in a manifest", () => {
     expect(found[0]).toMatch(/spec.replicas: -1/);
   });
 
-  test("a client of a Service that is not modelled learns why", async () => {
+  test("a client of a headless Service learns what is missing", async () => {
     const headless = webManifest({ service: "\n  clusterIP: None" });
     const found = await inFields(client(""), headless);
-    expect(found).toEqual([expect.stringContaining("headless Services are not modelled yet")]);
+    expect(found).toEqual([expect.stringContaining("DNS is not modelled yet")]);
   });
 });
 

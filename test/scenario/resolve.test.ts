@@ -124,7 +124,7 @@ items:
     "ConfigMap c @23: configuration has no effect on the simulated network",
     "Job prod/j @24: Job is not modelled yet",
     "Service k @25: a Service of serving.knative.dev/v1 is not modelled",
-    "Service h @26: headless Services are not modelled yet",
+    "Service h @26: a headless Service is reached by DNS, which is not modelled yet",
     "Pod p @27: belongs to ReplicaSet r, which makes its own",
     "Namespace prod @28: unknown field spec.brandNew",
   ]);

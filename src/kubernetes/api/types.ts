@@ -207,6 +207,8 @@ export interface Service {
     readonly publishNotReadyAddresses: boolean;
     /** Both addresses of a dual-stack Service, the primary first. Absent: clusterIP alone. */
     readonly clusterIPs?: readonly IpText[];
+    /** The families of its endpoints, the primary first. Absent: IPv4 alone. */
+    readonly ipFamilies?: readonly IpFamily[];
     readonly externalIPs?: readonly IpText[];
     readonly loadBalancerSourceRanges?: readonly string[];
     /** Allocated for type LoadBalancer with externalTrafficPolicy Local. */
@@ -219,6 +221,7 @@ export interface Service {
   readonly status?: { readonly ingress: readonly LoadBalancerIngress[] };
 }
 
+export type IpFamily = "IPv4" | "IPv6";
 export type TrafficDistribution = "PreferClose" | "PreferSameZone" | "PreferSameNode";
 
 export interface LoadBalancerIngress {
@@ -243,6 +246,8 @@ export interface Endpoint {
    * node's sync be matched with its cause, and nothing decides by it.
    */
   readonly observedCauseNs: SimTimeNs | null;
+  /** Its node's topology.kubernetes.io/zone. Absent: none. */
+  readonly zone?: string;
   /** hints.forZones and hints.forNodes. Absent: no hint. */
   readonly zoneHints?: readonly string[];
   readonly nodeHints?: readonly string[];
@@ -253,7 +258,7 @@ export interface EndpointSlice {
   readonly metadata: ObjectMeta;
   /** namespace/name of the owning Service. */
   readonly service: string;
-  readonly addressType: "IPv4" | "IPv6";
+  readonly addressType: IpFamily;
   readonly ports: readonly {
     readonly name: string | null;
     readonly protocol: Protocol;
@@ -279,6 +284,19 @@ export type ObjectKey = string;
 
 export function objectKey(object: { readonly metadata: ObjectMeta }): ObjectKey {
   return `${object.metadata.namespace}/${object.metadata.name}`;
+}
+
+/** The label that says which zone a node is in. */
+export const ZONE_LABEL = "topology.kubernetes.io/zone";
+
+/** Who keeps an EndpointSlice: its label, and the controllers' names in it. */
+export const MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by";
+export const SLICE_CONTROLLER = "endpointslice-controller.k8s.io";
+export const MIRRORING_CONTROLLER = "endpointslicemirroring-controller.k8s.io";
+
+/** An address' family by its text. */
+export function familyOf(address: IpText): IpFamily {
+  return address.includes(":") ? "IPv6" : "IPv4";
 }
 
 /** Whether `labels` satisfy every term of `selector` (apimachinery LabelSelector semantics). */

@@ -6,14 +6,23 @@
  * rebalanced: a half-empty one stays so until something must be added.
  */
 import {
+  familyOf,
+  MANAGED_BY_LABEL,
   objectKey,
+  SLICE_CONTROLLER,
   type Endpoint,
   type EndpointSlice,
+  type IpFamily,
+  type IpText,
   type Pod,
   type Service,
 } from "../api/types.ts";
 import { resolveTargetPort } from "../ledger.ts";
 import { newMeta } from "./pods.ts";
+import { TopologyCache, type SliceSet } from "./topologyHints.ts";
+
+/** Of every slice that the controller keeps; others are left alone. */
+const OWN_LABELS = { [MANAGED_BY_LABEL]: SLICE_CONTROLLER };
 
 export type SlicePorts = EndpointSlice["ports"];
 
@@ -31,11 +40,16 @@ export interface PortGroup {
 }
 
 /** podToEndpoint: terminating at once, ready no longer, serving as long as the readiness probe passes. */
-export function endpointOf(service: Service, pod: Pod): Endpoint {
+export function endpointOf(
+  service: Service,
+  pod: Pod,
+  address: IpText = pod.status.podIPs[0]!,
+  zone?: string,
+): Endpoint {
   const serving = pod.status.ready.status;
   const terminating = pod.metadata.deletionTimestampNs !== null;
   return {
-    address: pod.status.podIPs[0]!,
+    address,
     podUid: pod.metadata.uid,
     podName: pod.metadata.name,
     nodeName: pod.spec.nodeName!,
@@ -45,6 +59,7 @@ export function endpointOf(service: Service, pod: Pod): Endpoint {
       terminating,
     },
     observedCauseNs: pod.metadata.deletionTimestampNs ?? pod.status.observedCauseNs,
+    ...(zone === undefined ? {} : { zone }),
   };
 }
 
@@ -58,23 +73,31 @@ export function isEndpoint(pod: Pod): boolean {
   );
 }
 
-export function desiredGroups(service: Service, pods: readonly Pod[]): PortGroup[] {
+export function desiredGroups(
+  service: Service,
+  pods: readonly Pod[],
+  family: IpFamily = "IPv4",
+  zoneOf: (nodeName: string) => string | undefined = () => undefined,
+): PortGroup[] {
   const groups = new Map<string, { ports: SlicePorts; endpoints: Map<string, Endpoint> }>();
   for (const pod of pods) {
     if (!isEndpoint(pod)) continue;
+    const address = pod.status.podIPs.find((each) => familyOf(each) === family);
+    if (address === undefined) continue;
     const ports = portsOf(service, pod);
     const key = JSON.stringify(ports);
     let group = groups.get(key);
     if (group === undefined) groups.set(key, (group = { ports, endpoints: new Map() }));
-    const endpoint = endpointOf(service, pod);
+    const endpoint = endpointOf(service, pod, address, zoneOf(pod.spec.nodeName!));
     group.endpoints.set(identityOf(endpoint), endpoint);
   }
   return [...groups.values()];
 }
 
 /**
- * The writes that take `existing` to what `pods` ask for.
+ * The writes that take `existing` to what `pods` ask for: each family of the Service by itself.
  * @param nextName gives the name of a new slice
+ * @param topology what is known of zones, and who gets which hint
  */
 export function reconcileSlices(
   service: Service,
@@ -82,10 +105,36 @@ export function reconcileSlices(
   existing: readonly EndpointSlice[],
   maxEndpoints: number,
   nextName: () => string,
+  topology: TopologyCache = new TopologyCache(0),
 ): SliceChanges {
-  const groups = desiredGroups(service, pods);
-  const create: EndpointSlice[] = [];
-  const update: EndpointSlice[] = [];
+  const families = service.spec.ipFamilies ?? ["IPv4"];
+  const changes = families.map((family) => {
+    const own = existing.filter(({ addressType }) => addressType === family);
+    return reconcileFamily(service, family, pods, own, { maxEndpoints, nextName, topology });
+  });
+  const orphans = existing.filter(({ addressType }) => !families.includes(addressType));
+  return {
+    create: changes.flatMap((each) => each.create),
+    update: changes.flatMap((each) => each.update),
+    delete: [...changes.flatMap((each) => each.delete), ...orphans],
+  };
+}
+
+/** reconcileByAddressType. */
+function reconcileFamily(
+  service: Service,
+  family: IpFamily,
+  pods: readonly Pod[],
+  existing: readonly EndpointSlice[],
+  {
+    maxEndpoints,
+    nextName,
+    topology,
+  }: { maxEndpoints: number; nextName: () => string; topology: TopologyCache },
+): SliceChanges {
+  const zoneOf = (nodeName: string): string | undefined => topology.zoneOf(nodeName);
+  const groups = desiredGroups(service, pods, family, zoneOf);
+  const slices: SliceSet = { create: [], update: [], unchanged: [] };
   const remove: EndpointSlice[] = [];
   const unclaimed = new Set(existing);
   for (const group of groups) {
@@ -93,20 +142,22 @@ export function reconcileSlices(
     const own = existing.filter((slice) => JSON.stringify(slice.ports) === key);
     for (const slice of own) unclaimed.delete(slice);
     const packed = packGroup(group, own, maxEndpoints);
-    update.push(...packed.update);
+    slices.update.push(...packed.update);
+    slices.unchanged.push(...packed.unchanged);
     remove.push(...packed.empty);
     for (const endpoints of packed.create) {
-      create.push(newSlice(service, group.ports, endpoints, nextName()));
+      slices.create.push(newSlice(service, family, group.ports, endpoints, nextName()));
     }
   }
   remove.push(...unclaimed);
-  const changes = recycle({ create, update, delete: remove });
-  if (groups.length > 0 || existing.length > 0) return keepPlaceholder(groups.length, changes);
-  return { ...changes, create: [newSlice(service, [], [], nextName())] };
+  if (groups.length === 0) keepPlaceholder(service, family, slices, remove, nextName);
+  topology.reconcile(service, objectKey(service), family, slices);
+  return recycle({ create: slices.create, update: slices.update, delete: remove });
 }
 
 interface Packed {
   readonly update: EndpointSlice[];
+  readonly unchanged: EndpointSlice[];
   readonly empty: EndpointSlice[];
   readonly create: Endpoint[][];
 }
@@ -145,7 +196,7 @@ function packGroup(group: PortGroup, slices: readonly EndpointSlice[], max: numb
     }
   }
   const update = changed.map(({ slice, endpoints }) => Object.assign({}, slice, { endpoints }));
-  return { update, empty, create };
+  return { update, unchanged, empty, create };
 }
 
 /** The slice's endpoints as they should be; takes those it holds out of `left`. */
@@ -204,26 +255,41 @@ function contentsOf({
   return { ports, endpoints };
 }
 
-/** A Service without endpoints keeps one slice, empty. */
-function keepPlaceholder(groups: number, changes: SliceChanges): SliceChanges {
-  if (groups > 0) return changes;
-  const [first, ...others] = changes.delete;
-  if (first === undefined) return changes;
-  if (first.endpoints.length === 0) return { ...changes, delete: others };
-  return { ...changes, update: [{ ...first, endpoints: [] }], delete: others };
+/** A Service without endpoints keeps one slice, empty and without ports. */
+function keepPlaceholder(
+  service: Service,
+  family: IpFamily,
+  slices: SliceSet,
+  remove: EndpointSlice[],
+  nextName: () => string,
+): void {
+  const [only, ...others] = remove;
+  const isThere = only?.endpoints.length === 0 && only.ports.length === 0;
+  if (isThere && others.length === 0) {
+    remove.length = 0;
+    return;
+  }
+  // One that goes becomes it: then the new name is never seen.
+  const name = only?.metadata.name ?? nextName();
+  slices.create.push(newSlice(service, family, [], [], name));
 }
 
 function newSlice(
   service: Service,
+  addressType: IpFamily,
   ports: SlicePorts,
   endpoints: readonly Endpoint[],
   name: string,
 ): EndpointSlice {
   return {
     kind: "EndpointSlice",
-    metadata: { ...newMeta(service.metadata.namespace, name), ownerUid: service.metadata.uid },
+    metadata: {
+      ...newMeta(service.metadata.namespace, name),
+      labels: OWN_LABELS,
+      ownerUid: service.metadata.uid,
+    },
     service: objectKey(service),
-    addressType: "IPv4",
+    addressType,
     ports,
     endpoints,
   };
@@ -242,6 +308,7 @@ function identityOf(endpoint: Endpoint): string {
 
 function sameConditions(a: Endpoint, b: Endpoint): boolean {
   return (
+    a.zone === b.zone &&
     a.conditions.ready === b.conditions.ready &&
     a.conditions.serving === b.conditions.serving &&
     a.conditions.terminating === b.conditions.terminating

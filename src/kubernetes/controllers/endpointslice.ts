@@ -7,10 +7,20 @@
  */
 import type { Informer, WriteCallback } from "../api/contract.ts";
 import { PodLabelIndex, SelectorIndex } from "../api/selectorIndex.ts";
-import { objectKey, type EndpointSlice, type Pod, type Service } from "../api/types.ts";
+import {
+  MANAGED_BY_LABEL,
+  objectKey,
+  SLICE_CONTROLLER,
+  ZONE_LABEL,
+  type EndpointSlice,
+  type Node,
+  type Pod,
+  type Service,
+} from "../api/types.ts";
 import type { Controller, ControllerContext } from "./contract.ts";
 import { isEndpoint, reconcileSlices, type SliceChanges } from "./endpointReconcile.ts";
 import { nameSuffix } from "./pods.ts";
+import { TopologyCache, usesTopologyMode } from "./topologyHints.ts";
 import { WorkQueue } from "./workqueue.ts";
 
 export class EndpointSliceController implements Controller {
@@ -18,6 +28,8 @@ export class EndpointSliceController implements Controller {
   #context!: ControllerContext;
   #queue!: WorkQueue;
   #services!: Informer<"Service">;
+  #topology!: TopologyCache;
+  #nodes!: Informer<"Node">;
   readonly #selectors = new SelectorIndex();
   readonly #pods = new PodLabelIndex();
   readonly #slices = new Map<string, Map<string, EndpointSlice>>();
@@ -51,17 +63,34 @@ export class EndpointSliceController implements Controller {
       updated: (_previous, slice) => this.#putSlice(slice),
       deleted: (slice) => this.#sliceDeleted(slice),
     });
+    this.#topology = new TopologyCache(profile.endpointSlice.overloadThreshold);
+    this.#nodes = informers.on("Node", {
+      added: () => this.#nodesChanged(),
+      updated: (previous, node) => {
+        if (topologyChanged(previous, node)) this.#nodesChanged();
+      },
+      deleted: () => this.#nodesChanged(),
+    });
+    this.#topology.setNodes(this.#nodes.values());
     for (const pod of pods.values()) this.#pods.set(pod);
     for (const slice of slices.values()) this.#putSlice(slice);
     for (const service of this.#services.values()) {
+      const key = objectKey(service);
       this.#selectors.add(service);
-      if (!synced) this.#queue.add(objectKey(service));
+      if (!synced) this.#queue.add(key);
+      else if (usesTopologyMode(service.metadata)) this.#topology.adopt(key, this.#slicesOf(key));
     }
   }
 
   #putService(service: Service): void {
     this.#selectors.add(service);
     this.#queue.add(objectKey(service));
+  }
+
+  /** checkNodeTopologyDistribution: Services that have become unbalanced are synced. */
+  #nodesChanged(): void {
+    this.#topology.setNodes(this.#nodes.values());
+    for (const key of this.#topology.overloadedServices()) this.#queue.add(key);
   }
 
   #podChanged(previous: Pod | null, pod: Pod): void {
@@ -82,7 +111,13 @@ export class EndpointSliceController implements Controller {
     }
   }
 
+  #slicesOf(key: string): EndpointSlice[] {
+    return [...(this.#slices.get(key)?.values() ?? [])];
+  }
+
+  /** Slices that others keep are none of its business. */
   #putSlice(slice: EndpointSlice): void {
+    if (slice.metadata.labels[MANAGED_BY_LABEL] !== SLICE_CONTROLLER) return;
     let slices = this.#slices.get(slice.service);
     if (slices === undefined) this.#slices.set(slice.service, (slices = new Map()));
     slices.set(objectKey(slice), slice);
@@ -110,12 +145,17 @@ export class EndpointSliceController implements Controller {
     }
     const { selector } = service.spec;
     const pods = this.#pods.podsOf(service.metadata.namespace, selector);
-    const existing = [...(this.#slices.get(key)?.values() ?? [])];
     const stream = this.#context.sim.streams.get(`names/slices/${key}`);
     const { maxEndpointsPerSlice } = this.#context.profile.endpointSlice;
-    const changes = reconcileSlices(service, pods, existing, maxEndpointsPerSlice, () => {
-      return `${service.metadata.name}-${nameSuffix(stream)}`;
-    });
+    const nextName = (): string => `${service.metadata.name}-${nameSuffix(stream)}`;
+    const changes = reconcileSlices(
+      service,
+      pods,
+      this.#slicesOf(key),
+      maxEndpointsPerSlice,
+      nextName,
+      this.#topology,
+    );
     this.#write(key, changes, done);
   }
 
@@ -175,11 +215,20 @@ export class EndpointSliceController implements Controller {
   }
 }
 
+/** Whether an update of a node can change what zones have, or where endpoints are. */
+function topologyChanged(previous: Node, node: Node): boolean {
+  return (
+    previous.metadata.labels[ZONE_LABEL] !== node.metadata.labels[ZONE_LABEL] ||
+    previous.status.ready.status !== node.status.ready.status ||
+    previous.status.allocatable.cpuMillis !== node.status.allocatable.cpuMillis
+  );
+}
+
 /** Whether an update of a pod can change its endpoint (podEndpointsChanged). */
 function endpointChanged(previous: Pod, pod: Pod): boolean {
   return (
     isEndpoint(previous) !== isEndpoint(pod) ||
-    previous.status.podIPs[0] !== pod.status.podIPs[0] ||
+    previous.status.podIPs.join() !== pod.status.podIPs.join() ||
     previous.status.ready.status !== pod.status.ready.status ||
     previous.metadata.deletionTimestampNs !== pod.metadata.deletionTimestampNs
   );

@@ -35,6 +35,12 @@ export const controllerManagerProfile = {
     retryMaxNs: seconds(1000),
     /** Tries before a Service is let go (timings §2). */
     maxRetries: 15,
+    /** overloadThreshold of topologycache.go: an endpoint's share of load above its fair one (timings §2.1). */
+    overloadThreshold: 0.2,
+  },
+  mirroring: {
+    /** --mirroring-max-endpoints-per-subset (timings §2). */
+    maxEndpointsPerSubset: 1000,
   },
 };
 

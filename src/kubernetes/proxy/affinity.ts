@@ -14,8 +14,8 @@ type Clients = Map<AddressId, SimTimeNs>;
 
 export class AffinityLists {
   readonly #limit: number;
-  /** By Service port, then by "ip:port". */
-  readonly #lists = new Map<string, Map<string, Clients>>();
+  /** By Service port (position), then by "ip:port". */
+  readonly #lists = new Map<number, Map<string, Clients>>();
 
   /** @param limit clients that a list remembers; the one that has been silent longest gives way */
   constructor(limit: number) {
@@ -30,7 +30,7 @@ export class AffinityLists {
     timeoutNs: DurationNs,
     nowNs: SimTimeNs,
   ): RuleEndpoint | undefined {
-    const lists = this.#lists.get(rules.key);
+    const lists = this.#lists.get(rules.position);
     if (lists === undefined) return undefined;
     return candidates.find(({ text }) => {
       const lastNs = lists.get(text)?.get(client);
@@ -45,8 +45,8 @@ export class AffinityLists {
     client: AddressId,
     nowNs: SimTimeNs,
   ): void {
-    let lists = this.#lists.get(rules.key);
-    if (lists === undefined) this.#lists.set(rules.key, (lists = new Map()));
+    let lists = this.#lists.get(rules.position);
+    if (lists === undefined) this.#lists.set(rules.position, (lists = new Map()));
     let clients = lists.get(text);
     if (clients === undefined) lists.set(text, (clients = new Map()));
     clients.delete(client);
@@ -57,12 +57,19 @@ export class AffinityLists {
     clients.set(client, nowNs);
   }
 
-  /** The Service port's rules were replaced: endpoints that are gone lose their lists with their chains. */
-  keep(key: string, endpoints: readonly RuleEndpoint[]): void {
-    const lists = this.#lists.get(key);
+  /** Rules were replaced: endpoints that are gone lose their lists with their chains. */
+  changed(before: readonly ServicePortRules[], after: readonly ServicePortRules[]): void {
+    for (const old of before) {
+      const now = after.find((each) => each.position === old.position);
+      this.#keep(old.position, now?.all ?? []);
+    }
+  }
+
+  #keep(port: number, endpoints: readonly RuleEndpoint[]): void {
+    const lists = this.#lists.get(port);
     if (lists === undefined) return;
     const present = new Set(endpoints.map(({ text }) => text));
     for (const text of lists.keys()) if (!present.has(text)) lists.delete(text);
-    if (lists.size === 0) this.#lists.delete(key);
+    if (lists.size === 0) this.#lists.delete(port);
   }
 }

@@ -4,10 +4,12 @@
  * Owns: the contract of the members in modes/; modes/index.ts lists them.
  */
 import type { DurationNs, RandomStream, Simulation } from "../../engine/index.ts";
-import type { NatRules } from "../../network/nat.ts";
+import type { ConntrackEntry } from "../../network/conntrack.ts";
+import type { EntryId } from "../../network/conntrackTable.ts";
+import type { ConnectionWatcher, NatRules, TransportProtocolNumber } from "../../network/nat.ts";
 import type { KubeProxyProfile } from "./profile.ts";
 import type { NodeView } from "./route.ts";
-import type { RuleEndpoint, RuleTable } from "./rules.ts";
+import type { RuleEndpoint, RuleTable, ServicePortRules } from "./rules.ts";
 
 /** How large a node's tables are, for what a sync costs. */
 export interface TableSize {
@@ -24,6 +26,21 @@ export interface SyncWork {
   readonly changedEndpoints: number;
   /** Everything is written, not only what changed. */
   readonly full: boolean;
+  /** Endpoints that are gone and whose chains are still in the table (large-cluster mode). */
+  readonly staleEndpoints: number;
+}
+
+/** The node's connection tracking, for a sync that cleans it up and a mode that keeps books of its own. */
+export interface ConnectionTable {
+  /** `conntrack -D -p`: deletes those entries of a protocol that are wanted; returns how many. */
+  deleteEntries(
+    protocol: TransportProtocolNumber,
+    wanted: (entry: ConntrackEntry) => boolean,
+  ): number;
+  /** Whether an entry's time is up, though it has not been taken out yet. */
+  isExpired(entry: EntryId): boolean;
+  /** Takes an entry out: the flow's next packet is a first packet. */
+  forget(entry: EntryId): void;
 }
 
 /** What the rules of a node need beside the table. */
@@ -35,11 +52,36 @@ export interface DataPlane {
   readonly profile: KubeProxyProfile;
   /** Draws the endpoint of each new connection. */
   readonly stream: RandomStream;
+  /** null where nothing is tracked. */
+  readonly connections: ConnectionTable | null;
   /** For observations: socket `originSocket` was routed to `endpoint`. */
   readonly routed: (originSocket: number, endpoint: RuleEndpoint) => void;
 }
 
+/** What a node's kube-proxy has programmed into its kernel. */
+export interface ProgrammedRules {
+  /** Judges first packets in netfilter, or at the NIC. */
+  readonly nat: NatRules;
+  /** Judges connect() of the node's sockets; null: the mode leaves them alone. */
+  readonly socketNat: NatRules | null;
+  /** Is told of connections; null for a mode that does not ask. */
+  readonly watcher: ConnectionWatcher | null;
+  /** One Service's rules have come into force in the place of `before`. */
+  changed(before: readonly ServicePortRules[], after: readonly ServicePortRules[]): void;
+}
+
+/** The settings of kube-proxy that each mode has for itself, by upstream's names. */
+export interface ModeSettings {
+  readonly minSyncPeriodNs: DurationNs;
+  readonly syncPeriodNs: DurationNs;
+  readonly masqueradeAll: boolean;
+  readonly localhostNodePorts: boolean;
+}
+
 export interface ProxyMode {
+  settings(profile: KubeProxyProfile): ModeSettings;
+  /** Above which number of endpoints chains of gone ones are only cleaned up each syncPeriod. */
+  readonly hasLargeClusterMode: boolean;
   syncNs(profile: KubeProxyProfile, work: SyncWork): DurationNs;
-  rules(dataPlane: DataPlane): NatRules;
+  rules(dataPlane: DataPlane): ProgrammedRules;
 }

@@ -4,12 +4,21 @@
  * Owns: tracking what changed, when a sync runs, and that new rules count only at its end. Refuses to
  * own: what rules do to a packet (modes/). What it routes by is what it last programmed, nothing else.
  */
-import { Phase, type Simulation } from "../../engine/index.ts";
+import { Phase, type DurationNs, type SimTimeNs, type Simulation } from "../../engine/index.ts";
 import type { ApiServer, Informer } from "../api/contract.ts";
 import { OverlayMap } from "../api/overlayMap.ts";
 import { objectKey, type EndpointSlice, type Service } from "../api/types.ts";
 import type { ChangeLedger } from "../ledger.ts";
-import type { ProxyMode, SyncWork, TableSize } from "./contract.ts";
+import { TransportProtocol } from "../../network/nat.ts";
+import { ChangeTracker } from "./changeTracker.ts";
+import { FlowCleaner } from "./conntrackCleanup.ts";
+import type {
+  ConnectionTable,
+  ProgrammedRules,
+  ProxyMode,
+  SyncWork,
+  TableSize,
+} from "./contract.ts";
 import type { KubeProxyProfile } from "./profile.ts";
 import {
   isNodeSpecific,
@@ -41,14 +50,23 @@ export interface KubeProxyOptions {
   readonly builder: RuleBuilder;
   readonly ledger: ChangeLedger;
   readonly base: ProxyBase;
+  /** Told of the rules of a Service that come into force on this node. */
+  readonly programmed?: (service: string, rules: readonly ServicePortRules[]) => void;
+  /** The node's connection tracking; null where there is none. */
+  readonly connections: ConnectionTable | null;
 }
 
-/** What a sync that has started will have put in force when it ends. */
-interface Sync {
+/** One Service, as a sync that has started will have put it in force when it ends. */
+interface Change {
   readonly key: string;
   readonly rules: readonly ServicePortRules[];
   readonly slices: readonly EndpointSlice[];
 }
+
+type Triggers = ReturnType<ChangeTracker["take"]>["triggers"];
+
+/** Annotation of a slice: when that happened which its last change tells of, in ns of the simulation. */
+export const LAST_CHANGE_TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time";
 
 export class KubeProxy {
   readonly table: RuleTable;
@@ -58,14 +76,31 @@ export class KubeProxy {
   readonly #programmed: OverlayMap<string, readonly ServicePortRules[]>;
   /** Slices that the rules in force were made of: what a change is measured against. */
   readonly #inForce: OverlayMap<string, readonly EndpointSlice[]>;
-  readonly #pending = new Set<string>();
+  readonly #tracker: ChangeTracker;
   readonly #runner: BoundedFrequencyRunner;
+  readonly #syncPeriodNs: DurationNs;
+  /** Services whose last sync failed: the trackers have forgotten them. */
+  readonly #unsynced = new Set<string>();
   #endpoints: number;
   #fullSyncDue: boolean;
   #lastFullNs = 0;
-  /** Syncs done, and the time they took. */
+  #staleEndpoints = 0;
+  #lastCleanupNs = -Infinity;
+  #brokenUntilNs = -Infinity;
+  /** The chains are gone that a partial sync builds on. */
+  #isFlushed = false;
+  /** The node's kernel, once the rules are there. */
+  dataPlane: ProgrammedRules | null = null;
+  /** Syncs done, the time they took, and how many of them failed. */
   syncs = 0;
   syncingNs = 0;
+  failures = 0;
+  /** UDP entries that syncs have taken out of conntrack. */
+  flowsDeleted = 0;
+  /** What the last sync wrote. */
+  lastWork: SyncWork | null = null;
+  /** Network programming latency as upstream measures it: samples, and the sum and greatest of them. */
+  readonly programming = { count: 0, sumNs: 0, maxNs: 0 };
 
   constructor(options: KubeProxyOptions) {
     const { sim, api, profile, node, base } = options;
@@ -76,10 +111,11 @@ export class KubeProxy {
     this.#programmed = new OverlayMap(base.programmed);
     this.#endpoints = base.size.endpoints;
     this.#fullSyncDue = base.table.servicePorts === 0;
-    this.#runner = new BoundedFrequencyRunner(
-      sim,
-      { minPeriodNs: profile.minSyncPeriodNs, retryNs: profile.syncPeriodNs },
-      () => this.#startSync(),
+    this.#tracker = new ChangeTracker(sim.nowNs);
+    const { minSyncPeriodNs: minPeriodNs, syncPeriodNs } = options.mode.settings(profile);
+    this.#syncPeriodNs = syncPeriodNs;
+    this.#runner = new BoundedFrequencyRunner(sim, { minPeriodNs, retryNs: syncPeriodNs }, () =>
+      this.#startSync(),
     );
     const watcher = `kube-proxy/${node.name}`;
     this.#services = api.watch("Service", {
@@ -93,9 +129,9 @@ export class KubeProxy {
     const slices = api.watch("EndpointSlice", {
       watcher,
       handlers: {
-        added: (slice) => this.#sliceChanged(slice, slice),
-        updated: (_previous, slice) => this.#sliceChanged(slice, slice),
-        deleted: (slice) => this.#sliceChanged(slice, null),
+        added: (slice) => this.#sliceChanged(slice),
+        updated: (_previous, slice) => this.#sliceChanged(slice),
+        deleted: (slice) => this.#sliceDeleted(slice),
       },
     });
     if (this.#fullSyncDue) this.#programAll(slices.values());
@@ -104,12 +140,37 @@ export class KubeProxy {
 
   /** All that it has been told is programmed. */
   get isIdle(): boolean {
-    return this.#runner.isIdle;
+    return this.#runner.isIdle && !this.#isFlushed;
   }
 
   /** Services and endpoints that the node's tables hold. */
   size(): TableSize {
     return { services: this.table.servicePorts, endpoints: this.#endpoints };
+  }
+
+  /** Syncs that end before then fail: iptables-restore or the transaction returns an error. */
+  breakSyncsUntil(atNs: SimTimeNs): void {
+    this.#brokenUntilNs = atNs;
+  }
+
+  /**
+   * Somebody flushes the node's tables. The canary, looked at every syncPeriod, is gone with the rest:
+   * a full sync writes everything again.
+   */
+  flushed(): void {
+    const { sim } = this.#options;
+    this.#isFlushed = true;
+    for (const service of this.#services.values()) {
+      const key = objectKey(service);
+      this.#put(key, []);
+      this.#inForce.set(key, []);
+      this.#unsynced.add(key);
+    }
+    const nextLookNs = (Math.floor(sim.nowNs / this.#syncPeriodNs) + 1) * this.#syncPeriodNs;
+    sim.callAt(nextLookNs, Phase.start, () => {
+      this.#fullSyncDue = true;
+      this.#runner.request();
+    });
   }
 
   /** At rest: this node's own rules of a Service of which each node makes its own. */
@@ -126,18 +187,29 @@ export class KubeProxy {
     for (const each of rules) this.table.put(each);
     this.#endpoints += countEndpoints(rules) - countEndpoints(before);
     this.#programmed.set(key, rules);
+    this.#options.programmed?.(key, rules);
+    this.dataPlane?.changed(before, rules);
   }
 
   /** A proxy that starts with empty tables programs what its first lists show. */
   #programAll(slices: Iterable<EndpointSlice>): void {
     for (const slice of slices) this.#putSlice(slice, slice);
-    for (const service of this.#services.values()) this.#pending.add(objectKey(service));
-    if (this.#pending.size > 0) this.#runner.request();
+    for (const service of this.#services.values()) this.#tracker.changed(objectKey(service));
+    if (!this.#tracker.isEmpty) this.#runner.request();
   }
 
-  #sliceChanged(slice: EndpointSlice, now: EndpointSlice | null): void {
-    this.#putSlice(slice, now);
-    this.#changed(slice.service);
+  #sliceChanged(slice: EndpointSlice): void {
+    this.#putSlice(slice, slice);
+    const written = slice.metadata.annotations[LAST_CHANGE_TRIGGER_TIME];
+    const triggerNs = written === undefined ? NaN : Number(written);
+    this.#tracker.sliceChanged(slice.service, Number.isFinite(triggerNs) ? triggerNs : null);
+    this.#runner.request();
+  }
+
+  #sliceDeleted(slice: EndpointSlice): void {
+    this.#putSlice(slice, null);
+    this.#tracker.sliceDeleted(slice.service);
+    this.#runner.request();
   }
 
   #putSlice(slice: EndpointSlice, now: EndpointSlice | null): void {
@@ -149,58 +221,126 @@ export class KubeProxy {
   }
 
   #changed(service: string): void {
-    this.#pending.add(service);
+    this.#tracker.changed(service);
     this.#runner.request();
   }
 
   /** Takes what is known now; what comes later is for the next sync. */
   #startSync(): void {
-    const { sim, profile, mode, builder, node } = this.#options;
-    const changes: Sync[] = [];
-    for (const key of this.#pending) {
-      const service: Service | undefined = this.#services.get(key);
-      const slices = this.#slices.get(key) ?? [];
-      const rules = service === undefined ? [] : builder.build(service, slices, node);
-      changes.push({ key, rules, slices: service === undefined ? [] : slices });
-    }
-    this.#pending.clear();
-    const full = this.#isFullSync();
-    const durationNs = mode.syncNs(profile, this.#workOf(changes, full));
+    const { sim, profile, mode } = this.#options;
+    const { services, triggers } = this.#tracker.take();
+    const changes = [...new Set([...this.#unsynced, ...services])].map((key) =>
+      this.#changeOf(key),
+    );
+    const work = this.#workOf(changes, this.#isFullSync());
+    const durationNs = mode.syncNs(profile, work);
+    this.lastWork = work;
     this.syncs++;
     this.syncingNs += durationNs;
-    sim.callAfter(durationNs, Phase.topology, () => {
+    sim.callAfter(durationNs, Phase.topology, () => this.#endSync(changes, triggers, work));
+  }
+
+  #changeOf(key: string): Change {
+    const { builder, node } = this.#options;
+    const service: Service | undefined = this.#services.get(key);
+    if (service === undefined) return { key, rules: [], slices: [] };
+    const slices = this.#slices.get(key) ?? [];
+    return { key, rules: builder.build(service, slices, node), slices };
+  }
+
+  /** Either everything counts from now on, or nothing does and a full sync is due (iptables-restore is atomic). */
+  #endSync(changes: readonly Change[], triggers: Triggers, work: SyncWork): void {
+    const { nowNs } = this.#options.sim;
+    const failed = nowNs < this.#brokenUntilNs || (this.#isFlushed && !work.full);
+    if (failed) {
+      this.failures++;
+      this.#fullSyncDue = true;
+      for (const { key } of changes) this.#unsynced.add(key);
+    } else {
+      this.#unsynced.clear();
+      const udpChanged = changes.some((change) => this.#changesUdpEndpoints(change));
       for (const change of changes) this.#apply(change);
-      if (full) {
+      if (udpChanged) this.#cleanConntrack();
+      this.#noteCleanup(work);
+      if (work.full) {
         this.#fullSyncDue = false;
-        this.#lastFullNs = sim.nowNs;
+        this.#isFlushed = false;
+        this.#lastFullNs = nowNs;
       }
-      this.#runner.finished(true);
-    });
+      this.#observeLatency(triggers);
+    }
+    this.#runner.finished(!failed);
+  }
+
+  #changesUdpEndpoints({ key, rules }: Change): boolean {
+    const before = this.#programmed.get(key) ?? [];
+    const isUdp = [...before, ...rules].some(({ protocol }) => protocol === TransportProtocol.UDP);
+    return isUdp && !sameServing(before, rules);
+  }
+
+  /** At the end of a sync that changed endpoints of a UDP Service: all of them are looked at. */
+  #cleanConntrack(): void {
+    const { connections } = this.#options;
+    if (connections === null) return;
+    const cleaner = new FlowCleaner(this.table.udp());
+    this.flowsDeleted += connections.deleteEntries(TransportProtocol.UDP, (entry) =>
+      cleaner.isStale(entry),
+    );
+  }
+
+  #observeLatency(triggers: Triggers): void {
+    const { programming } = this;
+    const { nowNs } = this.#options.sim;
+    for (const times of triggers.values()) {
+      for (const atNs of times) {
+        programming.count++;
+        programming.sumNs += nowNs - atNs;
+        programming.maxNs = Math.max(programming.maxNs, nowNs - atNs);
+      }
+    }
+  }
+
+  get #isLarge(): boolean {
+    const { profile, mode } = this.#options;
+    return mode.hasLargeClusterMode && this.#endpoints > profile.largeClusterEndpoints;
   }
 
   #isFullSync(): boolean {
     const { sim, profile } = this.#options;
-    const large = this.#endpoints > profile.largeClusterEndpoints;
-    const hourly = !large && sim.nowNs - this.#lastFullNs >= profile.fullSyncPeriodNs;
+    const hourly = !this.#isLarge && sim.nowNs - this.#lastFullNs >= profile.fullSyncPeriodNs;
     return this.#fullSyncDue || hourly;
   }
 
-  #workOf(changes: readonly Sync[], full: boolean): SyncWork {
+  /** In large-cluster mode chains without a jump stay until the last clean-up is a syncPeriod ago. */
+  #noteCleanup({ staleEndpoints }: SyncWork): void {
+    const { nowNs } = this.#options.sim;
+    if (this.#isLarge && nowNs - this.#lastCleanupNs <= this.#syncPeriodNs) {
+      this.#staleEndpoints = staleEndpoints;
+      return;
+    }
+    this.#staleEndpoints = 0;
+    this.#lastCleanupNs = nowNs;
+  }
+
+  #workOf(changes: readonly Change[], full: boolean): SyncWork {
     let { services, endpoints } = this.size();
     let changedServices = 0;
     let changedEndpoints = 0;
+    let staleEndpoints = this.#staleEndpoints;
     for (const { key, rules } of changes) {
       const before = this.#programmed.get(key) ?? [];
       services += rules.length - before.length;
       endpoints += countEndpoints(rules) - countEndpoints(before);
       changedServices += Math.max(rules.length, before.length);
-      changedEndpoints += countChanged(before, rules);
+      changedEndpoints += countMissing(before, rules) + countMissing(rules, before);
+      staleEndpoints += countMissing(before, rules);
     }
-    return { size: { services, endpoints }, changedServices, changedEndpoints, full };
+    const size = { services, endpoints };
+    return { size, changedServices, changedEndpoints, full, staleEndpoints };
   }
 
   /** The rules of one Service come into force. */
-  #apply({ key, rules, slices }: Sync): void {
+  #apply({ key, rules, slices }: Change): void {
     this.#put(key, rules);
     this.#report(key, this.#inForce.get(key) ?? [], slices);
     this.#inForce.set(key, slices);
@@ -247,19 +387,29 @@ function countEndpoints(rules: readonly ServicePortRules[]): number {
   return count;
 }
 
-/** Endpoints that one version has and the other has not. */
-function countChanged(
+/** Whether the same endpoints serve before and after, port by port. */
+function sameServing(
   before: readonly ServicePortRules[],
   after: readonly ServicePortRules[],
+): boolean {
+  return (
+    before.length === after.length &&
+    before.every(({ serving }, i) => serving.join() === after[i]!.serving.join())
+  );
+}
+
+/** Endpoints that are in `these` and not in `those`, port by port. */
+function countMissing(
+  these: readonly ServicePortRules[],
+  those: readonly ServicePortRules[],
 ): number {
-  let changed = 0;
-  for (let i = 0; i < Math.max(before.length, after.length); i++) {
-    const was = new Set(before[i]?.all.map(({ text }) => text));
-    const is = new Set(after[i]?.all.map(({ text }) => text));
-    for (const text of was) if (!is.has(text)) changed++;
-    for (const text of is) if (!was.has(text)) changed++;
+  let count = 0;
+  for (const rules of these) {
+    const other = those.find((each) => each.position === rules.position);
+    const texts = new Set(other?.all.map(({ text }) => text));
+    for (const { text } of rules.all) if (!texts.has(text)) count++;
   }
-  return changed;
+  return count;
 }
 
 /** A node that no endpoint is local to. */

@@ -10,15 +10,17 @@ import {
   type NatDecision,
   type NatHookPoint,
   type NatRules,
+  type NatVerdictCode,
 } from "../../network/nat.ts";
+import type { AddressId } from "../../network/address.ts";
 import type { DataPlane } from "./contract.ts";
 import { emptyRoute, Router, type Route, type RouteTraits } from "./route.ts";
 import type { RuleEndpoint } from "./rules.ts";
 
 /** What a mode adds to the common rules. */
 export interface Chooser {
-  /** One of the candidates, of which there is at least one. */
-  choose(route: Route, packet: FirstPacket): RuleEndpoint;
+  /** One of the candidates, of which there is at least one; null: none of them takes it. */
+  choose(route: Route, packet: FirstPacket): RuleEndpoint | null;
   /** Time the first packet spends in the rules; `chosen` is null where none was. */
   walkNs(route: Route, chosen: RuleEndpoint | null): number;
 }
@@ -37,21 +39,30 @@ export class RoutedRules implements NatRules {
     this.#routed = plane.routed;
   }
 
+  /** Whether the local detector takes the source for no pod. */
+  isForeign(source: AddressId): boolean {
+    return this.#router.isForeign(source);
+  }
+
   decide(_point: NatHookPoint, packet: FirstPacket, decision: NatDecision): void {
     const route = this.#route;
     this.#router.route(packet, route);
-    if (route.verdict === "endpoints") {
-      const chosen = this.#chooser.choose(route, packet);
+    const chosen = route.verdict === "endpoints" ? this.#chooser.choose(route, packet) : null;
+    decision.walkNs = this.#chooser.walkNs(route, chosen);
+    if (chosen !== null) {
       decision.dnatAddress = chosen.address;
       decision.dnatPort = chosen.port;
       decision.masquerade = route.masquerade || packet.source === chosen.address;
-      decision.walkNs = this.#chooser.walkNs(route, chosen);
       this.#routed(packet.originSocket, chosen);
       return;
     }
-    decision.walkNs = this.#chooser.walkNs(route, null);
-    if (route.verdict === "drop") decision.verdict = NatVerdict.drop;
-    else if (route.verdict === "reject") decision.verdict = NatVerdict.reject;
-    decision.rule = route.cause;
+    if (route.verdict === "endpoints") refuse(decision, NatVerdict.reject, "no_destination");
+    else if (route.verdict === "drop") refuse(decision, NatVerdict.drop, route.cause);
+    else if (route.verdict === "reject") refuse(decision, NatVerdict.reject, route.cause);
   }
+}
+
+function refuse(decision: NatDecision, verdict: NatVerdictCode, cause: string): void {
+  decision.verdict = verdict;
+  decision.rule = cause;
 }

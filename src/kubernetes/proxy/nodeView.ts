@@ -6,28 +6,50 @@
 import { parsePrefix, type Prefix } from "../../network/address.ts";
 import type { Host } from "../../network/host.ts";
 import type { Network } from "../../network/network.ts";
+import type { ModeSettings } from "./contract.ts";
 import type { KubeProxyProfile } from "./profile.ts";
 import type { NodeView } from "./route.ts";
+
+/** Of several CIDRs those of one family, which are the ones that a proxier of that family is given. */
+export function ofFamily(cidrs: readonly string[], family: 4 | 6): readonly Prefix[] {
+  return cidrs.map(parsePrefix).filter((prefix) => prefix.family === family);
+}
+
+/** The cluster's ranges, as kube-proxy is told them: one of each family. */
+export interface ClusterRanges {
+  readonly podCIDRs: readonly string[];
+  readonly serviceCIDRs: readonly string[];
+}
 
 export function nodeView(
   network: Network,
   host: Host,
-  podNetwork: Prefix,
-  serviceCIDRs: readonly Prefix[],
+  ranges: ClusterRanges,
   profile: KubeProxyProfile,
+  { masqueradeAll, localhostNodePorts }: ModeSettings,
 ): NodeView {
   const { addresses } = network;
   const loopbacks = new Set([addresses.intern("127.0.0.1"), addresses.intern("::1")]);
-  const { nodePortAddresses, masqueradeAll, localhostNodePorts } = profile;
+  const { nodePortAddresses, clusterCIDR } = profile;
+  const podCIDRs = clusterCIDR === "" ? ranges.podCIDRs : clusterCIDR.split(",");
+  // The proxier of each family gets what is of its family.
+  const split = (cidrs: readonly string[]) => [...ofFamily(cidrs, 4), ...ofFamily(cidrs, 6)];
+  const own = [...host.namespace.addresses];
+  const primaryOf = (family: 4 | 6) =>
+    own.filter((address) => addresses.family(address) === family).slice(0, 1);
   return {
     addresses,
     isOwn: (address) => host.namespace.addresses.has(address),
     isLoopback: (address) => loopbacks.has(address),
-    primaryAddress: host.address,
-    podNetwork,
+    isHere: (address) => {
+      const { kind } = host.route(address);
+      return kind === "local" || kind === "guest" || kind === "unresolved";
+    },
+    primaryAddresses: [...primaryOf(4), ...primaryOf(6)],
+    podNetworks: split(podCIDRs),
     masqueradeAll,
-    nodePortAddresses: nodePortAddresses.length === 0 ? null : nodePortAddresses.map(parsePrefix),
+    nodePortAddresses: nodePortAddresses.length === 0 ? null : split(nodePortAddresses),
     localhostNodePorts,
-    serviceCIDRs,
+    serviceCIDRs: split(ranges.serviceCIDRs),
   };
 }

@@ -8,7 +8,14 @@
  */
 import type { AddressId, AddressTable, Prefix } from "../../network/address.ts";
 import type { FirstPacket } from "../../network/nat.ts";
-import { DestinationKind, type Destination, type RuleEndpoint, type RuleTable } from "./rules.ts";
+import {
+  DestinationKind,
+  type Destination,
+  type DestinationKindCode,
+  type RuleEndpoint,
+  type RuleTable,
+  type ServicePortRules,
+} from "./rules.ts";
 
 /** What a node's kube-proxy knows of its node and of its own settings. */
 export interface NodeView {
@@ -17,17 +24,19 @@ export interface NodeView {
   readonly isOwn: (address: AddressId) => boolean;
   /** 127.0.0.0/8 and ::1. */
   readonly isLoopback: (address: AddressId) => boolean;
-  /** The node's primary address of this family. */
-  readonly primaryAddress: AddressId;
-  /** Recognises pods by their source address (--cluster-cidr); null: nothing is recognised. */
-  readonly podNetwork: Prefix | null;
+  /** Whether an address is on this node: the node's own, or behind its bridge. */
+  readonly isHere: (address: AddressId) => boolean;
+  /** The node's primary address of each of its families. */
+  readonly primaryAddresses: readonly AddressId[];
+  /** Recognise pods by their source address (--cluster-cidr); without one of its family, none is recognised. */
+  readonly podNetworks: readonly Prefix[];
   /** --masquerade-all. */
   readonly masqueradeAll: boolean;
   /** --nodeport-addresses; null: the mode's default. */
   readonly nodePortAddresses: readonly Prefix[] | null;
   /** --iptables-localhost-nodeports. */
   readonly localhostNodePorts: boolean;
-  /** Service CIDRs of this family, where the mode guards them; else empty. */
+  /** Service CIDRs, for the modes that guard them. */
   readonly serviceCIDRs: readonly Prefix[];
 }
 
@@ -41,10 +50,15 @@ export interface RouteTraits {
   readonly acceptsHealthChecks: boolean;
   /** Ports of a ClusterIP that no Service has are refused, and unknown addresses of the CIDRs dropped. */
   readonly guardsClusterIPs: boolean;
+  /** The filter drops forwarded packets that belong to no connection: KUBE-FORWARD's INVALID rule. */
+  readonly dropsInvalid: boolean;
   /** Source ranges are judged before it is known whether any endpoint is there. */
   readonly sourceRangesFirst: boolean;
-  /** KUBE-FORWARD drops packets that conntrack calls INVALID; nftables mode has no such rule. */
-  readonly dropsInvalid: boolean;
+  /**
+   * Policy Local without an endpoint that it allows, though there are some elsewhere. `virtualServer`:
+   * there is one list of endpoints for each address, whoever asks; an empty local one is replaced by the cluster's.
+   */
+  readonly withoutLocal: "drop" | "reject" | "virtualServer";
 }
 
 /** `none`: no rule is about this packet; it goes on as if there were no kube-proxy. */
@@ -60,8 +74,8 @@ export interface Route {
   candidates: readonly RuleEndpoint[];
   /** Masqueraded whatever is chosen; a hairpin is masqueraded besides. */
   masquerade: boolean;
-  /** Came in by the rules for external addresses and node ports. */
-  external: boolean;
+  /** The destination may be a node port's: it is one of the node's addresses that has them. */
+  ownAddress: boolean;
 }
 
 const NONE: readonly RuleEndpoint[] = [];
@@ -73,7 +87,7 @@ export function emptyRoute(): Route {
     destination: null,
     candidates: NONE,
     masquerade: false,
-    external: false,
+    ownAddress: false,
   };
 }
 
@@ -94,7 +108,7 @@ export class Router {
     route.cause = "";
     route.candidates = NONE;
     route.masquerade = false;
-    route.external = false;
+    route.ownAddress = false;
     const { destination, destinationPort, protocol } = packet;
     const found = this.#table.atAddress(destination, protocol, destinationPort);
     route.destination = found ?? null;
@@ -104,6 +118,7 @@ export class Router {
       return;
     }
     if (this.#isNodePortAddress(destination)) {
+      route.ownAddress = true;
       const family = this.#view.addresses.family(destination);
       const port = this.#table.atNodePort(protocol, destinationPort, family);
       if (port !== undefined) {
@@ -118,26 +133,32 @@ export class Router {
 
   /** Whether the local detector takes the source for a pod. */
   isPod(address: AddressId): boolean {
-    const { podNetwork, addresses } = this.#view;
-    return podNetwork !== null && addresses.contains(podNetwork, address);
+    const { podNetworks, addresses } = this.#view;
+    return podNetworks.some((prefix) => addresses.contains(prefix, address));
   }
 
-  #toClusterIP({ rules }: Destination, packet: FirstPacket, route: Route): void {
+  /** Whether pods of its family can be told from others, and it is none. */
+  isForeign(address: AddressId): boolean {
+    const { podNetworks, addresses } = this.#view;
+    const family = addresses.family(address);
+    return podNetworks.some((prefix) => prefix.family === family) && !this.isPod(address);
+  }
+
+  #toClusterIP({ rules, kind }: Destination, packet: FirstPacket, route: Route): void {
+    const masquerade = this.#view.masqueradeAll || this.isForeign(packet.source);
     const isLocal = rules.internalTrafficPolicy === "Local";
-    const endpoints = (isLocal ? rules.local : rules.cluster) ?? NONE;
-    if (endpoints.length === 0) {
-      refuse(route, rules.hasAny);
-      return;
-    }
-    const { podNetwork, masqueradeAll } = this.#view;
-    const isForeign = podNetwork !== null && !this.isPod(packet.source);
-    serve(route, endpoints, masqueradeAll || isForeign);
+    const endpoints =
+      this.#traits.withoutLocal === "virtualServer"
+        ? virtualServerEndpoints(rules, kind)
+        : isLocal
+          ? rules.local
+          : rules.cluster;
+    this.#serveOrRefuse(route, endpoints, masquerade, rules.hasAny);
   }
 
   /** KUBE-FW and KUBE-EXT: external IPs, load balancers' addresses, node ports. */
   #toExternal(destination: Destination, packet: FirstPacket, route: Route): void {
     const { rules, kind } = destination;
-    route.external = true;
     const ranges = kind === DestinationKind.loadBalancer ? rules.sourceRanges : [];
     const isOutside = ranges.length > 0 && !this.#isInRanges(destination, packet.source);
     if (isOutside && (rules.hasAny || this.#traits.sourceRangesFirst)) {
@@ -145,35 +166,55 @@ export class Router {
       route.cause = "source_range";
       return;
     }
-    if (!rules.hasAny) {
-      refuse(route, false);
-    } else if (rules.externalTrafficPolicy === "Cluster") {
-      serveOrRefuse(route, rules.cluster, true, rules.hasAny);
+    const { hasAny } = rules;
+    if (rules.externalTrafficPolicy === "Cluster") {
+      this.#serveOrRefuse(route, rules.cluster, true, hasAny);
+    } else if (this.#traits.withoutLocal === "virtualServer") {
+      this.#serveOrRefuse(route, virtualServerEndpoints(rules, kind), false, hasAny);
     } else if (this.isPod(packet.source)) {
-      serveOrRefuse(route, rules.cluster, false, rules.hasAny);
+      this.#serveOrRefuse(route, rules.cluster, false, hasAny);
     } else if (this.#view.isOwn(packet.source)) {
-      serveOrRefuse(route, rules.cluster, true, rules.hasAny);
+      this.#serveOrRefuse(route, rules.cluster, true, hasAny);
     } else {
-      serveOrRefuse(route, rules.local, false, rules.hasAny);
+      this.#serveOrRefuse(route, rules.local, false, hasAny);
     }
+  }
+
+  /** REJECT when nobody can serve; when somebody could but not from here, what the mode makes of it. */
+  #serveOrRefuse(
+    route: Route,
+    endpoints: readonly RuleEndpoint[] | null,
+    masquerade: boolean,
+    hasAny: boolean,
+  ): void {
+    if (endpoints !== null && endpoints.length > 0) {
+      route.verdict = "endpoints";
+      route.candidates = endpoints;
+      route.masquerade = masquerade;
+      return;
+    }
+    route.verdict = hasAny && this.#traits.withoutLocal === "drop" ? "drop" : "reject";
+    route.cause = hasAny ? "no_local_endpoints" : "no_endpoints";
   }
 
   /** A range that holds the node's primary address lets the balancer's own addresses in as well. */
   #isInRanges({ rules }: Destination, source: AddressId): boolean {
-    const { addresses, primaryAddress } = this.#view;
+    const { addresses, primaryAddresses } = this.#view;
     const holds = (address: AddressId): boolean =>
       rules.sourceRanges.some((range) => addresses.contains(range, address));
-    return holds(source) || (rules.loadBalancerVIPs.includes(source) && holds(primaryAddress));
+    return (
+      holds(source) || (rules.loadBalancerVIPs.includes(source) && primaryAddresses.some(holds))
+    );
   }
 
   #isNodePortAddress(address: AddressId): boolean {
-    const { isOwn, isLoopback, nodePortAddresses, addresses, primaryAddress } = this.#view;
+    const { isOwn, isLoopback, nodePortAddresses, addresses, primaryAddresses } = this.#view;
     if (!isOwn(address) && !isLoopback(address)) return false;
     if (isLoopback(address) && !this.#allowsLoopback(address)) return false;
     if (nodePortAddresses !== null) {
       return nodePortAddresses.some((prefix) => addresses.contains(prefix, address));
     }
-    return this.#traits.nodePortsOnAllAddresses || address === primaryAddress;
+    return this.#traits.nodePortsOnAllAddresses || primaryAddresses.includes(address);
   }
 
   #allowsLoopback(address: AddressId): boolean {
@@ -202,24 +243,14 @@ export class Router {
   }
 }
 
-function serve(route: Route, endpoints: readonly RuleEndpoint[], masquerade: boolean): void {
-  route.verdict = "endpoints";
-  route.candidates = endpoints;
-  route.masquerade = masquerade;
-}
-
-function serveOrRefuse(
-  route: Route,
-  endpoints: readonly RuleEndpoint[] | null,
-  masquerade: boolean,
-  hasAny: boolean,
-): void {
-  if (endpoints !== null && endpoints.length > 0) serve(route, endpoints, masquerade);
-  else refuse(route, hasAny);
-}
-
-/** REJECT when nobody can serve, DROP when somebody could but not from here. */
-function refuse(route: Route, hasAny: boolean): void {
-  route.verdict = hasAny ? "drop" : "reject";
-  route.cause = hasAny ? "no_local_endpoints" : "no_endpoints";
+/** The list of a virtual server: the local endpoints for policy Local, the cluster's where there are none. */
+export function virtualServerEndpoints(
+  rules: ServicePortRules,
+  kind: DestinationKindCode,
+): readonly RuleEndpoint[] {
+  const isInternal = kind === DestinationKind.clusterIP;
+  const policy = isInternal ? rules.internalTrafficPolicy : rules.externalTrafficPolicy;
+  const { cluster, local } = rules;
+  if (policy === "Local" && local !== null && local.length > 0) return local;
+  return cluster ?? NONE;
 }

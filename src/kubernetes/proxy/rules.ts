@@ -59,7 +59,12 @@ export interface ServicePortRules {
   /** Everything reachable from the node. */
   readonly all: readonly RuleEndpoint[];
   readonly hasAny: boolean;
-  /** Rules that a packet walks in KUBE-SERVICES up to this one: its place in the list. */
+  /** UDP: addresses of all endpoints that serve, whatever policies and hints say. Else empty. */
+  readonly serving: readonly AddressId[];
+  /**
+   * Rules that a packet walks in KUBE-SERVICES up to this one: its place in the list. Each Service port has
+   * one of its own, which all its versions keep, so it serves as the port's number.
+   */
   readonly position: number;
 }
 
@@ -146,23 +151,21 @@ export class RuleBuilder {
     const { spec } = service;
     const { internalTrafficPolicy, externalTrafficPolicy } = spec;
     const externalIPs = this.#internAll(spec.externalIPs ?? [], family);
-    const vips = (service.status?.ingress ?? []).filter(({ ipMode }) => ipMode === "VIP");
+    const vips = (service.status?.ingress ?? []).filter(({ ipMode }) => ipMode !== "Proxy");
     const loadBalancerVIPs = this.#internAll(
       vips.map(({ ip }) => ip),
       family,
     );
-    const { cluster, local, all, hasAny } = categorizeEndpoints(
-      this.#endpointsOf(service, port, slices, family, node.name),
-      {
-        nodeName: node.name,
-        zone: node.zone,
-        internalTrafficPolicy,
-        externalTrafficPolicy,
-        externallyAccessible:
-          port.nodePort !== null || externalIPs.length > 0 || loadBalancerVIPs.length > 0,
-        preferSameTrafficDistribution: true,
-      },
-    );
+    const endpoints = this.#endpointsOf(service, port, slices, family, node.name);
+    const { cluster, local, all, hasAny } = categorizeEndpoints(endpoints, {
+      nodeName: node.name,
+      zone: node.zone,
+      internalTrafficPolicy,
+      externalTrafficPolicy,
+      externallyAccessible:
+        port.nodePort !== null || externalIPs.length > 0 || loadBalancerVIPs.length > 0,
+      preferSameTrafficDistribution: true,
+    });
     const key = port.name === null ? objectKey(service) : `${objectKey(service)}:${port.name}`;
     const checksHealth = spec.type === "LoadBalancer" && externalTrafficPolicy === "Local";
     return {
@@ -186,6 +189,8 @@ export class RuleBuilder {
       local,
       all,
       hasAny,
+      serving:
+        port.protocol === "UDP" ? endpoints.filter(isServing).map(({ address }) => address) : [],
       position: this.#positionOf(`${key}/${port.protocol}/${family}`),
     };
   }
@@ -241,6 +246,10 @@ export class RuleBuilder {
   }
 }
 
+function isServing({ serving }: ProxyEndpoint): boolean {
+  return serving;
+}
+
 /** Whether a second entry of one "ip:port" takes the place of the first. */
 function isPreferred(
   known: RuleEndpoint,
@@ -280,19 +289,28 @@ export class RuleTable {
   readonly #healthCheckPorts = new Map<number, number>();
   /** Active ClusterIPs, with their number of ports. */
   readonly #clusterIPs: OverlayMap<AddressId, number>;
+  readonly #udp: OverlayMap<number, ServicePortRules>;
   #servicePorts: number;
+  #nodePorts: number;
 
   /** @param base the versions that every node starts from */
   constructor(base: TableBase) {
     this.#byDestination = new OverlayMap(base.destinations);
     this.#clusterIPs = new OverlayMap(base.clusterIPs);
+    this.#udp = new OverlayMap(base.udp);
     this.#servicePorts = base.servicePorts;
+    this.#nodePorts = base.nodePorts;
     for (const [port, count] of base.healthCheckPorts) this.#healthCheckPorts.set(port, count);
   }
 
-  /** Destinations: one rule each in KUBE-SERVICES, or an element of a map. */
-  get size(): number {
-    return this.#byDestination.size;
+  /** Destinations by an address of their own: a rule each in KUBE-SERVICES. */
+  get listed(): number {
+    return this.#byDestination.size - this.#nodePorts;
+  }
+
+  /** Node ports: a rule each in KUBE-NODEPORTS. */
+  get nodePorts(): number {
+    return this.#nodePorts;
   }
 
   /** Service ports of all families. */
@@ -333,8 +351,19 @@ export class RuleTable {
     return this.#byDestination.values();
   }
 
-  #count({ clusterIP, healthCheckNodePort }: ServicePortRules, sign: 1 | -1): void {
+  /** The Service ports of UDP in force: those whose flows a sync has to clean up after. */
+  udp(): IterableIterator<ServicePortRules> {
+    return this.#udp.values();
+  }
+
+  #count(rules: ServicePortRules, sign: 1 | -1): void {
+    const { clusterIP, nodePort, healthCheckNodePort, protocol } = rules;
+    if (protocol === TransportProtocol.UDP) {
+      if (sign > 0) this.#udp.set(rules.position, rules);
+      else this.#udp.delete(rules.position);
+    }
     this.#servicePorts += sign;
+    if (nodePort !== null) this.#nodePorts += sign;
     this.#clusterIPs.set(clusterIP, (this.#clusterIPs.get(clusterIP) ?? 0) + sign);
     if (healthCheckNodePort === null) return;
     const count = (this.#healthCheckPorts.get(healthCheckNodePort) ?? 0) + sign;
@@ -348,21 +377,27 @@ export interface TableBase {
   readonly clusterIPs: ReadonlyMap<AddressId, number>;
   readonly healthCheckPorts: ReadonlyMap<number, number>;
   readonly servicePorts: number;
+  readonly nodePorts: number;
+  readonly udp: ReadonlyMap<number, ServicePortRules>;
 }
 
 export function tableBase(all: Iterable<ServicePortRules>): TableBase {
   const destinations = new Map<number, Destination>();
   const clusterIPs = new Map<AddressId, number>();
   const healthCheckPorts = new Map<number, number>();
+  const udp = new Map<number, ServicePortRules>();
   let servicePorts = 0;
+  let nodePorts = 0;
   for (const rules of all) {
     servicePorts++;
+    if (rules.protocol === TransportProtocol.UDP) udp.set(rules.position, rules);
+    if (rules.nodePort !== null) nodePorts++;
     for (const [key, destination] of destinationsOf(rules)) destinations.set(key, destination);
     clusterIPs.set(rules.clusterIP, (clusterIPs.get(rules.clusterIP) ?? 0) + 1);
     const port = rules.healthCheckNodePort;
     if (port !== null) healthCheckPorts.set(port, (healthCheckPorts.get(port) ?? 0) + 1);
   }
-  return { destinations, clusterIPs, healthCheckPorts, servicePorts };
+  return { destinations, clusterIPs, healthCheckPorts, servicePorts, nodePorts, udp };
 }
 
 /** Stands for "any address of the node" of that family in a key; address ids count from 0. */
@@ -383,6 +418,6 @@ function destinationsOf(rules: ServicePortRules): [number, Destination][] {
 }
 
 /** Address, protocol and port in one exact number: ports and protocols take 24 bits. */
-function destinationKey(address: AddressId, protocol: number, port: number): number {
+export function destinationKey(address: AddressId, protocol: number, port: number): number {
   return (address + 2) * 2 ** 24 + protocol * 2 ** 16 + port;
 }

@@ -30,9 +30,9 @@ export class BoundedFrequencyRunner {
     this.#start = start;
   }
 
-  /** Neither runs nor was asked to. */
+  /** Neither runs nor will: no request waits, and no retry. */
   get isIdle(): boolean {
-    return !this.#running && !this.#wanted;
+    return !this.#running && !this.#sim.isPending(this.#timer);
   }
 
   /** Asks for a run. */

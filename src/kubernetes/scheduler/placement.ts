@@ -5,7 +5,13 @@
  * (scheduler.ts). Source: pkg/scheduler/framework/plugins; timings §4.
  */
 import { ln, type RandomStream } from "../../engine/index.ts";
-import { matchesLabels, type Node, type Pod, type ResourceRequests } from "../api/types.ts";
+import {
+  matchesLabels,
+  ZONE_LABEL,
+  type Node,
+  type Pod,
+  type ResourceRequests,
+} from "../api/types.ts";
 import type { SchedulerProfile } from "./profile.ts";
 
 /** A node with what runs on it, by requests. Terminating pods count until their object is gone. */
@@ -121,8 +127,7 @@ const SPREAD = [
   { maxSkew: 3, domainOf: ({ metadata }: Node): string | undefined => metadata.name },
   {
     maxSkew: 5,
-    domainOf: ({ metadata }: Node): string | undefined =>
-      metadata.labels["topology.kubernetes.io/zone"],
+    domainOf: ({ metadata }: Node): string | undefined => metadata.labels[ZONE_LABEL],
   },
 ] as const;
 

@@ -8,10 +8,13 @@ import { TransportProtocol } from "../../network/nat.ts";
 import type { Network } from "../../network/network.ts";
 import { newMeta } from "../../kubernetes/controllers/pods.ts";
 import {
+  familyOf,
   matchesLabels,
   matchesSelector,
   objectKey,
+  type IpFamily,
   type Labels,
+  type Node,
   type Pod,
   type Service,
 } from "../../kubernetes/api/types.ts";
@@ -97,26 +100,51 @@ export class Workloads {
     service: Service,
   ): Pick<ClientOptions, "addresses" | "port" | "protocol"> {
     const { addresses } = this.#network;
-    const protocol = TransportProtocol[to.protocol];
-    if (to.via === "clusterIP") {
-      return { addresses: [addresses.intern(service.spec.clusterIP)], port: to.port, protocol };
-    }
-    const port = service.spec.ports.find(
-      (each) => each.port === to.port && each.protocol === to.protocol,
-    )!;
-    const nodes = this.#scenario.cluster.nodes.map((node) =>
-      addresses.intern(node.status.internalIP),
-    );
-    return { addresses: nodes, port: port.nodePort!, protocol };
+    const { via, port } = to;
+    const texts = addressesOf(service, via, this.#scenario.cluster.nodes);
+    const nodePort = service.spec.ports.find(
+      (each) => each.port === port && each.protocol === to.protocol,
+    )!.nodePort!;
+    return {
+      addresses: texts.map((text) => addresses.intern(text)),
+      port: via === "nodePort" ? nodePort : port,
+      protocol: TransportProtocol[to.protocol],
+    };
   }
 
   #behind(service: Service): Set<number> {
     const behind = new Set<number>();
+    const { selector } = service.spec;
     for (const [index, { labels }] of this.#workloads.entries()) {
-      if (service.spec.selector && matchesLabels(service.spec.selector, labels)) behind.add(index);
+      // Of slices that the user keeps nobody can say which application they mean.
+      if (selector === null || matchesLabels(selector, labels)) behind.add(index);
     }
     return behind;
   }
+}
+
+/** What a client may dial, of which each new connection draws one. */
+function addressesOf(
+  { spec, status }: Service,
+  via: ResolvedClient["to"]["via"],
+  nodes: readonly Node[],
+): readonly string[] {
+  switch (via) {
+    case "clusterIP":
+      return [spec.clusterIP];
+    case "nodePort":
+      return nodes.map(({ status }) => ofFamily(status.internalIPs, familyOf(spec.clusterIP))[0]!);
+    case "externalIP":
+      return ofFamily(spec.externalIPs ?? [], familyOf(spec.clusterIP));
+    case "loadBalancer":
+      return ofFamily(status?.ingress.map(({ ip }) => ip) ?? [], familyOf(spec.clusterIP));
+  }
+}
+
+/** A client speaks the Service's primary family; the other one only if there is nothing else. */
+function ofFamily(addresses: readonly string[], family: IpFamily): readonly string[] {
+  const own = addresses.filter((address) => familyOf(address) === family);
+  return own.length > 0 ? own : addresses;
 }
 
 function workloadsOf({ cluster }: ResolvedScenario): Workload[] {
@@ -207,14 +235,21 @@ export function outsideClients(
   workloads: Workloads,
 ): OutsideClient[] {
   const found: OutsideClient[] = [];
+  const isDual = scenario.cluster.nodes.some(({ status }) => status.internalIPs.length > 1);
+  let next = 0;
+  // Load balancers and external IPs may have such addresses too.
+  const freeAddress = (): string => {
+    const address = outsideAddress(next++);
+    const isTaken = network.hostFor(network.addresses.intern(address)) !== undefined;
+    return isTaken ? freeAddress() : address;
+  };
   for (const [index, client] of scenario.clients.entries()) {
     if (client.from.kind !== "outside") continue;
     for (let replica = 0; replica < client.from.replicas; replica++) {
       const name = `${client.name}-${replica}`;
-      const isDual = scenario.cluster.nodes.some(({ status }) => status.internalIPs.length > 1);
-      // RFC 3849.
+      // The documentation's IPv6 (RFC 3849).
       const ipv6 = isDual ? `,2001:db8::${(found.length + 1).toString(16)}` : "";
-      const address = `${outsideAddress(found.length)}${ipv6}`;
+      const address = `${freeAddress()}${ipv6}`;
       const host = network.addHost({ name, address, cores: 1, tracked: false });
       found.push({ name: `outside/${name}`, host, spec: workloads.clientSpec(index, replica) });
     }

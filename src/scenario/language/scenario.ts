@@ -46,6 +46,8 @@ export interface ClusterInput {
   manifests?: string[];
   /** Worker nodes besides those in the manifests. Default 3, or 0 when a manifest holds a Node. */
   nodes?: number;
+  /** Zones that these nodes are labelled with, in turn: zone-1, zone-2, ... Default: no zone. */
+  zones?: number;
   /** What each of them offers. */
   nodeShape?: NodeShapeInput;
   /** How pods get addresses and reach other nodes. Default "bridge-host-gw". */
@@ -75,8 +77,8 @@ export interface ClientInput {
   name: string;
   /** pods(N) inside the cluster or outside(N) hosts. Default pods(1). */
   from?: OriginInput;
-  /** "svc/NAME:PORT" for its ClusterIP, or nodePort("svc/NAME:PORT"). */
-  to: string | NodePortInput;
+  /** "svc/NAME:PORT" for its ClusterIP, or nodePort(...), externalIP(...), loadBalancer(...) of it. */
+  to: string | TargetInput;
   load: LoadInput;
   /** Default perRequest(). */
   connections?: ConnectionsInput;
@@ -98,8 +100,8 @@ export interface OriginInput {
   labels?: Record<string, string>;
 }
 
-export interface NodePortInput {
-  kind: "nodePort";
+export interface TargetInput {
+  kind: "nodePort" | "externalIP" | "loadBalancer";
   service: string;
 }
 
@@ -148,14 +150,24 @@ export function pods(
   return { ...options, kind: "pod", replicas };
 }
 
-/** Clients on hosts outside the cluster, which reach node ports only. */
+/** Clients on hosts outside the cluster, which reach node ports, external IPs and load balancers. */
 export function outside(replicas: number): OriginInput {
   return { kind: "outside", replicas };
 }
 
 /** The Service's node port, on any node, instead of its ClusterIP. */
-export function nodePort(service: string): NodePortInput {
+export function nodePort(service: string): TargetInput {
   return { kind: "nodePort", service };
+}
+
+/** One of the Service's external IPs, instead of its ClusterIP. */
+export function externalIP(service: string): TargetInput {
+  return { kind: "externalIP", service };
+}
+
+/** The address of the Service's load balancer, instead of its ClusterIP. */
+export function loadBalancer(service: string): TargetInput {
+  return { kind: "loadBalancer", service };
 }
 
 /** Requests come at `rate`, whether or not earlier ones were answered. Poisson arrivals by default. */
@@ -192,6 +204,8 @@ export const positionalParameters: Readonly<Record<string, readonly string[]>> =
   pods: ["replicas"],
   outside: ["replicas"],
   nodePort: ["service"],
+  externalIP: ["service"],
+  loadBalancer: ["service"],
   openLoop: ["rate"],
   constant: ["rps"],
   stages: ["stages"],

@@ -99,6 +99,25 @@ export const fieldsByKind: Readonly<Record<string, FieldTree>> = {
       sessionAffinityConfig: { clientIP: names("timeoutSeconds") },
     },
   },
+  EndpointSlice: {
+    ...names("apiVersion kind addressType"),
+    metadata,
+    endpoints: {
+      ...names("addresses hostname nodeName zone targetRef deprecatedTopology"),
+      conditions: names("ready serving terminating"),
+      hints: { forZones: names("name"), forNodes: names("name") },
+    },
+    ports: names("name protocol port appProtocol"),
+  },
+  Endpoints: {
+    ...names("apiVersion kind"),
+    metadata,
+    subsets: {
+      addresses: names("ip hostname nodeName targetRef"),
+      notReadyAddresses: names("ip hostname nodeName targetRef"),
+      ports: names("name protocol port appProtocol"),
+    },
+  },
   Node: {
     ...object,
     spec: names("podCIDR podCIDRs providerID unschedulable taints configSource externalID"),

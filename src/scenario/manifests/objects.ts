@@ -7,12 +7,15 @@
 import { z } from "zod";
 import type {
   Deployment,
+  EndpointSlice,
+  IpFamily,
   Labels,
   ObjectMeta,
   Pod,
   ReplicaSet,
   Service,
 } from "../../kubernetes/api/types.ts";
+import type { EndpointSubset } from "../../kubernetes/controllers/mirroring.ts";
 import type { FileMistakes, Path } from "../mistakes.ts";
 import { isRecord, scalar, text } from "../schema/reading.ts";
 
@@ -22,8 +25,25 @@ export interface Placed<T> {
   readonly mistakes: FileMistakes;
 }
 
-/** A Service as written: `clusterIP` "" and a null `nodePort` are still to be allocated. */
-export type ServiceDraft = Service;
+/** What a Service asks of the API server, beside what it says of itself. */
+export interface ServiceWishes {
+  readonly ipFamilyPolicy: "SingleStack" | "PreferDualStack" | "RequireDualStack" | null;
+  readonly ipFamilies: readonly IpFamily[];
+  /** As many as were written, in order; "None" alone for a headless Service. */
+  readonly clusterIPs: readonly string[];
+  readonly allocatesNodePorts: boolean;
+  /** Address for its load balancer, or null. */
+  readonly loadBalancerIP: string | null;
+}
+
+/** A Service as written: null ports are still to be allocated, and so is what it wishes for. */
+export type ServiceDraft = Service & { readonly wishes: ServiceWishes };
+
+/** A legacy Endpoints object: the EndpointSlice controller mirrors it for a Service without a selector. */
+export interface EndpointsDraft {
+  readonly metadata: ObjectMeta;
+  readonly subsets: readonly EndpointSubset[];
+}
 
 /** A Node as written; null is for resolve to choose. */
 export interface NodeDraft {
@@ -47,8 +67,8 @@ export interface ManifestObjects {
   readonly replicaSets: Placed<ReplicaSet>[];
   readonly pods: Placed<Pod>[];
   readonly services: Placed<ServiceDraft>[];
-  /** Services that are valid and that the simulator cannot play, by namespace/name, with the reason. */
-  readonly unplayedServices: Map<string, string>;
+  readonly endpointSlices: Placed<EndpointSlice>[];
+  readonly endpoints: Placed<EndpointsDraft>[];
   readonly nodes: Placed<NodeDraft>[];
   readonly ignored: Ignored[];
   /** False once an object of the sort could not be read: then a missing name may be that one's. */

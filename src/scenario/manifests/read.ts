@@ -14,6 +14,7 @@ import {
   type Path,
 } from "../mistakes.ts";
 import { isRecord } from "../schema/reading.ts";
+import { readEndpoints, readEndpointSlice } from "./endpoints.ts";
 import { checkFieldNames, fieldsByKind } from "./fields.ts";
 import { readDeployment, readNamespace, readNode, readPod, readReplicaSet } from "./kinds.ts";
 import type { ManifestContext, ManifestObjects } from "./objects.ts";
@@ -31,6 +32,8 @@ const readers: Readonly<
   ReplicaSet: { apiVersion: "apps/v1", read: readReplicaSet },
   Pod: { apiVersion: "v1", read: readPod },
   Service: { apiVersion: "v1", read: readService },
+  EndpointSlice: { apiVersion: "discovery.k8s.io/v1", read: readEndpointSlice },
+  Endpoints: { apiVersion: "v1", read: readEndpoints },
   Node: { apiVersion: "v1", read: readNode },
   Namespace: { apiVersion: "v1", read: readNamespace },
 };
@@ -48,8 +51,6 @@ const REASONS: Readonly<Record<string, string>> = {
   PersistentVolumeClaim: "storage is not simulated",
   StorageClass: "storage is not simulated",
   Event: "a record of the past",
-  Endpoints: "the EndpointSlice controller makes its own",
-  EndpointSlice: "the EndpointSlice controller makes its own",
 };
 
 const NOT_YET = new Set([
@@ -68,6 +69,9 @@ const NOT_YET = new Set([
   "ResourceQuota",
 ]);
 
+/** Kinds that hold no pods: a missing workload is none of these. */
+const NO_WORKLOADS = new Set(["Service", "EndpointSlice", "Endpoints", "Node", "Namespace"]);
+
 const REMOVED_VERSIONS = new Set(["extensions/v1beta1", "apps/v1beta1", "apps/v1beta2"]);
 const DEEPEST_LIST = 4;
 
@@ -83,7 +87,8 @@ export function noObjects(): ManifestObjects {
     replicaSets: [],
     pods: [],
     services: [],
-    unplayedServices: new Map(),
+    endpointSlices: [],
+    endpoints: [],
     nodes: [],
     ignored: [],
     complete: { workloads: true, services: true },
@@ -121,9 +126,7 @@ export function readManifestFile(
 }
 
 function markIncomplete(objects: ManifestObjects, kind: string): void {
-  if (kind !== "Service" && kind !== "Node" && kind !== "Namespace") {
-    objects.complete.workloads = false;
-  }
+  if (!NO_WORKLOADS.has(kind)) objects.complete.workloads = false;
   if (kind === "Service" || kind === "unknown") objects.complete.services = false;
 }
 

@@ -92,6 +92,7 @@ const nodeShape = object({
 const cluster = object({
   manifests: z.array(text("the path of a YAML or JSON file", /./)).default([]),
   nodes: integer("a number of nodes", 0, MOST_NODES).optional(),
+  zones: integer("a number of zones", 1, 1000).optional(),
   nodeShape: nodeShape.prefault({}),
   network: word(...networkKindNames).default("bridge-host-gw"),
   podCIDR: cidrs([8, 24], [48, 64]).default(DEFAULT_POD_CIDR),
@@ -112,16 +113,19 @@ export interface TargetPart {
   readonly via: ResolvedClient["to"]["via"];
 }
 
+/** Words for what is not a Service's ClusterIP. */
+const TARGET_WORDS = ["nodePort", "externalIP", "loadBalancer"] as const;
+
 const target: z.ZodType<TargetPart> = reading((input, context) => {
   if (typeof input === "string") return { reference: input, via: "clusterIP" };
-  const isNodePort = isRecord(input) && input["kind"] === "nodePort";
-  if (isNodePort && typeof input["service"] === "string") {
-    return { reference: input["service"], via: "nodePort" };
+  if (isRecord(input) && typeof input["service"] === "string") {
+    const via = TARGET_WORDS.find((each) => each === input["kind"]);
+    if (via !== undefined) return { reference: input["service"], via };
   }
   context.mistake(
     [],
     input === undefined ? "missing" : describeValue(input),
-    '"svc/NAME:PORT" or nodePort("svc/NAME:PORT")',
+    `"svc/NAME:PORT" or ${TARGET_WORDS.map((each) => `${each}("svc/NAME:PORT")`).join(", ")}`,
   );
   return undefined;
 });

@@ -35,7 +35,7 @@ export function lossyProfiles(): fc.Arbitrary<ProfileOverride> {
   const noBacklog = fc.constant({ tcp: { listenBacklog: 0 } });
   return fc.oneof(noBacklog, { weight: 6, arbitrary: smallQueues() }).map((network) => ({
     kubernetes: {
-      kubeProxy: { minSyncPeriod: "3s" },
+      kubeProxy: { iptables: { minSyncPeriod: "3s" } },
       apiServer: { watchLatency: "500ms" },
     },
     network: { neighbour: { queueLimitPackets: 1 }, ...network },
@@ -50,7 +50,7 @@ function controlPlane(): fc.Arbitrary<NonNullable<ProfileOverride["kubernetes"]>
       slices: fc.constantFrom(100, 2),
     })
     .map(({ syncMs, watchMs, slices }) => ({
-      kubeProxy: { minSyncPeriod: `${syncMs}ms` as const },
+      kubeProxy: { iptables: { minSyncPeriod: `${syncMs}ms` as const } },
       apiServer: { watchLatency: `${watchMs}ms` as const },
       controllerManager: { endpointSlice: { maxEndpointsPerSlice: slices } },
     }));

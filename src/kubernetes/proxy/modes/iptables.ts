@@ -6,7 +6,7 @@
  */
 import type { FirstPacket } from "../../../network/nat.ts";
 import { AffinityLists } from "../affinity.ts";
-import type { DataPlane, ProxyMode, SyncWork, TableSize } from "../contract.ts";
+import type { DataPlane, ProgrammedRules, ProxyMode, SyncWork, TableSize } from "../contract.ts";
 import { RoutedRules, type Chooser } from "../natRules.ts";
 import type { KubeProxyProfile } from "../profile.ts";
 import type { Route, RouteTraits } from "../route.ts";
@@ -17,38 +17,45 @@ export const iptablesTraits: RouteTraits = {
   nodePortsOnAllAddresses: true,
   acceptsHealthChecks: true,
   guardsClusterIPs: false,
-  sourceRangesFirst: false,
   dropsInvalid: true,
+  sourceRangesFirst: false,
+  withoutLocal: "drop",
 };
 
 /** Rules that the chosen endpoint's own chain has: hairpin mark and DNAT, and the jump there. */
 const ENDPOINT_RULES = 3;
 
-/** Rule i of n matches with probability 1/(n-i): each endpoint gets 1/n, one draw a connection. */
-export class RandomChooser implements Chooser {
+/** Index of the candidate that a connection without a memory gets. */
+export type Draw = (candidates: readonly RuleEndpoint[], packet: FirstPacket) => number;
+
+/** A drawn endpoint, or the one that remembers the client. */
+export class AffineChooser implements Chooser {
   readonly #plane: DataPlane;
   readonly #affinity: AffinityLists;
+  readonly #draw: Draw;
   readonly #cost: (route: Route, chosen: RuleEndpoint | null) => number;
 
   constructor(
     plane: DataPlane,
     affinity: AffinityLists,
+    draw: Draw,
     cost: (route: Route, chosen: RuleEndpoint | null) => number,
   ) {
     this.#plane = plane;
     this.#affinity = affinity;
+    this.#draw = draw;
     this.#cost = cost;
   }
 
-  choose({ candidates, destination }: Route, { source }: FirstPacket): RuleEndpoint {
-    const { stream, sim } = this.#plane;
+  choose({ candidates, destination }: Route, packet: FirstPacket): RuleEndpoint {
     const { rules } = destination!;
     const { affinityNs } = rules;
-    if (affinityNs === null) return candidates[stream.below(candidates.length)]!;
-    const { nowNs } = sim;
+    if (affinityNs === null) return candidates[this.#draw(candidates, packet)]!;
+    const { source } = packet;
+    const { nowNs } = this.#plane.sim;
     const chosen =
       this.#affinity.find(rules, candidates, source, affinityNs, nowNs) ??
-      candidates[stream.below(candidates.length)]!;
+      candidates[this.#draw(candidates, packet)]!;
     this.#affinity.remember(rules, chosen, source, nowNs);
     return chosen;
   }
@@ -58,19 +65,50 @@ export class RandomChooser implements Chooser {
   }
 }
 
-/** Rules passed on the way; node ports hang behind every Service's rule. */
+/** Rule i of n matches with probability 1/(n-i): each endpoint gets 1/n, one draw a connection. */
+export function randomRules(
+  plane: DataPlane,
+  traits: RouteTraits,
+  affinity: AffinityLists,
+  cost: (route: Route, chosen: RuleEndpoint | null) => number,
+): ProgrammedRules {
+  const draw: Draw = (candidates) => plane.stream.below(candidates.length);
+  return {
+    nat: new RoutedRules(plane, traits, new AffineChooser(plane, affinity, draw, cost)),
+    socketNat: null,
+    watcher: null,
+    changed: (before, after) => affinity.changed(before, after),
+  };
+}
+
+/**
+ * Rules passed on the way. Node ports hang behind every rule of KUBE-SERVICES, in a chain of their own; a
+ * Service's place in either list is as good as any (upstream iterates over a Go map).
+ */
 function rulesWalked(plane: DataPlane, route: Route, chosen: RuleEndpoint | null): number {
   const { destination, candidates } = route;
-  const isListed = destination !== null && destination.kind !== DestinationKind.nodePort;
-  const upToService = isListed ? destination.rules.position : plane.table.size;
-  if (chosen === null) return upToService;
+  const { listed, nodePorts } = plane.table;
+  let walked = listed;
+  if (destination === null) {
+    if (route.ownAddress) walked += nodePorts;
+  } else {
+    const { position } = destination.rules;
+    if (destination.kind === DestinationKind.nodePort) walked += Math.min(position, nodePorts);
+    else walked = Math.min(position, listed);
+  }
+  if (chosen === null) return walked;
   const affinityRules = destination!.rules.affinityNs === null ? 0 : candidates.length;
-  return upToService + affinityRules + candidates.indexOf(chosen) + ENDPOINT_RULES;
+  return walked + affinityRules + candidates.indexOf(chosen) + ENDPOINT_RULES;
 }
 
 /** One rule a Service port, one jump and two rules an endpoint (timings §7.2), and the jump to KUBE-NODEPORTS. */
 function ruleCount({ services, endpoints }: TableSize): number {
   return 1 + services + 3 * endpoints;
+}
+
+/** The --probability of a rule with n candidates left, as it stands in the rule. */
+export function probabilityText(n: number): string {
+  return (1 / n).toFixed(10);
 }
 
 /** The line through the two points around `size`; through the last two behind them; 0 at nothing. */
@@ -87,22 +125,25 @@ export function interpolate(points: readonly (readonly [number, number])[], size
 }
 
 export const iptables: ProxyMode = {
-  syncNs(profile: KubeProxyProfile, { size, full }: SyncWork) {
+  settings: ({ iptables: own }) => own,
+  hasLargeClusterMode: true,
+  syncNs(profile: KubeProxyProfile, { size, full, staleEndpoints }: SyncWork) {
     const { backend, fullSyncByRules, partialSync } = profile.iptables;
-    const measure = backend === "nft" ? size.services : ruleCount(size);
+    // Stale chains have lost their jump, but their two rules are still in the table.
+    const rules = ruleCount(size) + 2 * staleEndpoints;
+    const measure = backend === "nft" ? size.services : rules;
     // Starting the program and taking its lock cost that much at least, however small the table.
     const partialNs = Math.max(
       partialSync[backend][0]![1],
       interpolate(partialSync[backend], measure),
     );
     if (!full) return partialNs;
-    return Math.max(partialNs, interpolate(fullSyncByRules[backend], ruleCount(size)));
+    return Math.max(partialNs, interpolate(fullSyncByRules[backend], rules));
   },
   rules(plane) {
     const { ruleWalkNs, recentListLimit } = plane.profile.iptables;
     const cost = (route: Route, chosen: RuleEndpoint | null): number =>
       Math.round(rulesWalked(plane, route, chosen) * ruleWalkNs);
-    const chooser = new RandomChooser(plane, new AffinityLists(recentListLimit), cost);
-    return new RoutedRules(plane, iptablesTraits, chooser);
+    return randomRules(plane, iptablesTraits, new AffinityLists(recentListLimit), cost);
   },
 };

@@ -7,21 +7,24 @@
  */
 import { AffinityLists } from "../affinity.ts";
 import type { ProxyMode, SyncWork } from "../contract.ts";
-import { RoutedRules } from "../natRules.ts";
 import type { KubeProxyProfile } from "../profile.ts";
 import type { RouteTraits } from "../route.ts";
-import { RandomChooser } from "./iptables.ts";
+import { randomRules } from "./iptables.ts";
 
 export const nftablesTraits: RouteTraits = {
   localhostNodePorts: false,
   nodePortsOnAllAddresses: false,
   acceptsHealthChecks: false,
   guardsClusterIPs: true,
-  sourceRangesFirst: true,
   dropsInvalid: false,
+  sourceRangesFirst: true,
+  withoutLocal: "drop",
 };
 
 export const nftables: ProxyMode = {
+  // No node ports on loopback in this mode.
+  settings: ({ nftables: own }) => ({ ...own, localhostNodePorts: false }),
+  hasLargeClusterMode: false,
   syncNs(profile: KubeProxyProfile, work: SyncWork) {
     const { transactionNs, serviceNs, endpointNs } = profile.nftables;
     const { size, full, changedServices, changedEndpoints } = work;
@@ -31,7 +34,6 @@ export const nftables: ProxyMode = {
   },
   rules(plane) {
     const { lookupNs } = plane.profile.nftables;
-    const chooser = new RandomChooser(plane, new AffinityLists(Infinity), () => lookupNs);
-    return new RoutedRules(plane, nftablesTraits, chooser);
+    return randomRules(plane, nftablesTraits, new AffinityLists(Infinity), () => lookupNs);
   },
 };

@@ -108,5 +108,6 @@ function passedHost(
 }
 
 function hasKeptAll({ counters }: Conntrack): boolean {
-  return counters.earlyDropped === 0 && counters.dropped === 0 && counters.deleted === 0;
+  // What kube-proxy deletes is UDP's, and no open connection.
+  return counters.earlyDropped === 0 && counters.dropped === 0;
 }

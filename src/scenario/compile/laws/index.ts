@@ -5,7 +5,9 @@
  * traffic of their own: only test/laws checks them.
  */
 import type { Observer } from "../../../observe/observations.ts";
+import { objectKey } from "../../../kubernetes/api/types.ts";
 import type { BrokenLaw } from "../../../observe/report.ts";
+import type { ResolvedScenario } from "../../resolved.ts";
 import { tracking } from "./conntrack.ts";
 import { packetConservation, RequestLedger } from "./conservation.ts";
 import type { LawContext } from "./contract.ts";
@@ -17,8 +19,16 @@ import { uniqueness } from "./uniqueness.ts";
 /** Watches one run. */
 export class LawWatch {
   readonly #requests = new RequestLedger();
-  readonly #membership = new MembershipWatch();
+  readonly #membership: MembershipWatch;
   readonly #stability = new StabilityWatch();
+
+  constructor({ cluster }: ResolvedScenario) {
+    const local = cluster.services.filter(
+      ({ spec }) =>
+        spec.internalTrafficPolicy === "Local" || spec.externalTrafficPolicy === "Local",
+    );
+    this.#membership = new MembershipWatch(new Set(local.map(objectKey)));
+  }
 
   get observers(): readonly Observer[] {
     return [this.#requests, this.#membership, this.#stability];

@@ -18,6 +18,7 @@ const REPORTED_MAX = 5;
 interface Endpoint {
   readonly service: number;
   readonly address: string;
+  readonly node: string;
   /** Usable in truth. */
   usable: boolean;
   /** What each node begins with. */
@@ -41,7 +42,13 @@ export class MembershipWatch implements Observer {
   readonly #byAddress: Map<string, Endpoint>[] = [];
   readonly #changes: Change[] = [];
   readonly #broken: BrokenLaw[] = [];
+  readonly #local: ReadonlySet<string>;
   #count = 0;
+
+  /** @param local Services with a traffic policy Local, by "namespace/name" */
+  constructor(local: ReadonlySet<string> = new Set()) {
+    this.#local = local;
+  }
 
   nodeNamed(node: number, name: string): void {
     this.#nodes[node] = name;
@@ -55,8 +62,14 @@ export class MembershipWatch implements Observer {
   }
 
   /** Until a change says that it was added, an endpoint has been there since before the run. */
-  endpointNamed(endpoint: number, service: number, address: string): void {
-    const made = { service, address, usable: true, begins: Held.usable, held: null };
+  endpointNamed(
+    endpoint: number,
+    service: number,
+    address: string,
+    _pod: string,
+    node: string,
+  ): void {
+    const made = { service, address, node, usable: true, begins: Held.usable, held: null };
     this.#endpoints[endpoint] = made;
     this.#byAddress[service]!.set(address, made);
   }
@@ -97,14 +110,19 @@ export class MembershipWatch implements Observer {
 
   /**
    * Without a ready endpoint kube-proxy falls back to those that terminate and still serve: the one way
-   * in which an endpoint that has left may get a connection.
+   * in which an endpoint that has left may get a connection. Policy Local looks at its own node's alone.
    */
   #judge(node: number, endpoint: Endpoint, atNs: SimTimeNs): void {
     const { service, address } = endpoint;
-    const isAlone = !this.#endpoints.some(
+    const rivals = this.#endpoints.filter(
       (other) => other.service === service && heldBy(other, node) === Held.usable,
     );
-    if (isAlone && !endpoint.usable) return;
+    const here = this.#nodes[node];
+    const isAloneHere =
+      this.#local.has(this.#services[service]!) &&
+      endpoint.node === here &&
+      rivals.every((other) => other.node !== here);
+    if ((rivals.length === 0 || isAloneHere) && !endpoint.usable) return;
     this.#count++;
     if (this.#broken.length === REPORTED_MAX) return;
     const state =

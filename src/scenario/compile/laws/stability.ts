@@ -49,6 +49,8 @@ function* connections(
   for (const socket of all) {
     const peer = openPeer(socket, all);
     if (peer === null || socket.routeNote < 0) continue;
+    // A proxy answers for the endpoint; its own connection to it is looked at by itself.
+    if (network.hosts[peer.namespace!.host]!.steering !== null) continue;
     const endpoint = addresses[socket.routeNote >> 1]!;
     const reached = network.addresses.text(peer.localAddress);
     if (endpoint.startsWith(`${reached}:`)) continue;

@@ -1,0 +1,144 @@
+/**
+ * One node with the rules of some Services in force, to be asked about first packets.
+ *
+ * Owns: the node (node-0, in no zone, pods in 10.0.0.0/8) and asking. Its connections are the test's own: it
+ * tells the mode's books of them through `watcher`.
+ */
+import { Simulation } from "../../src/engine/index.ts";
+import { objectKey, type EndpointSlice, type Service } from "../../src/kubernetes/api/types.ts";
+import { ChangeLedger } from "../../src/kubernetes/ledger.ts";
+import type { ConnectionTable } from "../../src/kubernetes/proxy/contract.ts";
+import { proxyModes, type ProxyModeName } from "../../src/kubernetes/proxy/modes/index.ts";
+import { kubeProxyProfile, type KubeProxyProfile } from "../../src/kubernetes/proxy/profile.ts";
+import type { NodeView } from "../../src/kubernetes/proxy/route.ts";
+import {
+  RuleBuilder,
+  RuleTable,
+  tableBase,
+  type RuleNode,
+  type ServicePortRules,
+} from "../../src/kubernetes/proxy/rules.ts";
+import { AddressTable, NO_ADDRESS, parsePrefix } from "../../src/network/address.ts";
+import {
+  NatVerdict,
+  TransportProtocol,
+  type NatDecision,
+  type NatHookPoint,
+} from "../../src/network/nat.ts";
+import { createObservations } from "../../src/observe/observations.ts";
+
+export const NODE_IP = "192.168.0.1";
+
+export type Answer = NatDecision & {
+  /** "ip:port" that the packet is sent to; null where it stays as it is. */
+  readonly to: string | null;
+};
+
+export interface NodeOptions {
+  readonly profile?: Partial<KubeProxyProfile>;
+  readonly masqueradeAll?: boolean;
+  readonly nodePortAddresses?: readonly string[] | null;
+  /** Without one no pod is recognised. */
+  readonly podCIDR?: string | null;
+  readonly protocol?: keyof typeof TransportProtocol;
+  readonly node?: RuleNode;
+  /** Addresses behind this node's bridge. */
+  readonly here?: readonly string[];
+  readonly connections?: ConnectionTable;
+  readonly seed?: string;
+}
+
+export function programmedNode(
+  mode: ProxyModeName,
+  services: readonly Service[],
+  slices: readonly EndpointSlice[],
+  options: NodeOptions = {},
+) {
+  const { podCIDR = "10.0.0.0/8", node = { name: "node-0", zone: null } } = options;
+  const sim = new Simulation({ seed: options.seed ?? "rules" });
+  const addresses = new AddressTable();
+  const builder = new RuleBuilder(addresses, new ChangeLedger(createObservations([])));
+  const table = new RuleTable(tableBase([]));
+  const nodeIP = addresses.intern(NODE_IP);
+  const loopback = addresses.intern("127.0.0.1");
+  const here = new Set((options.here ?? []).map((text) => addresses.intern(text)));
+  const profile = { ...kubeProxyProfile, ...options.profile };
+  const view: NodeView = {
+    addresses,
+    isOwn: (address) => address === nodeIP,
+    isLoopback: (address) => address === loopback,
+    isHere: (address) => here.has(address),
+    primaryAddresses: [nodeIP],
+    podNetworks: podCIDR === null ? [] : [parsePrefix(podCIDR)],
+    masqueradeAll: options.masqueradeAll ?? false,
+    nodePortAddresses: options.nodePortAddresses?.map(parsePrefix) ?? null,
+    localhostNodePorts: true,
+    serviceCIDRs: [],
+  };
+  const plane = proxyModes[mode].rules({
+    sim,
+    table,
+    view,
+    size: () => ({ services: table.servicePorts, endpoints: 0 }),
+    profile,
+    stream: sim.streams.get("proxy/node-0"),
+    connections: options.connections ?? null,
+    routed: () => {},
+  });
+  let version = 0;
+  const inForce = new Map<string, readonly ServicePortRules[]>();
+  /** These slices of the Service are in force from now on. */
+  const program = (service: Service, own: readonly EndpointSlice[]): void => {
+    const before = inForce.get(objectKey(service)) ?? [];
+    version++;
+    const written = own.map((each) => ({
+      ...each,
+      metadata: { ...each.metadata, resourceVersion: version },
+    }));
+    const after = builder.build(service, written, node);
+    for (const each of before) table.remove(each);
+    for (const each of after) table.put(each);
+    inForce.set(objectKey(service), after);
+    plane.changed(before, after);
+  };
+  for (const each of services) {
+    program(
+      each,
+      slices.filter(({ service: of }) => of === objectKey(each)),
+    );
+  }
+  const ask = (
+    source: string,
+    destination: string,
+    port = 80,
+    point: NatHookPoint = "PREROUTING",
+    sourcePort = 40_000,
+  ): Answer => {
+    const decision: NatDecision = {
+      verdict: NatVerdict.accept,
+      dnatAddress: NO_ADDRESS,
+      dnatPort: 0,
+      masquerade: false,
+      walkNs: 0,
+      rule: "",
+    };
+    const rules = point === "CONNECT" ? plane.socketNat! : plane.nat;
+    rules.decide(
+      point,
+      {
+        protocol: TransportProtocol[options.protocol ?? "TCP"],
+        source: addresses.intern(source),
+        sourcePort,
+        destination: addresses.intern(destination),
+        destinationPort: port,
+        destinationIsLocal: destination === NODE_IP,
+        originSocket: -1,
+      },
+      decision,
+    );
+    const { dnatAddress, dnatPort } = decision;
+    const to = dnatAddress === NO_ADDRESS ? null : `${addresses.text(dnatAddress)}:${dnatPort}`;
+    return { ...decision, to };
+  };
+  return { sim, ask, program, plane, table };
+}

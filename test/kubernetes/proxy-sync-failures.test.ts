@@ -1,0 +1,141 @@
+/**
+ * kube-proxy when a sync fails, when somebody flushes its tables, and its bookkeeping of stale chains and
+ * trigger times. Facts: rules of kube-proxy, sections 11 and 12.
+ */
+import { describe, expect, test } from "vitest";
+import { ms, Phase, seconds } from "../../src/engine/index.ts";
+import type { EndpointSlice } from "../../src/kubernetes/api/types.ts";
+import { LAST_CHANGE_TRIGGER_TIME } from "../../src/kubernetes/proxy/kubeProxy.ts";
+import { nftables } from "../../src/kubernetes/proxy/modes/nftables.ts";
+import { endpoint, service, slice, WATCH_NS, WRITE_NS } from "../helpers/kube-objects.ts";
+import { runningProxies, SYNC_NS } from "../helpers/running-proxies.ts";
+
+const HEARD_NS = WRITE_NS + WATCH_NS;
+const three = ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map((address) => endpoint(address));
+const without =
+  (gone: string) =>
+  (stored: EndpointSlice): EndpointSlice => ({
+    ...stored,
+    endpoints: stored.endpoints.filter(({ address }) => address !== gone),
+  });
+
+describe("a sync that fails", () => {
+  // Broken on purpose: changes applied although the sync failed; a retry that is no full sync; a retry that
+  // forgets what the failed sync was for.
+  test("changes nothing; 30 s after its end a full sync makes up for it", () => {
+    const { sim, hand, costs, endpoints, proxies } = runningProxies({
+      slices: [slice("s", three)],
+    });
+    proxies[0]!.breakSyncsUntil(seconds(1));
+    hand.patch("EndpointSlice", "default/s", without("10.0.0.2"));
+    const failedNs = HEARD_NS + SYNC_NS;
+    sim.run(failedNs + seconds(30));
+    expect(endpoints()).toContain("10.0.0.2:80");
+    expect(proxies[0]!.isIdle).toBe(false);
+    sim.run(failedNs + seconds(30) + SYNC_NS);
+    expect(endpoints()).toEqual(["10.0.0.1:80", "10.0.0.3:80"]);
+    expect(costs.map(({ atNs, full }) => [atNs, full])).toEqual([
+      [HEARD_NS, false],
+      [failedNs + seconds(30), true],
+    ]);
+    expect(proxies[0]!.failures).toBe(1);
+    expect(proxies[0]!.isIdle).toBe(true);
+  });
+
+  test("a new change brings the retry forward, and it is for both", () => {
+    const { sim, hand, costs, endpoints, proxies } = runningProxies({
+      slices: [slice("s", three)],
+    });
+    proxies[0]!.breakSyncsUntil(seconds(1));
+    hand.patch("EndpointSlice", "default/s", without("10.0.0.2"));
+    sim.callAt(seconds(5), Phase.start, () =>
+      hand.create("Service", service({ clusterIP: "10.96.0.11" }, "other")),
+    );
+    sim.run(seconds(6));
+    expect(endpoints()).toEqual(["10.0.0.1:80", "10.0.0.3:80"]);
+    expect(costs.map(({ full }) => full)).toEqual([false, true]);
+  });
+});
+
+describe("flushed tables", () => {
+  test("hold nothing until the canary is missed, at the next look each 30 s", () => {
+    const { sim, endpoints, costs, proxies } = runningProxies({ slices: [slice("s", three)] });
+    sim.callAt(seconds(31), Phase.start, () => proxies[0]!.flushed());
+    sim.run(seconds(31));
+    expect(endpoints()).toBeNull();
+    sim.run(seconds(60) + SYNC_NS - 1);
+    expect(endpoints()).toBeNull();
+    sim.run(seconds(60) + SYNC_NS);
+    expect(endpoints()).toHaveLength(3);
+    expect(costs.map(({ atNs, full }) => [atNs, full])).toEqual([[seconds(60), true]]);
+  });
+
+  test("let a partial sync fail: the chains are gone that it builds on", () => {
+    const { sim, hand, endpoints, proxies } = runningProxies({ slices: [slice("s", three)] });
+    sim.callAt(seconds(31), Phase.start, () => proxies[0]!.flushed());
+    sim.callAt(seconds(32), Phase.start, () =>
+      hand.patch("EndpointSlice", "default/s", without("10.0.0.2")),
+    );
+    sim.run(seconds(40));
+    expect([proxies[0]!.failures, endpoints()]).toEqual([1, null]);
+    sim.run(seconds(61));
+    expect(endpoints()).toEqual(["10.0.0.1:80", "10.0.0.3:80"]);
+  });
+});
+
+describe("stale chains", () => {
+  /** Stale endpoints that each of three syncs, 10 s apart, has in its table; and of a fourth 40 s later. */
+  function stale(count: number, mode?: typeof nftables): number[] {
+    const many = Array.from({ length: count }, (_, i) =>
+      endpoint(`10.${Math.floor(i / 250)}.1.${i % 250}`),
+    );
+    const run = runningProxies({ slices: [slice("s", many)], ...(mode && { mode }) });
+    for (const [index, atNs] of [10, 20, 30, 70].map((at) => seconds(at)).entries()) {
+      run.sim.callAt(atNs, Phase.start, () =>
+        run.hand.patch("EndpointSlice", "default/s", without(`10.0.1.${index}`)),
+      );
+    }
+    run.sim.run(seconds(80));
+    return run.stale;
+  }
+
+  test("go in the sync that made them, up to 1000 endpoints", () => {
+    expect(stale(1000)).toEqual([1, 1, 1, 1]);
+  });
+
+  test("above that, only when the last clean-up is a syncPeriod ago", () => {
+    // Broken on purpose: cleaned up at every sync.
+    // The first sync cleans up, the next two leave one each, the fourth takes all three.
+    expect(stale(1100)).toEqual([1, 1, 2, 3]);
+    expect(stale(1100, nftables)).toEqual([1, 1, 1, 1]);
+  });
+});
+
+describe("network programming latency", () => {
+  const triggered =
+    (atNs: number) =>
+    (stored: EndpointSlice): EndpointSlice => ({
+      ...without("10.0.0.2")(stored),
+      metadata: {
+        ...stored.metadata,
+        annotations: { [LAST_CHANGE_TRIGGER_TIME]: String(atNs) },
+      },
+    });
+
+  test("is from the trigger time that a slice names to the end of the sync", () => {
+    const { sim, hand, proxies } = runningProxies({ slices: [slice("s", three)] });
+    hand.patch("EndpointSlice", "default/s", triggered(ms(5)));
+    sim.run(seconds(5));
+    const expected = HEARD_NS + SYNC_NS - ms(5);
+    expect(proxies[0]!.programming).toEqual({ count: 1, sumNs: expected, maxNs: expected });
+  });
+
+  test("has no sample for a sync that fails, nor for what it was for", () => {
+    // Broken on purpose: notes kept for the retry, which would count 30 s.
+    const { sim, hand, proxies } = runningProxies({ slices: [slice("s", three)] });
+    proxies[0]!.breakSyncsUntil(seconds(1));
+    hand.patch("EndpointSlice", "default/s", triggered(ms(5)));
+    sim.run(seconds(100));
+    expect(proxies[0]!.programming.count).toBe(0);
+  });
+});
