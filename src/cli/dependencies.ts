@@ -4,6 +4,7 @@
  * Owns: the contract between the command line and scenario/.
  */
 import type { DurationNs, SimTimeNs } from "../engine/index.ts";
+import type { TraceFormat, TraceRequest } from "../inspect/index.ts";
 import type { Observer, RunEnd } from "../observe/index.ts";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
 
@@ -15,6 +16,14 @@ export interface Run {
   runUntil(timeNs: SimTimeNs): void;
   /** Closes the last window and checks the laws. */
   finish(): RunEnd;
+}
+
+/** A run that is stopped on its way and looked at; it writes no results. */
+export interface Look extends Run {
+  /** Lines of what a node has programmed now. @throws UserError for a node that is not there */
+  rules(node: string, family: 4 | 6): readonly string[];
+  /** Sends one packet and follows it. @throws UserError for places that are not there */
+  trace(request: TraceRequest, format: TraceFormat): string;
 }
 
 /** Overrides from the command line, as typed. */
@@ -39,6 +48,7 @@ export interface Dependencies {
     scenario: ResolvedScenario,
     observers: readonly Observer[],
   ) => Run | Promise<Run>;
+  readonly look: (scenario: ResolvedScenario) => Promise<Look>;
   /** The scenarios that ship with podstorm. */
   readonly listScenarios: () => Promise<readonly ListedScenario[]>;
 }

@@ -4,16 +4,35 @@
  * Owns: argv. Refuses to own: the process (process.ts) and the work (run.ts, list.ts), which is imported
  * only when it is asked for: help needs none of the rooms below.
  */
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import type { TraceFormat } from "../inspect/index.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
 
-interface RunOptions {
+interface ScenarioOptions {
   readonly seed?: string;
   readonly duration?: string;
-  readonly out?: string;
   readonly env?: Readonly<Record<string, string>>;
+}
+
+interface RunOptions extends ScenarioOptions {
+  readonly out?: string;
   readonly quiet?: true;
+}
+
+interface LookOptions extends ScenarioOptions {
+  readonly at?: string;
+}
+
+interface RulesOptions extends LookOptions {
+  readonly node: string;
+  readonly family: "4" | "6";
+}
+
+interface TraceOptions extends LookOptions {
+  readonly from: string;
+  readonly to: string;
+  readonly output: TraceFormat;
 }
 
 /**
@@ -66,6 +85,8 @@ function buildProgram(
     .exitOverride()
     .addHelpText("after", exitCodes);
   addRun(program, io, dependencies, ended);
+  addTrace(program, io, dependencies, ended);
+  addRules(program, io, dependencies, ended);
   addList(program, io, dependencies, ended);
   return program;
 }
@@ -91,18 +112,9 @@ function addRun(
   dependencies: Dependencies,
   ended: (code: ExitCodeValue) => void,
 ): void {
-  program
-    .command("run")
+  scenarioCommand(program, "run")
     .description("run a scenario and write its results")
-    .argument("<file>", "scenario: a TypeScript file")
-    .option("--seed <n>", "seed of every random draw, instead of the scenario's", nonEmpty)
-    .option(
-      "--duration <d>",
-      'simulated time, as "90s" or "5m", instead of the scenario\'s',
-      nonEmpty,
-    )
     .option("--out <dir>", "folder of the results (default: results/<scenario>)", nonEmpty)
-    .option("-e, --env <key=value>", "a value that the scenario reads; may be repeated", keyValue)
     .option("--quiet", "print no summary and no progress, only errors")
     .addHelpText("after", runExamples)
     .action(async (file: string, options: RunOptions) => {
@@ -110,6 +122,87 @@ function addRun(
       const { quiet, env = {}, ...given } = options;
       ended(await runCommand({ file, env, quiet: quiet === true, ...given }, io, dependencies));
     });
+}
+
+const traceExamples = `
+Examples:
+  sim trace scenarios/reset-storm.ts --from pod/client-web-0 --to svc/nginx:8080 --at 12s
+  sim trace scenarios/reset-storm.ts --from outside --to node/node-1:31000 -o mermaid
+`;
+
+const traceOutputs = ["text", "json", "mermaid", "dot"] as const satisfies readonly TraceFormat[];
+
+function addTrace(
+  program: Command,
+  io: Io,
+  dependencies: Dependencies,
+  ended: (code: ExitCodeValue) => void,
+): void {
+  lookCommand(program, "trace")
+    .description("show the path of a first packet, sent at an instant of the run")
+    .requiredOption("--from <place>", "pod/NAME, node/NAME, outside or outside/NAME", nonEmpty)
+    .requiredOption(
+      "--to <target>",
+      "svc/NAME:PORT, pod/NAME:PORT, node/NAME:PORT or IP:PORT",
+      nonEmpty,
+    )
+    .addOption(
+      new Option("-o, --output <format>", "how it is printed")
+        .choices(traceOutputs)
+        .default("text"),
+    )
+    .addHelpText("after", traceExamples)
+    .action(async (file: string, { env = {}, ...given }: TraceOptions) => {
+      await (await import("./look.ts")).traceCommand({ file, env, ...given }, io, dependencies);
+      ended(ExitCode.done);
+    });
+}
+
+const rulesExamples = `
+Examples:
+  sim rules scenarios/reset-storm.ts --node node-1
+  sim rules scenarios/reset-storm.ts --node node-1 --at 21s | grep KUBE-SEP
+`;
+
+function addRules(
+  program: Command,
+  io: Io,
+  dependencies: Dependencies,
+  ended: (code: ExitCodeValue) => void,
+): void {
+  lookCommand(program, "rules")
+    .description("show what a node's kube-proxy has programmed, as the node's own tools would")
+    .requiredOption("--node <name>", "the node", nonEmpty)
+    .addOption(new Option("--family <n>", "IP family").choices(["4", "6"]).default("4"))
+    .addHelpText("after", rulesExamples)
+    .action(async (file: string, { env = {}, family, ...given }: RulesOptions) => {
+      const args = { file, env, ...given, family: family === "6" ? 6 : 4 } as const;
+      await (await import("./look.ts")).rulesCommand(args, io, dependencies);
+      ended(ExitCode.done);
+    });
+}
+
+/** A command about a scenario, with the options that change it. */
+function scenarioCommand(program: Command, name: string): Command {
+  return program
+    .command(name)
+    .argument("<file>", "scenario: a TypeScript file")
+    .option("--seed <n>", "seed of every random draw, instead of the scenario's", nonEmpty)
+    .option(
+      "--duration <d>",
+      'simulated time, as "90s" or "5m", instead of the scenario\'s',
+      nonEmpty,
+    )
+    .option("-e, --env <key=value>", "a value that the scenario reads; may be repeated", keyValue);
+}
+
+/** One that looks at a run on its way. */
+function lookCommand(program: Command, name: string): Command {
+  return scenarioCommand(program, name).option(
+    "--at <t>",
+    'simulated time, as "12s" (default: the start of the run)',
+    nonEmpty,
+  );
 }
 
 function addList(

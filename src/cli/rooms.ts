@@ -6,7 +6,8 @@
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { Dependencies } from "./dependencies.ts";
+import type { ResolvedScenario } from "../scenario/resolved.ts";
+import type { Dependencies, Look } from "./dependencies.ts";
 
 /** Both src/cli and dist/cli stand two levels below the package's folder. */
 const packageUrl = new URL("../../", import.meta.url);
@@ -22,11 +23,23 @@ export function realDependencies(): Dependencies {
     },
     compile: async (scenario, observers) =>
       (await import("../scenario/compile.ts")).compile(scenario, observers),
+    look,
     listScenarios: async () =>
       (await import("../scenario/list.ts")).listScenarios(
         fileURLToPath(new URL("scenarios/", packageUrl)),
       ),
   };
+}
+
+async function look(scenario: ResolvedScenario): Promise<Look> {
+  const { compile } = await import("../scenario/compile.ts");
+  const { nodeRules, traceFirstPacket, traceFormats } = await import("../inspect/index.ts");
+  const run = compile(scenario, []);
+  return Object.assign(run, {
+    rules: (node: string, family: 4 | 6) => nodeRules(run, scenario, node, family),
+    trace: (...[request, format]: Parameters<Look["trace"]>) =>
+      traceFormats[format](traceFirstPacket(run, scenario, request)),
+  });
 }
 
 function packageVersion(): string {

@@ -1,10 +1,9 @@
 /**
  * `sim run`: load, compile, run, write, sum up.
  *
- * Owns: the order of these, and slicing the run so that Ctrl-C and the progress bar get their turn.
- * Refuses to own: arguments (program.ts), and what errors look like (faults.ts).
+ * Owns: the order of these. Refuses to own: arguments (program.ts), slices (slices.ts), and what errors
+ * look like (faults.ts).
  */
-import { ms, seconds, us } from "../engine/index.ts";
 import { Recording, type RunEnd } from "../observe/index.ts";
 import {
   checkResultsFolder,
@@ -20,6 +19,7 @@ import type { Dependencies, Run, ScenarioOverrides } from "./dependencies.ts";
 import { InternalFault } from "./faults.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
 import { Progress } from "./progress.ts";
+import { runInSlices } from "./slices.ts";
 
 export interface RunArguments extends ScenarioOverrides {
   readonly file: string;
@@ -63,7 +63,7 @@ export async function runCommand(
   return reportLaws(summary, io, replay);
 }
 
-function overridesOf({ env, seed, duration }: RunArguments): ScenarioOverrides {
+export function overridesOf({ env, seed, duration }: ScenarioOverrides): ScenarioOverrides {
   return {
     env,
     ...(seed !== undefined && { seed }),
@@ -94,7 +94,7 @@ async function simulate(
   let run: Run | undefined;
   try {
     run = await dependencies.compile(scenario, recording.observers);
-    await runInSlices(run, io, progress);
+    await runInSlices(run, run.durationNs, io, progress);
     const end = run.finish();
     const seconds = (io.nowMs() - startedMs) / 1000;
     return { scenario, recording, run, end, startedAt, seconds };
@@ -102,34 +102,6 @@ async function simulate(
     throw InternalFault.wrap(error, run?.nowNs ?? 0, replay, io.signal);
   } finally {
     progress.end();
-  }
-}
-
-/** Wall time of a slice: short enough for Ctrl-C to feel immediate, long enough to cost nothing. */
-const sliceMs = { least: 10, most: 40 };
-/**
- * Simulated time of a slice. At most a second: after a quiet hour the next one may hold a storm, and
- * what a slice will cost is known only when it is over. At least a microsecond, however much happens.
- */
-const sliceNs = { first: ms(1), least: us(1), most: seconds(1) };
-
-/** How the run is cut changes nothing in it: run(a) then run(b) is run(b). */
-async function runInSlices(run: Run, io: Io, progress: Progress): Promise<void> {
-  const { durationNs } = run;
-  let lengthNs: number = sliceNs.first;
-  for (;;) {
-    const beforeMs = io.nowMs();
-    run.runUntil(Math.min(durationNs, run.nowNs + lengthNs));
-    const tookMs = io.nowMs() - beforeMs;
-    if (tookMs < sliceMs.least) lengthNs = Math.min(sliceNs.most, lengthNs * 2);
-    else if (tookMs > sliceMs.most) {
-      lengthNs = Math.max(sliceNs.least, Math.floor(lengthNs / 2));
-    }
-    const { nowNs, sim } = run;
-    progress.update({ nowNs, durationNs, eventsProcessed: sim.eventsProcessed });
-    await io.breathe();
-    io.signal.throwIfAborted();
-    if (nowNs >= durationNs) return;
   }
 }
 

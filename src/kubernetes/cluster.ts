@@ -29,6 +29,7 @@ import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./k
 import { Kubelet } from "./kubelet/kubelet.ts";
 import { ChangeLedger } from "./ledger.ts";
 import type { KubernetesProfile } from "./profile.ts";
+import type { DataPlane } from "./proxy/contract.ts";
 import { ServiceHealthServer } from "./proxy/healthServer.ts";
 import { KubeProxy, proxyBase } from "./proxy/kubeProxy.ts";
 import { proxyModes } from "./proxy/modes/index.ts";
@@ -67,6 +68,8 @@ export class Cluster {
   readonly proxies: KubeProxy[] = [];
   #cloud: Cloud | null = null;
   readonly #healthServers: ServiceHealthServer[] = [];
+  /** What each node's rules are made of, in the order of the nodes. */
+  readonly planes: DataPlane[] = [];
   readonly #options: ClusterOptions;
   readonly #kubelets = new Map<string, Kubelet>();
   readonly #controllers = createControllers();
@@ -280,7 +283,7 @@ export class Cluster {
         connections: host.conntrack,
       });
       this.proxies.push(proxy);
-      proxy.dataPlane = mode.rules({
+      const plane: DataPlane = {
         sim,
         table: proxy.table,
         view: nodeView(network, host, ranges, profile.kubeProxy, mode.settings(profile.kubeProxy)),
@@ -294,7 +297,9 @@ export class Cluster {
           if (endpoint.index < 0) return;
           observations.connectionRouted(index, endpoint.index, sim.nowNs, stale);
         },
-      });
+      };
+      this.planes.push(plane);
+      proxy.dataPlane = mode.rules(plane);
       host.program(proxy.dataPlane);
     }
   }

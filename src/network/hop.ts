@@ -87,6 +87,11 @@ export class Hop {
     return this.send(startNs, packets, bytes);
   }
 
+  /** How long a train that comes at `nowNs` waits before it is sent. */
+  backlogNs(nowNs: SimTimeNs): number {
+    return Math.max(0, this.busyUntilNs - nowNs);
+  }
+
   /** Packets that wait at `nowNs`, the train being sent not among them. */
   queueLength(nowNs: SimTimeNs): number {
     this.expire(nowNs);

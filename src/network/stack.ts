@@ -29,6 +29,7 @@ import {
 import type { NatHookPoint } from "./nat.ts";
 import type { Network } from "./network.ts";
 import { Flag, ICMP_FLAGS, NO_SOCKET, type Packet } from "./packet.ts";
+import type { PacketTap } from "./tap.ts";
 
 /** What the stack tells whoever holds the sockets. */
 export interface PacketReceiver {
@@ -49,6 +50,8 @@ const AT_ONCE_NS = 8000;
 
 export class NetworkStack {
   readonly network: Network;
+  /** Whoever watches packets; null: nobody. */
+  tap: PacketTap | null = null;
   #receiver: PacketReceiver | null = null;
   readonly #hostKind: EventKind;
   readonly #bridgeKind: EventKind;
@@ -117,12 +120,13 @@ export class NetworkStack {
 
   /** Ends a packet's life where no hop stands: a table, a filter, a namespace. */
   drop(packet: Packet, place: string, cause: string): void {
+    if (this.tap !== null) this.tap.dropped(packet, place, cause);
     this.network.countDrop(place, cause, packet.packets);
     this.#discard(packet);
   }
 
   #throughLoopback(packet: Packet, { loopback }: Namespace, kind: EventKind, target: number): void {
-    const leftNs = loopback.offer(this.network.sim.nowNs, packet.packets, packet.wireBytes);
+    const leftNs = this.#offer(packet, loopback, this.network.sim.nowNs);
     if (leftNs === DROPPED) {
       this.#discard(packet);
       return;
@@ -133,7 +137,7 @@ export class NetworkStack {
   }
 
   #throughVeth(packet: Packet, veth: Hop, host: Host, nowNs: SimTimeNs): void {
-    const leftNs = veth.offer(nowNs, packet.packets, packet.wireBytes);
+    const leftNs = this.#offer(packet, veth, nowNs);
     if (leftNs === DROPPED) {
       this.#discard(packet);
       return;
@@ -151,14 +155,14 @@ export class NetworkStack {
   /** Over a bridge that cannot queue. */
   #fromGuest(packet: Packet, host: Host, atNs: SimTimeNs): void {
     const bridge = host.bridge!;
-    bridge.offer(atNs, packet.packets, packet.wireBytes);
+    this.#offer(packet, bridge, atNs);
     packet.carriedNs += bridge.latencyNs;
     this.#process(packet, host, "PREROUTING", atNs);
   }
 
   #throughNic(packet: Packet, host: Host, target: number, atNs: SimTimeNs): void {
     const { sim, hosts } = this.network;
-    const leftNs = host.nic.offer(atNs, packet.packets, packet.wireBytes);
+    const leftNs = this.#offer(packet, host.nic, atNs);
     if (leftNs === DROPPED) {
       this.#discard(packet);
       return;
@@ -171,7 +175,7 @@ export class NetworkStack {
   /** Through the switch's port. All NICs are equally far from it, so their latency changes no order. */
   #toHost(packet: Packet, host: Host, atNs: SimTimeNs): void {
     const { switchPort } = host;
-    const leftNs = switchPort.offer(atNs, packet.packets, packet.wireBytes);
+    const leftNs = this.#offer(packet, switchPort, atNs);
     if (leftNs === DROPPED) {
       this.#discard(packet);
       return;
@@ -179,6 +183,15 @@ export class NetworkStack {
     const arrivalNs = leftNs + switchPort.latencyNs + packet.carriedNs;
     packet.carriedNs = 0;
     this.network.sim.post(arrivalNs, this.#hostKind, packet.id, host.index);
+  }
+
+  #offer(packet: Packet, hop: Hop, atNs: SimTimeNs): number {
+    const { tap } = this;
+    if (tap === null) return hop.offer(atNs, packet.packets, packet.wireBytes);
+    const waitNs = hop.backlogNs(atNs);
+    const leftNs = hop.offer(atNs, packet.packets, packet.wireBytes);
+    tap.crossed(packet, hop, atNs, waitNs, leftNs);
+    return leftNs;
   }
 
   #discard(packet: Packet): void {
@@ -192,7 +205,7 @@ export class NetworkStack {
   #atBridge(packet: Packet, host: Host): void {
     const { sim } = this.network;
     const bridge = host.bridge!;
-    const leftNs = bridge.offer(sim.nowNs, packet.packets, packet.wireBytes);
+    const leftNs = this.#offer(packet, bridge, sim.nowNs);
     if (leftNs === DROPPED) this.#discard(packet);
     else sim.post(leftNs + bridge.latencyNs, this.#hostKind, packet.id, host.index);
   }
@@ -212,10 +225,13 @@ export class NetworkStack {
       this.#forward(packet, host, host.route(packet.destination), atNs);
       return;
     }
+    const { tap } = this;
     const hints = this.#receiver!.hints(packet);
     const { addresses } = host.namespace;
     const hereNs = atNs + packet.carriedNs;
+    if (tap !== null) tap.entering(packet, host, point);
     const verdict = conntrack.track(packet, point, addresses, host.nat, hints, hereNs);
+    if (tap !== null) tap.tracked(packet, host, verdict);
     if (verdict !== Track.pass) {
       this.#refuse(packet, host, point, verdict, atNs);
       return;
@@ -267,6 +283,7 @@ export class NetworkStack {
   }
 
   #forward(packet: Packet, host: Host, egress: Egress, atNs: SimTimeNs): void {
+    if (this.tap !== null) this.tap.routed(packet, host, egress);
     switch (egress.kind) {
       case "guest":
         this.#toGuest(packet, host, egress.namespace, egress.link.in, atNs);
@@ -290,13 +307,13 @@ export class NetworkStack {
   /** Over the bridge into a guest. A bridge that cannot queue only adds its latency. */
   #toGuest(packet: Packet, host: Host, guest: Namespace, veth: Hop, atNs: SimTimeNs): void {
     const bridge = host.bridge!;
-    const crossedNs = bridge.offer(atNs, packet.packets, packet.wireBytes);
+    const crossedNs = this.#offer(packet, bridge, atNs);
     if (crossedNs === DROPPED) {
       this.#discard(packet);
       return;
     }
     // Trains leave the bridge in the order of arrival, so the veth behind it still sees time order.
-    const leftNs = veth.offer(crossedNs, packet.packets, packet.wireBytes);
+    const leftNs = this.#offer(packet, veth, crossedNs);
     if (leftNs === DROPPED) {
       this.#discard(packet);
       return;
@@ -325,6 +342,7 @@ export class NetworkStack {
   }
 
   #deliver(packet: Packet, namespace: Namespace): void {
+    if (this.tap !== null) this.tap.delivered(packet, namespace);
     this.network.packets.delivered++;
     this.#receiver!.receive(namespace, packet);
     this.network.packets.release(packet);

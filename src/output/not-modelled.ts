@@ -11,7 +11,7 @@ export const notModelled: readonly string[] = [
   "TLS: connections are plain TCP.",
   "IPv6 without IPv4: a cluster has IPv4, or both.",
   "Node failures: nodes, kubelets, kube-proxies and the API server neither crash nor stall.",
-  "Failed syncs of kube-proxy.",
+  "IPVS' own time-outs and its schedulers lblc and lblcr; eBPF mode's direct server return, XDP, and datagrams of sockets that are not connected.",
   "DNS: clients know the addresses they call.",
   "NetworkPolicy, Ingress and service meshes.",
   "The making of cloud load balancers: they are there from the start, without zones and limits of their own.",

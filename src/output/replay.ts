@@ -17,6 +17,11 @@ export function replayCommand(replay: Replay): string {
   const words = ["sim", "run", replay.file ?? "SCENARIO", "--seed", replay.seed];
   if (replay.duration !== undefined) words.push("--duration", replay.duration);
   for (const [key, value] of Object.entries(replay.env)) words.push("-e", `${key}=${value}`);
+  return shellCommand(words);
+}
+
+/** Words as a POSIX shell reads them back. */
+export function shellCommand(words: readonly string[]): string {
   return words.map(shellQuoted).join(" ");
 }
 

@@ -32,6 +32,7 @@ export interface Run {
   readonly sim: Simulation;
   readonly cluster: Cluster;
   readonly transport: Transport;
+  readonly stack: NetworkStack;
   readonly durationNs: DurationNs;
   readonly nowNs: SimTimeNs;
   /** Runs every event up to and including `untilNs`. */
@@ -45,6 +46,7 @@ interface Parts {
   readonly sim: Simulation;
   readonly observations: Observations;
   readonly network: Network;
+  readonly stack: NetworkStack;
   readonly transport: Transport;
   readonly programs: Programs;
   readonly workloads: Workloads;
@@ -59,7 +61,7 @@ interface Parts {
 export function compile(scenario: ResolvedScenario, observers: readonly Observer[]): Run {
   const laws = new LawWatch(scenario);
   const parts = join(scenario, [...observers, ...laws.observers]);
-  const { sim, observations, network, transport, cluster } = parts;
+  const { sim, observations, network, stack, transport, cluster } = parts;
   bringUp(scenario, parts);
   const windows = sampleWindows(sim, scenario, (startNs, endNs) =>
     observations.windowClosed(startNs, endNs),
@@ -68,6 +70,7 @@ export function compile(scenario: ResolvedScenario, observers: readonly Observer
     sim,
     cluster,
     transport,
+    stack,
     durationNs: scenario.durationNs,
     get nowNs() {
       return sim.nowNs;
@@ -120,7 +123,7 @@ function join(scenario: ResolvedScenario, observers: readonly Observer[]): Parts
     services,
   });
   workloads.useServices((key) => cluster.ledger.serviceIndex(key));
-  return { sim, observations, network, transport, programs, workloads, runtime, cluster };
+  return { sim, observations, network, stack, transport, programs, workloads, runtime, cluster };
 }
 
 function addNode(network: Network, { metadata, status }: Node): Host {

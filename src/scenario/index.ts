@@ -5,5 +5,5 @@
  */
 export { listScenarios, type ListedScenario } from "./list.ts";
 export { loadScenario, validateScenario, type LoadOptions } from "./load.ts";
-export { formatMistakes, UserError, type Mistake } from "./mistakes.ts";
+export { formatMistakes, nearest, optionMistake, UserError, type Mistake } from "./mistakes.ts";
 export type { ResolvedScenario } from "./resolved.ts";

@@ -9,7 +9,7 @@ import { callScenario, evaluateScenarioFile, readScenarioText } from "./bundle.t
 import type { ScenarioContext } from "./language/scenario.ts";
 import { leadingComment } from "./list.ts";
 import { noObjects, readManifestFile } from "./manifests/read.ts";
-import { FileMistakes, nearest, UserError, type Mistake } from "./mistakes.ts";
+import { FileMistakes, nearest, optionMistake, UserError, type Mistake } from "./mistakes.ts";
 import { plainData } from "./plain.ts";
 import { defaultProfile, type Profile } from "./profile.ts";
 import type { ResolvedScenario } from "./resolved.ts";
@@ -224,13 +224,4 @@ function checkedOptions(options: LoadOptions, found: Mistake[]): LoadOptions {
     found.push(optionMistake("--duration", `${shown} (${why})`, `${DURATION_ALLOWED}, above 0`));
   }
   return found.length === before ? options : { ...options, seed: undefined, duration: undefined };
-}
-
-function optionMistake(
-  option: string,
-  found: string,
-  allowed: string,
-  suggestion: string | null = null,
-): Mistake {
-  return { file: null, line: null, column: null, path: option, found, allowed, suggestion };
 }

@@ -107,6 +107,16 @@ function editDistance(a: string, b: string): number {
   return previous[b.length] ?? 0;
 }
 
+/** A mistake in a command's option, which is in no file. */
+export function optionMistake(
+  option: string,
+  found: string,
+  allowed: string,
+  suggestion: string | null = null,
+): Mistake {
+  return { file: null, line: null, column: null, path: option, found, allowed, suggestion };
+}
+
 /** Finds where a path of a document stands in its file. */
 export type Locate = (path: Path) => { readonly line: number; readonly column: number } | null;
 

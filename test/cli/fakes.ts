@@ -6,8 +6,9 @@
  */
 import { seconds } from "../../src/engine/index.ts";
 import type { BrokenLaw, Observer } from "../../src/observe/index.ts";
-import type { Dependencies, Run, ScenarioOverrides } from "../../src/cli/dependencies.ts";
+import type { Dependencies, Look, Run, ScenarioOverrides } from "../../src/cli/dependencies.ts";
 import { Interrupted, type Io } from "../../src/cli/io.ts";
+import type { TraceFormat, TraceRequest } from "../../src/inspect/index.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
 import { conntracks, endNs, hops, play } from "../observe/synthetic.ts";
 
@@ -99,6 +100,16 @@ export function fakeRun(observers: readonly Observer[], options: RunnerOptions =
   };
 }
 
+/** Sees what it was asked for, and when. */
+export function fakeLook(options: RunnerOptions = {}): Look {
+  const run = fakeRun([], options);
+  return Object.assign(run, {
+    rules: (node: string, family: 4 | 6) => [`rules of ${node}, IPv${family}, at ${run.nowNs}`],
+    trace: ({ from, to }: TraceRequest, format: TraceFormat) =>
+      `${format} from ${from} to ${to} at ${run.nowNs}\n`,
+  });
+}
+
 export interface FakeDependencies extends Dependencies {
   /** What loadScenario was asked for. */
   readonly asked: { file: string; overrides: ScenarioOverrides }[];
@@ -117,6 +128,7 @@ export function fakeDependencies(
       return Promise.resolve(fakeScenario(name, overrides.seed ?? "1"));
     },
     compile: (_scenario, observers) => fakeRun(observers, options),
+    look: () => Promise.resolve(fakeLook(options)),
     listScenarios: () =>
       Promise.resolve([{ name: "quiet", file: "scenarios/quiet.ts", question: "Nothing?" }]),
     ...options,

@@ -21,6 +21,7 @@ const dependencies: Dependencies = {
   version: "golden",
   loadScenario,
   compile,
+  look: () => Promise.reject(new Error("nobody looks")),
   listScenarios: async () => listScenarios("scenarios"),
 };
 

@@ -676,3 +676,58 @@ describe("the table", () => {
     expect([bench.table.count, other.count]).toEqual([1, 1]);
   });
 });
+
+describe("whoever keeps books of connections", () => {
+  /** What a watcher is told while a connection lives, as "what entry". */
+  function watched() {
+    const bench = new Bench();
+    bench.nat = dnat(SERVER, 80);
+    const told: string[] = [];
+    bench.table.watcher = {
+      began: (entry) => told.push(`began ${entry}`),
+      activity: (entry, isActive) => told.push(`${isActive ? "active" : "inactive"} ${entry}`),
+      reopened: (entry) => told.push(`reopened ${entry}`),
+      ended: (entry) => told.push(`ended ${entry}`),
+    };
+    return { bench, told: () => told.splice(0) };
+  }
+  const dial: Tuple = [CLIENT, 40_000, VIP, 80];
+
+  it("is told of the beginning, of the first side that closes, and of the end", () => {
+    const { bench, told } = watched();
+    bench.send(dial, Flag.syn);
+    expect(told()).toEqual(["began 0"]);
+    bench.send(back, SYN_ACK);
+    bench.send(dial, Flag.ack);
+    bench.send(dial, Flag.ack);
+    expect(told()).toEqual([]);
+    bench.send(dial, FIN_ACK);
+    bench.send(back, FIN_ACK);
+    expect(told()).toEqual(["inactive 0"]);
+    bench.table.forget(0);
+    expect(told()).toEqual(["ended 0"]);
+    expect(bench.table.count).toBe(0);
+  });
+
+  it("is told that a SYN uses a closed connection's tuple again, before it is judged anew", () => {
+    const { bench, told } = watched();
+    bench.send(dial, Flag.syn);
+    bench.send(back, SYN_ACK);
+    bench.send(back, Flag.rst);
+    told();
+    bench.send(dial, Flag.syn);
+    expect(told()).toEqual(["reopened 0", "ended 0", "began 0"]);
+  });
+
+  it("is told of a refused connection's end, and nothing of what was dropped before it had an entry", () => {
+    const { bench, told } = watched();
+    bench.send(dial, Flag.syn);
+    bench.send(back, Flag.rst);
+    expect(told()).toEqual(["began 0", "ended 0"]);
+    bench.nat = rules((_packet, decision) => {
+      decision.verdict = NatVerdict.drop;
+    });
+    bench.send(dial, Flag.syn);
+    expect(told()).toEqual([]);
+  });
+});

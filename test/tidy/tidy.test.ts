@@ -16,6 +16,7 @@ const ROOMS = [
   "faults",
   "scenario",
   "output",
+  "inspect",
   "cli",
 ];
 /** Rooms whose code runs inside a simulation. */

@@ -30,7 +30,8 @@ export class RoutedRules implements NatRules {
   readonly #router: Router;
   readonly #chooser: Chooser;
   readonly #routed: DataPlane["routed"];
-  readonly #route = emptyRoute();
+  /** What the last decision was made by: for whoever looks at packets. */
+  readonly route = emptyRoute();
 
   constructor(plane: DataPlane, traits: RouteTraits, chooser: Chooser) {
     this.#router = new Router(plane.table, plane.view, traits);
@@ -45,7 +46,7 @@ export class RoutedRules implements NatRules {
   }
 
   decide(_point: NatHookPoint, packet: FirstPacket, decision: NatDecision): void {
-    const route = this.#route;
+    const { route } = this;
     this.#router.route(packet, route);
     const chosen = route.verdict === "endpoints" ? this.#chooser.choose(route, packet) : null;
     decision.walkNs = this.#chooser.walkNs(route, chosen);

@@ -76,6 +76,10 @@ export interface Route {
   masquerade: boolean;
   /** The destination may be a node port's: it is one of the node's addresses that has them. */
   ownAddress: boolean;
+  /** Came in by the rules for external addresses and node ports. */
+  external: boolean;
+  /** The endpoint was chosen because it remembers the client. */
+  isRemembered: boolean;
 }
 
 const NONE: readonly RuleEndpoint[] = [];
@@ -88,6 +92,8 @@ export function emptyRoute(): Route {
     candidates: NONE,
     masquerade: false,
     ownAddress: false,
+    external: false,
+    isRemembered: false,
   };
 }
 
@@ -109,6 +115,8 @@ export class Router {
     route.candidates = NONE;
     route.masquerade = false;
     route.ownAddress = false;
+    route.external = false;
+    route.isRemembered = false;
     const { destination, destinationPort, protocol } = packet;
     const found = this.#table.atAddress(destination, protocol, destinationPort);
     route.destination = found ?? null;

@@ -47,15 +47,16 @@ export class AffineChooser implements Chooser {
     this.#cost = cost;
   }
 
-  choose({ candidates, destination }: Route, packet: FirstPacket): RuleEndpoint {
+  choose(route: Route, packet: FirstPacket): RuleEndpoint {
+    const { candidates, destination } = route;
     const { rules } = destination!;
     const { affinityNs } = rules;
     if (affinityNs === null) return candidates[this.#draw(candidates, packet)]!;
     const { source } = packet;
     const { nowNs } = this.#plane.sim;
-    const chosen =
-      this.#affinity.find(rules, candidates, source, affinityNs, nowNs) ??
-      candidates[this.#draw(candidates, packet)]!;
+    const remembered = this.#affinity.find(rules, candidates, source, affinityNs, nowNs);
+    route.isRemembered = remembered !== undefined;
+    const chosen = remembered ?? candidates[this.#draw(candidates, packet)]!;
     this.#affinity.remember(rules, chosen, source, nowNs);
     return chosen;
   }

@@ -6,7 +6,14 @@
  * room for, and what has been silent for longer than an entry lives, is not looked for.
  */
 import type { Conntrack } from "../../../network/conntrack.ts";
-import { EntryFlag, Direction, type ConntrackTables } from "../../../network/conntrackTable.ts";
+import {
+  Direction,
+  EntryFlag,
+  NO_ENTRY,
+  type ConntrackTables,
+  type DirectionCode,
+  type Tuple,
+} from "../../../network/conntrackTable.ts";
 import type { Host } from "../../../network/host.ts";
 import type { Network } from "../../../network/network.ts";
 import { SocketState, type Socket } from "../../../network/socket.ts";
@@ -15,6 +22,9 @@ import type { BrokenLaw } from "../../../observe/report.ts";
 import type { LawContext } from "./contract.ts";
 
 const LAW = "9 tracking";
+
+const REPLY_ONLY = [Direction.reply] as const;
+const BOTH = [Direction.original, Direction.reply] as const;
 
 type Context = Pick<LawContext, "network" | "transport" | "nowNs">;
 
@@ -25,17 +35,19 @@ export function* tracking({ network, transport, nowNs }: Context): Generator<Bro
     atNs: nowNs,
     detail,
   });
-  const tuples = new Set<string>();
   const counts = network.hosts.map(() => 0);
   const { conntracks } = network;
+  const tuple = { source: 0, sourcePort: 0, destination: 0, destinationPort: 0 };
   for (let id = 0; id < conntracks.size; id++) {
     if (!conntracks.isAlive(id)) continue;
     const host = conntracks.hostOf(id);
     counts[host]!++;
-    for (const tuple of tuplesOf(conntracks, id)) {
-      const text = `${host} ${tuple}`;
-      if (tuples.has(text)) yield found(host, `two entries have the tuple ${tuple}`);
-      tuples.add(text);
+    const isClash = (conntracks.flagsOf(id) & EntryFlag.clash) !== 0;
+    for (const direction of isClash ? REPLY_ONLY : BOTH) {
+      readTuple(conntracks, id, direction, tuple);
+      // Of two entries with one tuple a lookup finds only one.
+      if (conntracks.find(host, conntracks.protocolOf(id), tuple) === 2 * id + direction) continue;
+      yield found(host, `two entries have the tuple ${textOf(network, tuple)}`);
     }
     const mixed = families(network, id);
     if (mixed !== null) yield found(host, `an entry mixes families: ${mixed}`);
@@ -48,45 +60,49 @@ export function* tracking({ network, transport, nowNs }: Context): Generator<Bro
   for (const socket of transport.sockets.all) {
     const host = passedHost(network, socket, transport.sockets.all, nowNs);
     if (host === null) continue;
-    const tuple = tupleText(socket.protocol, [
-      socket.localAddress,
-      socket.localPort,
-      socket.remoteAddress,
-      socket.remotePort,
-    ]);
-    if (!tuples.has(`${host.index} ${tuple}`)) {
-      yield found(host.index, `has no entry for the open connection ${tuple}`);
+    tuple.source = socket.localAddress;
+    tuple.sourcePort = socket.localPort;
+    tuple.destination = socket.remoteAddress;
+    tuple.destinationPort = socket.remotePort;
+    if (conntracks.find(host.index, socket.protocol, tuple) === NO_ENTRY) {
+      yield found(host.index, `has no entry for the open connection ${textOf(network, tuple)}`);
     }
   }
 }
 
-function tupleText(protocol: number, numbers: readonly number[]): string {
-  return `${protocol} ${numbers.join(" ")}`;
+type MutableTuple = { -readonly [K in keyof Tuple]: Tuple[K] };
+
+function textOf({ addresses }: Network, tuple: Tuple): string {
+  const { source, sourcePort, destination, destinationPort } = tuple;
+  return `${addresses.text(source)}:${sourcePort} ${addresses.text(destination)}:${destinationPort}`;
 }
 
-/** The tuples by which packets find an entry. */
-function* tuplesOf(tables: ConntrackTables, id: number): Generator<string> {
-  const isClash = (tables.flagsOf(id) & EntryFlag.clash) !== 0;
-  for (const direction of [Direction.original, Direction.reply] as const) {
-    if (isClash && direction === Direction.original) continue;
-    yield tupleText(tables.protocolOf(id), [
-      tables.sourceOf(id, direction),
-      tables.sourcePortOf(id, direction),
-      tables.destinationOf(id, direction),
-      tables.destinationPortOf(id, direction),
-    ]);
-  }
+function readTuple(
+  tables: ConntrackTables,
+  id: number,
+  direction: DirectionCode,
+  into: MutableTuple,
+): void {
+  into.source = tables.sourceOf(id, direction);
+  into.sourcePort = tables.sourcePortOf(id, direction);
+  into.destination = tables.destinationOf(id, direction);
+  into.destinationPort = tables.destinationPortOf(id, direction);
 }
 
 /** The addresses of an entry that mixes families, or null. */
 function families({ conntracks, addresses }: Network, id: number): string | null {
-  const { original, reply } = Direction;
-  const all = [original, reply].flatMap((direction) => [
-    conntracks.sourceOf(id, direction),
-    conntracks.destinationOf(id, direction),
+  const family = addresses.family(conntracks.sourceOf(id, Direction.original));
+  const isMixed = BOTH.some(
+    (direction) =>
+      addresses.family(conntracks.sourceOf(id, direction)) !== family ||
+      addresses.family(conntracks.destinationOf(id, direction)) !== family,
+  );
+  if (!isMixed) return null;
+  const all = BOTH.flatMap((each) => [
+    conntracks.sourceOf(id, each),
+    conntracks.destinationOf(id, each),
   ]);
-  const isMixed = new Set(all.map((address) => addresses.family(address))).size > 1;
-  return isMixed ? all.map((address) => addresses.text(address)).join(" ") : null;
+  return all.map((address) => addresses.text(address)).join(" ");
 }
 
 /** The tracking host by which a client's open connection leaves, if its entry must still be there. */

@@ -1,0 +1,110 @@
+/**
+ * `sim rules` and `sim trace`: run up to an instant, look, print.
+ *
+ * Owns: `--at`, and the order of these. Refuses to own: what is seen (inspect/), arguments (program.ts).
+ */
+import type { SimTimeNs } from "../engine/index.ts";
+import type { TraceFormat, TraceRequest } from "../inspect/index.ts";
+import { shellCommand } from "../output/index.ts";
+import { optionMistake, UserError } from "../scenario/mistakes.ts";
+import type { ResolvedScenario } from "../scenario/resolved.ts";
+import { DURATION_ALLOWED, formatDuration, parseDuration } from "../scenario/units.ts";
+import type { Dependencies, Look, ScenarioOverrides } from "./dependencies.ts";
+import { InternalFault } from "./faults.ts";
+import type { Io } from "./io.ts";
+import { Progress } from "./progress.ts";
+import { overridesOf } from "./run.ts";
+import { runInSlices } from "./slices.ts";
+
+interface LookArguments extends ScenarioOverrides {
+  readonly file: string;
+  /** As typed; undefined for the start of the run. */
+  readonly at?: string;
+}
+
+export interface RulesArguments extends LookArguments {
+  readonly node: string;
+  readonly family: 4 | 6;
+}
+
+export interface TraceArguments extends LookArguments, TraceRequest {
+  readonly output: TraceFormat;
+}
+
+/** @throws UserError, Interrupted, InternalFault */
+export async function rulesCommand(
+  args: RulesArguments,
+  io: Io,
+  dependencies: Dependencies,
+): Promise<void> {
+  const { node, family } = args;
+  const words = ["rules", args.file, "--node", node, "--family", String(family)];
+  const lines = await lookedAt(args, words, io, dependencies, (run) => run.rules(node, family));
+  io.stdout.write(`${lines.join("\n")}\n`);
+}
+
+/** @throws UserError, Interrupted, InternalFault */
+export async function traceCommand(
+  args: TraceArguments,
+  io: Io,
+  dependencies: Dependencies,
+): Promise<void> {
+  const { from, to, output } = args;
+  const words = ["trace", args.file, "--from", from, "--to", to];
+  const text = await lookedAt(args, words, io, dependencies, (run) =>
+    run.trace({ from, to }, output),
+  );
+  io.stdout.write(text);
+}
+
+/** @param words of the command, for who has to repeat it */
+async function lookedAt<T>(
+  args: LookArguments,
+  words: readonly string[],
+  io: Io,
+  dependencies: Dependencies,
+  look: (run: Look) => T,
+): Promise<T> {
+  const scenario = await dependencies.loadScenario(args.file, overridesOf(args));
+  io.signal.throwIfAborted();
+  const atNs = instantOf(args.at, scenario);
+  const progress = new Progress(io, false);
+  let run: Look | undefined;
+  try {
+    run = await dependencies.look(scenario);
+    await runInSlices(run, atNs, io, progress);
+    progress.end();
+    return look(run);
+  } catch (error) {
+    const replay = shellCommand(["sim", ...words, ...repeated(args, scenario)]);
+    throw InternalFault.wrap(error, run?.nowNs ?? 0, replay, io.signal);
+  } finally {
+    progress.end();
+  }
+}
+
+/** What the same run needs beside the command's own words. */
+function repeated({ at, duration, env }: LookArguments, { seed }: ResolvedScenario): string[] {
+  return [
+    ...(at === undefined ? [] : ["--at", at]),
+    "--seed",
+    seed,
+    ...(duration === undefined ? [] : ["--duration", duration]),
+    ...Object.entries(env).flatMap(([key, value]) => ["-e", `${key}=${value}`]),
+  ];
+}
+
+function instantOf(at: string | undefined, { durationNs }: ResolvedScenario): SimTimeNs {
+  if (at === undefined) return 0;
+  const parsed = parseDuration(at);
+  const end = formatDuration(durationNs);
+  const problem =
+    "problem" in parsed
+      ? parsed.problem
+      : parsed.value > durationNs
+        ? `after the end of the run at ${end}`
+        : null;
+  if (problem === null && "value" in parsed) return parsed.value;
+  const found = `${JSON.stringify(at.slice(0, 40))} (${problem})`;
+  throw new UserError([optionMistake("--at", found, `${DURATION_ALLOWED}, up to ${end}`)]);
+}

@@ -1,0 +1,8 @@
+/**
+ * The room's door: looking at a run without changing it.
+ *
+ * Owns: what the command line may import from inspect/.
+ */
+export { nodeRules } from "./nodeRules.ts";
+export { traceFormats, type TraceFormat } from "./trace/formats.ts";
+export { traceFirstPacket, type TraceRequest } from "./trace/probe.ts";

@@ -1,0 +1,38 @@
+/**
+ * One node of a run, as its rules are rendered: what it has programmed at this instant.
+ *
+ * Owns: picking that out of a run. Refuses to own: what rules it comes to (rules/).
+ */
+import type { ProxyModeName } from "../kubernetes/proxy/modes/index.ts";
+import type { Run } from "../scenario/compile.ts";
+import type { ResolvedScenario } from "../scenario/resolved.ts";
+import type { Programmed, Ruleset } from "./rules/contract.ts";
+import { ruleRenderers } from "./rules/index.ts";
+
+export function proxyMode({ profile }: ResolvedScenario): ProxyModeName {
+  return profile.kubernetes.kubeProxy.mode;
+}
+
+/** @param node its index among the cluster's nodes */
+export function programmedOn(
+  { cluster, transport }: Pick<Run, "cluster" | "transport">,
+  node: number,
+  family: 4 | 6,
+): Programmed {
+  const { network } = transport;
+  const { table, view, size, profile } = cluster.planes[node]!;
+  const ownAddresses = [...network.hosts[node]!.namespace.addresses].filter(
+    (address) => network.addresses.family(address) === family && !view.isLoopback(address),
+  );
+  return { table, view, size: size(), profile, ownAddresses, family };
+}
+
+/** null: the mode has no rules to render. */
+export function rulesOn(
+  run: Pick<Run, "cluster" | "transport">,
+  scenario: ResolvedScenario,
+  node: number,
+  family: 4 | 6,
+): Ruleset | null {
+  return ruleRenderers[proxyMode(scenario)]?.render(programmedOn(run, node, family)) ?? null;
+}

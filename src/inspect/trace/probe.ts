@@ -1,0 +1,142 @@
+/**
+ * A trace: one real SYN sent through a run at the instant that it has come to.
+ *
+ * Owns: sending it from a socket of its own, following it until its fate is known, and then a little for what
+ * the sender is told. Refuses to own: its way, which is the stack's. The run goes on with a connection that
+ * its scenario does not have, so its results are nobody's: it is thrown away.
+ */
+import { ms, seconds, type SimTimeNs } from "../../engine/index.ts";
+import { RoutedRules } from "../../kubernetes/proxy/natRules.ts";
+import type { AddressId } from "../../network/address.ts";
+import type { Host, Namespace } from "../../network/host.ts";
+import type { NatHookPoint } from "../../network/nat.ts";
+import type { SocketError, SocketHandler } from "../../network/socket.ts";
+import type { Run } from "../../scenario/compile.ts";
+import { optionMistake, UserError } from "../../scenario/index.ts";
+import type { ResolvedScenario } from "../../scenario/resolved.ts";
+import { rulesOn } from "../node.ts";
+import { walk, type MatchedRule } from "../rules/walk.ts";
+import { Places } from "./places.ts";
+import type { Trace } from "./record.ts";
+import { PacketRecorder, type PacketView } from "./recorder.ts";
+
+export interface TraceRequest {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** A packet that is held for a neighbour is given up after 3 s; queues are shorter. */
+const LONGEST_WAY_NS = seconds(10);
+/** What an error message may take to come back. */
+const LONGEST_ERROR_NS = ms(100);
+
+/** @throws UserError for places that do not exist at this instant */
+export function traceFirstPacket(
+  run: Run,
+  scenario: ResolvedScenario,
+  request: TraceRequest,
+): Trace {
+  const { sim, transport, stack } = run;
+  const { network } = transport;
+  const places = new Places(run, scenario);
+  const from = places.origin(request.from);
+  const family = from === null ? null : soleFamily(from, (id) => network.addresses.family(id));
+  const target = places.target(request.to, family);
+  if (from === null || target === null) throw new UserError(places.mistakes);
+  const recorder = new PacketRecorder(network, places.placeOf, (host, point, before, after) =>
+    explain(run, scenario, host, point, before, after),
+  );
+  const atNs = sim.nowNs;
+  const answer = new Answer(() => sim.nowNs - atNs);
+  stack.tap = recorder;
+  const socket = transport.connect(from, target.address, target.port, answer, 0);
+  if (socket === null) {
+    const found = `${places.placeOf(from)} cannot open a socket to it`;
+    throw new UserError([optionMistake("--to", found, "an address of a family that it has")]);
+  }
+  runWhile(run, atNs + LONGEST_WAY_NS, () => recorder.verdict === null);
+  // An answer that comes once the SYN goes again is none to this packet.
+  const againNs = atNs + network.profile.tcp.initialRtoNs;
+  const untilNs = Math.max(againNs - 1, sim.nowNs + LONGEST_ERROR_NS);
+  runWhile(run, untilNs, () => answer.outcome === null);
+  stack.tap = null;
+  return {
+    scenario: scenario.name,
+    seed: scenario.seed,
+    atNs,
+    from: places.placeOf(from),
+    to: request.to,
+    aimedAt: recorder.textOf(target.address, target.port),
+    flow: recorder.flowOf(recorder.first!),
+    steps: recorder.steps,
+    verdict: recorder.verdict ?? recorder.giveUp(),
+    answer: answer.outcome,
+  };
+}
+
+function runWhile({ sim }: Run, untilNs: SimTimeNs, goesOn: () => boolean): void {
+  while (goesOn() && sim.peekTimeNs() <= untilNs && sim.step());
+}
+
+/** The family of a namespace that has one only; null for both. */
+function soleFamily(
+  { addresses }: Namespace,
+  familyOf: (address: AddressId) => 4 | 6,
+): 4 | 6 | null {
+  const families = new Set([...addresses].map(familyOf));
+  return families.size === 1 ? [...families][0]! : null;
+}
+
+/** The sender's side of the probe. */
+class Answer implements SocketHandler {
+  outcome: Trace["answer"] = null;
+  readonly #afterNs: () => number;
+
+  constructor(afterNs: () => number) {
+    this.#afterNs = afterNs;
+  }
+
+  connected(): void {
+    this.outcome = { outcome: "connected", afterNs: this.#afterNs() };
+  }
+
+  failed(_socket: unknown, error: SocketError): void {
+    this.outcome = { outcome: error, afterNs: this.#afterNs() };
+  }
+
+  message(): void {}
+
+  peerClosed(): void {}
+}
+
+/** The rules that the node's kernel would have matched, walked to the endpoint that the run has chosen. */
+function explain(
+  run: Run,
+  scenario: ResolvedScenario,
+  host: Host,
+  point: NatHookPoint,
+  before: PacketView,
+  after: PacketView,
+): readonly MatchedRule[] {
+  const plane = run.cluster.planes[host.index];
+  if (plane === undefined) return [];
+  const { view } = plane;
+  const { addresses } = view;
+  const family = addresses.family(before.destination);
+  const isTranslated =
+    before.destination !== after.destination || before.destinationPort !== after.destinationPort;
+  const decided = host.nat instanceof RoutedRules ? host.nat.route : null;
+  // Lost after the rules had let it through: conntrack or the ports of SNAT were full.
+  if (decided?.verdict === "endpoints" && !isTranslated) return [];
+  const text = addresses.text(after.destination);
+  const endpoint = `${family === 6 ? `[${text}]` : text}:${after.destinationPort}`;
+  const packet = {
+    ...before,
+    isMarked: false,
+    chosen: isTranslated ? endpoint : null,
+    isRemembered: decided?.isRemembered ?? false,
+  };
+  const isOwn = (address: AddressId): boolean => view.isOwn(address) || view.isLoopback(address);
+  const rules = rulesOn(run, scenario, host.index, family);
+  return rules === null ? [] : walk(rules, point, packet, isOwn).matched;
+}

@@ -1,0 +1,81 @@
+/**
+ * A first packet's way, as plain data.
+ *
+ * Owns: the record that a trace leaves, which `-o json` prints as it is. Times ending in Ns count from when
+ * the packet left its socket, but for atNs of the whole.
+ */
+import type { DurationNs, SimTimeNs } from "../../engine/index.ts";
+import type { SocketError } from "../../network/socket.ts";
+import type { MatchedRule } from "../rules/walk.ts";
+
+/** "10.244.0.2:32768" to "10.96.0.1:8080". */
+export interface Flow {
+  readonly source: string;
+  readonly destination: string;
+}
+
+interface Step {
+  /** The namespace that it is in: "pod/web-0", "node/node-1", "outside/a", "switch". */
+  readonly place: string;
+  readonly afterNs: DurationNs;
+}
+
+export interface HopStep extends Step {
+  readonly kind: "hop";
+  readonly hop: string;
+  readonly hopKind: string;
+  /** In the queue, being sent, and under way. */
+  readonly waitNs: DurationNs;
+  readonly sendNs: DurationNs;
+  readonly latencyNs: DurationNs;
+}
+
+export interface NetfilterStep extends Step {
+  readonly kind: "netfilter";
+  readonly point: string;
+  readonly before: Flow;
+  readonly after: Flow;
+  /** Not the connection's first packet for this conntrack table. */
+  readonly isKnown: boolean;
+  readonly walkNs: DurationNs;
+  /** Rules that matched, in their order, where kube-proxy's decided. */
+  readonly rules: readonly MatchedRule[];
+  readonly verdict: "pass" | "drop" | "reject";
+  /** Why it was dropped or rejected; empty for one that passed. */
+  readonly cause: string;
+}
+
+export interface RouteStep extends Step {
+  readonly kind: "route";
+  /** Where it goes next: a place, or why nowhere. */
+  readonly to: string;
+}
+
+export type TraceStep = HopStep | NetfilterStep | RouteStep;
+
+export interface Verdict {
+  readonly kind: "delivered" | "dropped" | "rejected" | "under way";
+  /** Where it was delivered or lost. */
+  readonly place: string;
+  readonly cause: string;
+  readonly afterNs: DurationNs;
+}
+
+export interface Trace {
+  readonly scenario: string;
+  readonly seed: string;
+  readonly atNs: SimTimeNs;
+  readonly from: string;
+  readonly to: string;
+  /** Address and port that the sender's application asked for. */
+  readonly aimedAt: string;
+  /** As the packet left its socket: connect() may have been given another destination. */
+  readonly flow: Flow;
+  readonly steps: readonly TraceStep[];
+  readonly verdict: Verdict;
+  /** What the sender was told; null: nothing in the time that was looked at. */
+  readonly answer: {
+    readonly outcome: "connected" | SocketError;
+    readonly afterNs: DurationNs;
+  } | null;
+}
