@@ -54,7 +54,7 @@ export interface ResolvedScenario {
 export interface ResolvedCluster {
   readonly network: NetworkKindName;
   readonly nodes: readonly Node[];
-  /** CIDR that all podCIDRs lie in: kube-proxy's cluster CIDR. */
+  /** CIDR that all podCIDRs lie in: kube-proxy's cluster CIDR. With dual stack, "IPv4,IPv6". */
   readonly podCIDR: string;
   readonly serviceCIDR: string;
   readonly deployments: readonly Deployment[];

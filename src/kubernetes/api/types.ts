@@ -164,10 +164,14 @@ export interface Node {
   readonly metadata: ObjectMeta;
   readonly spec: {
     readonly podCIDR: string;
+    /** One of each family, `podCIDR` the first. */
+    readonly podCIDRs: readonly string[];
     readonly unschedulable: boolean;
   };
   readonly status: {
     readonly internalIP: IpText;
+    /** One of each family, `internalIP` the first. */
+    readonly internalIPs: readonly IpText[];
     readonly allocatable: ResourceRequests & { readonly maxPods: number };
     readonly ready: PodCondition;
   };

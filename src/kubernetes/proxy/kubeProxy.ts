@@ -57,6 +57,8 @@ export interface KubeProxyOptions {
   readonly base: ProxyBase;
   /** Told of the rules of a Service that come into force on this node. */
   readonly programmed?: (service: string, rules: readonly ServicePortRules[]) => void;
+  /** For observations: a sync has ended. */
+  readonly synced?: (startedAtNs: SimTimeNs, full: boolean, failed: boolean) => void;
   /** The node's connection tracking; null where there is none. */
   readonly connections: ConnectionTable | null;
 }
@@ -237,7 +239,11 @@ export class KubeProxy {
     const durationNs = mode.syncNs(profile, work);
     this.lastWork = work;
     this.syncs++;
-    sim.callAfter(durationNs, Phase.topology, () => this.#endSync(changes, triggers, work));
+    const startedAtNs = sim.nowNs;
+    sim.callAfter(durationNs, Phase.topology, () => {
+      const failed = !this.#endSync(changes, triggers, work);
+      this.#options.synced?.(startedAtNs, work.full, failed);
+    });
   }
 
   #changeOf(key: string): Change {
@@ -248,8 +254,11 @@ export class KubeProxy {
     return { key, rules: builder.build(service, slices, node), slices };
   }
 
-  /** Either everything counts from now on, or nothing does and a full sync is due (iptables-restore is atomic). */
-  #endSync(changes: readonly Change[], triggers: Triggers, work: SyncWork): void {
+  /**
+   * Either everything counts from now on, or nothing does and a full sync is due (iptables-restore is atomic).
+   * @returns whether it does
+   */
+  #endSync(changes: readonly Change[], triggers: Triggers, work: SyncWork): boolean {
     const { nowNs } = this.#options.sim;
     const failed = nowNs < this.#brokenUntilNs || (this.#isFlushed && !work.full);
     if (failed) {
@@ -270,6 +279,7 @@ export class KubeProxy {
       this.#observeLatency(triggers);
     }
     this.#runner.finished(!failed);
+    return !failed;
   }
 
   #changesUdpEndpoints({ key, rules }: Change): boolean {

@@ -186,7 +186,7 @@ function addressesOf(
     case "clusterIP":
       return [spec.clusterIP];
     case "nodePort":
-      return nodes.map((node) => node.status.internalIP);
+      return nodes.map(({ status }) => ofFamily(status.internalIPs, familyOf(spec.clusterIP))[0]!);
     case "externalIP":
       return ofFamily(spec.externalIPs ?? [], familyOf(spec.clusterIP));
     case "loadBalancer":
@@ -321,6 +321,7 @@ export function outsideClients(
   workloads: Workloads,
 ): OutsideClient[] {
   const found: OutsideClient[] = [];
+  const isDual = scenario.cluster.nodes.some(({ status }) => status.internalIPs.length > 1);
   let next = 0;
   // Load balancers and external IPs may have such addresses too.
   const freeAddress = (): string => {
@@ -332,7 +333,9 @@ export function outsideClients(
     if (client.from.kind !== "outside") continue;
     for (let replica = 0; replica < client.from.replicas; replica++) {
       const name = `${client.name}-${replica}`;
-      const address = freeAddress();
+      // The documentation's IPv6 (RFC 3849).
+      const ipv6 = isDual ? `,2001:db8::${(found.length + 1).toString(16)}` : "";
+      const address = `${freeAddress()}${ipv6}`;
       const host = network.addHost({ name, address, cores: 1, tracked: false });
       const spec = (): ProgramSpec => workloads.clientSpec(index, replica);
       found.push({ name: `outside/${name}`, client, host, spec });
