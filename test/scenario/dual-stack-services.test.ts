@@ -2,8 +2,7 @@
  * Dual-stack Services from the manifest to the packets: two ClusterIPs, slices of each family, clients of
  * each family by every way in, DNS, and what `sim rules` and `sim trace` show of it.
  *
- * Seen to fail: with the rules of one family made of the other's slices too (law 9, and a client times
- * out), with only the primary ClusterIP programmed, with both record types asked whatever the client
+ * Seen to fail: with the rules of one family made of the other's slices too, with only the primary ClusterIP programmed, with both record types asked whatever the client
  * speaks, and with a trace that takes the Service's primary address whatever the sender has.
  */
 import { describe, expect, test } from "vitest";
