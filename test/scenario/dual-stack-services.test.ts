@@ -199,7 +199,7 @@ test("rules and traces are of the family that was asked for, in every mode that 
       });
       expect(traced.aimedAt).toBe(address);
       expect(traced.verdict.kind).toBe("delivered");
-      const translated = traced.steps.filter((step) => step.kind === "netfilter")[0]!;
+      const translated = traced.steps.find((step) => step.kind === "netfilter")!;
       const pod = family === 4 ? /^10\.244\..*:80$/ : /^\[fd00:10:244:.*\]:80$/;
       expect(translated.after.destination).toMatch(pod);
       expect(translated.rules.length).toBeGreaterThan(0);
