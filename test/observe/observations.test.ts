@@ -22,6 +22,8 @@ const calls: { readonly [Name in keyof Required<Observer>]: Parameters<Required<
     endpointChanged: [20, "service", "endpoint", "removed", 21, 0],
     endpointProgrammed: [22, "node", 23],
     nodeNamed: [24, "name"],
+    rulesWalked: [36, 37],
+    rulesSynced: [38, 39, 40, 1, 0],
     lookupStarted: [28],
     lookupEnded: [29, LookupResult.timeout, 30, 31],
     dnsQuerySent: [32],

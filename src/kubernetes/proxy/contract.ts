@@ -54,8 +54,8 @@ export interface DataPlane {
   readonly stream: RandomStream;
   /** null where nothing is tracked. */
   readonly connections: ConnectionTable | null;
-  /** For observations: socket `originSocket` was routed to `endpoint`. */
-  readonly routed: (originSocket: number, endpoint: RuleEndpoint) => void;
+  /** For observations: socket `originSocket` was routed to `endpoint`, by rules that took so long. */
+  readonly routed: (originSocket: number, endpoint: RuleEndpoint, walkNs: DurationNs) => void;
 }
 
 /** What a node's kube-proxy has programmed into its kernel. */
