@@ -74,6 +74,7 @@ describe("sim run", () => {
       "events.csv",
       "failures.csv",
       "hops.csv",
+      "kube_proxy.csv",
       "load_skew.csv",
       "manifest.json",
       "requests.csv",
