@@ -281,6 +281,8 @@ export class Cluster {
         base,
         programmed: (service, rules) => healthServer.sync(service, rules),
         connections: host.conntrack,
+        synced: (startedAtNs, full, failed) =>
+          observations.rulesSynced(index, startedAtNs, sim.nowNs, full ? 1 : 0, failed ? 1 : 0),
       });
       this.proxies.push(proxy);
       const plane: DataPlane = {
@@ -291,7 +293,8 @@ export class Cluster {
         profile: profile.kubeProxy,
         connections: host.conntrack,
         stream: sim.streams.get(`proxy/${metadata.name}`),
-        routed: ({ originSocket, originGeneration }, endpoint) => {
+        routed: ({ originSocket, originGeneration }, endpoint, walkNs) => {
+          observations.rulesWalked(index, walkNs);
           const stale = this.ledger.isGone(endpoint.index) ? 1 : 0;
           transport.noteRoute(originSocket, originGeneration, endpoint.index, stale, index);
           if (endpoint.index < 0) return;

@@ -403,6 +403,43 @@ export const metricsFiles: readonly MetricsFile[] = [
     ],
   },
   {
+    file: "kube_proxy.csv",
+    rowPer: "node",
+    columns: [
+      { name: "node", unit: "name", meaning: "Node whose kube-proxy it is." },
+      { name: "syncs", unit: "count", meaning: "Syncs that ended in the run." },
+      { name: "full_syncs", unit: "count", meaning: "Of syncs, those that wrote every rule anew." },
+      {
+        name: "failed_syncs",
+        unit: "count",
+        meaning: "Of syncs, those that failed, so that nothing of them counts.",
+      },
+      {
+        name: "sync_time_ns",
+        unit: "ns",
+        meaning: "Time spent in syncs, one after another: much of a core each.",
+      },
+      {
+        name: "sync_max_ns",
+        unit: "ns",
+        meaning: "The longest sync.",
+        emptyWhen: "there was none",
+      },
+      {
+        name: "first_packets",
+        unit: "count",
+        meaning: "First packets of connections that the node sent to an endpoint of a Service.",
+      },
+      { name: "rule_walk_ns", unit: "ns", meaning: "Time that they spent in the rules, together." },
+      {
+        name: "rule_walk_max_ns",
+        unit: "ns",
+        meaning: "The longest time that one of them spent there.",
+        emptyWhen: "there was none",
+      },
+    ],
+  },
+  {
     file: "events.csv",
     rowPer: "event, in the order in which they happened",
     columns: [

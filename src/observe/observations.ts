@@ -5,7 +5,7 @@
  * own: what is kept (recorders/), and any influence on the model: an observer cannot answer back.
  * Hot observations take numbers only; names are given once through the `...Named` registrations.
  */
-import type { SimTimeNs } from "../engine/index.ts";
+import type { DurationNs, SimTimeNs } from "../engine/index.ts";
 
 /** How a request ended. `served` is the one success; every other is a cause of failure. */
 export const Outcome = {
@@ -121,6 +121,16 @@ export interface Observer {
   ): void;
   endpointProgrammed?(id: number, node: string, atNs: SimTimeNs): void;
   nodeNamed?(node: number, name: string, zone: string | null): void;
+  /** A node's rules have judged the first packet of a connection to a Service, in so much time. */
+  rulesWalked?(node: number, walkNs: DurationNs): void;
+  /** A sync of a node's kube-proxy has ended. `full`: all its rules were written; `failed`: none counts. */
+  rulesSynced?(
+    node: number,
+    startedAtNs: SimTimeNs,
+    endedAtNs: SimTimeNs,
+    full: 0 | 1,
+    failed: 0 | 1,
+  ): void;
 
   /** A client wants the address of a name, and has it or cannot get it. */
   lookupStarted?(client: number): void;
@@ -219,6 +229,12 @@ const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Ob
   },
   nodeNamed: (list) => (node, name, zone) => {
     for (const observer of list) observer.nodeNamed(node, name, zone);
+  },
+  rulesWalked: (list) => (node, walkNs) => {
+    for (const observer of list) observer.rulesWalked(node, walkNs);
+  },
+  rulesSynced: (list) => (node, startedAtNs, endedAtNs, full, failed) => {
+    for (const observer of list) observer.rulesSynced(node, startedAtNs, endedAtNs, full, failed);
   },
   lookupStarted: (list) => (client) => {
     for (const observer of list) observer.lookupStarted(client);

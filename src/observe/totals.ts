@@ -142,6 +142,25 @@ export interface DnsTotals {
   readonly answeredLatency: DurationQuantiles | null;
 }
 
+/** What kube-proxies wrote, and what their rules cost. */
+export interface KubeProxyTotals {
+  readonly syncs: number;
+  readonly fullSyncs: number;
+  readonly failedSyncs: number;
+  /** Over the syncs of all nodes; null when there was none. */
+  readonly syncTime: DurationQuantiles | null;
+  /** First packets of connections that a node sent to an endpoint of a Service. */
+  readonly firstPackets: number;
+  /** Time that they spent in the rules; null when there was none. */
+  readonly walkTime: DurationQuantiles | null;
+  /** The node that spent most time in syncs, and which share of the run that was. */
+  readonly busiest: {
+    readonly node: string;
+    readonly syncNs: DurationNs;
+    readonly share: number;
+  } | null;
+}
+
 /** A container that could not start, or a process that could not listen. */
 export interface FailedStart {
   /** "kind/name". */
@@ -157,6 +176,7 @@ export interface RunTotals {
   readonly routes: readonly RouteTotals[];
   readonly skew: readonly SkewTotals[];
   readonly drops: readonly DropTotals[];
+  readonly kubeProxy: KubeProxyTotals;
   /** Clients that looked a name up; absent when none did. */
   readonly dns?: readonly DnsTotals[];
   /** In the order in which they happened. */

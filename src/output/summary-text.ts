@@ -38,6 +38,7 @@ export function renderSummary(summary: Summary, options: TextOptions): string {
     routes(summary),
     dns(summary),
     endpointUpdates(summary),
+    kubeProxy(summary),
     staleRouting(summary),
     skew(summary),
     drops(summary),
@@ -229,6 +230,24 @@ function neverProgrammed({ superseded, pending, nodes, changes }: Summary["lag"]
     `Never programmed, ${all}: ${count(superseded)} overtaken by another change of the same ` +
     `endpoint, ${count(pending)} not known to their node at the end.`
   );
+}
+
+/** What rules cost: those who write them, and the packets that walk them. */
+function kubeProxy({ kubeProxy: own }: Summary): Section | null {
+  const rows: TextRow[] = [];
+  if (own.syncs > 0) rows.push(["syncs", count(own.syncs), ...quantileCells(own.syncTime)]);
+  if (own.firstPackets > 0) {
+    const cells = quantileCells(own.walkTime);
+    rows.push(["first packets in the rules", count(own.firstPackets), ...cells]);
+  }
+  if (rows.length === 0) return null;
+  const notes: string[] = [];
+  if (own.busiest !== null) {
+    const { node, share } = own.busiest;
+    notes.push(`Most time in syncs: ${percentage(share, 1)} of the run, ${printable(node)}.`);
+  }
+  if (own.failedSyncs > 0) notes.push(`${counted(own.failedSyncs, "sync")} failed.`);
+  return { title: "kube-proxy", head: ["count", ...quantileHead], rows, notes };
 }
 
 /** Only where connections go to Services. */

@@ -8,6 +8,7 @@ import type { DistributionSpec, DurationNs, SimTimeNs } from "../engine/index.ts
 import type {
   Deployment,
   EndpointSlice,
+  IpFamily,
   Labels,
   Node,
   Pod,
@@ -54,7 +55,7 @@ export interface ResolvedScenario {
 export interface ResolvedCluster {
   readonly network: NetworkKindName;
   readonly nodes: readonly Node[];
-  /** CIDR that all podCIDRs lie in: kube-proxy's cluster CIDR. */
+  /** CIDR that all podCIDRs lie in: kube-proxy's cluster CIDR. With dual stack, "IPv4,IPv6". */
   readonly podCIDR: string;
   readonly serviceCIDR: string;
   readonly deployments: readonly Deployment[];
@@ -147,6 +148,8 @@ export interface ResolvedClient {
     readonly at: string | null;
   };
   readonly to: ServiceTarget | DockerTarget;
+  /** The only family that it speaks; absent for the target's primary one. */
+  readonly ipFamily?: IpFamily;
   readonly load:
     /** Poisson arrivals by `rate`, split evenly over the replicas. */
     | {

@@ -43,6 +43,8 @@ const promised: Readonly<Record<string, string>> = {
   "hops.csv": "hop,kind,packets,bytes,drops,drop_cause,utilisation,queue_p99_ns",
   "conntrack.csv":
     "node,entries,limit,inserted,insert_failed,drops,early_drops,invalid,clash_resolved,deleted",
+  "kube_proxy.csv":
+    "node,syncs,full_syncs,failed_syncs,sync_time_ns,sync_max_ns,first_packets,rule_walk_ns,rule_walk_max_ns",
   "events.csv": "time_ns,kind,object,detail",
 };
 
@@ -396,7 +398,7 @@ describe("routes.csv and sources.csv", () => {
   });
 });
 
-describe("hops.csv, conntrack.csv and events.csv", () => {
+describe("hops.csv, conntrack.csv, kube_proxy.csv and events.csv", () => {
   it("has a row per hop and drop cause, and one for a hop without a drop", () => {
     expect(rowsOf("hops.csv")).toEqual([
       ["node-1/eth0", "nic", 60, 90_000, 0, null, 0.25, 1200],
@@ -407,6 +409,18 @@ describe("hops.csv, conntrack.csv and events.csv", () => {
 
   it("has a row per node's conntrack", () => {
     expect(rowsOf("conntrack.csv")).toEqual([["node-1", 5, 131_072, 20, 1, 3, 4, 6, 7, 8]]);
+  });
+
+  it("has a row per node's kube-proxy: what it wrote, and what its rules cost", () => {
+    expect(rowsOf("kube_proxy.csv")).toEqual([
+      ["node-1", 3, 1, 1, ms(200), ms(100), 2, 1000, 600],
+      ["node-2", 1, 0, 0, ms(90), ms(90), 0, 0, null],
+    ]);
+    const { kubeProxy } = recorded().totals(context);
+    expect(kubeProxy).toMatchObject({ syncs: 4, fullSyncs: 1, failedSyncs: 1, firstPackets: 2 });
+    expect(kubeProxy.syncTime?.maxNs).toBe(ms(100));
+    // 200 ms of 2 s.
+    expect(kubeProxy.busiest).toEqual({ node: "node-1", syncNs: ms(200), share: 0.1 });
   });
 
   it("keeps events in order", () => {

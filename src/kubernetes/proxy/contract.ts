@@ -59,8 +59,8 @@ export interface DataPlane {
   readonly stream: RandomStream;
   /** null where nothing is tracked. */
   readonly connections: ConnectionTable | null;
-  /** For observations: the socket that sent `packet` was routed to `endpoint`. */
-  readonly routed: (packet: FirstPacket, endpoint: RuleEndpoint) => void;
+  /** For observations: the socket that sent `packet` was routed to `endpoint`, by rules that took so long. */
+  readonly routed: (packet: FirstPacket, endpoint: RuleEndpoint, walkNs: DurationNs) => void;
 }
 
 /** What a node's kube-proxy has programmed into its kernel. */

@@ -17,6 +17,7 @@ import { EndpointUpdateLag } from "./endpoint-update-lag.ts";
 import { Events } from "./events.ts";
 import { Failures } from "./failures.ts";
 import { Hops } from "./hops.ts";
+import { KubeProxies } from "./kube-proxies.ts";
 import { LoadSkew } from "./load-skew.ts";
 import { Requests } from "./requests.ts";
 import { Routes } from "./routes.ts";
@@ -39,6 +40,7 @@ const recorderTable: readonly ((shared: Shared) => Recorder)[] = [
   ({ directory }) => new Dns(directory),
   () => new Hops(),
   () => new Conntracks(),
+  ({ directory }) => new KubeProxies(directory),
   () => new Events(),
 ];
 

@@ -65,7 +65,10 @@ export interface ClusterInput {
   nodeShape?: NodeShapeInput;
   /** How pods get addresses and reach other nodes. Default "bridge-host-gw". */
   network?: NetworkKindName;
-  /** Every node gets a /24 of it. Default "10.244.0.0/16". */
+  /**
+   * Every node gets a /24 of it. Default "10.244.0.0/16". Dual stack: "10.244.0.0/16,fd00:10:244::/56", of
+   * which every node gets a /24 and a /64; then nodeCIDR has two as well, and serviceCIDR may.
+   */
   podCIDR?: string;
   /** ClusterIPs are taken from it. Default "10.96.0.0/12". */
   serviceCIDR?: string;
@@ -116,6 +119,11 @@ export interface ClientInput {
    * container("NAME:PORT"), hostPort("HOST:PORT") or localhost(PORT).
    */
   to: string | TargetInput | ContainerTargetInput | HostPortInput | LocalhostInput;
+  /**
+   * The family that it speaks where the target has both, as `curl -6` does. Default: the Service's
+   * primary one; with a name, both are looked up.
+   */
+  ipFamily?: "IPv4" | "IPv6";
   load: LoadInput;
   /** Default perRequest(). */
   connections?: ConnectionsInput;

@@ -23,7 +23,7 @@ import {
   type DockerPart,
   type DockerTargetPart,
 } from "./docker.ts";
-import { ipv4Prefix } from "./ipv4Prefix.ts";
+import { ipPrefixes } from "./prefix.ts";
 import { rateProfile } from "./rate.ts";
 import {
   boolean,
@@ -83,9 +83,9 @@ const cluster = object({
   zones: integer("a number of zones", 1, 1000).optional(),
   nodeShape: nodeShape.prefault({}),
   network: word(...networkKindNames).default("bridge-host-gw"),
-  podCIDR: ipv4Prefix(8, 24).default(DEFAULT_POD_CIDR),
-  serviceCIDR: ipv4Prefix(8, 28).default(DEFAULT_SERVICE_CIDR),
-  nodeCIDR: ipv4Prefix(8, 28).default(DEFAULT_NODE_CIDR),
+  podCIDR: ipPrefixes([8, 24], [48, 64]).default(DEFAULT_POD_CIDR),
+  serviceCIDR: ipPrefixes([8, 28], [108, 120]).default(DEFAULT_SERVICE_CIDR),
+  nodeCIDR: ipPrefixes([8, 28], [32, 120]).default(DEFAULT_NODE_CIDR),
   dns: dns.optional(),
 });
 export type ClusterPart = z.output<typeof cluster>;
@@ -186,6 +186,7 @@ const client = object({
   name: labelName,
   from: origin.prefault({ kind: "pod", replicas: 1 }),
   to: target,
+  ipFamily: word("IPv4", "IPv6").optional(),
   load,
   connections: connections.prefault({ kind: "perRequest" }),
   requestSize: messageBytes.default(256),
