@@ -35,6 +35,7 @@ import {
   type SocketHandler,
 } from "./socket.ts";
 import { ABSENT, TupleTable } from "./tupleTable.ts";
+import { Twins } from "./twins.ts";
 import { UdpTransport } from "./udp.ts";
 
 const { TCP, UDP } = TransportProtocol;
@@ -65,6 +66,7 @@ export class Transport implements PacketReceiver {
   readonly #nextPort = new Map<number, number>();
   /** What each RST of a closed port that is on its way answers, by the packet's id. */
   readonly #answered = new Map<number, Retransmission>();
+  readonly #twins = new Twins();
   readonly #pending: (Retransmission | null)[] = [];
   readonly #pendingFree: number[] = [];
   readonly #retransmitKind: EventKind;
@@ -250,6 +252,7 @@ export class Transport implements PacketReceiver {
       this.udp.receive(namespace, packet);
       return;
     }
+    if (packet.twin !== 0 && this.#twins.isSecond(packet)) return;
     if (packet.originSocket === NO_SOCKET) this.#answered.delete(packet.id);
     const socket = this.#socketFor(namespace, packet);
     if (socket === null) {
@@ -266,6 +269,7 @@ export class Transport implements PacketReceiver {
 
   lost(packet: Packet): void {
     if (packet.protocol === UDP) return;
+    if (packet.twin !== 0 && this.#twins.otherCounts(packet)) return;
     const { flags } = packet;
     if (packet.originSocket !== NO_SOCKET) {
       if ((flags & SYN_ACK) === SYN_ACK) this.#armSyn(packet.message, packet.messageInfo);
@@ -279,6 +283,11 @@ export class Transport implements PacketReceiver {
     if (answered === undefined) return;
     this.#answered.delete(packet.id);
     this.#arm(packet.sentAtNs, answered);
+  }
+
+  /** Datagrams that come twice are the application's affair. */
+  copied(packet: Packet, copy: Packet): void {
+    if (packet.protocol !== UDP) this.#twins.add(packet, copy);
   }
 
   #tryOf(packet: Packet): Retransmission {
@@ -330,6 +339,7 @@ export class Transport implements PacketReceiver {
 
   #retransmit(index: number): void {
     const again = this.#pending[index]!;
+    if (this.network.outages > 0 && this.#waitsToRetransmit(again, index)) return;
     this.#pending[index] = null;
     this.#pendingFree.push(index);
     const { socket, flags, attempt } = again;
@@ -342,6 +352,11 @@ export class Transport implements PacketReceiver {
     }
     const { payloadBytes, messageBytes, message, messageInfo } = again;
     this.#send(socket, flags, payloadBytes, messageBytes, message, messageInfo, attempt);
+  }
+
+  #waitsToRetransmit({ socket, generation }: Retransmission, index: number): boolean {
+    if (socket.generation !== generation) return false;
+    return this.network.holds(socket.namespace!.host, this.#retransmitKind, index);
   }
 
   #inHandshake(socket: Socket, flags: number): boolean {

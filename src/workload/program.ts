@@ -52,6 +52,8 @@ export class Programs {
   readonly transport: Transport;
   readonly observations: Observations;
   readonly all: Program[] = [];
+  /** The host that each of them runs on. */
+  readonly #hosts: number[] = [];
   readonly #timer: EventKind;
   readonly #start: EventKind;
   readonly #complete: EventKind;
@@ -60,15 +62,25 @@ export class Programs {
     this.sim = sim;
     this.transport = transport;
     this.observations = observations;
-    const handle = (a: number, b: number): void =>
-      this.all[a >> TIMER_BITS]!.timer(a & TIMER_MASK, b);
-    this.#timer = sim.defineKind("program_timeout", Phase.timeout, handle);
-    this.#start = sim.defineKind("program_start", Phase.start, handle);
-    this.#complete = sim.defineKind("program_complete", Phase.complete, handle);
+    this.#timer = this.#defineKind("program_timeout", Phase.timeout);
+    this.#start = this.#defineKind("program_start", Phase.start);
+    this.#complete = this.#defineKind("program_complete", Phase.complete);
   }
 
-  add(program: Program): number {
+  add(program: Program, { namespace }: ProgramContext): number {
+    this.#hosts.push(namespace.host);
     return this.all.push(program) - 1;
+  }
+
+  /** On a frozen host nothing runs: what is due waits. */
+  #defineKind(name: string, phase: Phase): EventKind {
+    const { network } = this.transport;
+    const kind: EventKind = this.sim.defineKind(name, phase, (a, b) => {
+      const id = a >> TIMER_BITS;
+      if (network.outages > 0 && network.holds(this.#hosts[id]!, kind, a, b)) return;
+      this.all[id]!.timer(a & TIMER_MASK, b);
+    });
+    return kind;
   }
 
   /** A deadline or wait of program `id`: fires after anything that arrives at the same instant. */

@@ -95,7 +95,7 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
     this.#context = context;
     this.#options = options;
     const { programs, name } = context;
-    this.#id = programs.add(this);
+    this.#id = programs.add(this, context);
     this.#serviceTime = createDistribution(options.serviceTime);
     this.#serviceStream = programs.sim.streams.get(`server/${name}/service`);
     if (options.started) {

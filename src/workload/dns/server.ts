@@ -127,7 +127,7 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
     this.#options = options;
     const { programs, name } = context;
     const { streams } = programs.sim;
-    this.#id = programs.add(this);
+    this.#id = programs.add(this, context);
     this.#cache = new DnsCache(options.cache, streams.get(`dns/${name}/cache`));
     this.#latency = createDistribution(options.forward.latency);
     this.#upstreamStream = streams.get(`dns/${name}/upstream`);
