@@ -161,7 +161,7 @@ function disturb(net: Wire, { line, outage, nodes }: Plan): void {
   const [first, second] = network.hosts as [Host, Host];
   const targets = new Set(network.hosts.map(({ index }) => index));
   if (line !== null) {
-    const options = { latencyNs: ms(4), reorderShare: 0.1, rateBps: Infinity, limit: 20, ...line };
+    const options = { latencyNs: ms(4), reorderShare: 0.1, rateBps: Infinity, limit: 3, ...line };
     const shaping = { netem: new Netem(options, sim.streams.get("line")), targets };
     sim.callAt(ms(1), Phase.topology, () => stack.faultsOf(first).shape(shaping));
     sim.callAt(ms(40), Phase.topology, () => first.faults!.unshape(shaping));
