@@ -4,7 +4,13 @@
  * Owns: the contract, the running programs by number (events name them by it), and the words that
  * client and server exchange beside a message's bytes.
  */
-import { Phase, type EventKind, type SimTimeNs, type Simulation } from "../engine/index.ts";
+import {
+  Phase,
+  type DurationNs,
+  type EventKind,
+  type SimTimeNs,
+  type Simulation,
+} from "../engine/index.ts";
 import type { Transport } from "../network/transport.ts";
 import type { Namespace } from "../network/host.ts";
 import type { Observations } from "../observe/observations.ts";
@@ -81,6 +87,12 @@ export class Programs {
       this.all[id]!.timer(a & TIMER_MASK, b);
     });
     return kind;
+  }
+
+  /** How long `cpuNs` of CPU time take where a program runs. */
+  stretched(cpuNs: DurationNs, { namespace }: ProgramContext): DurationNs {
+    const { cpuStretch } = this.transport.network.hosts[namespace.host]!;
+    return cpuStretch === 1 ? cpuNs : Math.round(cpuNs * cpuStretch);
   }
 
   /** A deadline or wait of program `id`: fires after anything that arrives at the same instant. */

@@ -260,7 +260,8 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
       (connection.info & RequestInfo.probe) !== 0
         ? this.#options.probeServiceNs
         : sampleNs(this.#serviceTime, this.#serviceStream);
-    programs.completeAt(programs.sim.nowNs + serviceNs, this.#id, Timer.served, connection.index);
+    const tookNs = programs.stretched(serviceNs, this.#context);
+    programs.completeAt(programs.sim.nowNs + tookNs, this.#id, Timer.served, connection.index);
   }
 
   #served(connection: Connection): void {
