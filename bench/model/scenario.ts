@@ -42,8 +42,21 @@ export interface BenchRun {
 
 /** Builds and runs the scenario for `durationNs`; the hash is over every event and every row. */
 export function runFor(scenario: ResolvedScenario, durationNs: number): BenchRun {
+  return prepared(scenario, durationNs)();
+}
+
+/** Builds the scenario; what is returned runs it once. */
+export function prepared(scenario: ResolvedScenario, durationNs: number): () => BenchRun {
   const recording = new Recording();
   const run = compile({ ...scenario, durationNs }, recording.observers);
+  return () => runBuilt(run, recording, durationNs);
+}
+
+function runBuilt(
+  run: ReturnType<typeof compile>,
+  recording: Recording,
+  durationNs: number,
+): BenchRun {
   run.runUntil(durationNs);
   const end = run.finish();
   if (end.brokenLaws.length > 0) throw new Error(JSON.stringify(end.brokenLaws));

@@ -102,6 +102,11 @@ export function parsePrefix(text: string): Prefix {
   return { text, family, length, first, last: first + (1n << hostBits) - 1n };
 }
 
+/** One prefix, or one of each family with a comma between, as Kubernetes writes dual stack. */
+export function parsePrefixes(text: string): readonly Prefix[] {
+  return text.split(",").map((each) => parsePrefix(each));
+}
+
 function parseAddress(text: string): { family: 4 | 6; value: bigint; canonical: string } {
   if (!text.includes("/")) {
     if (Address4.isValid(text)) {

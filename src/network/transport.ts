@@ -21,8 +21,8 @@ import { ListenerTable } from "./listeners.ts";
 import { TransportProtocol, type TransportProtocolNumber } from "./nat.ts";
 import type { Network } from "./network.ts";
 import { Flag, ICMP_FLAGS, NO_SOCKET, type Packet } from "./packet.ts";
-import type { LinuxProfile } from "./profile.ts";
 import type { NetworkStack, PacketReceiver } from "./stack.ts";
+import { retriesFor, rtoNs, type Retransmission } from "./retransmission.ts";
 import { SocketNat } from "./socketNat.ts";
 import {
   sourceAddress,
@@ -42,18 +42,6 @@ const { TCP, UDP } = TransportProtocol;
 const SYN_ACK = Flag.syn | Flag.ack;
 /** Attempt of a packet that no timer sends again. */
 const NO_RETRY = -1;
-
-/** A packet that was lost or may yet turn out to be: what is needed to send it again. */
-interface Retransmission {
-  readonly socket: Socket;
-  readonly generation: number;
-  readonly flags: number;
-  readonly payloadBytes: number;
-  readonly messageBytes: number;
-  readonly message: number;
-  readonly messageInfo: number;
-  readonly attempt: number;
-}
 
 export class Transport implements PacketReceiver {
   readonly sockets = new SocketPool();
@@ -238,9 +226,24 @@ export class Transport implements PacketReceiver {
     }
   }
 
-  /** Remembers, for observations, which endpoint a socket's connection was routed to. */
-  noteRoute(socket: number, endpoint: number, stale: number): void {
-    this.sockets.all[socket]!.routeNote = endpoint < 0 ? -1 : 2 * endpoint + stale;
+  /** Remembers, for observations, which endpoint a socket's connection was routed to, and by which host. */
+  noteRoute(
+    socket: number,
+    generation: number,
+    endpoint: number,
+    stale: number,
+    host: number,
+  ): void {
+    const noted = this.sockets.all[socket];
+    if (noted?.generation !== generation) return;
+    noted.routeNote = endpoint < 0 ? -1 : 2 * endpoint + stale;
+    noted.routedBy = host;
+  }
+
+  /** Remembers, for observations, from which address the other end sees a socket's connection come. */
+  noteSeen(socket: number, generation: number, address: AddressId): void {
+    const noted = this.sockets.all[socket];
+    if (noted?.generation === generation) noted.seenAs = address;
   }
 
   hints(packet: Packet): Int32Array | null {
@@ -315,9 +318,10 @@ export class Transport implements PacketReceiver {
   #arm(sentAtNs: SimTimeNs, failed: Retransmission): void {
     if (failed.socket.generation !== failed.generation) return;
     // Tries whose time came while this one was held have been lost with it.
+    const { tcp } = this.network.profile;
     let { attempt } = failed;
-    let dueNs = sentAtNs + this.#rtoNs(failed.flags, attempt);
-    while (dueNs < this.#sim.nowNs) dueNs += this.#rtoNs(failed.flags, ++attempt);
+    let dueNs = sentAtNs + rtoNs(failed.flags, attempt, tcp);
+    while (dueNs < this.#sim.nowNs) dueNs += rtoNs(failed.flags, ++attempt, tcp);
     if (failed.flags === Flag.syn) {
       // One SYN may be missed by its own loss and by that of each answer to it.
       if (failed.socket.synArmed > attempt) return;
@@ -326,15 +330,6 @@ export class Transport implements PacketReceiver {
     const index = this.#pendingFree.pop() ?? this.#pending.length;
     this.#pending[index] = { ...failed, attempt: attempt + 1 };
     this.#sim.post(dueNs, this.#retransmitKind, index);
-  }
-
-  /** Time after try number `attempt` (0 the first) at which the next is made. */
-  #rtoNs(flags: number, attempt: number): number {
-    const { tcp } = this.network.profile;
-    if ((flags & Flag.syn) === 0) return Math.min(tcp.maxRtoNs, tcp.minRtoNs * 2 ** attempt);
-    const linear = (flags & Flag.ack) === 0 ? tcp.synLinearTimeouts : 0;
-    const doublings = Math.max(0, attempt - linear);
-    return Math.min(tcp.maxRtoNs, tcp.initialRtoNs * 2 ** doublings);
   }
 
   #retransmit(index: number): void {
@@ -489,9 +484,10 @@ export class Transport implements PacketReceiver {
     socket.peer = packet.originSocket;
     socket.answersSocket = packet.originSocket;
     socket.answersGeneration = packet.originGeneration;
-    if (packet.originSocket !== NO_SOCKET) {
-      const origin = this.sockets.all[packet.originSocket]!;
+    const origin = this.sockets.all[packet.originSocket];
+    if (origin?.generation === packet.originGeneration) {
       socket.routeNote = origin.routeNote;
+      origin.seenAs = packet.source;
       // Replies meet the same conntrack entries the other way round.
       for (let i = 0; i < packet.tables && i < socket.hints.length; i++) {
         socket.hints[i] = origin.hints[packet.tables - 1 - i]! ^ 1;
@@ -682,10 +678,4 @@ function owns(socket: Socket, namespace: Namespace, packet: Packet): boolean {
     socket.localAddress === packet.destination &&
     socket.remoteAddress === packet.source
   );
-}
-
-/** Linux 6.5 on: tcp_syn_retries counts from where the doubling begins (timings §10, measured). */
-function retriesFor(flags: number, tcp: LinuxProfile["tcp"]): number {
-  if ((flags & Flag.syn) === 0) return tcp.dataRetries;
-  return (flags & Flag.ack) === 0 ? tcp.synLinearTimeouts + tcp.synRetries : tcp.synackRetries;
 }

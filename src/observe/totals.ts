@@ -73,6 +73,23 @@ export interface LagTotals {
   } | null;
 }
 
+/** The connections of one client that brought an answer: which way they went, and from whom servers saw them come. */
+export interface RouteTotals {
+  readonly client: string;
+  readonly service: string;
+  readonly answered: number;
+  /** Of answered: the node that chose the endpoint had to pass it on to another. */
+  readonly toOtherNode: number;
+  /** The same for zones; null where a node has none. */
+  readonly toOtherZone: number | null;
+  /** The server saw another address than the client's own. */
+  readonly masqueraded: number;
+  /** Different addresses that servers saw. */
+  readonly sourcesSeen: number;
+  /** Went to another endpoint than the connection before it from the same address of the client. */
+  readonly moved: number;
+}
+
 /** New connections that a node opened to an endpoint that was no longer usable: not ready, told to go or gone. */
 export interface StaleTotals {
   readonly connections: number;
@@ -125,6 +142,25 @@ export interface DnsTotals {
   readonly answeredLatency: DurationQuantiles | null;
 }
 
+/** What kube-proxies wrote, and what their rules cost. */
+export interface KubeProxyTotals {
+  readonly syncs: number;
+  readonly fullSyncs: number;
+  readonly failedSyncs: number;
+  /** Over the syncs of all nodes; null when there was none. */
+  readonly syncTime: DurationQuantiles | null;
+  /** First packets of connections that a node sent to an endpoint of a Service. */
+  readonly firstPackets: number;
+  /** Time that they spent in the rules; null when there was none. */
+  readonly walkTime: DurationQuantiles | null;
+  /** The node that spent most time in syncs, and which share of the run that was. */
+  readonly busiest: {
+    readonly node: string;
+    readonly syncNs: DurationNs;
+    readonly share: number;
+  } | null;
+}
+
 /** A container that could not start, or a process that could not listen. */
 export interface FailedStart {
   /** "kind/name". */
@@ -137,8 +173,10 @@ export interface RunTotals {
   readonly clients: readonly ClientTotals[];
   readonly lag: LagTotals;
   readonly stale: StaleTotals;
+  readonly routes: readonly RouteTotals[];
   readonly skew: readonly SkewTotals[];
   readonly drops: readonly DropTotals[];
+  readonly kubeProxy: KubeProxyTotals;
   /** Clients that looked a name up; absent when none did. */
   readonly dns?: readonly DnsTotals[];
   /** In the order in which they happened. */

@@ -11,7 +11,7 @@ export const notModelled: readonly string[] = [
   "Packets from several sources that reach a hop within 8 us of each other may pass it in the order in which they were sent, not in that of their arrival.",
   "States of neighbour entries: an address is known while its interface is there and unknown at once when it is gone; no entry is stale or probed.",
   "TLS: clients speak plain TCP or UDP.",
-  "IPv6 and dual stack.",
+  "IPv6 without IPv4: a cluster has IPv4, or both.",
   "Node failures: nodes, kubelets, kube-proxies and the API server neither crash nor stall.",
   "Failed syncs of kube-proxy, in whatever mode: none fails by itself, and no scenario makes one fail.",
   "IPVS' own time-outs and its schedulers lblc and lblcr; eBPF mode's direct server return, XDP, and datagrams of sockets that are not connected.",

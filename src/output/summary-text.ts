@@ -5,7 +5,7 @@
  * (summary.ts), the headline's words (headline.ts), and where it is printed (cli/).
  */
 import type { ClientTotals, DurationQuantiles } from "../observe/index.ts";
-import { count, counted, duration, percentage, printable, ratio } from "./format.ts";
+import { count, counted, duration, measured, percentage, printable, ratio } from "./format.ts";
 import { headline } from "./headline.ts";
 import type { Summary } from "./summary.ts";
 import { alignColumns, indentedText, wrapped, type TextRow } from "./text-table.ts";
@@ -33,10 +33,13 @@ export function renderSummary(summary: Summary, options: TextOptions): string {
   const width = Math.max(60, options.width);
   const sections = [
     brokenLaws(summary),
+    thresholds(summary),
     requests(summary),
     latency(summary),
+    routes(summary),
     dns(summary),
     endpointUpdates(summary),
+    kubeProxy(summary),
     staleRouting(summary),
     skew(summary),
     drops(summary),
@@ -105,6 +108,17 @@ function brokenLaws(summary: Summary): Section | null {
   return { title: "Broken laws", head: [], rows, alarm: true };
 }
 
+/** In k6's manner: a tick or a cross, and the figure beside what was asked for. */
+function thresholds(summary: Summary): Section | null {
+  if (summary.thresholds.length === 0) return null;
+  const rows = summary.thresholds.map(({ threshold, passed, figure, unit }) => [
+    `${passed ? "✓" : "✗"} ${printable(threshold)}`,
+    figure === null ? "nothing to measure" : measured(figure, unit),
+  ]);
+  const alarm = summary.thresholds.some(({ passed }) => !passed);
+  return { title: "Thresholds", head: [""], rows, alarm };
+}
+
 function requests(summary: Summary): Section {
   const { clients } = summary;
   const rows = clients.flatMap((client) => clientRows(client));
@@ -160,6 +174,29 @@ function latency(summary: Summary): Section | null {
   return { title: "Latency of served requests", head: quantileHead, rows };
 }
 
+/** Only where connections go to endpoints of Services. */
+function routes({ routes: clients }: Summary): Section | null {
+  if (clients.length === 0) return null;
+  const hasZones = clients.some(({ toOtherZone }) => toOtherZone !== null);
+  const rows = clients.map(
+    ({ client, answered, toOtherNode, toOtherZone, masqueraded, sourcesSeen, moved }) => [
+      printable(client),
+      count(answered),
+      percentage(toOtherNode, answered),
+      ...(hasZones ? [toOtherZone === null ? "-" : percentage(toOtherZone, answered)] : []),
+      percentage(masqueraded, answered),
+      count(sourcesSeen),
+      percentage(moved, answered),
+    ],
+  );
+  const zoneHead = hasZones ? ["other zone"] : [];
+  return {
+    title: "Connections",
+    head: ["answered", "other node", ...zoneHead, "SNAT", "sources", "moved"],
+    rows,
+  };
+}
+
 function dns({ dns: clients }: Summary): Section | null {
   if (clients === undefined) return null;
   const rows = clients.flatMap((client): TextRow[] => {
@@ -205,6 +242,24 @@ function neverProgrammed({ superseded, pending, nodes, changes }: Summary["lag"]
     `Never programmed, ${all}: ${count(superseded)} overtaken by another change of the same ` +
     `endpoint, ${count(pending)} not known to their node at the end.`
   );
+}
+
+/** What rules cost: those who write them, and the packets that walk them. */
+function kubeProxy({ kubeProxy: own }: Summary): Section | null {
+  const rows: TextRow[] = [];
+  if (own.syncs > 0) rows.push(["syncs", count(own.syncs), ...quantileCells(own.syncTime)]);
+  if (own.firstPackets > 0) {
+    const cells = quantileCells(own.walkTime);
+    rows.push(["first packets in the rules", count(own.firstPackets), ...cells]);
+  }
+  if (rows.length === 0) return null;
+  const notes: string[] = [];
+  if (own.busiest !== null) {
+    const { node, share } = own.busiest;
+    notes.push(`Most time in syncs: ${percentage(share, 1)} of the run, ${printable(node)}.`);
+  }
+  if (own.failedSyncs > 0) notes.push(`${counted(own.failedSyncs, "sync")} failed.`);
+  return { title: "kube-proxy", head: ["count", ...quantileHead], rows, notes };
 }
 
 /** Only where connections go to Services. */

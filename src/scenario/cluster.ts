@@ -4,7 +4,7 @@
  * Owns: names, addresses and pod ranges of the nodes, and the checks that the cluster can hold what the
  * manifests ask for. Refuses to own: where a pod goes (the scheduler).
  */
-import { Address4 } from "ip-address";
+import { Address4, Address6 } from "ip-address";
 import {
   ZONE_LABEL,
   type Container,
@@ -12,7 +12,7 @@ import {
   type Pod,
   type PodSpec,
 } from "../kubernetes/api/types.ts";
-import { parsePrefix, type Prefix } from "../network/address.ts";
+import { parsePrefix, parsePrefixes, type Prefix } from "../network/address.ts";
 import {
   startMeta,
   type ManifestObjects,
@@ -24,8 +24,8 @@ import type { ClusterPart } from "./schema/scenario.ts";
 
 /** Nodes of a cluster whose scenario names no number. */
 const DEFAULT_NODES = 3;
-/** Default of kube-controller-manager --node-cidr-mask-size-ipv4. */
-const NODE_MASK = 24;
+/** Defaults of kube-controller-manager --node-cidr-mask-size-ipv4 and -ipv6. */
+const NODE_MASK = { 4: 24, 6: 64 } as const;
 
 /** Mistakes go to `mistakes` (about the scenario) or to the Node's own file. */
 export function resolveNodes(
@@ -34,18 +34,20 @@ export function resolveNodes(
   mistakes: FileMistakes,
 ): Node[] {
   const prefixes = {
-    podCIDR: parsePrefix(cluster.podCIDR),
-    serviceCIDR: parsePrefix(cluster.serviceCIDR),
-    nodeCIDR: parsePrefix(cluster.nodeCIDR),
+    podCIDR: parsePrefixes(cluster.podCIDR),
+    serviceCIDR: parsePrefixes(cluster.serviceCIDR),
+    nodeCIDR: parsePrefixes(cluster.nodeCIDR),
   };
-  checkApart(prefixes, mistakes.within(["cluster"]));
+  const within = mistakes.within(["cluster"]);
+  checkApart(prefixes, within);
+  checkFamilies(prefixes, within);
   const generated = cluster.nodes ?? (drafts.length > 0 ? 0 : DEFAULT_NODES);
   if (generated + drafts.length === 0) mistakes.add(["cluster", "nodes"], "0", "at least one node");
-  const ranges = podRanges(prefixes.podCIDR, drafts);
-  const addresses = hostAddresses(prefixes.nodeCIDR, drafts);
+  const ranges = prefixes.podCIDR.map((pods) => podRanges(pods, drafts));
+  const addresses = prefixes.nodeCIDR.map((hosts) => hostAddresses(hosts, drafts));
   const nodes: Node[] = [];
   for (const { object, mistakes: own } of drafts) {
-    checkDraft(object, prefixes.podCIDR, own);
+    checkDraft(object, prefixes.podCIDR[0]!, own);
     nodes.push(buildNode(object, cluster, ranges, addresses, nodes, own, []));
   }
   for (let number = 1; number <= generated; number++) {
@@ -53,7 +55,7 @@ export function resolveNodes(
     const zone = cluster.zones === undefined ? null : `zone-${((number - 1) % cluster.zones) + 1}`;
     const draft: NodeDraft = { ...EMPTY_DRAFT, metadata: nodeMeta(name, zone) };
     nodes.push(buildNode(draft, cluster, ranges, addresses, nodes, mistakes, ["cluster", "nodes"]));
-    if (nodes.at(-1)?.spec.podCIDR === "") break;
+    if (nodes.at(-1)?.spec.podCIDRs.includes("") === true) break;
   }
   return nodes;
 }
@@ -79,19 +81,20 @@ function nodeMeta(name: string, zone: string | null) {
 function buildNode(
   draft: NodeDraft,
   { nodeShape }: ClusterPart,
-  ranges: Iterator<string>,
-  addresses: Iterator<string>,
+  ranges: readonly Iterator<string>[],
+  addresses: readonly Iterator<string>[],
   others: readonly Node[],
   mistakes: FileMistakes,
   path: Path,
 ): Node {
-  const podCIDR = draft.podCIDR ?? next(ranges);
-  const internalIP = draft.internalIP ?? next(addresses);
-  if (podCIDR === null) {
-    const found = `no /${NODE_MASK} of the pod CIDR is left for node ${others.length + 1}`;
+  const podCIDRs = ranges.map((each, i) => (i === 0 ? draft.podCIDR : null) ?? next(each));
+  const internalIPs = addresses.map((each, i) => (i === 0 ? draft.internalIP : null) ?? next(each));
+  if (podCIDRs.includes(null)) {
+    const mask = podCIDRs[0] === null ? NODE_MASK[4] : NODE_MASK[6];
+    const found = `no /${mask} of the pod CIDR is left for node ${others.length + 1}`;
     mistakes.add(path, found, `at most ${others.length} nodes, or a wider cluster.podCIDR`);
   }
-  if (internalIP === null) {
+  if (internalIPs.includes(null)) {
     const found = `no address of cluster.nodeCIDR is left for node ${others.length + 1}`;
     mistakes.add(path, found, `at most ${others.length} nodes, or a wider cluster.nodeCIDR`);
   }
@@ -101,9 +104,14 @@ function buildNode(
   return {
     kind: "Node",
     metadata: draft.metadata,
-    spec: { podCIDR: podCIDR ?? "", unschedulable: draft.unschedulable },
+    spec: {
+      podCIDR: podCIDRs[0] ?? "",
+      podCIDRs: podCIDRs.map((each) => each ?? ""),
+      unschedulable: draft.unschedulable,
+    },
     status: {
-      internalIP: internalIP ?? "",
+      internalIP: internalIPs[0] ?? "",
+      internalIPs: internalIPs.map((each) => each ?? ""),
       allocatable: {
         cpuMillis: draft.cpuMillis ?? nodeShape.cpu,
         memoryBytes: draft.memoryBytes ?? nodeShape.memory,
@@ -127,12 +135,15 @@ function checkDraft(draft: NodeDraft, pods: Prefix, mistakes: FileMistakes): voi
 
 /** Reports networks that overlap, by the names of their fields. */
 export function checkApart(
-  prefixes: Readonly<Record<string, Prefix>>,
+  prefixes: Readonly<Record<string, readonly Prefix[]>>,
   mistakes: FileMistakes,
 ): void {
-  const entries = Object.entries(prefixes);
+  const entries = Object.entries(prefixes).flatMap(([name, all]) =>
+    all.map((prefix) => [name, prefix] as const),
+  );
   for (const [index, [name, prefix]] of entries.entries()) {
     for (const [otherName, other] of entries.slice(0, index)) {
+      if (prefix.family !== other.family) continue;
       if (prefix.first <= other.last && other.first <= prefix.last) {
         const found = `${prefix.text} overlaps ${otherName} ${other.text}`;
         mistakes.add([name], found, "networks that do not overlap");
@@ -141,13 +152,39 @@ export function checkApart(
   }
 }
 
+/** Pods of two families are on nodes of two families; Services may have two where pods do. */
+function checkFamilies(
+  {
+    podCIDR,
+    serviceCIDR,
+    nodeCIDR,
+  }: Readonly<Record<"podCIDR" | "serviceCIDR" | "nodeCIDR", readonly Prefix[]>>,
+  mistakes: FileMistakes,
+): void {
+  if (podCIDR.length !== nodeCIDR.length) {
+    const [path, example] =
+      podCIDR.length < nodeCIDR.length
+        ? ["podCIDR", "10.244.0.0/16,fd00:10:244::/56"]
+        : ["nodeCIDR", "172.18.0.0/16,fc00:f853:ccd:e793::/64"];
+    const found = "one family, where pods and nodes need the same";
+    mistakes.add([path], found, `two CIDRs, such as "${example}"`);
+  } else if (serviceCIDR.length > podCIDR.length) {
+    const found = "two families, and pods have one";
+    mistakes.add(["serviceCIDR"], found, "an IPv4 CIDR, or a podCIDR of two families");
+  }
+}
+
 /** The pod ranges of nodes in order, without those that Nodes in manifests hold already. */
 function* podRanges(pods: Prefix, drafts: readonly Placed<NodeDraft>[]): Generator<string> {
   const held = drafts.flatMap(({ object }) => prefixOrNull(object.podCIDR ?? "") ?? []);
-  const size = 1n << BigInt(32 - NODE_MASK);
+  const mask = NODE_MASK[pods.family];
+  const size = 1n << BigInt((pods.family === 4 ? 32 : 128) - mask);
   for (let first = pods.first; first <= pods.last; first += size) {
-    const isHeld = held.some((other) => first <= other.last && other.first < first + size);
-    if (!isHeld) yield `${Address4.fromBigInt(first).correctForm()}/${NODE_MASK}`;
+    const isHeld = held.some(
+      ({ family, first: from, last }) =>
+        family === pods.family && first <= last && from < first + size,
+    );
+    if (!isHeld) yield `${addressText(pods.family, first)}/${mask}`;
   }
 }
 
@@ -158,9 +195,13 @@ export function* hostAddresses(
 ): Generator<string> {
   const held = new Set(drafts.map(({ object }) => object.internalIP));
   for (let value = hosts.first + 2n; value < hosts.last; value++) {
-    const address = Address4.fromBigInt(value).correctForm();
+    const address = addressText(hosts.family, value);
     if (!held.has(address)) yield address;
   }
+}
+
+function addressText(family: 4 | 6, value: bigint): string {
+  return (family === 4 ? Address4 : Address6).fromBigInt(value).correctForm();
 }
 
 function next(values: Iterator<string>): string | null {

@@ -103,7 +103,10 @@ function join(scenario: ResolvedScenario, observers: readonly Observer[]): Parts
   const transport = new Transport(network, stack);
   const programs = new Programs(sim, transport, observations);
   const { nodes, podCIDR, serviceCIDR, services } = scenario.cluster;
-  const hosts = nodes.map((node) => ({ host: addNode(network, node), cidr: node.spec.podCIDR }));
+  const hosts = nodes.map((node) => ({
+    host: addNode(network, node),
+    cidr: node.spec.podCIDRs.join(","),
+  }));
   const podNetwork = networkKinds[scenario.cluster.network].install({
     network,
     stack,
@@ -149,7 +152,7 @@ function dockerOf(
 function addNode(network: Network, { metadata, status }: Node): Host {
   return network.addHost({
     name: metadata.name,
-    address: status.internalIP,
+    address: status.internalIPs.join(","),
     cores: Math.max(1, Math.floor(status.allocatable.cpuMillis / 1000)),
     tracked: true,
   });

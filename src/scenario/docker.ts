@@ -6,7 +6,7 @@
  */
 import { ANY_ADDRESS, type PublishedPort } from "../docker/contract.ts";
 import { conflicts } from "../docker/portAllocator.ts";
-import { parsePrefix } from "../network/address.ts";
+import { parsePrefix, parsePrefixes } from "../network/address.ts";
 import { checkApart, hostAddresses } from "./cluster.ts";
 import { nearest, type FileMistakes } from "./mistakes.ts";
 import type { DockerTarget, ResolvedContainer, ResolvedDocker } from "./resolved.ts";
@@ -65,13 +65,13 @@ function checkNetworks(
   const others = { podCIDR, serviceCIDR, nodeCIDR };
   for (const [name, cidr] of Object.entries({ hostCIDR, bridgeCIDR })) {
     const inCluster = Object.entries(others).flatMap(([each, text]) =>
-      text === undefined ? [] : [[`cluster.${each}`, parsePrefix(text)] as const],
+      text === undefined ? [] : [[`cluster.${each}`, parsePrefixes(text)] as const],
     );
     for (const [each, prefix] of inCluster) {
-      checkApart({ [each]: prefix, [name]: parsePrefix(cidr) }, mistakes.within(["docker"]));
+      checkApart({ [each]: prefix, [name]: parsePrefixes(cidr) }, mistakes.within(["docker"]));
     }
   }
-  const own = { hostCIDR: parsePrefix(hostCIDR), bridgeCIDR: parsePrefix(bridgeCIDR) };
+  const own = { hostCIDR: parsePrefixes(hostCIDR), bridgeCIDR: parsePrefixes(bridgeCIDR) };
   checkApart(own, mistakes.within(["docker"]));
 }
 

@@ -14,7 +14,7 @@ import { resolveFaults, type FaultSurroundings } from "./faults/index.ts";
 import { dnsAddress } from "./manifests/coredns.ts";
 import { checkCIDRs } from "./manifests/kubeProxy.ts";
 import type { ManifestObjects, Placed } from "./manifests/objects.ts";
-import type { FileMistakes, Path } from "./mistakes.ts";
+import { describeValue, type FileMistakes, type Path } from "./mistakes.ts";
 import type { Profile } from "./profile.ts";
 import type { ResolvedCluster, ResolvedScenario } from "./resolved.ts";
 import { overrideProfile } from "./schema/profile.ts";
@@ -27,6 +27,7 @@ import {
   type KeptEndpoints,
   type PodKind,
 } from "./services.ts";
+import { parseThreshold, THRESHOLD_ALLOWED, type Threshold } from "./thresholds.ts";
 import {
   checkPodSelector,
   clientLabels,
@@ -85,6 +86,7 @@ export function resolveScenario(
   const known = knownNames(parts, objects, services, mistakes);
   const clients = resolveClients(parts.clients, known, { durationNs, zone }, mistakes);
   const faults = faultsOf(parts, known, kinds, durationNs, ignore, mistakes);
+  const thresholds = resolveThresholds(parts.thresholds, mistakes);
   const resolved =
     cluster === undefined
       ? undefined
@@ -108,6 +110,7 @@ export function resolveScenario(
     clients,
     faults,
     profile,
+    thresholds,
     ignored: objects.ignored,
   };
 }
@@ -135,6 +138,18 @@ function faultsOf(
   return resolveFaults(parts.faults, surroundings, mistakes, ({ kind, atNs }, path) => {
     const reason = `begins at ${formatDuration(atNs)}, the run ends at ${formatDuration(durationNs)}`;
     ignore(`fault ${kind}`, mistakes, path, reason);
+  });
+}
+
+function resolveThresholds(written: readonly unknown[], mistakes: FileMistakes): Threshold[] {
+  return written.flatMap((text, index) => {
+    const parsed =
+      typeof text === "string"
+        ? parseThreshold(text)
+        : { problem: describeValue(text), allowed: THRESHOLD_ALLOWED, suggestion: null };
+    if (!("problem" in parsed)) return [parsed];
+    mistakes.add(["thresholds", index], parsed.problem, parsed.allowed, parsed.suggestion);
+    return [];
   });
 }
 

@@ -11,6 +11,7 @@ import {
   type SimTimeNs,
   type Simulation,
 } from "../engine/index.ts";
+import type { AddressId } from "../network/address.ts";
 import type { Transport } from "../network/transport.ts";
 import type { Namespace } from "../network/host.ts";
 import type { Observations } from "../observe/observations.ts";
@@ -60,6 +61,8 @@ export class Programs {
   readonly all: Program[] = [];
   /** The host that each of them runs on. */
   readonly #hosts: number[] = [];
+  /** By address: 1 where observers know its name. */
+  readonly #isNamed: number[] = [];
   readonly #timer: EventKind;
   readonly #start: EventKind;
   readonly #complete: EventKind;
@@ -93,6 +96,14 @@ export class Programs {
   stretched(cpuNs: DurationNs, { namespace }: ProgramContext): DurationNs {
     const { cpuStretch } = this.transport.network.hosts[namespace.host]!;
     return cpuStretch === 1 ? cpuNs : Math.round(cpuNs * cpuStretch);
+  }
+
+  /** Tells observers an address' text, once. */
+  nameAddress(address: AddressId): void {
+    if (this.#isNamed[address] === 1) return;
+    this.#isNamed[address] = 1;
+    const { addresses } = this.transport.network;
+    this.observations.addressNamed(address, addresses.text(address));
   }
 
   /** A deadline or wait of program `id`: fires after anything that arrives at the same instant. */

@@ -150,9 +150,15 @@ export function node(
   return {
     kind: "Node",
     metadata: { ...newMeta("", name), ...change.metadata },
-    spec: { podCIDR: "10.0.0.0/24", unschedulable: false, ...change.spec },
+    spec: {
+      podCIDR: "10.0.0.0/24",
+      podCIDRs: ["10.0.0.0/24"],
+      unschedulable: false,
+      ...change.spec,
+    },
     status: {
       internalIP: "192.168.0.1",
+      internalIPs: ["192.168.0.1"],
       allocatable: {
         cpuMillis: 4000,
         memoryBytes: 8 * GIB,

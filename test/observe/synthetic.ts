@@ -9,6 +9,7 @@
  *   0.5 s  b goes: condition at 0.5 s, removed at 0.6 s. node-1 programs them at 0.7 s and 0.8 s;
  *          node-2 programs only the removal, at 1.6 s
  *   0.9 s  node-2 routes a connection to b: stale; the request is refused at once
+ *   1.0 s  node-1 has synced three times (60, 40 and 100 ms, the last one in full and in vain), node-2 once
  *   1.2 s  c is added, node-1 programs it at 1.25 s, node-2 never
  *   1.5 s  one request to c starts and is still there at the end, 2 s
  */
@@ -67,8 +68,10 @@ export const hops: readonly HopReport[] = [
 
 export function play(observers: readonly Observer[]): void {
   const hub = createObservations(observers);
-  hub.nodeNamed(0, "node-1");
-  hub.nodeNamed(1, "node-2");
+  hub.nodeNamed(0, "node-1", "a");
+  hub.nodeNamed(1, "node-2", "b");
+  hub.addressNamed(7, "10.244.1.9");
+  hub.addressNamed(8, "172.18.0.2");
   hub.clientNamed(0, "web");
   hub.serviceNamed(0, service);
   hub.endpointNamed(0, 0, endpoints[0], "default/nginx-a", "node-1");
@@ -79,6 +82,8 @@ export function play(observers: readonly Observer[]): void {
     hub.connectionRouted(0, endpoint, atNs, 0);
     hub.endpointRequestStarted(endpoint, atNs);
     hub.endpointRequestEnded(endpoint, atNs + ms(10));
+    // From node-1: to a as it is, to b on node-2 in node-1's name.
+    hub.connectionAnswered(0, 0, 0, endpoint, 7, endpoint === 0 ? 7 : 8);
     hub.requestEnded(0, 0, Outcome.served, atNs, atNs + ms(10), 1, 0);
   }
   hub.event(ms(500), "pod_deleted", "pod/nginx-b", "resetPods");
@@ -89,6 +94,12 @@ export function play(observers: readonly Observer[]): void {
   hub.requestStarted(0, 0, ms(900));
   hub.connectionRouted(1, 1, ms(900), 1);
   hub.requestEnded(0, 0, Outcome.refused, ms(900), ms(901), 3, 1);
+  hub.rulesWalked(0, 400);
+  hub.rulesWalked(0, 600);
+  hub.rulesSynced(0, ms(640), ms(700), 0, 0);
+  hub.rulesSynced(0, ms(760), ms(800), 0, 0);
+  hub.rulesSynced(0, ms(850), ms(950), 1, 1);
+  hub.rulesSynced(1, ms(900), ms(990), 0, 0);
   hub.windowClosed(0, seconds(1));
   hub.endpointNamed(2, 0, endpoints[2], "default/nginx-c", "node-1");
   hub.endpointChanged(2, service, endpoints[2], "added", ms(1200), 1);

@@ -164,10 +164,14 @@ export interface Node {
   readonly metadata: ObjectMeta;
   readonly spec: {
     readonly podCIDR: string;
+    /** One of each family, `podCIDR` the first. */
+    readonly podCIDRs: readonly string[];
     readonly unschedulable: boolean;
   };
   readonly status: {
     readonly internalIP: IpText;
+    /** One of each family, `internalIP` the first. */
+    readonly internalIPs: readonly IpText[];
     readonly allocatable: ResourceRequests & { readonly maxPods: number };
     readonly ready: PodCondition;
   };
@@ -288,6 +292,9 @@ export const ZONE_LABEL = "topology.kubernetes.io/zone";
 export const MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by";
 export const SLICE_CONTROLLER = "endpointslice-controller.k8s.io";
 export const MIRRORING_CONTROLLER = "endpointslicemirroring-controller.k8s.io";
+
+/** Annotation of a slice: since when that is so which its last change tells of, in ns of the simulation. */
+export const LAST_CHANGE_TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time";
 
 /** An address' family by its text. */
 export function familyOf(address: IpText): IpFamily {

@@ -7,7 +7,12 @@
 import { Phase, type DurationNs, type SimTimeNs, type Simulation } from "../../engine/index.ts";
 import type { ApiServer, Informer } from "../api/contract.ts";
 import { OverlayMap } from "../api/overlayMap.ts";
-import { objectKey, type EndpointSlice, type Service } from "../api/types.ts";
+import {
+  LAST_CHANGE_TRIGGER_TIME,
+  objectKey,
+  type EndpointSlice,
+  type Service,
+} from "../api/types.ts";
 import type { ChangeLedger } from "../ledger.ts";
 import { TransportProtocol } from "../../network/nat.ts";
 import { ChangeTracker } from "./changeTracker.ts";
@@ -52,6 +57,8 @@ export interface KubeProxyOptions {
   readonly base: ProxyBase;
   /** Told of the rules of a Service that come into force on this node. */
   readonly programmed?: (service: string, rules: readonly ServicePortRules[]) => void;
+  /** For observations: a sync has ended. */
+  readonly synced?: (startedAtNs: SimTimeNs, full: boolean, failed: boolean) => void;
   /** The node's connection tracking; null where there is none. */
   readonly connections: ConnectionTable | null;
 }
@@ -64,9 +71,6 @@ interface Change {
 }
 
 type Triggers = ReturnType<ChangeTracker["take"]>["triggers"];
-
-/** Annotation of a slice: when that happened which its last change tells of, in ns of the simulation. */
-export const LAST_CHANGE_TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time";
 
 export class KubeProxy {
   readonly table: RuleTable;
@@ -235,7 +239,11 @@ export class KubeProxy {
     const durationNs = mode.syncNs(profile, work);
     this.lastWork = work;
     this.syncs++;
-    sim.callAfter(durationNs, Phase.topology, () => this.#endSync(changes, triggers, work));
+    const startedAtNs = sim.nowNs;
+    sim.callAfter(durationNs, Phase.topology, () => {
+      const failed = !this.#endSync(changes, triggers, work);
+      this.#options.synced?.(startedAtNs, work.full, failed);
+    });
   }
 
   #changeOf(key: string): Change {
@@ -246,8 +254,11 @@ export class KubeProxy {
     return { key, rules: builder.build(service, slices, node), slices };
   }
 
-  /** Either everything counts from now on, or nothing does and a full sync is due (iptables-restore is atomic). */
-  #endSync(changes: readonly Change[], triggers: Triggers, work: SyncWork): void {
+  /**
+   * Either everything counts from now on, or nothing does and a full sync is due (iptables-restore is atomic).
+   * @returns whether it does
+   */
+  #endSync(changes: readonly Change[], triggers: Triggers, work: SyncWork): boolean {
     const { nowNs } = this.#options.sim;
     const failed = nowNs < this.#brokenUntilNs || (this.#isFlushed && !work.full);
     if (failed) {
@@ -268,6 +279,7 @@ export class KubeProxy {
       this.#observeLatency(triggers);
     }
     this.#runner.finished(!failed);
+    return !failed;
   }
 
   #changesUdpEndpoints({ key, rules }: Change): boolean {

@@ -5,7 +5,7 @@
  * Owns: routes, veth pairs and addresses of that kind, of one family or of both. Not
  * modelled: the few milliseconds of CNI's own work (the kubelet charges them) and the gateway's ARP for a new veth.
  */
-import { parsePrefix, type AddressId, type Prefix } from "../address.ts";
+import { parsePrefixes, type AddressId } from "../address.ts";
 import type { Host, Namespace } from "../host.ts";
 import { HostLocalAllocator } from "../ipam/hostLocal.ts";
 import type { Guest, GuestHost, GuestNetwork, NetworkKind } from "./contract.ts";
@@ -43,7 +43,7 @@ export class BridgeNetwork implements GuestNetwork {
     this.#parts = parts;
     this.#namespaceFor = namespaceFor;
     for (const { host, cidr } of parts.hosts) {
-      const ranges = prefixesOf(cidr).map(({ family, text }) => ({
+      const ranges = parsePrefixes(cidr).map(({ family, text }) => ({
         family,
         allocator: allocatorOf(text),
       }));
@@ -105,7 +105,7 @@ export const bridgeHostGw: NetworkKind = {
     const { network, hosts } = parts;
     routeBetween(hosts);
     for (const { host, cidr } of hosts) {
-      for (const { family, first } of prefixesOf(cidr)) {
+      for (const { family, first } of parsePrefixes(cidr)) {
         host.addBridgeAddress(network.addresses.internValue(family, first + 1n));
       }
     }
@@ -113,13 +113,8 @@ export const bridgeHostGw: NetworkKind = {
   },
 };
 
-/** One of each family, with a comma between. */
-function prefixesOf(cidr: string): Prefix[] {
-  return cidr.split(",").map((text) => parsePrefix(text));
-}
-
 function routeBetween(hosts: readonly GuestHost[]): void {
-  const prefixes = hosts.map(({ cidr }) => prefixesOf(cidr));
+  const prefixes = hosts.map(({ cidr }) => parsePrefixes(cidr));
   for (const [i, { host }] of hosts.entries()) {
     for (const [j, target] of hosts.entries()) {
       const to = i === j ? "bridge" : target.host.index;

@@ -38,6 +38,11 @@ export interface ScenarioInput {
   duration: Duration;
   /** Names the random draws: the same seed gives the same bytes. Default "1". */
   seed?: string | number;
+  /**
+   * What the run has to keep to, as "requests_failed.rate<0.1%"; `sim run` exits with 99 where it does
+   * not. docs/metrics.md lists what can be measured.
+   */
+  thresholds?: string[];
   /** Play the start of every pod instead of beginning at rest. Default false. */
   coldStart?: boolean;
   /** Width of the windows that results are grouped by. Default "1s". */
@@ -65,7 +70,10 @@ export interface ClusterInput {
   nodeShape?: NodeShapeInput;
   /** How pods get addresses and reach other nodes. Default "bridge-host-gw". */
   network?: NetworkKindName;
-  /** Every node gets a /24 of it. Default "10.244.0.0/16". */
+  /**
+   * Every node gets a /24 of it. Default "10.244.0.0/16". Dual stack: "10.244.0.0/16,fd00:10:244::/56", of
+   * which every node gets a /24 and a /64; then nodeCIDR has two as well, and serviceCIDR may.
+   */
   podCIDR?: string;
   /** ClusterIPs are taken from it. Default "10.96.0.0/12". */
   serviceCIDR?: string;
@@ -116,6 +124,11 @@ export interface ClientInput {
    * container("NAME:PORT"), hostPort("HOST:PORT") or localhost(PORT).
    */
   to: string | TargetInput | ContainerTargetInput | HostPortInput | LocalhostInput;
+  /**
+   * The family that it speaks where the target has both, as `curl -6` does. Default: the Service's
+   * primary one; with a name, both are looked up.
+   */
+  ipFamily?: "IPv4" | "IPv6";
   load: LoadInput;
   /** Default perRequest(). */
   connections?: ConnectionsInput;

@@ -24,7 +24,7 @@ import {
   type ReadingContext,
 } from "./reading.ts";
 import type { Parsed } from "../units.ts";
-import { ipv4Prefix } from "./ipv4Prefix.ts";
+import { ipv4Prefix } from "./prefix.ts";
 
 const MOST_HOSTS = 1000;
 

@@ -5,7 +5,7 @@
  */
 import { NODE_PORT_MAX, NODE_PORT_MIN } from "../../../kubernetes/allocators/node-port.ts";
 import { objectKey } from "../../../kubernetes/api/types.ts";
-import { parsePrefix } from "../../../network/address.ts";
+import { parsePrefix, parsePrefixes } from "../../../network/address.ts";
 import type { BrokenLaw } from "../../../observe/report.ts";
 import type { LawContext } from "./contract.ts";
 
@@ -36,29 +36,32 @@ interface Holding {
 
 function* holdings({ network, cluster, scenario }: LawContext): Generator<Holding> {
   const { addresses } = network;
-  const podNetwork = parsePrefix(scenario.cluster.podCIDR);
+  const podNetworks = parsePrefixes(scenario.cluster.podCIDR);
   for (const { alive, name, kind, host: index, addresses: held } of network.namespaces) {
     if (!alive) continue;
     const host = network.hosts[index]!;
-    const range = host.bridgeNetwork ?? podNetwork;
+    const ranges = host.bridgeNetwork === null ? podNetworks : [host.bridgeNetwork];
     for (const address of held) {
       if (address === network.addresses.loopback) continue;
       // Of each link its own (RFC 3927): a node's DNS cache has such an address.
       if (addresses.contains(LINK_LOCAL, address)) continue;
-      const isInRange = kind === "host" || addresses.contains(range, address);
+      const isInRange =
+        kind === "host" || ranges.some((range) => addresses.contains(range, address));
       // Behind a bridge that only its own host reaches, each host has the same addresses.
       const where = host.isBehindBridge(address) ? ` behind ${host.name}` : "";
       const what = `address ${addresses.text(address)}${where}`;
       yield { what, entity: `namespace/${name}`, isInRange };
     }
   }
-  const serviceNetwork = parsePrefix(scenario.cluster.serviceCIDR);
+  const serviceNetworks = parsePrefixes(scenario.cluster.serviceCIDR);
   for (const service of cluster.api.list("Service")) {
     const entity = `service/${objectKey(service)}`;
     const { clusterIP, ports } = service.spec;
     // An ExternalName has none at all.
     if (clusterIP !== "None" && clusterIP !== "") {
-      const isInRange = addresses.contains(serviceNetwork, addresses.intern(clusterIP));
+      const isInRange = serviceNetworks.some((each) =>
+        addresses.contains(each, addresses.intern(clusterIP)),
+      );
       yield { what: `address ${clusterIP}`, entity, isInRange };
     }
     for (const { nodePort, protocol } of ports) {
