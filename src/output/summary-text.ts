@@ -216,9 +216,10 @@ function lagStages({ lag }: Summary): Section | null {
     return [kind.change, ...shown.map(({ i }) => duration(own[i] ?? null))];
   });
   return {
-    title: "Where that time goes, mean",
+    title: "Lag by stage",
     head: shown.map(({ stage }) => stage),
     rows,
+    notes: ["Means, which add up to the mean lag."],
   };
 }
 
@@ -234,9 +235,10 @@ function fleet({ lag }: Summary): Section | null {
     count(convergence.at(-1)!.reached),
   ]);
   return {
-    title: `Until nodes agree, median of changes`,
+    title: "Nodes agree",
     head: [...shares, "slowest", "reached all"],
     rows,
+    notes: [`Medians of changes, until that share of ${counted(lag.nodes, "node")} held one.`],
   };
 }
 

@@ -2,8 +2,8 @@
  * Law 11, lag stages: an endpoint change goes through its stages in their order, so that none is negative and those it
  * took add up to its lag.
  *
- * Seen to fail when: a slice that is written counts for the newest change alike, whatever its cause; a proxy that gets
- * a change during a sync counts it as that sync's; each stage is counted from the cause (the sum).
+ * Seen to fail when: the kubelet says that it saw a change at its next relist; a proxy counts as told of a change when
+ * its rules hold it; each stage is counted from the cause (the sum).
  */
 import { expect, test } from "vitest";
 import { Recording } from "../../src/observe/index.ts";
