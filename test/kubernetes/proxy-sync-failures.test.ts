@@ -4,8 +4,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { ms, Phase, seconds } from "../../src/engine/index.ts";
-import type { EndpointSlice } from "../../src/kubernetes/api/types.ts";
-import { LAST_CHANGE_TRIGGER_TIME } from "../../src/kubernetes/proxy/kubeProxy.ts";
+import { LAST_CHANGE_TRIGGER_TIME, type EndpointSlice } from "../../src/kubernetes/api/types.ts";
 import { nftables } from "../../src/kubernetes/proxy/modes/nftables.ts";
 import { endpoint, service, slice, WATCH_NS, WRITE_NS } from "../helpers/kube-objects.ts";
 import { runningProxies, SYNC_NS } from "../helpers/running-proxies.ts";

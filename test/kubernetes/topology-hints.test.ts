@@ -183,15 +183,16 @@ describe("topology-mode Auto (topologycache.go AddHints)", () => {
 });
 
 describe("trafficDistribution (trafficdist.go)", () => {
-  const cache = cacheOf(nodesOf({ a: 1, b: 1 }));
+  const zoned = nodesOf({ a: 1, b: 1 });
+  const cache = cacheOf([...zoned, node("elsewhere")]);
   const pods = [
     pod("p", { spec: { nodeName: "node-a" } }),
     pod("qq", { spec: { nodeName: "node-b" } }),
     pod("rrr", { spec: { nodeName: "elsewhere" } }),
     pod("ssss", { spec: { nodeName: "node-b" }, status: unready }),
   ];
-  const written = (of: Service): string[] =>
-    reconcileSlices(of, pods, [], 100, () => "s", cache).create[0]!.endpoints.map(
+  const written = (of: Service, own = pods, known = cache): string[] =>
+    reconcileSlices(of, own, [], 100, () => "s", known).create[0]!.endpoints.map(
       ({ zone, zoneHints, nodeHints }) => `${zone ?? "-"} ${zoneHints ?? "-"} ${nodeHints ?? "-"}`,
     );
   const withField = (trafficDistribution: Service["spec"]["trafficDistribution"]): Service =>
@@ -212,7 +213,9 @@ describe("trafficDistribution (trafficdist.go)", () => {
 
   test("the annotation wins over the field: three endpoints of two zones get no hint", () => {
     const both = { ...withField("PreferSameZone"), metadata: auto.metadata };
-    expect(written(both)).toEqual(["a - -", "b - -", "- - -", "b - -"]);
+    const own = pods.map((each) => pod(each.metadata.name, { spec: { nodeName: "node-b" } }));
+    const three = [pods[0]!, ...own.slice(1, 3)];
+    expect(written(both, three, cacheOf(zoned))).toEqual(["a - -", "b - -", "b - -"]);
   });
 
   test("hints come and go with the field, on slices in which nothing else changes", () => {

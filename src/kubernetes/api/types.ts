@@ -293,6 +293,9 @@ export const MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by";
 export const SLICE_CONTROLLER = "endpointslice-controller.k8s.io";
 export const MIRRORING_CONTROLLER = "endpointslicemirroring-controller.k8s.io";
 
+/** Annotation of a slice: since when that is so which its last change tells of, in ns of the simulation. */
+export const LAST_CHANGE_TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time";
+
 /** An address' family by its text. */
 export function familyOf(address: IpText): IpFamily {
   return address.includes(":") ? "IPv6" : "IPv4";

@@ -31,6 +31,8 @@ export interface SliceChanges {
   readonly create: readonly EndpointSlice[];
   readonly update: readonly EndpointSlice[];
   readonly delete: readonly EndpointSlice[];
+  /** A pod was left out because its node is not known: the Service is to be tried again. */
+  readonly incomplete?: boolean;
 }
 
 /** Endpoints that share one list of port numbers: they go into slices of their own. */
@@ -108,15 +110,19 @@ export function reconcileSlices(
   topology: TopologyCache = new TopologyCache(0),
 ): SliceChanges {
   const families = service.spec.ipFamilies ?? ["IPv4"];
+  const known = service.spec.publishNotReadyAddresses
+    ? pods
+    : pods.filter(({ spec }) => !topology.lacksNode(spec.nodeName));
   const changes = families.map((family) => {
     const own = existing.filter(({ addressType }) => addressType === family);
-    return reconcileFamily(service, family, pods, own, { maxEndpoints, nextName, topology });
+    return reconcileFamily(service, family, known, own, { maxEndpoints, nextName, topology });
   });
   const orphans = existing.filter(({ addressType }) => !families.includes(addressType));
   return {
     create: changes.flatMap((each) => each.create),
     update: changes.flatMap((each) => each.update),
     delete: [...changes.flatMap((each) => each.delete), ...orphans],
+    incomplete: known.length < pods.length,
   };
 }
 

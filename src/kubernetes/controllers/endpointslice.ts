@@ -5,6 +5,7 @@
  * watch counts as stale and waits for its back-off of 1 s, unless a further change asks for the Service
  * sooner: the last change of a burst is the one that waits. Source: pkg/controller/endpointslice; timings §2.
  */
+import type { SimTimeNs } from "../../engine/index.ts";
 import type { Informer, WriteCallback } from "../api/contract.ts";
 import { PodLabelIndex, SelectorIndex } from "../api/selectorIndex.ts";
 import {
@@ -21,6 +22,7 @@ import type { Controller, ControllerContext } from "./contract.ts";
 import { isEndpoint, reconcileSlices, type SliceChanges } from "./endpointReconcile.ts";
 import { nameSuffix } from "./pods.ts";
 import { TopologyCache, usesTopologyMode } from "./topologyHints.ts";
+import { TriggerTimeTracker, withTriggerTime } from "./triggerTimes.ts";
 import { WorkQueue } from "./workqueue.ts";
 
 export class EndpointSliceController implements Controller {
@@ -29,6 +31,7 @@ export class EndpointSliceController implements Controller {
   #queue!: WorkQueue;
   #services!: Informer<"Service">;
   #topology!: TopologyCache;
+  #triggers!: TriggerTimeTracker;
   #nodes!: Informer<"Node">;
   readonly #selectors = new SelectorIndex();
   readonly #pods = new PodLabelIndex();
@@ -51,7 +54,10 @@ export class EndpointSliceController implements Controller {
         this.#selectors.remove(previous);
         this.#putService(service);
       },
-      deleted: (service) => this.#selectors.remove(service),
+      deleted: (service) => {
+        this.#selectors.remove(service);
+        this.#queue.add(objectKey(service));
+      },
     });
     const pods = informers.on("Pod", {
       added: (pod) => this.#podChanged(null, pod),
@@ -59,10 +65,11 @@ export class EndpointSliceController implements Controller {
       deleted: (pod) => this.#podDeleted(pod),
     });
     const slices = informers.on("EndpointSlice", {
-      added: (slice) => this.#putSlice(slice),
-      updated: (_previous, slice) => this.#putSlice(slice),
+      added: (slice) => this.#sliceSeen(slice),
+      updated: (_previous, slice) => this.#sliceSeen(slice),
       deleted: (slice) => this.#sliceDeleted(slice),
     });
+    this.#triggers = new TriggerTimeTracker(synced ? sim.nowNs : null);
     this.#topology = new TopologyCache(profile.endpointSlice.overloadThreshold);
     this.#nodes = informers.on("Node", {
       added: () => this.#nodesChanged(),
@@ -73,7 +80,7 @@ export class EndpointSliceController implements Controller {
     });
     this.#topology.setNodes(this.#nodes.values());
     for (const pod of pods.values()) this.#pods.set(pod);
-    for (const slice of slices.values()) this.#putSlice(slice);
+    for (const slice of slices.values()) if (isOwn(slice)) this.#putSlice(slice);
     for (const service of this.#services.values()) {
       const key = objectKey(service);
       this.#selectors.add(service);
@@ -115,27 +122,44 @@ export class EndpointSliceController implements Controller {
     return [...(this.#slices.get(key)?.values() ?? [])];
   }
 
-  /** Slices that others keep are none of its business. */
   #putSlice(slice: EndpointSlice): void {
-    if (slice.metadata.labels[MANAGED_BY_LABEL] !== SLICE_CONTROLLER) return;
     let slices = this.#slices.get(slice.service);
     if (slices === undefined) this.#slices.set(slice.service, (slices = new Map()));
     slices.set(objectKey(slice), slice);
+  }
+
+  /** Slices that others keep are none of its business; one of its own that another has written is. */
+  #sliceSeen(slice: EndpointSlice): void {
+    if (!isOwn(slice)) return;
+    this.#putSlice(slice);
     const written = this.#written.get(slice.service);
     const version = written?.get(objectKey(slice));
-    if (version !== undefined && slice.metadata.resourceVersion >= version) {
-      written!.delete(objectKey(slice));
-    }
+    const { resourceVersion } = slice.metadata;
+    if (version !== undefined && resourceVersion >= version) written!.delete(objectKey(slice));
+    // ShouldSync: newer than the last write of its own.
+    if (version === undefined || resourceVersion > version) this.#askAfterForeignEdit(slice);
   }
 
   #sliceDeleted(slice: EndpointSlice): void {
+    if (!isOwn(slice)) return;
     this.#slices.get(slice.service)?.delete(objectKey(slice));
-    this.#written.get(slice.service)?.delete(objectKey(slice));
+    const written = this.#written.get(slice.service);
+    const expected = written?.get(objectKey(slice)) === Infinity;
+    written?.delete(objectKey(slice));
+    if (!expected) this.#askAfterForeignEdit(slice);
+  }
+
+  /** queueServiceForEndpointSlice: whoever fights over a slice is slowed down. */
+  #askAfterForeignEdit({ service }: EndpointSlice): void {
+    const { batchPeriodNs, foreignEditDelayNs } = this.#context.profile.endpointSlice;
+    this.#queue.addAfter(service, Math.max(batchPeriodNs, foreignEditDelayNs));
   }
 
   #sync(key: string, done: (retry: boolean) => void): void {
     const service = this.#services.get(key);
     if (service === undefined || service.spec.selector === null) {
+      this.#triggers.forget(key);
+      this.#written.delete(key);
       done(false);
       return;
     }
@@ -148,6 +172,7 @@ export class EndpointSliceController implements Controller {
     const stream = this.#context.sim.streams.get(`names/slices/${key}`);
     const { maxEndpointsPerSlice } = this.#context.profile.endpointSlice;
     const nextName = (): string => `${service.metadata.name}-${nameSuffix(stream)}`;
+    const triggerNs = this.#triggers.update(key, service.metadata.creationTimestampNs, pods);
     const changes = reconcileSlices(
       service,
       pods,
@@ -156,20 +181,25 @@ export class EndpointSliceController implements Controller {
       nextName,
       this.#topology,
     );
-    this.#write(key, changes, done);
+    this.#write(key, changes, triggerNs, done);
   }
 
   /** One after the other: creates, updates, deletes. A failure brings the Service back later. */
-  #write(key: string, changes: SliceChanges, done: (retry: boolean) => void): void {
+  #write(
+    key: string,
+    changes: SliceChanges,
+    triggerNs: SimTimeNs | null,
+    done: (retry: boolean) => void,
+  ): void {
     const { client } = this.#context;
     const writes: ((answered: WriteCallback<"EndpointSlice">) => void)[] = [
       ...changes.create.map(
         (slice) => (answered: WriteCallback<"EndpointSlice">) =>
-          client.create("EndpointSlice", slice, answered),
+          client.create("EndpointSlice", withTriggerTime(slice, triggerNs), answered),
       ),
       ...changes.update.map(
         (slice) => (answered: WriteCallback<"EndpointSlice">) =>
-          client.update("EndpointSlice", slice, answered),
+          client.update("EndpointSlice", withTriggerTime(slice, triggerNs), answered),
       ),
       ...changes.delete.map(
         (slice) => (answered: WriteCallback<"EndpointSlice">) =>
@@ -182,7 +212,7 @@ export class EndpointSliceController implements Controller {
     const next = (): void => {
       const write = writes.shift();
       if (write === undefined) {
-        done(false);
+        done(changes.incomplete === true);
         return;
       }
       write((slice, error) => {
@@ -213,6 +243,10 @@ export class EndpointSliceController implements Controller {
     if (written === undefined) this.#written.set(key, (written = new Map()));
     return written;
   }
+}
+
+function isOwn({ metadata }: EndpointSlice): boolean {
+  return metadata.labels[MANAGED_BY_LABEL] === SLICE_CONTROLLER;
 }
 
 /** Whether an update of a node can change what zones have, or where endpoints are. */

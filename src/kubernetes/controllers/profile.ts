@@ -28,6 +28,8 @@ export const controllerManagerProfile = {
     workers: 5,
     /** --endpointslice-updates-batch-period. */
     batchPeriodNs: 0,
+    /** endpointSliceChangeMinSyncDelay: after another's edit of a slice (timings §2). */
+    foreignEditDelayNs: seconds(1),
     /** --max-endpoints-per-slice. */
     maxEndpointsPerSlice: 100,
     /** Back-off of a key, also after a stale cache: 1 s x 2^n up to 1000 s (timings §2). */

@@ -50,6 +50,8 @@ type ZoneCounts = Map<string, number>;
 export class TopologyCache {
   readonly #overloadThreshold: number;
   readonly #zoneByNode = new Map<string, string>();
+  /** null: nobody has said which nodes there are. */
+  #nodes: ReadonlySet<string> | null = null;
   /** Share of all CPUs, by zone in order of name; null while some node does not say enough. */
   #ratios: ReadonlyMap<string, number> | null = null;
   readonly #allocated = new Map<string, Map<IpFamily, ZoneCounts>>();
@@ -60,12 +62,18 @@ export class TopologyCache {
 
   setNodes(nodes: Iterable<Node>): void {
     const all = [...nodes];
+    this.#nodes = new Set(all.map(({ metadata }) => metadata.name));
     this.#zoneByNode.clear();
     for (const { metadata } of all) {
       const zone = metadata.labels[ZONE_LABEL];
       if (zone) this.#zoneByNode.set(metadata.name, zone);
     }
     this.#ratios = cpuRatios(all);
+  }
+
+  /** The node of a pod is not among those that are known. */
+  lacksNode(nodeName: string | null): boolean {
+    return this.#nodes !== null && nodeName !== null && !this.#nodes.has(nodeName);
   }
 
   zoneOf(nodeName: string): string | undefined {

@@ -7,7 +7,12 @@
 import { Phase, type DurationNs, type SimTimeNs, type Simulation } from "../../engine/index.ts";
 import type { ApiServer, Informer } from "../api/contract.ts";
 import { OverlayMap } from "../api/overlayMap.ts";
-import { objectKey, type EndpointSlice, type Service } from "../api/types.ts";
+import {
+  LAST_CHANGE_TRIGGER_TIME,
+  objectKey,
+  type EndpointSlice,
+  type Service,
+} from "../api/types.ts";
 import type { ChangeLedger } from "../ledger.ts";
 import { TransportProtocol } from "../../network/nat.ts";
 import { ChangeTracker } from "./changeTracker.ts";
@@ -66,9 +71,6 @@ interface Change {
 }
 
 type Triggers = ReturnType<ChangeTracker["take"]>["triggers"];
-
-/** Annotation of a slice: when that happened which its last change tells of, in ns of the simulation. */
-export const LAST_CHANGE_TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time";
 
 export class KubeProxy {
   readonly table: RuleTable;
