@@ -5,7 +5,7 @@
  * (summary.ts), the headline's words (headline.ts), and where it is printed (cli/).
  */
 import type { ClientTotals, DurationQuantiles } from "../observe/index.ts";
-import { count, counted, duration, percentage, printable, ratio } from "./format.ts";
+import { count, counted, duration, measured, percentage, printable, ratio } from "./format.ts";
 import { headline } from "./headline.ts";
 import type { Summary } from "./summary.ts";
 import { alignColumns, indentedText, wrapped, type TextRow } from "./text-table.ts";
@@ -33,11 +33,14 @@ export function renderSummary(summary: Summary, options: TextOptions): string {
   const width = Math.max(60, options.width);
   const sections = [
     brokenLaws(summary),
+    thresholds(summary),
     requests(summary),
     latency(summary),
     routes(summary),
     dns(summary),
     endpointUpdates(summary),
+    lagStages(summary),
+    fleet(summary),
     kubeProxy(summary),
     staleRouting(summary),
     skew(summary),
@@ -105,6 +108,17 @@ function brokenLaws(summary: Summary): Section | null {
     printable(`${law}: ${entity} at ${duration(atNs)} (${atNs} ns): ${detail}`),
   ]);
   return { title: "Broken laws", head: [], rows, alarm: true };
+}
+
+/** In k6's manner: a tick or a cross, and the figure beside what was asked for. */
+function thresholds(summary: Summary): Section | null {
+  if (summary.thresholds.length === 0) return null;
+  const rows = summary.thresholds.map(({ threshold, passed, figure, unit }) => [
+    `${passed ? "✓" : "✗"} ${printable(threshold)}`,
+    figure === null ? "nothing to measure" : measured(figure, unit),
+  ]);
+  const alarm = summary.thresholds.some(({ passed }) => !passed);
+  return { title: "Thresholds", head: [""], rows, alarm };
 }
 
 function requests(summary: Summary): Section {
@@ -207,19 +221,60 @@ function dns({ dns: clients }: Summary): Section | null {
 
 function endpointUpdates({ lag }: Summary): Section | null {
   if (lag.changes === 0) return null;
-  const kinds = lag.byKind.filter(({ changes }) => changes > 0);
-  const rows: TextRow[] = kinds.map((kind) =>
+  const rows: TextRow[] = changedKinds(lag).map((kind) =>
     [`${kind.change}, to each node`, count(kind.changes)].concat(quantileCells(kind.lag)),
   );
-  for (const { share, reached, medianNs, maxNs } of lag.convergence) {
-    const nodes = `until ${Math.round(share * 100)} % of ${counted(lag.nodes, "node")}`;
-    rows.push([nodes, count(reached), duration(medianNs), "", "", duration(maxNs)]);
-  }
   return {
     title: "Endpoint updates",
     head: ["changes", ...quantileHead],
     rows,
     notes: [neverProgrammed(lag)],
+  };
+}
+
+function changedKinds({ byKind }: Summary["lag"]): Summary["lag"]["byKind"] {
+  return byKind.filter(({ changes }) => changes > 0);
+}
+
+/** Which step of an update costs: the means add up to the mean lag. */
+function lagStages({ lag }: Summary): Section | null {
+  const kinds = changedKinds(lag).filter(({ programmed }) => programmed > 0);
+  if (kinds.length === 0) return null;
+  const means = ({ stages }: (typeof kinds)[number]): (number | null)[] =>
+    stages.map(({ meanNs }) => meanNs);
+  const columns = kinds.map(means);
+  // A stage that nothing took, or that took no time, is no step to look at.
+  const shown = kinds[0]!.stages.flatMap(({ stage }, i) =>
+    columns.some((column) => (column[i] ?? 0) > 0) ? [{ stage, i }] : [],
+  );
+  const rows = kinds.map((kind) => {
+    const own = means(kind);
+    return [kind.change, ...shown.map(({ i }) => duration(own[i] ?? null))];
+  });
+  return {
+    title: "Lag by stage",
+    head: shown.map(({ stage }) => stage),
+    rows,
+    notes: ["Means, which add up to the mean lag."],
+  };
+}
+
+/** How long after a change a share of all nodes agreed: the median change, and the slowest to reach all of them. */
+function fleet({ lag }: Summary): Section | null {
+  const kinds = changedKinds(lag);
+  if (kinds.length === 0) return null;
+  const shares = kinds[0]!.convergence.map(({ share }) => `${Math.round(share * 100)} %`);
+  const rows = kinds.map(({ change, convergence }) => [
+    change,
+    ...convergence.map(({ medianNs }) => duration(medianNs)),
+    duration(convergence.at(-1)!.maxNs),
+    count(convergence.at(-1)!.reached),
+  ]);
+  return {
+    title: "Nodes agree",
+    head: [...shares, "slowest", "reached all"],
+    rows,
+    notes: [`Medians of changes, until that share of ${counted(lag.nodes, "node")} held one.`],
   };
 }
 
