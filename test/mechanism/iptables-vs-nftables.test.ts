@@ -10,11 +10,12 @@ import { describe, expect, test } from "vitest";
 import { duration } from "../../src/output/format.ts";
 import type { ProfileOverride } from "../../src/index.ts";
 import type { RunTotals } from "../../src/observe/totals.ts";
-import { profileWith, totalsOf } from "./totals.ts";
+import { overridden } from "./profiles.ts";
+import { totalsOf } from "./totals.ts";
 
 const name = "iptables-vs-nftables";
 const page = readFileSync(`docs/scenarios/${name}.md`, "utf8");
-const run = (mode: string, services: number, profile = profileWith({})): Promise<RunTotals> =>
+const run = (mode: string, services: number, profile = overridden({})): Promise<RunTotals> =>
   totalsOf(name, { env: { MODE: mode, SERVICES: String(services) }, profile });
 
 /** Median latency of served requests by client, in the order of their Services in the list. */
@@ -43,6 +44,6 @@ test("a Service's place in iptables' list is what its first packets wait for", a
   // From 10 % of the list to 90 %: 4,000 rules of 16.7 ns.
   expect(latency.at(-1)! - latency[0]!).toBeCloseTo(4000 * 16.7, -3.5);
   const free: ProfileOverride = { kubernetes: { kubeProxy: { iptables: { ruleWalk: "0" } } } };
-  const [first, ...others] = medians(await run("iptables", 5000, profileWith(free)));
+  const [first, ...others] = medians(await run("iptables", 5000, overridden(free)));
   for (const other of others) expect(other).toBeCloseTo(first!, -3);
 });

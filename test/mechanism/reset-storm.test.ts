@@ -16,8 +16,8 @@ import type { ProfileOverride } from "../../src/index.ts";
 import { loadScenario } from "../../src/scenario/load.ts";
 import type { Profile } from "../../src/scenario/profile.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
+import { overridden } from "./profiles.ts";
 import { tallied } from "./tally.ts";
-import { profileWith } from "./totals.ts";
 
 /** The storm is over by 30 s, and so is what it caused. */
 const load = (seed: string, profile?: Profile): Promise<ResolvedScenario> =>
@@ -38,7 +38,7 @@ function instantProgramming(): Profile {
       },
     },
   };
-  return profileWith(override);
+  return overridden(override);
 }
 
 function resetBy(how: "delete" | "crash" | "kill", scenario: ResolvedScenario): ResolvedScenario {
