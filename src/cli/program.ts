@@ -16,6 +16,7 @@ interface ScenarioOptions {
 }
 
 interface RunOptions extends ScenarioOptions {
+  readonly threshold?: readonly string[];
   readonly out?: string;
   readonly quiet?: true;
 }
@@ -32,6 +33,7 @@ interface RulesOptions extends LookOptions {
 interface TraceOptions extends LookOptions {
   readonly from: string;
   readonly to: string;
+  readonly family?: "4" | "6";
   readonly output: TraceFormat;
 }
 
@@ -96,6 +98,7 @@ Exit codes:
   0    done
   1    internal fault, or a routing law was broken
   2    a mistake in the command, the scenario or its files; nothing is written
+  99   the run is done, and a threshold was not kept to
   130  interrupted; nothing is written
 `;
 
@@ -104,6 +107,7 @@ Examples:
   sim run scenarios/reset-storm.ts
   sim run scenarios/reset-storm.ts --seed 7 --duration 30s --out results/short
   sim run my.ts -e REPLICAS=12 -e GRACE=5s
+  sim run my.ts --threshold 'requests_failed.rate<0.1%' --threshold 'request_duration.p(99)<250ms'
 `;
 
 function addRun(
@@ -115,12 +119,18 @@ function addRun(
   scenarioCommand(program, "run")
     .description("run a scenario and write its results")
     .option("--out <dir>", "folder of the results (default: results/<scenario>)", nonEmpty)
+    .option(
+      "--threshold <t>",
+      "what the run has to keep to, as METRIC.AGGREGATION<LIMIT; may be repeated",
+      gathered,
+    )
     .option("--quiet", "print no summary and no progress, only errors")
     .addHelpText("after", runExamples)
     .action(async (file: string, options: RunOptions) => {
       const { runCommand } = await import("./run.ts");
-      const { quiet, env = {}, ...given } = options;
-      ended(await runCommand({ file, env, quiet: quiet === true, ...given }, io, dependencies));
+      const { quiet, threshold: thresholds = [], env = {}, ...given } = options;
+      const args = { file, env, thresholds, quiet: quiet === true, ...given };
+      ended(await runCommand(args, io, dependencies));
     });
 }
 
@@ -151,9 +161,12 @@ function addTrace(
         .choices(traceOutputs)
         .default("text"),
     )
+    .addOption(familyOption("IP family, where both ends have two; default: the target's primary"))
     .addHelpText("after", traceExamples)
-    .action(async (file: string, { env = {}, ...given }: TraceOptions) => {
-      await (await import("./look.ts")).traceCommand({ file, env, ...given }, io, dependencies);
+    .action(async (file: string, { env = {}, family, ...given }: TraceOptions) => {
+      const chosen = family === undefined ? {} : { family: familyNumber(family) };
+      const args = { file, env, ...given, ...chosen };
+      await (await import("./look.ts")).traceCommand(args, io, dependencies);
       ended(ExitCode.done);
     });
 }
@@ -173,13 +186,21 @@ function addRules(
   lookCommand(program, "rules")
     .description("show what a node's kube-proxy has programmed, as the node's own tools would")
     .requiredOption("--node <name>", "the node", nonEmpty)
-    .addOption(new Option("--family <n>", "IP family").choices(["4", "6"]).default("4"))
+    .addOption(familyOption("IP family").default("4"))
     .addHelpText("after", rulesExamples)
     .action(async (file: string, { env = {}, family, ...given }: RulesOptions) => {
-      const args = { file, env, ...given, family: family === "6" ? 6 : 4 } as const;
+      const args = { file, env, ...given, family: familyNumber(family) };
       await (await import("./look.ts")).rulesCommand(args, io, dependencies);
       ended(ExitCode.done);
     });
+}
+
+function familyOption(description: string): Option {
+  return new Option("--family <n>", description).choices(["4", "6"]);
+}
+
+function familyNumber(text: "4" | "6"): 4 | 6 {
+  return text === "6" ? 6 : 4;
 }
 
 /** A command about a scenario, with the options that change it. */
@@ -223,6 +244,10 @@ function addList(
 function nonEmpty(value: string): string {
   if (value === "") throw new InvalidArgumentError("It is empty.");
   return value;
+}
+
+function gathered(value: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, value];
 }
 
 function keyValue(

@@ -5,7 +5,7 @@
  * (summary.ts), the headline's words (headline.ts), and where it is printed (cli/).
  */
 import type { ClientTotals, DurationQuantiles } from "../observe/index.ts";
-import { count, counted, duration, percentage, printable, ratio } from "./format.ts";
+import { count, counted, duration, measured, percentage, printable, ratio } from "./format.ts";
 import { headline } from "./headline.ts";
 import type { Summary } from "./summary.ts";
 import { alignColumns, indentedText, wrapped, type TextRow } from "./text-table.ts";
@@ -33,8 +33,10 @@ export function renderSummary(summary: Summary, options: TextOptions): string {
   const width = Math.max(60, options.width);
   const sections = [
     brokenLaws(summary),
+    thresholds(summary),
     requests(summary),
     latency(summary),
+    routes(summary),
     dns(summary),
     endpointUpdates(summary),
     kubeProxy(summary),
@@ -106,6 +108,17 @@ function brokenLaws(summary: Summary): Section | null {
   return { title: "Broken laws", head: [], rows, alarm: true };
 }
 
+/** In k6's manner: a tick or a cross, and the figure beside what was asked for. */
+function thresholds(summary: Summary): Section | null {
+  if (summary.thresholds.length === 0) return null;
+  const rows = summary.thresholds.map(({ threshold, passed, figure, unit }) => [
+    `${passed ? "✓" : "✗"} ${printable(threshold)}`,
+    figure === null ? "nothing to measure" : measured(figure, unit),
+  ]);
+  const alarm = summary.thresholds.some(({ passed }) => !passed);
+  return { title: "Thresholds", head: [""], rows, alarm };
+}
+
 function requests(summary: Summary): Section {
   const { clients } = summary;
   const rows = clients.flatMap((client) => clientRows(client));
@@ -159,6 +172,29 @@ function latency(summary: Summary): Section | null {
     [clientName(client)].concat(quantileCells(client.servedLatency)),
   );
   return { title: "Latency of served requests", head: quantileHead, rows };
+}
+
+/** Only where connections go to endpoints of Services. */
+function routes({ routes: clients }: Summary): Section | null {
+  if (clients.length === 0) return null;
+  const hasZones = clients.some(({ toOtherZone }) => toOtherZone !== null);
+  const rows = clients.map(
+    ({ client, answered, toOtherNode, toOtherZone, masqueraded, sourcesSeen, moved }) => [
+      printable(client),
+      count(answered),
+      percentage(toOtherNode, answered),
+      ...(hasZones ? [toOtherZone === null ? "-" : percentage(toOtherZone, answered)] : []),
+      percentage(masqueraded, answered),
+      count(sourcesSeen),
+      percentage(moved, answered),
+    ],
+  );
+  const zoneHead = hasZones ? ["other zone"] : [];
+  return {
+    title: "Connections",
+    head: ["answered", "other node", ...zoneHead, "SNAT", "sources", "moved"],
+    rows,
+  };
 }
 
 function dns({ dns: clients }: Summary): Section | null {

@@ -8,7 +8,7 @@ import { Changes } from "../changes.ts";
 import { Directory } from "../directory.ts";
 import { EndpointWindows } from "../endpoint-windows.ts";
 import type { Observer } from "../observations.ts";
-import type { Recorder, RecordingContext, Table } from "../recorder.ts";
+import type { Recorder, RecordingContext, Table, Trend } from "../recorder.ts";
 import type { RunTotals } from "../totals.ts";
 import { Conntracks } from "./conntracks.ts";
 import { Dns } from "./dns.ts";
@@ -20,6 +20,7 @@ import { Hops } from "./hops.ts";
 import { KubeProxies } from "./kube-proxies.ts";
 import { LoadSkew } from "./load-skew.ts";
 import { Requests } from "./requests.ts";
+import { Routes } from "./routes.ts";
 
 /** What several recorders need is observed once and shared. */
 interface Shared {
@@ -35,6 +36,7 @@ const recorderTable: readonly ((shared: Shared) => Recorder)[] = [
     new EndpointLoad(endpointWindows, changes, directory),
   ({ directory }) => new Requests(directory),
   ({ directory }) => new Failures(directory),
+  ({ directory }) => new Routes(directory),
   ({ directory }) => new Dns(directory),
   () => new Hops(),
   () => new Conntracks(),
@@ -60,6 +62,10 @@ export class Recording {
 
   tables(context: RecordingContext): readonly Table[] {
     return this.#recorders.flatMap((recorder) => recorder.tables(context));
+  }
+
+  trends(): Trend[] {
+    return this.#recorders.flatMap((recorder) => [...(recorder.trends?.() ?? [])]);
   }
 
   totals(context: RecordingContext): RunTotals {
