@@ -287,7 +287,7 @@ export class DeploymentController implements Controller {
     const spare = wantedPods(allSets(rollout)) - minAvailable - newUnavailable;
     if (spare <= 0) return false;
     let cleaned = 0;
-    for (const { spec, status, metadata } of [...oldSets]) {
+    for (const { spec, status, metadata } of oldSets) {
       const unhealthy = Math.min(spare - cleaned, spec.replicas - status.availableReplicas);
       if (unhealthy <= 0) continue;
       const set = rollout.oldSets.find((each) => each.metadata.uid === metadata.uid)!;
@@ -303,7 +303,7 @@ export class DeploymentController implements Controller {
 
   *#scaleDownAvailable(rollout: Rollout, spare: number): Steps<number> {
     let scaled = 0;
-    for (const { metadata } of [...rollout.oldSets]) {
+    for (const { metadata } of rollout.oldSets) {
       const set = rollout.oldSets.find((each) => each.metadata.uid === metadata.uid)!;
       const count = Math.min(set.spec.replicas, spare - scaled);
       if (count <= 0) continue;
