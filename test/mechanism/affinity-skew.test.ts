@@ -2,8 +2,8 @@
  * That affinity's skew comes from how many addresses there are, and that what does not hold is forgotten by the list
  * or by the time-out.
  *
- * Broken on purpose and seen to fail: lists are kept per Service instead of per endpoint (a hundred clients in all);
- * an entry counts for ever; affinity is kept by source address and port.
+ * Broken on purpose and seen to fail: lists hold 25 addresses (many-200 moved); an entry counts for ever; affinity
+ * is kept by source address and port.
  */
 import { describe, expect, test } from "vitest";
 import { Recording, type RunTotals } from "../../src/observe/index.ts";

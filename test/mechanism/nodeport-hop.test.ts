@@ -2,7 +2,7 @@
  * That the second hop of a node port is the node's choice among all endpoints, and what it costs is the wire's.
  *
  * Broken on purpose and seen to fail: a node prefers its own endpoints; what is passed on is not masqueraded (the
- * answers go past the node, and nobody knows them); answers leave from the pod's node at no cost for its NIC.
+ * answers go past the node, and nobody knows them).
  */
 import { describe, expect, test } from "vitest";
 import { Recording, type RunTotals } from "../../src/observe/index.ts";

@@ -1,8 +1,7 @@
 /**
  * That iptables' random choice makes each pod a queue of its own, and what turns and counts of connections save.
  *
- * Broken on purpose and seen to fail: rr draws a server instead of taking turns; lc counts connections of all servers
- * alike; the rules of iptables give the first endpoint twice its share.
+ * Broken on purpose and seen to fail: rr draws a server instead of taking turns; lc counts no connections.
  */
 import { describe, expect, test } from "vitest";
 import { Recording, type DurationQuantiles, type SkewTotals } from "../../src/observe/index.ts";
