@@ -38,6 +38,7 @@ export function renderSummary(summary: Summary, options: TextOptions): string {
     latency(summary),
     routes(summary),
     dns(summary),
+    faults(summary),
     endpointUpdates(summary),
     lagStages(summary),
     fleet(summary),
@@ -367,6 +368,17 @@ function drops({ drops: causes }: Summary): Section {
     `${printable(worstHop)} (${count(worstHopPackets)})`,
   ]);
   return { title: "Dropped packets", head: ["packets", "hops", "most at"], rows };
+}
+
+function faults(summary: Summary): Section | null {
+  if (summary.faults.length === 0) return null;
+  const rows = summary.faults.map(({ fault, object, count: times, firstNs, lastNs }) => [
+    printable(object === null ? fault.replaceAll("_", " ") : `${fault} ${object}`),
+    object === null ? count(times) : "",
+    duration(firstNs),
+    lastNs === null ? "the end" : duration(lastNs),
+  ]);
+  return { title: "Faults", head: ["count", "from", "until"], rows };
 }
 
 function failedStarts(summary: Summary): Section | null {
