@@ -165,6 +165,15 @@ export interface KubeProxyTotals {
   } | null;
 }
 
+/** A load balancer's checks have taken a node out, or in again. */
+export interface TargetChange {
+  /** "node/NAME". */
+  readonly object: string;
+  readonly atNs: SimTimeNs;
+  readonly healthy: boolean;
+  readonly service: string;
+}
+
 /** A container that could not start, or a process that could not listen. */
 export interface FailedStart {
   /** "kind/name". */
@@ -197,6 +206,7 @@ export interface RunTotals {
   readonly dns?: readonly DnsTotals[];
   /** In the order of their beginnings. */
   readonly faults: readonly FaultTotals[];
-  /** In the order in which they happened. */
+  /** In the order in which they happened, as what follows. */
+  readonly targetChanges: readonly TargetChange[];
   readonly failedStarts: readonly FailedStart[];
 }

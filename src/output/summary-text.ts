@@ -46,6 +46,7 @@ export function renderSummary(summary: Summary, options: TextOptions): string {
     staleRouting(summary),
     skew(summary),
     drops(summary),
+    targetChanges(summary),
     failedStarts(summary),
     ignored(summary),
   ];
@@ -379,6 +380,23 @@ function faults(summary: Summary): Section | null {
     lastNs === null ? "the end" : duration(lastNs),
   ]);
   return { title: "Faults", head: ["count", "from", "until"], rows };
+}
+
+/** More than these are for events.csv. */
+const MOST_TARGET_CHANGES = 10;
+
+function targetChanges({ targetChanges: changes }: Summary): Section | null {
+  if (changes.length === 0) return null;
+  const rows = changes
+    .slice(0, MOST_TARGET_CHANGES)
+    .map(({ object, atNs, healthy, service }) => [
+      `${printable(object)} for ${printable(service)}`,
+      healthy ? "in" : "out",
+      duration(atNs),
+    ]);
+  const rest = changes.length - rows.length;
+  const notes = rest > 0 ? [`And ${count(rest)} more, in events.csv.`] : [];
+  return { title: "Load balancer targets", head: ["", "at"], rows, notes };
 }
 
 function failedStarts(summary: Summary): Section | null {

@@ -12,6 +12,7 @@ import type { Recorder, Row, Table } from "../recorder.ts";
 /** Events of which the summary tells too. */
 const START_FAILURES = new Set(["container_start_failed", "listen_failed"]);
 const RESETS = new Set(["pod_reset", "container_reset"]);
+const TARGET_CHANGES = new Set(["target_healthy", "target_unhealthy"]);
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -34,7 +35,12 @@ export class Events implements Recorder {
     const failedStarts = this.#texts.flatMap(([kind, object, error], i) =>
       START_FAILURES.has(kind) ? [{ object, atNs: this.#times.at(i), error }] : [],
     );
-    return { failedStarts, faults: this.#faults() };
+    const targetChanges = this.#texts.flatMap(([kind, object, service], i) =>
+      TARGET_CHANGES.has(kind)
+        ? [{ object, atNs: this.#times.at(i), healthy: kind === "target_healthy", service }]
+        : [],
+    );
+    return { targetChanges, failedStarts, faults: this.#faults() };
   }
 
   #faults(): FaultTotals[] {
