@@ -13,6 +13,19 @@ import type { Network } from "../network/network.ts";
 import type { NetworkStack } from "../network/stack.ts";
 import type { Observations } from "../observe/observations.ts";
 import type { Machines } from "./machines.ts";
+import type { Overlaps } from "./overlaps.ts";
+
+/** What can happen to the API server and to the ways to it. */
+export interface ApiServerSwitches {
+  /** The server, or only its etcd, stands still. */
+  pause(what: "server" | "etcd"): void;
+  resume(what: "server" | "etcd"): void;
+  /** Writes take so many times as long. */
+  slow(factor: number): void;
+  /** "kubelet/NODE", "kube-proxy/NODE", "kube-controller-manager", "kube-scheduler". */
+  disconnect(component: string): void;
+  reconnect(component: string): void;
+}
 
 export interface FaultContext {
   readonly sim: Simulation;
@@ -27,6 +40,10 @@ export interface FaultContext {
   readonly network: Network;
   readonly stack: NetworkStack;
   readonly machines: Machines;
+  readonly overlaps: Overlaps;
+  /** By node. As often as one is stopped it has to be started. */
+  readonly kubeProxies: ReadonlyMap<string, { stop(): void; start(): void }>;
+  readonly apiServer: ApiServerSwitches;
   /** Names of the nodes and Docker hosts; all other hosts stand outside. */
   readonly inside: ReadonlySet<string>;
   /** Containers of Docker hosts by name, as `docker ps -a` lists them. */

@@ -1,19 +1,27 @@
 /** The faults there are: one line each. Their words are ../scenario/faults. */
 import type { FaultContext, FaultScheduler } from "./contract.ts";
+import { apiOutage } from "./apiOutage.ts";
 import { flushConntrack } from "./flushConntrack.ts";
 import { netem } from "./netem.ts";
 import { partition } from "./partition.ts";
+import { partitionApi } from "./partitionApi.ts";
 import { resetContainer } from "./resetContainer.ts";
 import { resetPods } from "./resetPods.ts";
+import { slowApi } from "./slowApi.ts";
 import { stealCpu } from "./stealCpu.ts";
+import { stopKubeProxy } from "./stopKubeProxy.ts";
 
 const members = {
+  apiOutage,
   flushConntrack,
   netem,
   partition,
+  partitionApi,
   resetContainer,
   resetPods,
+  slowApi,
   stealCpu,
+  stopKubeProxy,
 };
 
 type SpecOf<Scheduler> = Scheduler extends FaultScheduler<infer Spec> ? Spec : never;

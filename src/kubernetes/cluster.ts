@@ -138,6 +138,12 @@ export class Cluster {
     return this.#kubelets.get(pod.spec.nodeName ?? "")?.mainProcess(pod) ?? null;
   }
 
+  /** By node, for faults. */
+  kubeProxies(): Map<string, KubeProxy> {
+    const names = this.#options.nodes.map(({ metadata }) => metadata.name);
+    return new Map(this.proxies.map((proxy, i) => [names[i]!, proxy]));
+  }
+
   #addKubelet(node: number, nodeName: string): void {
     const { sim, profile, podNetwork: network, runtime, prober, observations } = this.#options;
     const { addresses } = this.#options.transport.network;
@@ -275,6 +281,8 @@ export class Cluster {
         builder,
         ledger: this.ledger,
         base,
+        process: { stopped: () => healthServer.stop(), started: () => healthServer.start() },
+        cpuStretch: () => host.cpuStretch,
         programmed: (service, rules) => healthServer.sync(service, rules),
         connections: host.conntrack,
         synced: (startedAtNs, full, failed) =>

@@ -9,6 +9,7 @@ import { Docker, type DockerOptions } from "../docker/docker.ts";
 import { Phase, Simulation, type DurationNs, type SimTimeNs } from "../engine/index.ts";
 import { scheduleFaults } from "../faults/index.ts";
 import { Machines } from "../faults/machines.ts";
+import { Overlaps } from "../faults/overlaps.ts";
 import { EXIT_ABORTED } from "../faults/resetPods.ts";
 import type { Node } from "../kubernetes/api/types.ts";
 import { Cluster } from "../kubernetes/cluster.ts";
@@ -197,6 +198,9 @@ function bringUp(scenario: ResolvedScenario, parts: Parts): void {
     network,
     stack,
     machines: new Machines(stack, () => null),
+    overlaps: new Overlaps(),
+    kubeProxies: cluster.kubeProxies(),
+    apiServer: cluster.api,
     inside: new Set([
       ...scenario.cluster.nodes.map(({ metadata }) => metadata.name),
       ...scenario.docker.hosts.map(({ name }) => name),

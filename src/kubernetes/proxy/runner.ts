@@ -48,6 +48,14 @@ export class BoundedFrequencyRunner {
     else if (!success) this.#arm(this.#lastEndNs + this.#retryNs);
   }
 
+  /** The process ends: nothing waits any more. */
+  stop(): void {
+    this.#sim.cancel(this.#timer);
+    this.#running = false;
+    this.#wanted = false;
+    this.#lastEndNs = -Infinity;
+  }
+
   #arm(atNs: number): void {
     if (this.#sim.isPending(this.#timer)) {
       // A retry that waits gives way to a request that may run sooner.
