@@ -195,7 +195,7 @@ export class KubeProxy {
       listed.add(objectKey(slice));
       this.#putSlice(slice, slice);
     }
-    for (const known of [...this.#slices.values()]) {
+    for (const known of this.#slices.values()) {
       for (const slice of known) if (!listed.has(objectKey(slice))) this.#putSlice(slice, null);
     }
     for (const key of this.#programmed.keys()) this.#tracker.changed(key);
@@ -206,7 +206,7 @@ export class KubeProxy {
 
   /** The node has lost its kernel's memory: nothing is programmed. Only of a process that is stopped. */
   forgetRules(): void {
-    for (const key of [...this.#programmed.keys()]) {
+    for (const key of this.#programmed.keys()) {
       this.#put(key, []);
       this.#inForce.set(key, []);
     }
