@@ -14,12 +14,14 @@ import type {
   Node,
   ObjectMeta,
   Pod,
+  PodDisruptionBudget,
   PodSpec,
   PodStatus,
   Probe,
   ReplicaSet,
   Service,
 } from "../../src/kubernetes/api/types.ts";
+import { noDisruptionStatus } from "../../src/kubernetes/controllers/disruption.ts";
 import { newMeta } from "../../src/kubernetes/controllers/pods.ts";
 import { noDeploymentStatus } from "../../src/kubernetes/controllers/rollout.ts";
 
@@ -213,6 +215,24 @@ export function deployment(replicas: number, change: Partial<Deployment["spec"]>
       ...change,
     },
     status: noDeploymentStatus,
+  };
+}
+
+export function budget(
+  change: Partial<PodDisruptionBudget["spec"]> = {},
+  name = "web",
+): PodDisruptionBudget {
+  return {
+    kind: "PodDisruptionBudget",
+    metadata: { ...newMeta("default", name), uid: `uid-of-budget-${name}` },
+    spec: {
+      selector,
+      minAvailable: null,
+      maxUnavailable: null,
+      unhealthyPodEvictionPolicy: "IfHealthyBudget",
+      ...change,
+    },
+    status: noDisruptionStatus,
   };
 }
 

@@ -1,6 +1,7 @@
 /** The controllers of kube-controller-manager: one line each. */
 import type { Controller } from "./contract.ts";
 import { DeploymentController } from "./deployment.ts";
+import { DisruptionController } from "./disruption.ts";
 import { EndpointSliceController } from "./endpointslice.ts";
 import { ReplicaSetController } from "./replicaset.ts";
 
@@ -9,6 +10,7 @@ export function createControllers(): Controller[] {
     new DeploymentController(),
     new ReplicaSetController("ReplicaSet"),
     new ReplicaSetController("ReplicationController"),
+    new DisruptionController(),
     new EndpointSliceController(),
   ];
 }

@@ -25,6 +25,12 @@ export const controllerManagerProfile = {
     /** maxRetries of deployment_controller.go. */
     maxRetries: 15,
   },
+  disruption: {
+    workers: 1,
+    maxRetries: Infinity,
+    /** A pod whose eviction was granted and that is not going after this long counts again (timings §3). */
+    deletionTimeoutNs: seconds(120),
+  },
   endpointSlice: {
     /** --concurrent-service-endpoint-syncs (timings §2). */
     workers: 5,
