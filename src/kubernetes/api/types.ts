@@ -207,6 +207,8 @@ export interface StatefulSetStatus extends ReplicaStatus {
   /** Hashes of the templates that the pods have now, and will have. */
   readonly currentRevision: string;
   readonly updateRevision: string;
+  /** What the ControllerRevision of the current revision holds. */
+  readonly currentTemplate: PodTemplate;
 }
 
 export interface DaemonSet {
