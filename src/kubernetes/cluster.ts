@@ -81,6 +81,10 @@ export class Cluster {
     this.ledger = new ChangeLedger(observations);
     this.api = new SimulatedApiServer(sim, profile.apiServer, (kind, previous, object) => {
       if (kind === "Pod") this.#podCommitted(previous as Pod | null, object as Pod | null);
+      if (kind === "EndpointSlice") {
+        const slices = [previous, object] as [EndpointSlice | null, EndpointSlice | null];
+        this.ledger.sliceWritten(...slices, sim.nowNs);
+      }
     });
     for (const [index, node] of nodes.entries()) {
       observations.nodeNamed(index, node.metadata.name, node.metadata.labels[ZONE_LABEL] ?? null);
@@ -230,7 +234,7 @@ export class Cluster {
 
   /** Load balancers, which at rest have checked their targets for days. */
   #startCloud(synced: boolean): Cloud {
-    const { profile, transport, services, nodes } = this.#options;
+    const { profile, transport, observations, services, nodes } = this.#options;
     const servers = new Map(
       nodes.map(({ metadata }, i) => [metadata.name, this.#healthServers[i]!]),
     );
@@ -239,6 +243,7 @@ export class Cluster {
       servers.get(node)!.localEndpoints(objectKey({ metadata })) > 0;
     return new Cloud({
       transport,
+      observations,
       api: this.api,
       profile: profile.loadBalancer,
       services,
@@ -317,6 +322,7 @@ export class Cluster {
     } else if (previous.spec.nodeName === null && pod.spec.nodeName !== null) {
       event("pod_scheduled", pod, pod.spec.nodeName);
     } else if (previous.status.ready.status !== pod.status.ready.status) {
+      this.ledger.statusWritten(pod, nowNs);
       event(pod.status.ready.status ? "pod_ready" : "pod_not_ready", pod, pod.spec.nodeName ?? "");
     }
   }

@@ -24,7 +24,7 @@ import {
   scale,
   setImage,
   setPaused,
-} from "../../src/kubernetes/kubectl.ts";
+} from "../../src/kubernetes/kubectl/index.ts";
 import { fakeKubelets, runControllers, type FakeKubelets } from "../helpers/controllers.ts";
 import { deployment, replicaSet } from "../helpers/kube-objects.ts";
 

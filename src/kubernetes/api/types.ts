@@ -99,6 +99,8 @@ export interface PodStatus {
    * died). Observational: no component decides by it; endpoint_update_lag.csv starts there.
    */
   readonly observedCauseNs: SimTimeNs;
+  /** When the kubelet noticed that. Observational, as the cause; absent: it never had to. */
+  readonly observedSeenNs?: SimTimeNs | undefined;
 }
 
 export interface Pod {

@@ -4,7 +4,7 @@
  * Owns: its ReplicaSets: making, scaling, numbering and forgetting them, and the Deployment's status.
  * It counts what the ReplicaSets say, never pods, but for Recreate, which waits until the last old pod has
  * gone. Refuses to own: the arithmetic (rollout.ts), pods (replicaset.ts), a rollback, which is a change
- * of the template by a user (kubectl.ts). Source: pkg/controller/deployment; timings §3.
+ * of the template by a user (kubectl/). Source: pkg/controller/deployment; timings §3.
  *
  * Not modelled: generations, collision counts of the hash, the condition ReplicaFailure.
  */

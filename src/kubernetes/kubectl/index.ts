@@ -5,8 +5,8 @@
  * Refuses to own: what becomes of it, which is the controllers' affair, and when it is done (faults/).
  * Source: k8s.io/kubectl pkg/polymorphichelpers (objectrestarter.go, rollback.go), pkg/cmd/set; timings §3.
  */
-import type { SimTimeNs } from "../engine/index.ts";
-import type { ApiClient, WriteCallback } from "./api/contract.ts";
+import type { SimTimeNs } from "../../engine/index.ts";
+import type { ApiClient, WriteCallback } from "../api/contract.ts";
 import {
   objectKey,
   type Deployment,
@@ -14,12 +14,12 @@ import {
   type ObjectKey,
   type PodTemplate,
   type ReplicaSet,
-} from "./api/types.ts";
-import { templateHash, TEMPLATE_HASH_LABEL } from "./controllers/pods.ts";
-import { revisionOf } from "./controllers/rollout.ts";
+} from "../api/types.ts";
+import { templateHash, TEMPLATE_HASH_LABEL } from "../controllers/pods.ts";
+import { revisionOf } from "../controllers/rollout.ts";
 
-export type ScalableKind = "Deployment" | "ReplicaSet" | "ReplicationController";
-export type RolloutKind = "Deployment";
+export type ScalableKind = "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet";
+export type RolloutKind = "Deployment" | "StatefulSet" | "DaemonSet";
 
 /** kubectl scale --replicas=N. */
 export function scale<K extends ScalableKind>(
