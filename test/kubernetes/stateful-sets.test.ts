@@ -120,9 +120,12 @@ describe("an update", () => {
     return run;
   };
 
-  test("replaces one at a time from the highest ordinal, each when the one above is ready", () => {
-    // Broken on purpose: without the look at those above all three are told at once.
-    const run = update();
+  test.each([
+    "OrderedReady",
+    "Parallel",
+  ] as const)("replaces one at a time from the highest ordinal, each when the one above is ready (%s)", (podManagementPolicy) => {
+    // Broken on purpose: without the look at those above all three are told at once (Parallel).
+    const run = update({ podManagementPolicy });
     run.sim.run(seconds(60));
     expect(run.log).toEqual([2, 1, 0].flatMap((i) => [`~db-${i}`, `-db-${i}`, `+db-${i} new`]));
     const { status } = run.set();
