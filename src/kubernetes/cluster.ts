@@ -26,7 +26,12 @@ import { reconcileSlices } from "./controllers/endpointReconcile.ts";
 import { createControllers } from "./controllers/index.ts";
 import { mirroredSlices, type MirroredEndpoints } from "./controllers/mirroring.ts";
 import { nameSuffix } from "./controllers/pods.ts";
-import { restedBudgets, restedOwners, restedPods, type OtherWorkload } from "./controllers/rested.ts";
+import {
+  restedBudgets,
+  restedOwners,
+  restedPods,
+  type OtherWorkload,
+} from "./controllers/rested.ts";
 import { TopologyCache } from "./controllers/topologyHints.ts";
 import { PodLabelIndex } from "./api/selectorIndex.ts";
 import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./kubelet/contract.ts";

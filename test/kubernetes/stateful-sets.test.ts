@@ -120,18 +120,18 @@ describe("an update", () => {
     return run;
   };
 
-  test.each([
-    "OrderedReady",
-    "Parallel",
-  ] as const)("replaces one at a time from the highest ordinal, each when the one above is ready (%s)", (podManagementPolicy) => {
-    // Broken on purpose: without the look at those above all three are told at once (Parallel).
-    const run = update({ podManagementPolicy });
-    run.sim.run(seconds(60));
-    expect(run.log).toEqual([2, 1, 0].flatMap((i) => [`~db-${i}`, `-db-${i}`, `+db-${i} new`]));
-    const { status } = run.set();
-    expect(status.currentRevision).toBe(status.updateRevision);
-    expect(status).toMatchObject({ currentReplicas: 3, updatedReplicas: 3 });
-  });
+  test.each(["OrderedReady", "Parallel"] as const)(
+    "replaces one at a time from the highest ordinal, each when the one above is ready (%s)",
+    (podManagementPolicy) => {
+      // Broken on purpose: without the look at those above all three are told at once (Parallel).
+      const run = update({ podManagementPolicy });
+      run.sim.run(seconds(60));
+      expect(run.log).toEqual([2, 1, 0].flatMap((i) => [`~db-${i}`, `-db-${i}`, `+db-${i} new`]));
+      const { status } = run.set();
+      expect(status.currentRevision).toBe(status.updateRevision);
+      expect(status).toMatchObject({ currentReplicas: 3, updatedReplicas: 3 });
+    },
+  );
 
   test("leaves those below the partition, which also come back as they were", () => {
     // Broken on purpose: made from the new template whatever the ordinal.

@@ -104,11 +104,7 @@ function withAnnotations<T extends Deployment | ReplicaSet>(
 }
 
 /** The pods of an owner as stored. */
-export function restedPods(
-  owner: Workload,
-  nodes: readonly Node[],
-  streams: RandomStreams,
-): Pod[] {
+export function restedPods(owner: Workload, nodes: readonly Node[], streams: RandomStreams): Pod[] {
   if (owner.kind === "Deployment" || owner.kind === "Job") return [];
   if (owner.kind === "StatefulSet") {
     const { replicas, template } = owner.spec;
