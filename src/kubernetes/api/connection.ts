@@ -33,7 +33,7 @@ export class Connection {
   #timer: EventHandle = 0;
   #dialledNs: SimTimeNs | null = null;
   /** Requests that have no answer yet, each told when the connection is closed. */
-  readonly #unanswered = new Set<() => void>();
+  #unanswered = new Set<() => void>();
   readonly #onClosed: (() => void)[] = [];
 
   constructor(name: string, sim: Simulation, profile: ApiServerProfile) {
@@ -59,7 +59,7 @@ export class Connection {
   /** A request is under way until the returned function is called; `lost` if the connection closes first. */
   expectAnswer(lost: () => void): () => void {
     this.#unanswered.add(lost);
-    return () => this.#unanswered.delete(lost);
+    return () => void this.#unanswered.delete(lost);
   }
 
   /** Sends something, in either direction: now, or when TCP gets it through; `lost` when it never does. */
@@ -111,8 +111,9 @@ export class Connection {
     this.#isOpen = false;
     const held = this.#held;
     this.#held = [];
-    for (const lost of [...this.#unanswered]) lost();
-    this.#unanswered.clear();
+    const unanswered = this.#unanswered;
+    this.#unanswered = new Set();
+    for (const lost of unanswered) lost();
     for (const { lost } of held) lost();
     for (const listener of this.#onClosed) listener();
   }

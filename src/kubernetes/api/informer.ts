@@ -228,7 +228,7 @@ export class WatchCache<K extends Kind> implements Watch<K> {
       this.#version = Math.max(this.#version, resourceVersion);
       if (this.#objects.get(key)?.metadata.resourceVersion !== resourceVersion) this.#put(object);
     }
-    for (const object of [...this.#objects.values()]) {
+    for (const object of this.#objects.values()) {
       if (!listed.has(objectKey(object))) this.#drop(object);
     }
   }

@@ -231,7 +231,7 @@ export class SimulatedApiServer implements ApiServer {
     if (!this.#stalls.delete(what)) return;
     if (what === "server") for (const each of this.#connections.values()) each.mend("server");
     if (this.#stalls.size > 0) return;
-    for (const execution of [...this.#suspended]) {
+    for (const execution of this.#suspended) {
       this.#suspended.delete(execution);
       this.#sim.cancel(execution.timer);
       this.#commit(execution);

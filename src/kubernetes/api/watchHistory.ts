@@ -59,7 +59,7 @@ export class WatchHistory {
       if (versionOf(this.#entries[i]!) <= version) break;
       found.push(this.#entries[i]!.event);
     }
-    return found.reverse();
+    return found.toReversed();
   }
 }
 
