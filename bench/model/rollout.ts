@@ -13,13 +13,15 @@ import type { Benchmark, BenchmarkResult } from "../harness.ts";
 import { resolve } from "./scenario.ts";
 
 const PODS_PER_NODE = 5;
+/** As many as the hundred pods of the manifest need. */
+const FEWEST_NODES = 20;
 /** 2,000 calls at 20 a second, and the last pods' start and end. */
 const ROLLOUT_S = 600;
 
 function scenarioOf(replicas: number): ResolvedScenario {
   const resolved = resolve("rollout", {
     duration: `${ROLLOUT_S}s`,
-    cluster: { nodes: Math.ceil(replicas / PODS_PER_NODE), manifests: ["./hundred.yaml"] },
+    cluster: { nodes: Math.max(FEWEST_NODES, replicas / PODS_PER_NODE), manifests: ["./hundred.yaml"] },
   });
   const deployments = resolved.cluster.deployments.map((each) => ({
     ...each,
