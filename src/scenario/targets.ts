@@ -119,7 +119,10 @@ function shortName(kind: (Workload | Pod)["kind"]): string {
     : Object.keys(WORKLOAD_KINDS).find((name) => WORKLOAD_KINDS[name] === kind)!;
 }
 
-function reference(kind: string, { namespace, name }: { namespace: string; name: string }): string {
+export function reference(
+  kind: string,
+  { namespace, name }: { namespace: string; name: string },
+): string {
   return `${namespace === "default" ? "" : `${namespace}/`}${kind}/${name}`;
 }
 
