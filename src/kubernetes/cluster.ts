@@ -285,6 +285,7 @@ export class Cluster {
         base,
         programmed: (service, rules) => healthServer.sync(service, rules),
         connections: host.conntrack,
+        triggerProgrammed: (atNs) => observations.networkProgrammed(index, atNs, sim.nowNs),
         synced: (startedAtNs, full, failed) =>
           observations.rulesSynced(index, startedAtNs, sim.nowNs, full ? 1 : 0, failed ? 1 : 0),
       });

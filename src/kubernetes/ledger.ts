@@ -211,6 +211,7 @@ export class ChangeLedger {
       kind,
       atNs,
       usable ? 1 : 0,
+      tracked.index,
     );
   }
 

@@ -53,6 +53,8 @@ export class Programs {
   readonly transport: Transport;
   readonly observations: Observations;
   readonly all: Program[] = [];
+  /** Requests that clients have begun: the next one's number. */
+  requests = 0;
   /** By address: 1 where observers know its name. */
   readonly #isNamed: number[] = [];
   readonly #timer: EventKind;

@@ -59,6 +59,8 @@ export interface KubeProxyOptions {
   readonly programmed?: (service: string, rules: readonly ServicePortRules[]) => void;
   /** For observations: a sync has ended. */
   readonly synced?: (startedAtNs: SimTimeNs, full: boolean, failed: boolean) => void;
+  /** For observations: what a slice's trigger time tells of is in force now. */
+  readonly triggerProgrammed?: (triggerNs: SimTimeNs) => void;
   /** The node's connection tracking; null where there is none. */
   readonly connections: ConnectionTable | null;
 }
@@ -308,6 +310,7 @@ export class KubeProxy {
     const { nowNs } = this.#options.sim;
     for (const times of triggers.values()) {
       for (const atNs of times) {
+        this.#options.triggerProgrammed?.(atNs);
         programming.count++;
         programming.sumNs += nowNs - atNs;
         programming.maxNs = Math.max(programming.maxNs, nowNs - atNs);
