@@ -254,7 +254,7 @@ describe("network_programming_latency.csv", () => {
 
   it("interpolates as histogram_quantile() does, and stops at the last bound", () => {
     // 2 samples in (1, 2], 2 beyond 300 s: the median is the end of the first bucket.
-    const counts = new Array<number>(81).fill(0);
+    const counts = Array.from({ length: 81 }, () => 0);
     counts[3] = 2;
     counts[80] = 2;
     expect(histogramQuantile(0.25, counts)).toBe(seconds(1.5));

@@ -51,7 +51,7 @@ export class NetworkProgramming implements Recorder {
 
   networkProgrammed(node: number, triggerNs: SimTimeNs, atNs: SimTimeNs): void {
     const window = windowAt(this.metricWindows, node, atNs);
-    window.metric ??= new Array<number>(BUCKETS_S.length + 1).fill(0);
+    window.metric ??= [...BUCKETS_S, Infinity].map(() => 0);
     const bucket = BUCKETS_S.findIndex((boundS) => atNs - triggerNs <= seconds(boundS));
     window.metric[bucket < 0 ? BUCKETS_S.length : bucket]!++;
   }
