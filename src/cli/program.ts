@@ -6,6 +6,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { TraceFormat } from "../inspect/index.ts";
+import type { SummaryFormatName } from "../output/index.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
 
@@ -16,6 +17,7 @@ interface ScenarioOptions {
 }
 
 interface RunOptions extends ScenarioOptions {
+  readonly output: SummaryFormatName;
   readonly threshold?: readonly string[];
   readonly out?: string;
   readonly quiet?: true;
@@ -102,6 +104,14 @@ Exit codes:
   130  interrupted; nothing is written
 `;
 
+const summaryOutputs = [
+  "table",
+  "json",
+  "csv",
+  "markdown",
+  "junit",
+] as const satisfies readonly SummaryFormatName[];
+
 const runExamples = `
 Examples:
   sim run scenarios/reset-storm.ts
@@ -123,6 +133,11 @@ function addRun(
       "--threshold <t>",
       "what the run has to keep to, as METRIC.AGGREGATION<LIMIT; may be repeated",
       gathered,
+    )
+    .addOption(
+      new Option("-o, --output <format>", "how the summary is printed")
+        .choices(summaryOutputs)
+        .default("table"),
     )
     .option("--quiet", "print no summary and no progress, only errors")
     .addHelpText("after", runExamples)

@@ -130,6 +130,29 @@ describe("sim run", () => {
     expect(JSON.parse(files(out)["summary.json"]!)).toHaveProperty("thresholds.0.passed", false);
   });
 
+  it("annotates what was crossed where GitHub runs it, and only there", async () => {
+    const { loadScenario } = fakeDependencies();
+    const thresholds = [parseThreshold("requests_failed.rate<1%")];
+    const dependencies = fakeDependencies({
+      loadScenario: async (...asked) =>
+        ({ ...(await loadScenario(...asked)), thresholds }) as ResolvedScenario,
+    });
+    const there = fakeTerminal({ env: { GITHUB_ACTIONS: "true" } });
+    await sim(["run", "a,b.ts", "--out", out], there, dependencies);
+    expect(there.err()).toContain(
+      "::error file=a%2Cb.ts,title=threshold not kept to::requests_failed.rate<1%25: 14.29 %25\n",
+    );
+    const elsewhere = fakeTerminal();
+    await sim(["run", "a,b.ts", "--out", out], elsewhere, dependencies);
+    expect(elsewhere.err()).not.toContain("::error");
+  });
+
+  it("prints the summary in the format that is asked for", async () => {
+    const io = fakeTerminal();
+    await sim(["run", "s.ts", "--out", out, "-o", "json"], io);
+    expect(io.out()).toBe(files(out)["summary.json"]);
+  });
+
   it("gives 1 rather than 99 when a law was broken as well", async () => {
     const brokenLaws = [{ law: "reach", entity: "node-1", atNs: 1, detail: "x" }];
     const { loadScenario } = fakeDependencies();
