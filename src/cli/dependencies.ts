@@ -4,7 +4,7 @@
  * Owns: the contract between the command line and scenario/.
  */
 import type { DurationNs, SimTimeNs } from "../engine/index.ts";
-import type { TraceFormat, TraceRequest } from "../inspect/index.ts";
+import type { TimelineFormat, TraceFormat, TraceRequest } from "../inspect/index.ts";
 import type { Observer, RunEnd } from "../observe/index.ts";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
 
@@ -25,6 +25,8 @@ export interface Look extends Run {
   rules(node: string, family: 4 | 6): readonly string[];
   /** Sends one packet and follows it. @throws UserError for places that are not there */
   trace(request: TraceRequest, format: TraceFormat): string;
+  /** The lives so far of the pods that match. @throws UserError when there was none */
+  timeline(pods: string, format: TimelineFormat): string;
 }
 
 /** Overrides from the command line, as typed. */

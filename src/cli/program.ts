@@ -5,7 +5,7 @@
  * only when it is asked for: help needs none of the rooms below.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import type { TraceFormat } from "../inspect/index.ts";
+import type { TimelineFormat, TraceFormat } from "../inspect/index.ts";
 import type { SummaryFormatName } from "../output/index.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
@@ -37,6 +37,11 @@ interface TraceOptions extends LookOptions {
   readonly to: string;
   readonly family?: "4" | "6";
   readonly output: TraceFormat;
+}
+
+interface TimelineOptions extends LookOptions {
+  readonly pod: string;
+  readonly output: TimelineFormat;
 }
 
 /**
@@ -91,6 +96,7 @@ function buildProgram(
   addRun(program, io, dependencies, ended);
   addTrace(program, io, dependencies, ended);
   addRules(program, io, dependencies, ended);
+  addTimeline(program, io, dependencies, ended);
   addList(program, io, dependencies, ended);
   return program;
 }
@@ -216,6 +222,41 @@ function familyOption(description: string): Option {
 
 function familyNumber(text: "4" | "6"): 4 | 6 {
   return text === "6" ? 6 : 4;
+}
+
+const timelineExamples = `
+Examples:
+  sim timeline scenarios/reset-storm.ts --pod 'nginx-*' --at 25s
+  sim timeline scenarios/reset-storm.ts --pod nginx-k7pnvt6bkz-jjszx -o json
+`;
+
+const timelineOutputs = ["text", "json"] as const satisfies readonly TimelineFormat[];
+
+function addTimeline(
+  program: Command,
+  io: Io,
+  dependencies: Dependencies,
+  ended: (code: ExitCodeValue) => void,
+): void {
+  scenarioCommand(program, "timeline")
+    .description("show a pod's life, stage by stage, until the last node has stopped sending to it")
+    .requiredOption(
+      "--pod <pattern>",
+      "NAME or NAMESPACE/NAME, with * for any characters",
+      nonEmpty,
+    )
+    .option("--at <t>", 'follow it until then, as "12s" (default: the end of the run)', nonEmpty)
+    .addOption(
+      new Option("-o, --output <format>", "how it is printed")
+        .choices(timelineOutputs)
+        .default("text"),
+    )
+    .addHelpText("after", timelineExamples)
+    .action(async (file: string, { env = {}, ...given }: TimelineOptions) => {
+      const { timelineCommand } = await import("./look.ts");
+      await timelineCommand({ file, env, ...given }, io, dependencies);
+      ended(ExitCode.done);
+    });
 }
 
 /** A command about a scenario, with the options that change it. */

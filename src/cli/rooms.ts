@@ -33,9 +33,13 @@ export function realDependencies(): Dependencies {
 
 async function look(scenario: ResolvedScenario): Promise<Look> {
   const { compile } = await import("../scenario/compile.ts");
-  const { nodeRules, traceFirstPacket, traceFormats } = await import("../inspect/index.ts");
-  const run = compile(scenario, []);
+  const { nodeRules, traceFirstPacket, traceFormats, PodLives, timelineFormats, timelineOf } =
+    await import("../inspect/index.ts");
+  const lives = new PodLives();
+  const run = compile(scenario, [lives]);
   return Object.assign(run, {
+    timeline: (...[pods, format]: Parameters<Look["timeline"]>) =>
+      timelineFormats[format](timelineOf(lives, scenario, run.nowNs, pods)),
     rules: (node: string, family: 4 | 6) => nodeRules(run, scenario, node, family),
     trace: (...[request, format]: Parameters<Look["trace"]>) =>
       traceFormats[format](traceFirstPacket(run, scenario, request)),

@@ -4,5 +4,6 @@
  * Owns: what the command line may import from inspect/.
  */
 export { nodeRules } from "./nodeRules.ts";
+export { PodLives, timelineFormats, timelineOf, type TimelineFormat } from "./timeline/index.ts";
 export { traceFormats, type TraceFormat } from "./trace/formats.ts";
 export { traceFirstPacket, type TraceRequest } from "./trace/probe.ts";

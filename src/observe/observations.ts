@@ -167,6 +167,8 @@ export interface Observer {
     statusAtNs: SimTimeNs | -1,
     atNs: SimTimeNs,
   ): void;
+  /** An endpoint's entry has gone from its EndpointSlice. */
+  endpointLeftSlice?(endpoint: number, atNs: SimTimeNs): void;
   /** A node's rules hold a change; when its kube-proxy was told, took note, and began that sync. */
   endpointProgrammed?(
     id: number,
@@ -300,6 +302,9 @@ const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Ob
   },
   endpointWritten: (list) => (id, seenAtNs, statusAtNs, atNs) => {
     for (const observer of list) observer.endpointWritten(id, seenAtNs, statusAtNs, atNs);
+  },
+  endpointLeftSlice: (list) => (endpoint, atNs) => {
+    for (const observer of list) observer.endpointLeftSlice(endpoint, atNs);
   },
   endpointProgrammed: (list) => (id, node, atNs, deliveredAtNs, trackedAtNs, startedAtNs) => {
     for (const observer of list) {

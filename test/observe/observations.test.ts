@@ -26,6 +26,7 @@ const calls: { readonly [Name in keyof Required<Observer>]: Parameters<Required<
     staleConnectionEnded: [74, 75, Outcome.closed],
     networkProgrammed: [76, 77, 78],
     endpointWritten: [50, 51, 52, 53],
+    endpointLeftSlice: [79, 80],
     endpointProgrammed: [22, "node", 23, 54, 55, 56],
     nodeNamed: [24, "name", "zone"],
     addressNamed: [43, "text"],
