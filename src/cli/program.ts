@@ -97,6 +97,7 @@ function buildProgram(
   addTrace(program, io, dependencies, ended);
   addRules(program, io, dependencies, ended);
   addTimeline(program, io, dependencies, ended);
+  addVerify(program, io, dependencies, ended);
   addList(program, io, dependencies, ended);
   return program;
 }
@@ -256,6 +257,20 @@ function addTimeline(
       const { timelineCommand } = await import("./look.ts");
       await timelineCommand({ file, env, ...given }, io, dependencies);
       ended(ExitCode.done);
+    });
+}
+
+function addVerify(
+  program: Command,
+  io: Io,
+  dependencies: Dependencies,
+  ended: (code: ExitCodeValue) => void,
+): void {
+  scenarioCommand(program, "verify")
+    .description("run a scenario three times, once in a fresh process, and compare every byte")
+    .action(async (file: string, { env = {}, ...given }: ScenarioOptions) => {
+      const { verifyCommand } = await import("./verify.ts");
+      ended(await verifyCommand({ file, env, ...given }, io, dependencies));
     });
 }
 
