@@ -22,6 +22,7 @@ const dependencies: Dependencies = {
   loadScenario,
   compile,
   look: () => Promise.reject(new Error("nobody looks")),
+  explain: () => Promise.reject(new Error("nobody asks")),
   listScenarios: async () => listScenarios("scenarios"),
 };
 
