@@ -104,6 +104,7 @@ function buildProgram(
   addRules(program, io, dependencies, ended);
   addTimeline(program, io, dependencies, ended);
   addExplain(program, io, dependencies, ended);
+  addVerify(program, io, dependencies, ended);
   addList(program, io, dependencies, ended);
   return program;
 }
@@ -295,6 +296,20 @@ function addExplain(
         await import("./explain.ts")
       ).explainCommand({ file, env, ...given }, io, dependencies);
       ended(ExitCode.done);
+    });
+}
+
+function addVerify(
+  program: Command,
+  io: Io,
+  dependencies: Dependencies,
+  ended: (code: ExitCodeValue) => void,
+): void {
+  scenarioCommand(program, "verify")
+    .description("run a scenario three times, once in a fresh process, and compare every byte")
+    .action(async (file: string, { env = {}, ...given }: ScenarioOptions) => {
+      const { verifyCommand } = await import("./verify.ts");
+      ended(await verifyCommand({ file, env, ...given }, io, dependencies));
     });
 }
 

@@ -143,6 +143,14 @@ export function fakeDependencies(
       const explain = (format: ExplanationFormat): string => `${format} ${said} ${run.nowNs}\n`;
       return Promise.resolve({ search: run, again: () => null, explain });
     },
+    runFresh: async (words) => {
+      const io = fakeTerminal();
+      return (await import("../../src/cli/program.ts")).runCli(
+        words,
+        io,
+        fakeDependencies(options),
+      );
+    },
     listScenarios: () =>
       Promise.resolve([{ name: "quiet", file: "scenarios/quiet.ts", question: "Nothing?" }]),
     ...options,
