@@ -108,7 +108,10 @@ async function lookedAt<T>(
 }
 
 /** What the same run needs beside the command's own words. */
-function repeated({ at, duration, env }: LookArguments, { seed }: ResolvedScenario): string[] {
+export function repeated(
+  { at, duration, env }: ScenarioOverrides & { readonly at?: string },
+  { seed }: ResolvedScenario,
+): string[] {
   return [
     ...(at === undefined ? [] : ["--at", at]),
     "--seed",

@@ -5,7 +5,7 @@
  * only when it is asked for: help needs none of the rooms below.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import type { TimelineFormat, TraceFormat } from "../inspect/index.ts";
+import type { ExplanationFormat, TimelineFormat, TraceFormat } from "../inspect/index.ts";
 import type { SummaryFormatName } from "../output/index.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
@@ -42,6 +42,12 @@ interface TraceOptions extends LookOptions {
 interface TimelineOptions extends LookOptions {
   readonly pod: string;
   readonly output: TimelineFormat;
+}
+
+interface ExplainOptions extends ScenarioOptions {
+  readonly request?: string;
+  readonly firstFailure?: string;
+  readonly output: ExplanationFormat;
 }
 
 /**
@@ -97,6 +103,7 @@ function buildProgram(
   addTrace(program, io, dependencies, ended);
   addRules(program, io, dependencies, ended);
   addTimeline(program, io, dependencies, ended);
+  addExplain(program, io, dependencies, ended);
   addVerify(program, io, dependencies, ended);
   addList(program, io, dependencies, ended);
   return program;
@@ -256,6 +263,38 @@ function addTimeline(
     .action(async (file: string, { env = {}, ...given }: TimelineOptions) => {
       const { timelineCommand } = await import("./look.ts");
       await timelineCommand({ file, env, ...given }, io, dependencies);
+      ended(ExitCode.done);
+    });
+}
+
+const explainExamples = `
+Examples:
+  sim explain scenarios/reset-storm.ts --first-failure refused
+  sim explain scenarios/reset-storm.ts --request 19136 -o json
+`;
+
+const explainOutputs = ["text", "json"] as const satisfies readonly ExplanationFormat[];
+
+function addExplain(
+  program: Command,
+  io: Io,
+  dependencies: Dependencies,
+  ended: (code: ExitCodeValue) => void,
+): void {
+  scenarioCommand(program, "explain")
+    .description("say why a request failed, and which setting would have avoided it")
+    .option("--request <n>", "its number, as failed_requests.csv has it", nonEmpty)
+    .option("--first-failure <cause>", "or the first that failed so", nonEmpty)
+    .addOption(
+      new Option("-o, --output <format>", "how it is printed")
+        .choices(explainOutputs)
+        .default("text"),
+    )
+    .addHelpText("after", explainExamples)
+    .action(async (file: string, { env = {}, ...given }: ExplainOptions) => {
+      await (
+        await import("./explain.ts")
+      ).explainCommand({ file, env, ...given }, io, dependencies);
       ended(ExitCode.done);
     });
 }

@@ -387,7 +387,7 @@ export const metricsFiles: readonly MetricsFile[] = [
         name: "request",
         unit: "count",
         meaning:
-          "Number of the request, in order of arrival over all clients, from 0: what `sim explain --request` takes.",
+          "Number of the request, in order of arrival over all clients, from 0; sim explain takes it.",
       },
       client,
       target,

@@ -178,6 +178,8 @@ export interface Observer {
     trackedAtNs: SimTimeNs,
     syncStartedAtNs: SimTimeNs,
   ): void;
+  /** A node's rules for a Service came into force: made of EndpointSlices up to that resourceVersion. */
+  rulesApplied?(node: number, service: string, version: number, atNs: SimTimeNs): void;
   /** A node's kube-proxy has programmed what a slice's trigger time tells of: a sample of its own metric. */
   networkProgrammed?(node: number, triggerNs: SimTimeNs, atNs: SimTimeNs): void;
   nodeNamed?(node: number, name: string, zone: string | null): void;
@@ -310,6 +312,9 @@ const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Ob
     for (const observer of list) {
       observer.endpointProgrammed(id, node, atNs, deliveredAtNs, trackedAtNs, startedAtNs);
     }
+  },
+  rulesApplied: (list) => (node, service, version, atNs) => {
+    for (const observer of list) observer.rulesApplied(node, service, version, atNs);
   },
   networkProgrammed: (list) => (node, triggerNs, atNs) => {
     for (const observer of list) observer.networkProgrammed(node, triggerNs, atNs);

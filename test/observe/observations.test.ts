@@ -24,6 +24,7 @@ const calls: { readonly [Name in keyof Required<Observer>]: Parameters<Required<
     attemptEnded: [63, Outcome.reset, 64, 65],
     requestFailed: [66, 67, 68, Outcome.refused, 69, 70, 71, 72, 73],
     staleConnectionEnded: [74, 75, Outcome.closed],
+    rulesApplied: [81, "service", 82, 83],
     networkProgrammed: [76, 77, 78],
     endpointWritten: [50, 51, 52, 53],
     endpointLeftSlice: [79, 80],
