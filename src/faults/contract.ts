@@ -8,7 +8,7 @@
 import type { Simulation } from "../engine/index.ts";
 import type { DockerContainer } from "../docker/container.ts";
 import type { ApiClient, Informer } from "../kubernetes/api/contract.ts";
-import type { Pod } from "../kubernetes/api/types.ts";
+import type { Kind, Pod } from "../kubernetes/api/types.ts";
 import type { Network } from "../network/network.ts";
 import type { NetworkStack } from "../network/stack.ts";
 import type { Observations } from "../observe/observations.ts";
@@ -33,6 +33,8 @@ export interface FaultContext {
   /** kubectl's connection to the API server, and what `kubectl get pods -A` would list. */
   readonly api: ApiClient;
   readonly pods: Informer<"Pod">;
+  /** What `kubectl get` of another kind would list; watched from the first time that a fault asks. */
+  readonly listed: <K extends Kind>(kind: K) => Informer<K>;
   /** Ends the main process of a running pod's first container; false if none runs. */
   readonly crash: (pod: Pod) => boolean;
   /** `kill -9` of the same process; false if none runs. */

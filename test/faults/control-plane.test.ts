@@ -1,59 +1,8 @@
 /** Faults of kube-proxies and the API server, as a scenario asks for them: what each leads to by itself. */
 import { expect, test } from "vitest";
-import { compile } from "../../src/scenario/compile.ts";
-import { outcomeNames } from "../../src/observe/observations.ts";
 import { defaultProfile } from "../../src/scenario/profile.ts";
-import type { Pod } from "../../src/kubernetes/api/types.ts";
-import { loadFiles, mistakesIn, webManifest } from "../scenario/files.ts";
-
-interface Ended {
-  readonly startS: number;
-  readonly endS: number;
-  readonly outcome: string;
-}
-
-/** Four pods on four nodes in two zones, and a request every 100 ms from a pod on node-1. */
-async function run(faults: string, duration = "40s", replicas = 4) {
-  const text = `import * as p from "podstorm";
-const { apiOutage, partitionApi, resetPods, slowApi, stopKubeProxy } = p;
-export default {
-  duration: "${duration}",
-  cluster: { nodes: 4, zones: 2, manifests: ["web.yaml"] },
-  servers: { "deploy/web": { serviceTime: "1ms", startupTime: "100ms" } },
-  clients: [{
-    name: "c", from: p.pods(1, { node: "node-1" }), to: "svc/web:8080", timeout: "500ms",
-    load: p.openLoop(10, { arrivals: "deterministic" }),
-  }],
-  faults: [${faults}],
-};`;
-  const files = { "scenario.ts": text, "web.yaml": webManifest({ replicas }) };
-  const scenario = await loadFiles(files, { profile: defaultProfile });
-  const ended: Ended[] = [];
-  const events: string[] = [];
-  const programmed: number[] = [];
-  const compiled = compile(scenario, [
-    {
-      requestEnded: (_client, _service, outcome, startNs, endNs) =>
-        ended.push({ startS: startNs / 1e9, endS: endNs / 1e9, outcome: outcomeNames[outcome]! }),
-      event: (atNs, kind, object, detail) =>
-        events.push(`${atNs / 1e9} ${kind} ${object} ${detail}`),
-      endpointProgrammed: (_id, _node, atNs) => programmed.push(atNs / 1e9),
-    },
-  ]);
-  const pods = (): Pod[] => [...compiled.cluster.api.list("Pod")];
-  const web = (): Pod[] => pods().filter(({ metadata }) => metadata.labels["app"] === "web");
-  const at = (second: number): void => void compiled.runUntil(second * 1e9);
-  const finish = (): void => {
-    at(scenario.durationNs / 1e9);
-    expect(compiled.finish().brokenLaws).toEqual([]);
-  };
-  return { compiled, ended, events, programmed, web, at, finish };
-}
-
-const outcomes = (ended: readonly Ended[], fromS: number, toS: number): string[] =>
-  [
-    ...new Set(ended.filter((e) => e.startS >= fromS && e.startS < toS).map((e) => e.outcome)),
-  ].sort();
+import { outcomes, runFaults as run } from "../helpers/fault-run.ts";
+import { mistakesIn } from "../scenario/files.ts";
 
 test("stopKubeProxy: the node keeps its rules, dead endpoints and all, until a new one writes them", async () => {
   // Broken on purpose: a new process that does not look at what it lists; watches that go on without a process.

@@ -58,6 +58,7 @@ function struck(
       ]),
       api: hand,
       pods: api.watch("Pod", { watcher: "kubectl", handlers: {} }),
+      listed: (kind) => api.watch(kind, { watcher: "kubectl", handlers: {} }),
       crash: ({ metadata }) => runs && crashed.push(metadata.name) > 0,
       sigkill: ({ metadata }) => runs && killed.push(metadata.name) > 0,
     },

@@ -12,7 +12,7 @@ import type { SchedulerProfile } from "./profile.ts";
 
 /** A node's state that changes as pods come and go. */
 class NodeInfo implements NodeState {
-  readonly node: Node;
+  node: Node;
   readonly pods = new Map<string, Pod>();
   readonly siblings = new Map<string, number>();
   requested: ResourceRequests = { cpuMillis: 0, memoryBytes: 0 };
@@ -75,6 +75,12 @@ export class ClusterPicture {
     if (pod.spec.nodeName !== null) this.#nodes.get(pod.spec.nodeName)?.remove(pod);
   }
 
+  /** A node's object has changed: it may be cordoned. */
+  update(node: Node): void {
+    const info = this.#nodes.get(node.metadata.name);
+    if (info !== undefined) info.node = node;
+  }
+
   /** The pod with its node, assumed to run there from now on; null when it fits nowhere. */
   place(pod: Pod, profile: SchedulerProfile, stream: RandomStream): Pod | null {
     const chosen = choose(pod, [...this.#nodes.values()], profile.weights, stream);
@@ -112,7 +118,10 @@ export class Scheduler {
       user: "system:kube-scheduler",
     });
     this.#stream = sim.streams.get("scheduler");
-    const nodes = api.watch("Node", { watcher: "kube-scheduler", handlers: {} });
+    const nodes = api.watch("Node", {
+      watcher: "kube-scheduler",
+      handlers: { updated: (_previous, node) => this.#picture.update(node) },
+    });
     this.#picture = new ClusterPicture(nodes.values());
     this.#pods = api.watch("Pod", {
       watcher: "kube-scheduler",
