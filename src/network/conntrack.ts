@@ -78,6 +78,8 @@ export class ConntrackCounters {
   clashResolved = 0;
   /** Entries deleted by whoever programs the host (conntrack -D). */
   deleted = 0;
+  /** Times that the whole table was emptied. */
+  flushes = 0;
 }
 
 /** No port is free for masquerading. */
@@ -257,6 +259,7 @@ export class Conntrack {
 
   /** `conntrack -F`: every entry goes. */
   flush(): void {
+    this.counters.flushes++;
     this.counters.deleted += this.count;
     while (this.count > 0) this.remove(this.own[this.count - 1]!);
   }
