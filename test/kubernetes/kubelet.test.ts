@@ -220,14 +220,16 @@ describe("restarting in place (CrashLoopBackOff, timings §1.4)", () => {
   });
 });
 
+const sleepFor = (durationNs: number) => ({ kind: "sleep", durationNs }) as const;
+
 /** Signals in seconds after the kubelet has heard of the delete of a pod that ignores SIGTERM. */
 function signals(
   spec: { preStopNs?: number; graceNs?: number },
   gracePeriodNs: number | null = null,
   options: KubeletRigOptions = { onSigterm: "ignore" },
 ): { rig: KubeletRig; terms: number[]; kills: number[] } {
-  const { preStopNs = null, graceNs = seconds(30) } = spec;
-  const containers = [container({ preStopSleepNs: preStopNs })];
+  const { preStopNs = 0, graceNs = seconds(30) } = spec;
+  const containers = [container({ preStop: sleepFor(preStopNs) })];
   const rig = kubeletRig(options, [
     pod("a", { spec: { containers, terminationGracePeriodNs: graceNs } }),
   ]);
@@ -272,8 +274,8 @@ describe("ending (timings §1.3)", () => {
 
   test("containers are stopped in parallel, and the pod ends with the last", () => {
     const containers = [
-      container({ preStopSleepNs: seconds(3) }),
-      container({ name: "second", preStopSleepNs: seconds(7) }),
+      container({ preStop: sleepFor(seconds(3)) }),
+      container({ name: "second", preStop: sleepFor(seconds(7)) }),
     ];
     const { sim, hand, times } = kubeletRig({}, [pod("a", { spec: { containers } })]);
     hand.delete("Pod", "default/a", {});

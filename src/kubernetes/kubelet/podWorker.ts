@@ -143,7 +143,9 @@ export class PodWorker {
     this.#endIfStopped();
     for (const container of this.#containers) {
       if (!container.running) continue;
-      const preStopNs = Math.min(container.spec.preStopSleepNs ?? 0, graceNs);
+      const { preStop } = container.spec;
+      const sleepNs = preStop?.kind === "sleep" ? preStop.durationNs : 0;
+      const preStopNs = Math.min(sleepNs, graceNs);
       // executePreStopHook counts whole seconds.
       const usedNs = preStopNs - (preStopNs % NS_PER_SECOND);
       const killNs = preStopNs + Math.max(profile.minimumGraceNs, graceNs - usedNs);

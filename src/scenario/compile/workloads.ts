@@ -244,7 +244,6 @@ function clientContainer(name: string): Container {
     limits: { cpuMillis: null, memoryBytes: null },
     readinessProbe: null,
     livenessProbe: null,
-    preStopSleepNs: null,
     env: {},
   };
 }

@@ -153,7 +153,7 @@ function buildContainer(
     limits: { cpuMillis: limits?.cpu ?? null, memoryBytes: limits?.memory ?? null },
     readinessProbe: probe("readinessProbe"),
     livenessProbe: probe("livenessProbe"),
-    preStopSleepNs: sleep === undefined ? null : seconds(sleep.seconds),
+    preStop: sleep === undefined ? null : { kind: "sleep", durationNs: seconds(sleep.seconds) },
     env: envOf(written),
   };
 }
