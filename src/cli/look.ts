@@ -49,11 +49,11 @@ export async function traceCommand(
   io: Io,
   dependencies: Dependencies,
 ): Promise<void> {
-  const { from, to, output } = args;
+  const { from, to, family, output } = args;
   const words = ["trace", args.file, "--from", from, "--to", to];
-  const text = await lookedAt(args, words, io, dependencies, (run) =>
-    run.trace({ from, to }, output),
-  );
+  if (family !== undefined) words.push("--family", String(family));
+  const request = family === undefined ? { from, to } : { from, to, family };
+  const text = await lookedAt(args, words, io, dependencies, (run) => run.trace(request, output));
   io.stdout.write(text);
 }
 

@@ -32,6 +32,7 @@ interface RulesOptions extends LookOptions {
 interface TraceOptions extends LookOptions {
   readonly from: string;
   readonly to: string;
+  readonly family?: "4" | "6";
   readonly output: TraceFormat;
 }
 
@@ -151,9 +152,12 @@ function addTrace(
         .choices(traceOutputs)
         .default("text"),
     )
+    .addOption(familyOption("IP family, where both ends have two; default: the target's primary"))
     .addHelpText("after", traceExamples)
-    .action(async (file: string, { env = {}, ...given }: TraceOptions) => {
-      await (await import("./look.ts")).traceCommand({ file, env, ...given }, io, dependencies);
+    .action(async (file: string, { env = {}, family, ...given }: TraceOptions) => {
+      const chosen = family === undefined ? {} : { family: familyNumber(family) };
+      const args = { file, env, ...given, ...chosen };
+      await (await import("./look.ts")).traceCommand(args, io, dependencies);
       ended(ExitCode.done);
     });
 }
@@ -173,13 +177,21 @@ function addRules(
   lookCommand(program, "rules")
     .description("show what a node's kube-proxy has programmed, as the node's own tools would")
     .requiredOption("--node <name>", "the node", nonEmpty)
-    .addOption(new Option("--family <n>", "IP family").choices(["4", "6"]).default("4"))
+    .addOption(familyOption("IP family").default("4"))
     .addHelpText("after", rulesExamples)
     .action(async (file: string, { env = {}, family, ...given }: RulesOptions) => {
-      const args = { file, env, ...given, family: family === "6" ? 6 : 4 } as const;
+      const args = { file, env, ...given, family: familyNumber(family) };
       await (await import("./look.ts")).rulesCommand(args, io, dependencies);
       ended(ExitCode.done);
     });
+}
+
+function familyOption(description: string): Option {
+  return new Option("--family <n>", description).choices(["4", "6"]);
+}
+
+function familyNumber(text: "4" | "6"): 4 | 6 {
+  return text === "6" ? 6 : 4;
 }
 
 /** A command about a scenario, with the options that change it. */

@@ -35,6 +35,6 @@ export function nodeRules(
     const allowed = `modes ${renderedModes.join(", ")}`;
     throw new UserError([optionMistake("--node", found, allowed)]);
   }
-  const { tool } = ruleRenderers[mode]!;
+  const tool = ruleRenderers[mode]!.tool[family];
   return [`# ${node} at ${at}, kube-proxy in ${mode} mode, IPv${family}: ${tool}`, ...rules.lines];
 }

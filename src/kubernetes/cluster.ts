@@ -82,7 +82,7 @@ export class Cluster {
       if (kind === "Pod") this.#podCommitted(previous as Pod | null, object as Pod | null);
     });
     for (const [index, node] of nodes.entries()) {
-      observations.nodeNamed(index, node.metadata.name);
+      observations.nodeNamed(index, node.metadata.name, node.metadata.labels[ZONE_LABEL] ?? null);
       this.api.preload("Node", node);
     }
     for (const service of services) this.ledger.addService(this.api.preload("Service", service));
@@ -293,10 +293,10 @@ export class Cluster {
         profile: profile.kubeProxy,
         connections: host.conntrack,
         stream: sim.streams.get(`proxy/${metadata.name}`),
-        routed: (socket, endpoint, walkNs) => {
+        routed: ({ originSocket, originGeneration }, endpoint, walkNs) => {
           observations.rulesWalked(index, walkNs);
           const stale = this.ledger.isGone(endpoint.index) ? 1 : 0;
-          if (socket >= 0) transport.noteRoute(socket, endpoint.index, stale);
+          transport.noteRoute(originSocket, originGeneration, endpoint.index, stale, index);
           if (endpoint.index < 0) return;
           observations.connectionRouted(index, endpoint.index, sim.nowNs, stale);
         },

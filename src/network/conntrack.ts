@@ -135,6 +135,7 @@ export class Conntrack {
     destinationPort: 0,
     destinationIsLocal: false,
     originSocket: -1,
+    originGeneration: 0,
   };
   private readonly reply: { -readonly [K in keyof Tuple]: Tuple[K] } = {
     source: NO_ADDRESS,
@@ -519,6 +520,7 @@ export class Conntrack {
     first.destinationPort = packet.destinationPort;
     first.destinationIsLocal = isLocal;
     first.originSocket = packet.originSocket;
+    first.originGeneration = packet.originGeneration;
     decision.verdict = NatVerdict.accept;
     decision.dnatAddress = NO_ADDRESS;
     decision.dnatPort = 0;

@@ -26,8 +26,9 @@ export interface FirstPacket {
   readonly destinationPort: number;
   /** Whether `destination` is an address of this host itself (fib type LOCAL). */
   readonly destinationIsLocal: boolean;
-  /** The socket that sent it, for observations only. */
+  /** The socket that sent it, and which use of its slot, for observations only. */
   readonly originSocket: number;
+  readonly originGeneration: number;
 }
 
 export const NatVerdict = { accept: 0, drop: 1, reject: 2 } as const;

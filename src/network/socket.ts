@@ -124,6 +124,10 @@ export class Socket {
    * if it had already gone; -1 for none.
    */
   routeNote = -1;
+  /** For observations only: the host whose rules said so; -1 for none. */
+  routedBy = -1;
+  /** For observations only: the address that the server sees this socket's connection come from. */
+  seenAs: AddressId = NO_ADDRESS;
 
   constructor(id: number) {
     this.id = id;
@@ -170,6 +174,8 @@ export class SocketPool {
     socket.finAtBytes = -1;
     socket.peer = -1;
     socket.routeNote = -1;
+    socket.routedBy = -1;
+    socket.seenAs = NO_ADDRESS;
     this.#free.push(socket);
   }
 }

@@ -39,6 +39,7 @@ export class SocketNat {
     destinationPort: 0,
     destinationIsLocal: false,
     originSocket: -1,
+    originGeneration: 0,
   };
 
   readonly #network: Network;
@@ -68,6 +69,7 @@ export class SocketNat {
     first.destination = address;
     first.destinationPort = port;
     first.originSocket = socket.id;
+    first.originGeneration = socket.generation;
     decision.verdict = NatVerdict.accept;
     decision.dnatAddress = NO_ADDRESS;
     rules.decide("CONNECT", first, decision);

@@ -236,9 +236,24 @@ export class Transport implements PacketReceiver {
     }
   }
 
-  /** Remembers, for observations, which endpoint a socket's connection was routed to. */
-  noteRoute(socket: number, endpoint: number, stale: number): void {
-    this.sockets.all[socket]!.routeNote = endpoint < 0 ? -1 : 2 * endpoint + stale;
+  /** Remembers, for observations, which endpoint a socket's connection was routed to, and by which host. */
+  noteRoute(
+    socket: number,
+    generation: number,
+    endpoint: number,
+    stale: number,
+    host: number,
+  ): void {
+    const noted = this.sockets.all[socket];
+    if (noted?.generation !== generation) return;
+    noted.routeNote = endpoint < 0 ? -1 : 2 * endpoint + stale;
+    noted.routedBy = host;
+  }
+
+  /** Remembers, for observations, from which address the other end sees a socket's connection come. */
+  noteSeen(socket: number, generation: number, address: AddressId): void {
+    const noted = this.sockets.all[socket];
+    if (noted?.generation === generation) noted.seenAs = address;
   }
 
   hints(packet: Packet): Int32Array | null {
@@ -474,9 +489,10 @@ export class Transport implements PacketReceiver {
     socket.peer = packet.originSocket;
     socket.answersSocket = packet.originSocket;
     socket.answersGeneration = packet.originGeneration;
-    if (packet.originSocket !== NO_SOCKET) {
-      const origin = this.sockets.all[packet.originSocket]!;
+    const origin = this.sockets.all[packet.originSocket];
+    if (origin?.generation === packet.originGeneration) {
       socket.routeNote = origin.routeNote;
+      origin.seenAs = packet.source;
       // Replies meet the same conntrack entries the other way round.
       for (let i = 0; i < packet.tables && i < socket.hints.length; i++) {
         socket.hints[i] = origin.hints[packet.tables - 1 - i]! ^ 1;

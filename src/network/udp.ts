@@ -160,6 +160,8 @@ export class UdpTransport {
       return;
     }
     socket.receivedBytes += packet.payloadBytes + socketBufferBytes;
+    const origin = this.#sockets.all[packet.originSocket];
+    if (origin?.generation === packet.originGeneration) origin.seenAs = packet.source;
     socket.datagrams!.datagram(socket, packet);
   }
 

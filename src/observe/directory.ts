@@ -20,6 +20,9 @@ export class Directory implements Observer {
   readonly services: string[] = [];
   readonly endpoints: EndpointName[] = [];
   readonly nodes: string[] = [];
+  /** By node; null where it is in none. */
+  readonly zones: (string | null)[] = [];
+  readonly addresses: string[] = [];
   readonly #nodeIndex = new Map<string, number>();
 
   clientNamed(client: number, name: string): void {
@@ -40,8 +43,13 @@ export class Directory implements Observer {
     this.endpoints[endpoint] = { service, address, pod, node };
   }
 
-  nodeNamed(node: number, name: string): void {
+  addressNamed(address: number, text: string): void {
+    this.addresses[address] = text;
+  }
+
+  nodeNamed(node: number, name: string, zone: string | null): void {
     this.nodes[node] = name;
+    this.zones[node] = zone;
     this.#nodeIndex.set(name, node);
   }
 

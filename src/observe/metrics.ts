@@ -224,6 +224,61 @@ export const metricsFiles: readonly MetricsFile[] = [
     ],
   },
   {
+    file: "routes.csv",
+    rowPer:
+      "client, Service, node that chose an endpoint and node of the endpoint, over the whole run, with at least one connection that brought an answer",
+    columns: [
+      client,
+      service,
+      {
+        name: "node",
+        unit: "name",
+        meaning:
+          "Node whose rules chose the endpoint: the client's own, or the one that its packets came to from outside. For a headless Service the client's own.",
+        emptyWhen: "no node of the cluster did",
+      },
+      { name: "node_zone", unit: "name", meaning: "Its zone.", emptyWhen: "it is in none" },
+      { name: "endpoint_node", unit: "name", meaning: "Node that the endpoint's pod runs on." },
+      { name: "endpoint_zone", unit: "name", meaning: "Its zone.", emptyWhen: "it is in none" },
+      {
+        name: "connections",
+        unit: "count",
+        meaning:
+          "Connections that went this way and brought an answer; each is one packet way more where the two nodes differ.",
+      },
+      {
+        name: "masqueraded",
+        unit: "count",
+        meaning:
+          "Of connections, those that the server saw come from another address than the client's.",
+      },
+    ],
+  },
+  {
+    file: "sources.csv",
+    rowPer:
+      "client, Service, address of the client and address that servers saw, over the whole run, with at least one connection that brought an answer",
+    columns: [
+      client,
+      service,
+      { name: "source", unit: "name", meaning: "Address that the client dialled from." },
+      {
+        name: "seen_as",
+        unit: "name",
+        meaning:
+          "Address that the server saw: the same, or where a node masqueraded the connection an address of that node (of its bridge, for a pod of its own), or a load balancer's.",
+      },
+      { name: "connections", unit: "count", meaning: "Connections that brought an answer." },
+      { name: "endpoints", unit: "count", meaning: "Different endpoints that they went to." },
+      {
+        name: "moved",
+        unit: "count",
+        meaning:
+          "Of connections, those that went to another endpoint than the one before from the same source; with session affinity none should.",
+      },
+    ],
+  },
+  {
     file: "dns.csv",
     rowPer:
       "client, window, kind and result with at least one that ended in the window; no such file without DNS",

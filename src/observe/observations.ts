@@ -90,6 +90,22 @@ export interface Observer {
   ): void;
   /** A node chose `endpoint` for a new connection. */
   connectionRouted?(node: number, endpoint: number, atNs: SimTimeNs, staleRouted: number): void;
+  /** The text of an address, by the number that other observations give it. */
+  addressNamed?(address: number, text: string): void;
+  /**
+   * A client's connection has brought its first answer.
+   * @param node whose rules chose the endpoint, or where the client runs that chose it itself by DNS
+   * @param source address that the client dialled from
+   * @param seenAs address that the server saw it come from
+   */
+  connectionAnswered?(
+    client: number,
+    service: number,
+    node: number,
+    endpoint: number,
+    source: number,
+    seenAs: number,
+  ): void;
   /** A request reached an endpoint's server, and left it (answered, refused or lost with it). */
   endpointRequestStarted?(endpoint: number, atNs: SimTimeNs): void;
   endpointRequestEnded?(endpoint: number, atNs: SimTimeNs): void;
@@ -104,7 +120,7 @@ export interface Observer {
     usable: 0 | 1,
   ): void;
   endpointProgrammed?(id: number, node: string, atNs: SimTimeNs): void;
-  nodeNamed?(node: number, name: string): void;
+  nodeNamed?(node: number, name: string, zone: string | null): void;
   /** A node's rules have judged the first packet of a connection to a Service, in so much time. */
   rulesWalked?(node: number, walkNs: DurationNs): void;
   /** A sync of a node's kube-proxy has ended. `full`: all its rules were written; `failed`: none counts. */
@@ -189,6 +205,14 @@ const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Ob
   connectionRouted: (list) => (node, endpoint, atNs, stale) => {
     for (const observer of list) observer.connectionRouted(node, endpoint, atNs, stale);
   },
+  addressNamed: (list) => (address, text) => {
+    for (const observer of list) observer.addressNamed(address, text);
+  },
+  connectionAnswered: (list) => (client, service, node, endpoint, source, seenAs) => {
+    for (const observer of list) {
+      observer.connectionAnswered(client, service, node, endpoint, source, seenAs);
+    }
+  },
   endpointRequestStarted: (list) => (endpoint, atNs) => {
     for (const observer of list) observer.endpointRequestStarted(endpoint, atNs);
   },
@@ -203,8 +227,8 @@ const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Ob
   endpointProgrammed: (list) => (id, node, atNs) => {
     for (const observer of list) observer.endpointProgrammed(id, node, atNs);
   },
-  nodeNamed: (list) => (node, name) => {
-    for (const observer of list) observer.nodeNamed(node, name);
+  nodeNamed: (list) => (node, name, zone) => {
+    for (const observer of list) observer.nodeNamed(node, name, zone);
   },
   rulesWalked: (list) => (node, walkNs) => {
     for (const observer of list) observer.rulesWalked(node, walkNs);

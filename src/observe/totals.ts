@@ -73,6 +73,23 @@ export interface LagTotals {
   } | null;
 }
 
+/** The connections of one client that brought an answer: which way they went, and from whom servers saw them come. */
+export interface RouteTotals {
+  readonly client: string;
+  readonly service: string;
+  readonly answered: number;
+  /** Of answered: the node that chose the endpoint had to pass it on to another. */
+  readonly toOtherNode: number;
+  /** The same for zones; null where a node has none. */
+  readonly toOtherZone: number | null;
+  /** The server saw another address than the client's own. */
+  readonly masqueraded: number;
+  /** Different addresses that servers saw. */
+  readonly sourcesSeen: number;
+  /** Went to another endpoint than the connection before it from the same address of the client. */
+  readonly moved: number;
+}
+
 /** New connections that a node opened to an endpoint that was no longer usable: not ready, told to go or gone. */
 export interface StaleTotals {
   readonly connections: number;
@@ -156,6 +173,7 @@ export interface RunTotals {
   readonly clients: readonly ClientTotals[];
   readonly lag: LagTotals;
   readonly stale: StaleTotals;
+  readonly routes: readonly RouteTotals[];
   readonly skew: readonly SkewTotals[];
   readonly drops: readonly DropTotals[];
   readonly kubeProxy: KubeProxyTotals;

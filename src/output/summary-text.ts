@@ -35,6 +35,7 @@ export function renderSummary(summary: Summary, options: TextOptions): string {
     brokenLaws(summary),
     requests(summary),
     latency(summary),
+    routes(summary),
     dns(summary),
     endpointUpdates(summary),
     kubeProxy(summary),
@@ -159,6 +160,29 @@ function latency(summary: Summary): Section | null {
     [clientName(client)].concat(quantileCells(client.servedLatency)),
   );
   return { title: "Latency of served requests", head: quantileHead, rows };
+}
+
+/** Only where connections go to endpoints of Services. */
+function routes({ routes: clients }: Summary): Section | null {
+  if (clients.length === 0) return null;
+  const hasZones = clients.some(({ toOtherZone }) => toOtherZone !== null);
+  const rows = clients.map(
+    ({ client, answered, toOtherNode, toOtherZone, masqueraded, sourcesSeen, moved }) => [
+      printable(client),
+      count(answered),
+      percentage(toOtherNode, answered),
+      ...(hasZones ? [toOtherZone === null ? "-" : percentage(toOtherZone, answered)] : []),
+      percentage(masqueraded, answered),
+      count(sourcesSeen),
+      percentage(moved, answered),
+    ],
+  );
+  const zoneHead = hasZones ? ["other zone"] : [];
+  return {
+    title: "Connections",
+    head: ["answered", "other node", ...zoneHead, "SNAT", "sources", "moved"],
+    rows,
+  };
 }
 
 function dns({ dns: clients }: Summary): Section | null {

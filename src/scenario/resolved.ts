@@ -8,6 +8,7 @@ import type { DistributionSpec, DurationNs, SimTimeNs } from "../engine/index.ts
 import type {
   Deployment,
   EndpointSlice,
+  IpFamily,
   Labels,
   Node,
   Pod,
@@ -147,6 +148,8 @@ export interface ResolvedClient {
     readonly at: string | null;
   };
   readonly to: ServiceTarget | DockerTarget;
+  /** The only family that it speaks; absent for the target's primary one. */
+  readonly ipFamily?: IpFamily;
   readonly load:
     /** Poisson arrivals by `rate`, split evenly over the replicas. */
     | {

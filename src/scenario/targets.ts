@@ -6,8 +6,10 @@
  */
 import type { DurationNs } from "../engine/index.ts";
 import {
+  familyOf,
   objectKey,
   type Deployment,
+  type IpFamily,
   type Labels,
   type Node,
   type Pod,
@@ -135,7 +137,10 @@ export function resolveClients(
     const target = to === undefined ? null : targetOf(to, value?.from, known, own, rules);
     if (value === undefined) return [];
     checkClient(value, names, own);
-    if (target !== null) checkDatagram(value, target, own);
+    if (target !== null) {
+      checkDatagram(value, target, own);
+      checkFamily(value, target, known, own);
+    }
     const from = originOf(value, known, own);
     return target === null || from === null
       ? []
@@ -232,6 +237,40 @@ function checkClient(value: ClientPart, names: Set<string>, mistakes: FileMistak
   }
 }
 
+/** Reports a family in which the target, as it is aimed at, has no address. */
+function checkFamily(
+  { ipFamily }: ClientPart,
+  target: ResolvedClient["to"],
+  { services, nodes }: KnownNames,
+  mistakes: FileMistakes,
+): void {
+  if (ipFamily === undefined || target.via === "lookup") return;
+  const refuse = (found: string, allowed: string): void =>
+    mistakes.add(["ipFamily"], found, allowed);
+  if (!("service" in target)) {
+    if (ipFamily === "IPv6") refuse("IPv6, to a Docker host", '"IPv4"');
+    return;
+  }
+  const service = services.find((each) => objectKey(each) === target.service)!;
+  // A node port answers in the Service's families, on the addresses that the nodes have.
+  const isAt = new Set(familiesAt(service, target.via));
+  // None: that is another mistake, reported where it was made.
+  if (isAt.size === 0) return;
+  const onNodes = nodes?.every(({ status }) => status.internalIPs.map(familyOf).includes(ipFamily));
+  if (target.via === "nodePort" && onNodes === false) isAt.delete(ipFamily);
+  if (isAt.has(ipFamily)) return;
+  const found = `${ipFamily}, in which ${target.service} has no such address`;
+  const dual = "or a Service of both families (ipFamilyPolicy)";
+  refuse(found, `${[...isAt].map((each) => `"${each}"`).join(", ") || "no family"}, ${dual}`);
+}
+
+/** Families of the addresses by which a client reaches a Service. */
+function familiesAt({ spec, status }: Service, via: ServiceTargetPart["via"]): readonly IpFamily[] {
+  if (via === "externalIP") return (spec.externalIPs ?? []).map(familyOf);
+  if (via === "loadBalancer") return (status?.ingress ?? []).map(({ ip }) => familyOf(ip));
+  return spec.ipFamilies ?? [];
+}
+
 function checkDatagram(
   { requestSize }: ClientPart,
   target: ResolvedClient["to"],
@@ -262,6 +301,7 @@ function buildClient(
     name: value.name,
     from,
     to,
+    ...(value.ipFamily === undefined ? {} : { ipFamily: value.ipFamily }),
     load:
       load.kind === "openLoop"
         ? { kind: "openLoop", rate: load.rate, process: load.arrivals }
@@ -286,14 +326,20 @@ function buildClient(
 
 /** resolv.conf of a pod in namespace default, for a client that has a name to look up. */
 function resolverOf(
-  { to, resolver }: ClientPart,
+  { to, resolver, ipFamily }: ClientPart,
   zone: string,
 ): Pick<ResolvedClient, "resolver"> | Record<string, never> {
   if (!("reference" in to) || (to.via !== "dns" && to.via !== "lookup")) return {};
   const { timeout, search, ...rest } = resolver;
   const name = to.via === "lookup" ? to.reference : to.reference.replace(/:\d+$/, "");
   return {
-    resolver: { ...rest, name, timeoutNs: timeout, search: [...searchDomains(zone), ...search] },
+    resolver: {
+      ...rest,
+      ...(ipFamily === undefined ? {} : { ipFamily }),
+      name,
+      timeoutNs: timeout,
+      search: [...searchDomains(zone), ...search],
+    },
   };
 }
 

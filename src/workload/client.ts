@@ -110,6 +110,8 @@ interface Connection {
   readonly index: number;
   socket: Socket | null;
   request: Request | null;
+  /** An answer has come over it. */
+  isAnswered: boolean;
 }
 
 const CAUSE_OF_ERROR: Readonly<Record<SocketError, OutcomeCode>> = {
@@ -203,6 +205,7 @@ export class LoadClient implements Program, SocketHandler {
     const { request } = connection;
     if (request === null) return;
     request.routeNote = socket.routeNote;
+    if (!connection.isAnswered) this.#firstAnswer(connection, socket);
     connection.request = null;
     request.connection = null;
     if (this.#options.poolSize > 0) this.#pool(connection);
@@ -210,6 +213,27 @@ export class LoadClient implements Program, SocketHandler {
     if ((info & 1) !== 0) this.#tryFailed(request, Outcome.overloaded);
     else if (!this.#options.workloads.has(info >> 1)) this.#tryFailed(request, Outcome.misrouted);
     else this.#finish(request, Outcome.served);
+  }
+
+  /** For observations only: now it is known who the server was, and whom it takes this client for. */
+  #firstAnswer(
+    connection: Connection,
+    { routeNote, routedBy, localAddress, seenAs }: Socket,
+  ): void {
+    connection.isAnswered = true;
+    if (routeNote < 0) return;
+    const { programs } = this.#context;
+    const { client, service } = this.#options;
+    programs.nameAddress(localAddress);
+    programs.nameAddress(seenAs);
+    programs.observations.connectionAnswered(
+      client,
+      service,
+      routedBy,
+      routeNote >> 1,
+      localAddress,
+      seenAs,
+    );
   }
 
   peerClosed(socket: Socket): void {
@@ -322,6 +346,7 @@ export class LoadClient implements Program, SocketHandler {
     const { port, protocol } = this.#options;
     const connection = this.#freeConnections.pop() ?? this.#newConnection();
     connection.request = request;
+    connection.isAnswered = false;
     request.connection = connection;
     const { transport } = this.#context.programs;
     const { namespace } = this.#context;
@@ -333,7 +358,8 @@ export class LoadClient implements Program, SocketHandler {
   }
 
   #newConnection(): Connection {
-    const connection: Connection = { index: this.#connections.length, socket: null, request: null };
+    const index = this.#connections.length;
+    const connection: Connection = { index, socket: null, request: null, isAnswered: false };
     this.#connections.push(connection);
     return connection;
   }

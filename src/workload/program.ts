@@ -5,6 +5,7 @@
  * client and server exchange beside a message's bytes.
  */
 import { Phase, type EventKind, type SimTimeNs, type Simulation } from "../engine/index.ts";
+import type { AddressId } from "../network/address.ts";
 import type { Transport } from "../network/transport.ts";
 import type { Namespace } from "../network/host.ts";
 import type { Observations } from "../observe/observations.ts";
@@ -52,6 +53,8 @@ export class Programs {
   readonly transport: Transport;
   readonly observations: Observations;
   readonly all: Program[] = [];
+  /** By address: 1 where observers know its name. */
+  readonly #isNamed: number[] = [];
   readonly #timer: EventKind;
   readonly #start: EventKind;
   readonly #complete: EventKind;
@@ -69,6 +72,14 @@ export class Programs {
 
   add(program: Program): number {
     return this.all.push(program) - 1;
+  }
+
+  /** Tells observers an address' text, once. */
+  nameAddress(address: AddressId): void {
+    if (this.#isNamed[address] === 1) return;
+    this.#isNamed[address] = 1;
+    const { addresses } = this.transport.network;
+    this.observations.addressNamed(address, addresses.text(address));
   }
 
   /** A deadline or wait of program `id`: fires after anything that arrives at the same instant. */

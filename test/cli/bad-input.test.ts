@@ -172,7 +172,7 @@ describe("every mistake at once", () => {
       "storm.ts:14:18 clients[0].to: no Service default/wbe; allowed: one of svc/web, svc/nobody, svc/second (did you mean svc/web?)",
       "storm.ts:14:60 clients[0].load.rate.rps: [ 'fast' ]; allowed: requests per second from 0 to 1e9",
       'storm.ts:14:68 clients[0].timeout: 2; allowed: a duration such as "30s", "1m30s" or "250ms", above 0 (did you mean "2s" or "2ms"?)',
-      "storm.ts:14:80 clients[0].retires: unknown field; allowed: name, from, to, load, connections, requestSize, timeout, retries, resolver, start, stop (did you mean retries?)",
+      "storm.ts:14:80 clients[0].retires: unknown field; allowed: name, from, to, ipFamily, load, connections, requestSize, timeout, retries, resolver, start, stop (did you mean retries?)",
       "storm.ts:15:18 clients[1].to: no port 81 in web; allowed: one of the ports 80",
       "storm.ts:15:51 clients[1].load.rate: -1; allowed: requests per second from 0 to 1e9",
       "storm.ts:15:67 clients[1].retries.attempts: 1.5; allowed: tries in all: a whole number from 1 to 100",

@@ -86,6 +86,7 @@ export function firstPacketOf(flow: Flow, addresses: AddressTable): FirstPacket 
     destinationPort: flow.destPort,
     destinationIsLocal: false,
     originSocket: -1,
+    originGeneration: 0,
   };
 }
 

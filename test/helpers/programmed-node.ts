@@ -133,6 +133,7 @@ export function programmedNode(
         destinationPort: port,
         destinationIsLocal: destination === NODE_IP,
         originSocket: -1,
+        originGeneration: 0,
       },
       decision,
     );

@@ -21,7 +21,9 @@ const calls: { readonly [Name in keyof Required<Observer>]: Parameters<Required<
     endpointRequestEnded: [18, 19],
     endpointChanged: [20, "service", "endpoint", "removed", 21, 0],
     endpointProgrammed: [22, "node", 23],
-    nodeNamed: [24, "name"],
+    nodeNamed: [24, "name", "zone"],
+    addressNamed: [43, "text"],
+    connectionAnswered: [44, 45, 46, 47, 48, 49],
     rulesWalked: [36, 37],
     rulesSynced: [38, 39, 40, 1, 0],
     lookupStarted: [28],
@@ -79,8 +81,8 @@ describe("createObservations", () => {
       }
     }
     const [a, b] = [new Counter(), new Counter()];
-    createObservations([a]).nodeNamed(0, "node");
-    createObservations([a, b]).nodeNamed(0, "node");
+    createObservations([a]).nodeNamed(0, "node", null);
+    createObservations([a, b]).nodeNamed(0, "node", null);
     expect([a.seen, b.seen]).toEqual([2, 1]);
   });
 });

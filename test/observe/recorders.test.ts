@@ -38,6 +38,8 @@ const promised: Readonly<Record<string, string>> = {
   "requests.csv":
     "client,service,window_start_ns,window_ns,outcome,count,latency_p50_ns,latency_p90_ns,latency_p99_ns,latency_max_ns",
   "failures.csv": "client,service,cause,count,stale_routed",
+  "routes.csv": "client,service,node,node_zone,endpoint_node,endpoint_zone,connections,masqueraded",
+  "sources.csv": "client,service,source,seen_as,connections,endpoints,moved",
   "hops.csv": "hop,kind,packets,bytes,drops,drop_cause,utilisation,queue_p99_ns",
   "conntrack.csv":
     "node,entries,limit,inserted,insert_failed,drops,early_drops,invalid,clash_resolved,deleted",
@@ -97,7 +99,7 @@ describe("endpoint_update_lag.csv", () => {
   it("keeps the first time a node programmed a change", () => {
     const recording = new Recording();
     const hub = createObservations(recording.observers);
-    hub.nodeNamed(0, "n");
+    hub.nodeNamed(0, "n", null);
     hub.endpointChanged(0, service, endpoints[0], "added", 10, 1);
     hub.endpointProgrammed(0, "n", 30);
     hub.endpointProgrammed(0, "n", 50);
@@ -107,7 +109,7 @@ describe("endpoint_update_lag.csv", () => {
   it("counts as overtaken what was undone before a node learnt of it, as pending what was not", () => {
     const recording = new Recording();
     const hub = createObservations(recording.observers);
-    hub.nodeNamed(0, "n");
+    hub.nodeNamed(0, "n", null);
     // Added and removed unseen; unready and ready again unseen; told to go and not yet known.
     hub.endpointChanged(0, service, endpoints[0], "added", 10, 1);
     hub.endpointChanged(1, service, endpoints[0], "removed", 20, 0);
@@ -354,6 +356,45 @@ describe("requests.csv and failures.csv", () => {
       }),
       { seed: 1 },
     );
+  });
+});
+
+describe("routes.csv and sources.csv", () => {
+  it("tell which node chose, where the endpoint was, and as whom the server saw the client", () => {
+    expect(rowsOf("routes.csv")).toEqual([
+      ["web", service, "node-1", "a", "node-1", "a", 4, 0],
+      ["web", service, "node-1", "a", "node-2", "b", 2, 2],
+    ]);
+    expect(rowsOf("sources.csv")).toEqual([
+      ["web", service, "10.244.1.9", "10.244.1.9", 4, 1, 0],
+      ["web", service, "10.244.1.9", "172.18.0.2", 2, 1, 1],
+    ]);
+    expect(recorded().totals(context).routes).toEqual([
+      {
+        client: "web",
+        service,
+        answered: 6,
+        toOtherNode: 2,
+        toOtherZone: 2,
+        masqueraded: 2,
+        sourcesSeen: 2,
+        moved: 1,
+      },
+    ]);
+  });
+
+  it("know no zones where a node has none", () => {
+    const recording = new Recording();
+    const hub = createObservations(recording.observers);
+    hub.nodeNamed(0, "node-1", "a");
+    hub.nodeNamed(1, "node-2", null);
+    hub.endpointNamed(0, 0, endpoints[0], "default/nginx-a", "node-2");
+    hub.addressNamed(7, "10.244.1.9");
+    hub.connectionAnswered(0, 0, 0, 0, 7, 7);
+    const [row] = rowsOf("routes.csv", recording);
+    expect(row!.slice(2)).toEqual(["node-1", "a", "node-2", null, 1, 0]);
+    const { routes } = recording.totals(context);
+    expect(routes[0]).toMatchObject({ toOtherNode: 1, toOtherZone: null });
   });
 });
 

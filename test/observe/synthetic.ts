@@ -68,8 +68,10 @@ export const hops: readonly HopReport[] = [
 
 export function play(observers: readonly Observer[]): void {
   const hub = createObservations(observers);
-  hub.nodeNamed(0, "node-1");
-  hub.nodeNamed(1, "node-2");
+  hub.nodeNamed(0, "node-1", "a");
+  hub.nodeNamed(1, "node-2", "b");
+  hub.addressNamed(7, "10.244.1.9");
+  hub.addressNamed(8, "172.18.0.2");
   hub.clientNamed(0, "web");
   hub.serviceNamed(0, service);
   hub.endpointNamed(0, 0, endpoints[0], "default/nginx-a", "node-1");
@@ -80,6 +82,8 @@ export function play(observers: readonly Observer[]): void {
     hub.connectionRouted(0, endpoint, atNs, 0);
     hub.endpointRequestStarted(endpoint, atNs);
     hub.endpointRequestEnded(endpoint, atNs + ms(10));
+    // From node-1: to a as it is, to b on node-2 in node-1's name.
+    hub.connectionAnswered(0, 0, 0, endpoint, 7, endpoint === 0 ? 7 : 8);
     hub.requestEnded(0, 0, Outcome.served, atNs, atNs + ms(10), 1, 0);
   }
   hub.event(ms(500), "pod_deleted", "pod/nginx-b", "resetPods");

@@ -88,7 +88,7 @@ export interface Ruleset {
 }
 
 export interface RuleRenderer {
-  /** The tool whose output it is. */
-  readonly tool: string;
+  /** The tool whose output it is, for each IP family. */
+  readonly tool: Readonly<Record<4 | 6, string>>;
   render(programmed: Programmed): Ruleset;
 }

@@ -389,6 +389,6 @@ class Writer {
 }
 
 export const iptables: RuleRenderer = {
-  tool: "iptables-save",
+  tool: { 4: "iptables-save", 6: "ip6tables-save" },
   render: (programmed) => new Writer(programmed).write(),
 };

@@ -117,4 +117,7 @@ function dnat({ address, port }: RuleEndpoint) {
   return { kind: "dnat", address, port } as const;
 }
 
-export const ipvs: RuleRenderer = { tool: "ipvsadm -Sn", render };
+export const ipvs: RuleRenderer = {
+  tool: { 4: "ipvsadm -Sn", 6: "ipvsadm -Sn" },
+  render,
+};

@@ -318,6 +318,6 @@ function anyOf(texts: readonly string[]): string {
 }
 
 export const nftables: RuleRenderer = {
-  tool: "nft list ruleset",
+  tool: { 4: "nft list ruleset ip", 6: "nft list ruleset ip6" },
   render: (programmed) => new Writer(programmed).write(),
 };

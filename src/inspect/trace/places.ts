@@ -18,6 +18,8 @@ export interface Target {
 
 /** Address of a host outside that a scenario without one is given: RFC 5737. */
 const OUTSIDE_ADDRESS = "203.0.113.254";
+/** RFC 3849. */
+const OUTSIDE_ADDRESS6 = "2001:db8::ffff";
 
 const FROM_ALLOWED = '"pod/NAME", "NAMESPACE/pod/NAME", "node/NAME", "outside" or "outside/NAME"';
 const TO_ALLOWED =
@@ -184,7 +186,9 @@ export class Places {
 
   #addOutside(): Host {
     const { network } = this.#run.transport;
-    return network.addHost({ name: "host", address: OUTSIDE_ADDRESS, cores: 1, tracked: false });
+    const isDual = this.#scenario.cluster.nodes.some(({ status }) => status.internalIPs.length > 1);
+    const address = isDual ? `${OUTSIDE_ADDRESS},${OUTSIDE_ADDRESS6}` : OUTSIDE_ADDRESS;
+    return network.addHost({ name: "host", address, cores: 1, tracked: false });
   }
 
   #addressOf({ addresses }: Namespace, family: 4 | 6 | null): AddressId | undefined {

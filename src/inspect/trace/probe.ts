@@ -23,6 +23,8 @@ import { PacketRecorder, type PacketView } from "./recorder.ts";
 export interface TraceRequest {
   readonly from: string;
   readonly to: string;
+  /** Where both ends have two; without: the target's primary one. */
+  readonly family?: 4 | 6;
 }
 
 /** A packet that is held for a neighbour is given up after 3 s; queues are shorter. */
@@ -40,7 +42,8 @@ export function traceFirstPacket(
   const { network } = transport;
   const places = new Places(run, scenario);
   const from = places.origin(request.from);
-  const family = from === null ? null : soleFamily(from, (id) => network.addresses.family(id));
+  const familyOf = (id: AddressId): 4 | 6 => network.addresses.family(id);
+  const family = request.family ?? (from === null ? null : soleFamily(from, familyOf));
   const target = places.target(request.to, family);
   if (from === null || target === null) throw new UserError(places.mistakes);
   const recorder = new PacketRecorder(network, places.placeOf, (host, point, before, after) =>

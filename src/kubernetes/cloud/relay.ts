@@ -130,11 +130,11 @@ export class Relay implements ListenerHandler {
 
   /** For observations only: the client learns by which endpoint it was answered. */
   #tellRoute({ up, down }: Pair): void {
-    const { routeNote } = up!;
-    const client = down!.peer;
-    if (routeNote >= 0 && client >= 0) {
-      this.#transport.noteRoute(client, routeNote >> 1, routeNote & 1);
-    }
+    const { routeNote, routedBy, seenAs } = up!;
+    const { answersSocket: client, answersGeneration: use } = down!;
+    if (routeNote < 0) return;
+    this.#transport.noteRoute(client, use, routeNote >> 1, routeNote & 1, routedBy);
+    this.#transport.noteSeen(client, use, seenAs);
   }
 
   #watch(pair: Pair): void {

@@ -6,7 +6,12 @@
 import type { DurationNs, RandomStream, Simulation } from "../../engine/index.ts";
 import type { ConntrackEntry } from "../../network/conntrack.ts";
 import type { EntryId } from "../../network/conntrackTable.ts";
-import type { ConnectionWatcher, NatRules, TransportProtocolNumber } from "../../network/nat.ts";
+import type {
+  ConnectionWatcher,
+  FirstPacket,
+  NatRules,
+  TransportProtocolNumber,
+} from "../../network/nat.ts";
 import type { KubeProxyProfile } from "./profile.ts";
 import type { NodeView } from "./route.ts";
 import type { RuleEndpoint, RuleTable, ServicePortRules } from "./rules.ts";
@@ -54,8 +59,8 @@ export interface DataPlane {
   readonly stream: RandomStream;
   /** null where nothing is tracked. */
   readonly connections: ConnectionTable | null;
-  /** For observations: socket `originSocket` was routed to `endpoint`, by rules that took so long. */
-  readonly routed: (originSocket: number, endpoint: RuleEndpoint, walkNs: DurationNs) => void;
+  /** For observations: the socket that sent `packet` was routed to `endpoint`, by rules that took so long. */
+  readonly routed: (packet: FirstPacket, endpoint: RuleEndpoint, walkNs: DurationNs) => void;
 }
 
 /** What a node's kube-proxy has programmed into its kernel. */

@@ -54,7 +54,7 @@ export class RoutedRules implements NatRules {
       decision.dnatAddress = chosen.address;
       decision.dnatPort = chosen.port;
       decision.masquerade = route.masquerade || packet.source === chosen.address;
-      this.#routed(packet.originSocket, chosen, decision.walkNs);
+      this.#routed(packet, chosen, decision.walkNs);
       return;
     }
     if (route.verdict === "endpoints") refuse(decision, NatVerdict.reject, "no_destination");

@@ -20,6 +20,7 @@ import { Hops } from "./hops.ts";
 import { KubeProxies } from "./kube-proxies.ts";
 import { LoadSkew } from "./load-skew.ts";
 import { Requests } from "./requests.ts";
+import { Routes } from "./routes.ts";
 
 /** What several recorders need is observed once and shared. */
 interface Shared {
@@ -35,6 +36,7 @@ const recorderTable: readonly ((shared: Shared) => Recorder)[] = [
     new EndpointLoad(endpointWindows, changes, directory),
   ({ directory }) => new Requests(directory),
   ({ directory }) => new Failures(directory),
+  ({ directory }) => new Routes(directory),
   ({ directory }) => new Dns(directory),
   () => new Hops(),
   () => new Conntracks(),

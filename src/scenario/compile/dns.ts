@@ -70,7 +70,9 @@ export class ClusterDns {
       note: (socket, address) => {
         const endpoint = ledger.endpointAt(to.service, addresses.text(address));
         if (endpoint < 0) return;
-        this.#transport.noteRoute(socket.id, endpoint, ledger.isGone(endpoint) ? 1 : 0);
+        const stale = ledger.isGone(endpoint) ? 1 : 0;
+        const { id, generation, namespace } = socket;
+        this.#transport.noteRoute(id, generation, endpoint, stale, namespace!.host);
       },
     };
   }

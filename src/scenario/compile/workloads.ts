@@ -129,18 +129,22 @@ export class Workloads {
     const service = this.#scenario.cluster.services.find((each) => objectKey(each) === to.service)!;
     return {
       service: this.#serviceIndex(to.service),
-      ...this.#target(to, service),
+      ...this.#target(to, service, client.ipFamily),
       workloads: this.#behind(service),
     };
   }
 
-  #target(to: ServiceTarget, service: Service): Pick<Dialled, "addresses" | "port" | "protocol"> {
+  #target(
+    to: ServiceTarget,
+    service: Service,
+    family: IpFamily = familyOf(service.spec.clusterIP),
+  ): Pick<Dialled, "addresses" | "port" | "protocol"> {
     const { addresses } = this.#network;
     const { via, port } = to;
     const nodes = this.#scenario.cluster.nodes.filter(
       ({ metadata }) => to.node === null || to.node === metadata.name,
     );
-    const texts = addressesOf(service, via, nodes);
+    const texts = addressesOf(service, via, nodes, family);
     const nodePort = service.spec.ports.find(
       (each) => each.port === port && each.protocol === to.protocol,
     )?.nodePort;
@@ -177,6 +181,7 @@ function addressesOf(
   { spec, status }: Service,
   via: ServiceTarget["via"],
   nodes: readonly Node[],
+  family: IpFamily,
 ): readonly string[] {
   switch (via) {
     case "dns":
@@ -184,17 +189,17 @@ function addressesOf(
       // Nobody knows before it has been asked.
       return [];
     case "clusterIP":
-      return [spec.clusterIP];
+      return ofFamily(spec.clusterIPs ?? [spec.clusterIP], family);
     case "nodePort":
-      return nodes.map(({ status }) => ofFamily(status.internalIPs, familyOf(spec.clusterIP))[0]!);
+      return nodes.map(({ status }) => ofFamily(status.internalIPs, family)[0]!);
     case "externalIP":
-      return ofFamily(spec.externalIPs ?? [], familyOf(spec.clusterIP));
+      return ofFamily(spec.externalIPs ?? [], family);
     case "loadBalancer":
-      return ofFamily(status?.ingress.map(({ ip }) => ip) ?? [], familyOf(spec.clusterIP));
+      return ofFamily(status?.ingress.map(({ ip }) => ip) ?? [], family);
   }
 }
 
-/** A client speaks the Service's primary family; the other one only if there is nothing else. */
+/** A client speaks its own or the Service's primary family; the other only if there is nothing else. */
 function ofFamily(addresses: readonly string[], family: IpFamily): readonly string[] {
   const own = addresses.filter((address) => familyOf(address) === family);
   return own.length > 0 ? own : addresses;

@@ -119,6 +119,11 @@ export interface ClientInput {
    * container("NAME:PORT"), hostPort("HOST:PORT") or localhost(PORT).
    */
   to: string | TargetInput | ContainerTargetInput | HostPortInput | LocalhostInput;
+  /**
+   * The family that it speaks where the target has both, as `curl -6` does. Default: the Service's
+   * primary one; with a name, both are looked up.
+   */
+  ipFamily?: "IPv4" | "IPv6";
   load: LoadInput;
   /** Default perRequest(). */
   connections?: ConnectionsInput;

@@ -186,6 +186,7 @@ const client = object({
   name: labelName,
   from: origin.prefault({ kind: "pod", replicas: 1 }),
   to: target,
+  ipFamily: word("IPv4", "IPv6").optional(),
   load,
   connections: connections.prefault({ kind: "perRequest" }),
   requestSize: messageBytes.default(256),

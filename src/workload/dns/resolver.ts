@@ -38,11 +38,14 @@ export interface ResolverOptions {
   readonly singleRequest: boolean;
   readonly singleRequestReopen: boolean;
   readonly cache: ClientCache;
+  /** ai_family: only that one is asked for; absent for AF_UNSPEC. */
+  readonly ipFamily?: "IPv4" | "IPv6";
 }
 
 /** Bits of what a lookup waits for. */
 const A = 1 << RecordType.A;
 const AAAA = 1 << RecordType.AAAA;
+const TYPES_OF = { IPv4: A, IPv6: AAAA } as const;
 const NO_ADDRESSES: readonly AddressId[] = [];
 
 interface Lookup {
@@ -74,6 +77,8 @@ export class Resolver implements SocketHandler {
   readonly #names: readonly string[];
   /** Place of the name as it is. */
   readonly #asIs: number;
+  /** What is asked of each name. */
+  readonly #wanted: number;
   readonly #lookups: Lookup[] = [];
   readonly #free: Lookup[] = [];
   readonly #deadlines = new Deadlines();
@@ -100,6 +105,8 @@ export class Resolver implements SocketHandler {
     this.#done = done;
     this.#names = namesToAsk(options);
     this.#asIs = this.#names.indexOf(withoutDot(options.name));
+    const { ipFamily } = options;
+    this.#wanted = ipFamily === undefined ? A | AAAA : TYPES_OF[ipFamily];
     this.#reopen = options.singleRequestReopen;
     this.#singleRequest = options.singleRequest || this.#reopen;
   }
@@ -193,9 +200,9 @@ export class Resolver implements SocketHandler {
     return lookup;
   }
 
-  /** One attempt at one name: both questions, from a socket of its own. */
+  /** One attempt at one name: its questions, from a socket of its own. */
   #open(lookup: Lookup): void {
-    lookup.unsent = A | AAAA;
+    lookup.unsent = this.#wanted;
     lookup.addresses = [NO_ADDRESSES, NO_ADDRESSES];
     lookup.worstRcode = Rcode.NOERROR;
     lookup.ttlSeconds = Infinity;
@@ -252,7 +259,7 @@ export class Resolver implements SocketHandler {
 
   /** With one of two answers glibc asks again one after the other, then from a socket each. */
   #timedOut(lookup: Lookup): void {
-    const isHalf = lookup.pending !== (A | AAAA) && !(this.#reopen && this.#singleRequest);
+    const isHalf = lookup.pending !== this.#wanted && !(this.#reopen && this.#singleRequest);
     const hasOne = lookup.pending !== 0 && lookup.unsent === 0 && isHalf;
     this.#giveUp(lookup, QueryResult.timeout);
     if (!hasOne) {

@@ -1,0 +1,217 @@
+/**
+ * Dual-stack Services from the manifest to the packets: two ClusterIPs, slices of each family, clients of
+ * each family by every way in, DNS, and what `sim rules` and `sim trace` show of it.
+ *
+ * Seen to fail: with the rules of one family made of the other's slices too, with only the primary ClusterIP programmed, with both record types asked whatever the client
+ * speaks, and with a trace that takes the Service's primary address whatever the sender has.
+ */
+import { describe, expect, test } from "vitest";
+import { seconds } from "../../src/engine/index.ts";
+import { nodeRules, traceFirstPacket } from "../../src/inspect/index.ts";
+import { familyOf, type IpFamily } from "../../src/kubernetes/api/types.ts";
+import { outcomeNames } from "../../src/observe/observations.ts";
+import { compile, type Run } from "../../src/scenario/compile.ts";
+import { defaultProfile } from "../../src/scenario/profile.ts";
+import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
+import { loadFiles, mistakesIn } from "./files.ts";
+
+const CLUSTER = `nodes: 2, manifests: ["web.yaml"],
+    podCIDR: "10.244.0.0/16,fd00:10:244::/56", nodeCIDR: "172.18.0.0/16,fc00:f853:ccd:e793::/64",
+    serviceCIDR: "10.96.0.0/16,fd00:10:96::/112"`;
+
+const service = (name: string, spec: string): string => `---
+apiVersion: v1
+kind: Service
+metadata: { name: ${name} }
+spec: { selector: { app: web }, ports: [{ port: 8080, targetPort: 80 }], ${spec} }
+`;
+
+const manifest = `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  replicas: 4
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      containers: [{ name: web, image: web, ports: [{ containerPort: 80 }] }]
+${service("web", "type: LoadBalancer, ipFamilyPolicy: RequireDualStack, externalIPs: [192.0.2.80, '2001:db8:e::80']")}
+${service("prefer", "ipFamilyPolicy: PreferDualStack, ipFamilies: [IPv6]")}
+${service("single", "ipFamilyPolicy: SingleStack")}
+${service("direct", "clusterIP: None, ipFamilyPolicy: PreferDualStack")}`;
+
+const WAYS = {
+  clusterIP: 'to: "svc/web:8080"',
+  nodePort: 'from: outside(1), to: nodePort("svc/web:8080")',
+  externalIP: 'from: outside(1), to: externalIP("svc/web:8080")',
+  loadBalancer: 'from: outside(1), to: loadBalancer("svc/web:8080")',
+  dns: 'to: "dns://web:8080"',
+  headless: 'to: "dns://direct:80"',
+};
+const FAMILIES = { v4: "IPv4", v6: "IPv6" } as const;
+
+interface Client {
+  readonly name: string;
+  readonly fields: string;
+}
+
+const files = (clients: readonly Client[], more = "") => ({
+  "scenario.ts": `import { defineScenario, externalIP, loadBalancer, nodePort, openLoop, outside } from "podstorm";
+export default defineScenario({
+  duration: "4s",
+  cluster: { ${CLUSTER}, dns: {} },
+  clients: [${clients.map(({ name, fields }) => `{ name: "${name}", ${fields}, load: openLoop(40) }`).join()}],
+  ${more}
+} as any);
+`,
+  "web.yaml": manifest,
+});
+
+const all: readonly Client[] = Object.entries(WAYS).flatMap(([way, fields]) =>
+  Object.entries(FAMILIES).map(([short, family]) => ({
+    name: `${way.toLowerCase()}-${short}`,
+    fields: `${fields}, ipFamily: "${family}"`,
+  })),
+);
+
+async function load(clients: readonly Client[], mode = "iptables"): Promise<ResolvedScenario> {
+  const profile = `profile: { kubernetes: { kubeProxy: { mode: "${mode}" } } },`;
+  return loadFiles(files(clients, profile), { profile: defaultProfile });
+}
+
+function connectedFamilies(run: Run, asked: Map<string, Set<IpFamily>>): void {
+  const { transport } = run;
+  const { addresses } = transport.network;
+  const connect = transport.connect.bind(transport);
+  transport.connect = (namespace, address, ...rest) => {
+    const known = asked.get(namespace.name) ?? new Set();
+    asked.set(namespace.name, known.add(familyOf(addresses.text(address))));
+    return connect(namespace, address, ...rest);
+  };
+}
+
+interface Seen {
+  readonly run: Run;
+  readonly scenario: ResolvedScenario;
+  /** By client. */
+  readonly outcomes: Readonly<Record<string, readonly string[]>>;
+  readonly queries: readonly number[];
+  /** Families that each client has dialled. */
+  readonly dialled: Readonly<Record<string, readonly IpFamily[]>>;
+}
+
+async function play(clients: readonly Client[], mode?: string): Promise<Seen> {
+  const scenario = await load(clients, mode);
+  const outcomes = new Map<string, Set<string>>();
+  const queries = clients.map(() => 0);
+  const run = compile(scenario, [
+    {
+      requestEnded: (client, _service, outcome) => {
+        const { name } = scenario.clients[client]!;
+        outcomes.set(name, (outcomes.get(name) ?? new Set()).add(outcomeNames[outcome]!));
+      },
+      dnsQuerySent: (client) => void queries[client]!++,
+    },
+  ]);
+  const asked = new Map<string, Set<IpFamily>>();
+  connectedFamilies(run, asked);
+  run.runUntil(scenario.durationNs);
+  const dialled = scenario.clients.map(({ name, from }) => {
+    const namespace = from.kind === "pod" ? `client-${name}-0` : `${name}-0`;
+    return [name, [...(asked.get(namespace) ?? [])].toSorted()] as const;
+  });
+  return {
+    run,
+    scenario,
+    outcomes: Object.fromEntries([...outcomes].map(([name, each]) => [name, [...each]])),
+    queries,
+    dialled: Object.fromEntries(dialled),
+  };
+}
+
+describe.each(["iptables", "nftables", "ipvs", "ebpf"])("in %s mode", (mode) => {
+  test("clients of each family are served by every way in, in their family alone", async () => {
+    const { run, outcomes, dialled, scenario } = await play(all, mode);
+    expect(outcomes).toEqual(Object.fromEntries(all.map(({ name }) => [name, ["served"]])));
+    for (const { name, ipFamily } of scenario.clients) expect(dialled[name]).toEqual([ipFamily]);
+    expect(run.finish().brokenLaws).toEqual([]);
+  });
+});
+
+test("policies give Services one address or two, and slices have one family each", async () => {
+  const { run, scenario } = await play([]);
+  const { api } = run.cluster;
+  const ipsOf = (name: string): readonly string[] =>
+    scenario.cluster.services.find(({ metadata }) => metadata.name === name)!.spec.clusterIPs!;
+  expect(ipsOf("web").map(familyOf)).toEqual(["IPv4", "IPv6"]);
+  expect(ipsOf("prefer").map(familyOf)).toEqual(["IPv6", "IPv4"]);
+  expect(ipsOf("single").map(familyOf)).toEqual(["IPv4"]);
+  expect(ipsOf("direct")).toEqual(["None"]);
+  const pods = [...api.list("Pod")].filter(({ metadata }) => metadata.labels["app"] === "web");
+  const podIPs = (family: IpFamily): string[] =>
+    pods.flatMap(({ status }) => status.podIPs).filter((ip) => familyOf(ip) === family);
+  expect(podIPs("IPv6")).toHaveLength(4);
+  for (const name of ["web", "prefer", "direct"]) {
+    const slices = [...api.list("EndpointSlice")].filter((s) => s.service === `default/${name}`);
+    expect(slices.map(({ addressType }) => addressType).toSorted()).toEqual(["IPv4", "IPv6"]);
+    for (const { addressType, endpoints } of slices) {
+      const found = endpoints.map(({ address }) => address);
+      expect(found.toSorted()).toEqual(podIPs(addressType).toSorted());
+    }
+  }
+});
+
+test("DNS answers A and AAAA; who speaks one family asks for that one only", async () => {
+  const clients = [
+    { name: "both", fields: WAYS.dns },
+    { name: "v6", fields: `${WAYS.dns}, ipFamily: "IPv6"` },
+    { name: "none", fields: 'to: "dns://single:8080", ipFamily: "IPv4"' },
+  ];
+  const { outcomes, dialled, queries } = await play(clients);
+  expect(outcomes).toEqual({ both: ["served"], v6: ["served"], none: ["served"] });
+  // RFC 6724: IPv6 first, for a pod that has such an address.
+  expect(dialled).toEqual({ both: ["IPv6"], v6: ["IPv6"], none: ["IPv4"] });
+  const [both, v6] = queries as [number, number];
+  expect(both / v6).toBeGreaterThan(1.5);
+});
+
+test("rules and traces are of the family that was asked for, in every mode that is rendered", async () => {
+  for (const mode of ["iptables", "nftables", "ipvs"]) {
+    const scenario = await load([{ name: "c", fields: WAYS.clusterIP }], mode);
+    const run = compile(scenario, []);
+    run.runUntil(seconds(1));
+    const text = (family: 4 | 6): string => nodeRules(run, scenario, "node-1", family).join("\n");
+    const [ip4, ip6] = scenario.cluster.services.find(({ metadata }) => metadata.name === "web")!
+      .spec.clusterIPs!;
+    expect(text(4)).toContain(ip4);
+    expect(text(4)).not.toContain("fd00:");
+    expect(text(6)).toContain(ip6);
+    expect(text(6)).not.toMatch(/\b10\.\d+\.\d+\.\d+/);
+    for (const [family, address] of [
+      [4, `${ip4}:8080`],
+      [6, `[${ip6}]:8080`],
+    ] as const) {
+      const traced = traceFirstPacket(run, scenario, {
+        from: "pod/client-c-0",
+        to: "svc/web:8080",
+        family,
+      });
+      expect(traced.aimedAt).toBe(address);
+      expect(traced.verdict.kind).toBe("delivered");
+      const translated = traced.steps.find((step) => step.kind === "netfilter")!;
+      const pod = family === 4 ? /^10\.244\..*:80$/ : /^\[fd00:10:244:.*\]:80$/;
+      expect(translated.after.destination).toMatch(pod);
+      expect(translated.rules.length).toBeGreaterThan(0);
+    }
+  }
+});
+
+test.each([
+  ['to: "svc/single:8080", ipFamily: "IPv6"', "IPv6, in which default/single has no such address"],
+  ['to: "dns://single:8080", ipFamily: "IPv6"', "in which default/single has no such address"],
+  ['to: "svc/web:8080", ipFamily: "ipv6"', 'allowed: "IPv4", "IPv6"'],
+])("%s is refused", async (fields, told) => {
+  const found = await mistakesIn(files([{ name: "c", fields }]), { profile: defaultProfile });
+  expect(found.join("\n")).toContain(told);
+});
