@@ -153,7 +153,7 @@ function buildContainer(
     limits: { cpuMillis: limits?.cpu ?? null, memoryBytes: limits?.memory ?? null },
     readinessProbe: probe("readinessProbe"),
     livenessProbe: probe("livenessProbe"),
-    preStop: sleep === undefined ? null : { kind: "sleep", durationNs: seconds(sleep.seconds) },
+    ...(sleep && { preStop: { kind: "sleep", durationNs: seconds(sleep.seconds) } as const }),
     env: envOf(written),
   };
 }
