@@ -32,6 +32,7 @@ export interface ScenarioOverrides {
   readonly env: Readonly<Record<string, string>>;
   readonly seed?: string;
   readonly duration?: string;
+  readonly thresholds?: readonly string[];
 }
 
 export interface ListedScenario {

@@ -31,6 +31,8 @@ export const ExitCode = {
   fault: 1,
   /** The user can put it right. */
   userMistake: 2,
+  /** Done, but a threshold was not kept to. */
+  thresholdCrossed: 99,
   interrupted: 130,
 } as const;
 export type ExitCodeValue = (typeof ExitCode)[keyof typeof ExitCode];

@@ -16,6 +16,7 @@ interface ScenarioOptions {
 }
 
 interface RunOptions extends ScenarioOptions {
+  readonly threshold?: readonly string[];
   readonly out?: string;
   readonly quiet?: true;
 }
@@ -97,6 +98,7 @@ Exit codes:
   0    done
   1    internal fault, or a routing law was broken
   2    a mistake in the command, the scenario or its files; nothing is written
+  99   the run is done, and a threshold was not kept to
   130  interrupted; nothing is written
 `;
 
@@ -105,6 +107,7 @@ Examples:
   sim run scenarios/reset-storm.ts
   sim run scenarios/reset-storm.ts --seed 7 --duration 30s --out results/short
   sim run my.ts -e REPLICAS=12 -e GRACE=5s
+  sim run my.ts --threshold 'requests_failed.rate<0.1%' --threshold 'request_duration.p(99)<250ms'
 `;
 
 function addRun(
@@ -116,12 +119,18 @@ function addRun(
   scenarioCommand(program, "run")
     .description("run a scenario and write its results")
     .option("--out <dir>", "folder of the results (default: results/<scenario>)", nonEmpty)
+    .option(
+      "--threshold <t>",
+      "what the run has to keep to, as METRIC.AGGREGATION<LIMIT; may be repeated",
+      gathered,
+    )
     .option("--quiet", "print no summary and no progress, only errors")
     .addHelpText("after", runExamples)
     .action(async (file: string, options: RunOptions) => {
       const { runCommand } = await import("./run.ts");
-      const { quiet, env = {}, ...given } = options;
-      ended(await runCommand({ file, env, quiet: quiet === true, ...given }, io, dependencies));
+      const { quiet, threshold: thresholds = [], env = {}, ...given } = options;
+      const args = { file, env, thresholds, quiet: quiet === true, ...given };
+      ended(await runCommand(args, io, dependencies));
     });
 }
 
@@ -235,6 +244,10 @@ function addList(
 function nonEmpty(value: string): string {
   if (value === "") throw new InvalidArgumentError("It is empty.");
   return value;
+}
+
+function gathered(value: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, value];
 }
 
 function keyValue(

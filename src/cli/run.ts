@@ -7,7 +7,10 @@
 import { Recording, type RunEnd } from "../observe/index.ts";
 import {
   checkResultsFolder,
+  checkThresholds,
   manifest,
+  measured as measuredText,
+  printable,
   renderSummary,
   replayCommand,
   summarise,
@@ -60,12 +63,15 @@ export async function runCommand(
     const colour = wantsColour(io.stdout, io.env);
     io.stdout.write(renderSummary(summary, { width, colour, resultsDir: dir, replay }));
   }
-  return reportLaws(summary, io, replay);
+  const laws = reportLaws(summary, io, replay);
+  return laws === ExitCode.done ? reportThresholds(summary, io) : laws;
 }
 
-export function overridesOf({ env, seed, duration }: ScenarioOverrides): ScenarioOverrides {
+export function overridesOf(overrides: ScenarioOverrides): ScenarioOverrides {
+  const { env, seed, duration, thresholds } = overrides;
   return {
     env,
+    ...(thresholds !== undefined && { thresholds }),
     ...(seed !== undefined && { seed }),
     ...(duration !== undefined && { duration }),
   };
@@ -77,6 +83,7 @@ function replayOf(args: RunArguments, scenario: ResolvedScenario): string {
     seed: scenario.seed,
     duration: args.duration,
     env: args.env,
+    thresholds: args.thresholds,
   });
 }
 
@@ -115,12 +122,17 @@ async function write(
   const { scenario, recording, run, end, startedAt, seconds } = finished;
   const context = { endNs: run.durationNs, hops: end.hops, conntracks: end.conntracks };
   const { eventsProcessed } = run.sim;
+  const totals = recording.totals(context);
+  const tables = recording.tables(context);
+  const measured = { durationNs: run.durationNs, totals, trends: recording.trends(), tables };
+  const thresholds = checkThresholds(scenario.thresholds, measured);
   const summaryWith = (resultsFingerprint: string) =>
     summarise({
       scenario: scenario.name,
       seed: scenario.seed,
       durationNs: run.durationNs,
-      totals: recording.totals(context),
+      totals,
+      thresholds,
       ignored: scenario.ignored,
       end,
       resultsFingerprint,
@@ -141,7 +153,7 @@ async function write(
     wallClock,
   };
   const results = {
-    tables: recording.tables(context),
+    tables,
     documents: (digest: Parameters<typeof manifest>[1]) => ({
       "summary.json": summaryWith(digest.fingerprint),
       "manifest.json": manifest(manifestInput, digest),
@@ -149,6 +161,15 @@ async function write(
   };
   const digest = await writeResults(dir, results, io.signal);
   return summaryWith(digest.fingerprint);
+}
+
+function reportThresholds({ thresholds }: Summary, io: Io): ExitCodeValue {
+  const crossed = thresholds.filter(({ passed }) => !passed);
+  for (const { threshold, figure, unit } of crossed) {
+    const found = figure === null ? "there was nothing to measure" : measuredText(figure, unit);
+    io.stderr.write(`threshold not kept to: ${printable(threshold)}: ${found}\n`);
+  }
+  return crossed.length === 0 ? ExitCode.done : ExitCode.thresholdCrossed;
 }
 
 /** The results of a run that broke a law are written, for whoever looks for the fault. */

@@ -28,12 +28,11 @@ export function programmedOn(
   return { table, view, size: size(), profile, kernel, ownAddresses, family };
 }
 
-/** null: the mode has no rules to render. */
 export function rulesOn(
   run: Pick<Run, "cluster" | "transport">,
   scenario: ResolvedScenario,
   node: number,
   family: 4 | 6,
-): Ruleset | null {
-  return ruleRenderers[proxyMode(scenario)]?.render(programmedOn(run, node, family)) ?? null;
+): Ruleset {
+  return ruleRenderers[proxyMode(scenario)].render(programmedOn(run, node, family));
 }

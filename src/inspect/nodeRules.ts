@@ -8,11 +8,11 @@ import { nearest, optionMistake, UserError } from "../scenario/index.ts";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
 import { formatDuration } from "../scenario/units.ts";
 import { proxyMode, rulesOn } from "./node.ts";
-import { renderedModes, ruleRenderers } from "./rules/index.ts";
+import { ruleRenderers } from "./rules/index.ts";
 
 /**
  * @returns lines that the tool can be given back: the first one is a comment
- * @throws UserError for a node that is not there, and for a mode without a renderer
+ * @throws UserError for a node that is not there
  */
 export function nodeRules(
   run: Pick<Run, "cluster" | "transport" | "nowNs">,
@@ -30,11 +30,6 @@ export function nodeRules(
   const mode = proxyMode(scenario);
   const at = formatDuration(run.nowNs);
   const rules = rulesOn(run, scenario, index, family);
-  if (rules === null) {
-    const found = `kube-proxy in ${mode} mode, whose tables are not rendered`;
-    const allowed = `modes ${renderedModes.join(", ")}`;
-    throw new UserError([optionMistake("--node", found, allowed)]);
-  }
-  const tool = ruleRenderers[mode]!.tool[family];
+  const tool = ruleRenderers[mode].tool[family];
   return [`# ${node} at ${at}, kube-proxy in ${mode} mode, IPv${family}: ${tool}`, ...rules.lines];
 }

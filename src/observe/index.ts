@@ -3,6 +3,7 @@
  *
  * Owns: what other rooms may import from observe/.
  */
+export * from "./measures.ts";
 export * from "./metrics.ts";
 export * from "./observations.ts";
 export * from "./recorder.ts";

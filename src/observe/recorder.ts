@@ -5,6 +5,7 @@
  * meaning of columns (metrics.ts).
  */
 import type { SimTimeNs } from "../engine/index.ts";
+import type { Histogram } from "../stats/index.ts";
 import type { Observer } from "./observations.ts";
 import type { ConntrackReport, HopReport } from "./report.ts";
 import type { RunTotals } from "./totals.ts";
@@ -27,10 +28,19 @@ export interface RecordingContext {
   readonly conntracks: readonly ConntrackReport[];
 }
 
+/** All durations of one measure that have the same tags (measures.ts). */
+export interface Trend {
+  readonly metric: string;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly histogram: Histogram;
+}
+
 /** An observer that keeps what one results file needs, and no more. */
 export interface Recorder extends Observer {
   /** Its results file or files. */
   tables(context: RecordingContext): readonly Table[];
   /** Its part of the run's totals, which the summary is made of. */
   totals?(context: RecordingContext): Partial<RunTotals>;
+  /** Whole distributions, for figures that the totals do not hold. */
+  trends?(): Iterable<Trend>;
 }

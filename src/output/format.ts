@@ -5,6 +5,7 @@
  * locale is asked.
  */
 import type { DurationNs } from "../engine/index.ts";
+import type { Unit } from "../observe/index.ts";
 
 /** 1234567 -> "1,234,567". */
 export function count(value: number): string {
@@ -52,6 +53,13 @@ function threeDigits(value: number): string {
 /** A ratio with two decimals; null: "-". */
 export function ratio(value: number | null): string {
   return value === null ? "-" : value.toFixed(2);
+}
+
+/** A figure of any unit: as precise as a limit near it has to be. */
+export function measured(value: number, unit: Unit | "share"): string {
+  if (unit === "ns") return duration(Math.round(value));
+  if (unit === "share") return `${Number((100 * value).toPrecision(4))} %`;
+  return Number.isInteger(value) ? count(value) : String(Number(value.toPrecision(4)));
 }
 
 /**

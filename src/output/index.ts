@@ -5,10 +5,11 @@
  */
 export { ResultsError } from "./errors.ts";
 export { checkResultsFolder, writeResults, type Results, type ResultsDigest } from "./folder.ts";
-export { count, counted, duration, printable } from "./format.ts";
+export { count, counted, duration, measured, printable } from "./format.ts";
 export { manifest, type ManifestInput, type WallClock } from "./manifest.ts";
 export { notModelled } from "./not-modelled.ts";
 export { replayCommand, shellCommand, type Replay } from "./replay.ts";
 export { summarise, type Summary, type SummaryInput } from "./summary.ts";
 export { renderSummary, type TextOptions } from "./summary-text.ts";
+export { checkThresholds, type Measured, type ThresholdResult } from "./thresholds.ts";
 export { indentedText } from "./text-table.ts";

@@ -57,6 +57,7 @@ export function manifest(input: ManifestInput, digest: ResultsDigest): object {
       docker: scenario.docker,
       clients: scenario.clients,
       faults: scenario.faults,
+      thresholds: scenario.thresholds.map(({ text }) => text),
     },
     profile: scenario.profile,
     fingerprints: { events: end.eventFingerprint, results: digest.fingerprint },

@@ -11,12 +11,15 @@ export interface Replay {
   /** As given with --duration; undefined when the scenario's own held. */
   readonly duration?: string | undefined;
   readonly env: Readonly<Record<string, string>>;
+  /** As given with --threshold. */
+  readonly thresholds?: readonly string[] | undefined;
 }
 
 export function replayCommand(replay: Replay): string {
   const words = ["sim", "run", replay.file ?? "SCENARIO", "--seed", replay.seed];
   if (replay.duration !== undefined) words.push("--duration", replay.duration);
   for (const [key, value] of Object.entries(replay.env)) words.push("-e", `${key}=${value}`);
+  for (const text of replay.thresholds ?? []) words.push("--threshold", text);
   return shellCommand(words);
 }
 

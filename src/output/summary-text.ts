@@ -5,7 +5,7 @@
  * (summary.ts), the headline's words (headline.ts), and where it is printed (cli/).
  */
 import type { ClientTotals, DurationQuantiles } from "../observe/index.ts";
-import { count, counted, duration, percentage, printable, ratio } from "./format.ts";
+import { count, counted, duration, measured, percentage, printable, ratio } from "./format.ts";
 import { headline } from "./headline.ts";
 import type { Summary } from "./summary.ts";
 import { alignColumns, indentedText, wrapped, type TextRow } from "./text-table.ts";
@@ -33,6 +33,7 @@ export function renderSummary(summary: Summary, options: TextOptions): string {
   const width = Math.max(60, options.width);
   const sections = [
     brokenLaws(summary),
+    thresholds(summary),
     requests(summary),
     latency(summary),
     routes(summary),
@@ -105,6 +106,17 @@ function brokenLaws(summary: Summary): Section | null {
     printable(`${law}: ${entity} at ${duration(atNs)} (${atNs} ns): ${detail}`),
   ]);
   return { title: "Broken laws", head: [], rows, alarm: true };
+}
+
+/** In k6's manner: a tick or a cross, and the figure beside what was asked for. */
+function thresholds(summary: Summary): Section | null {
+  if (summary.thresholds.length === 0) return null;
+  const rows = summary.thresholds.map(({ threshold, passed, figure, unit }) => [
+    `${passed ? "✓" : "✗"} ${printable(threshold)}`,
+    figure === null ? "nothing to measure" : measured(figure, unit),
+  ]);
+  const alarm = summary.thresholds.some(({ passed }) => !passed);
+  return { title: "Thresholds", head: [""], rows, alarm };
 }
 
 function requests(summary: Summary): Section {

@@ -6,6 +6,7 @@
  */
 import type { DurationNs } from "../engine/index.ts";
 import type { BrokenLaw, OutcomeName, RunEnd, RunTotals } from "../observe/index.ts";
+import type { ThresholdResult } from "./thresholds.ts";
 
 export interface OutcomeCount {
   readonly outcome: OutcomeName;
@@ -38,6 +39,8 @@ export interface Summary extends RunTotals {
     readonly staleRoutedFailed: number;
   };
   readonly brokenLaws: readonly BrokenLaw[];
+  /** In the order of the scenario, then of the command. */
+  readonly thresholds: readonly ThresholdResult[];
   /** Objects of the manifests that have no effect, each with the reason. */
   readonly ignored: readonly IgnoredObject[];
   readonly fingerprints: { readonly events: string; readonly results: string };
@@ -49,6 +52,7 @@ export interface SummaryInput {
   /** Simulated time that was run. */
   readonly durationNs: DurationNs;
   readonly totals: RunTotals;
+  readonly thresholds: readonly ThresholdResult[];
   readonly ignored: readonly IgnoredObject[];
   readonly end: RunEnd;
   readonly resultsFingerprint: string;
@@ -78,6 +82,7 @@ export function summarise(input: SummaryInput): Summary {
     },
     ...totals,
     brokenLaws: end.brokenLaws,
+    thresholds: input.thresholds,
     ignored: input.ignored,
     fingerprints: { events: end.eventFingerprint, results: input.resultsFingerprint },
   };

@@ -18,6 +18,7 @@ import { resolveScenario } from "./resolve.ts";
 import { isRecord } from "./schema/reading.ts";
 import { readScenario } from "./schema/scenario.ts";
 import { locateInSource } from "./source.ts";
+import { parseThreshold, type Threshold } from "./thresholds.ts";
 import type { TypeMistake } from "./typecheck.ts";
 import { DURATION_ALLOWED, parseDuration } from "./units.ts";
 
@@ -28,6 +29,8 @@ export interface LoadOptions {
   readonly seed?: string | undefined;
   /** Instead of the scenario's own, as text: "10s". */
   readonly duration?: string | undefined;
+  /** Beside the scenario's own, as text. */
+  readonly thresholds?: readonly string[] | undefined;
   readonly profile?: Profile | undefined;
   /** What the TypeScript compiler says about the file, when it has done: typeMistakes(file). */
   readonly typing?: Promise<readonly TypeMistake[]> | undefined;
@@ -39,10 +42,21 @@ export async function loadScenario(
   options: LoadOptions = {},
 ): Promise<ResolvedScenario> {
   const found: Mistake[] = [];
+  const thresholds = optionThresholds(options.thresholds ?? [], found);
   const scenario = await readScenarioFile(file, checkedOptions(options, found), found);
   const all = withTypeMistakes(found, (await options.typing) ?? []);
   if (scenario === undefined || all.length > 0) throw new UserError(inOrder(all));
-  return scenario;
+  return { ...scenario, thresholds: [...scenario.thresholds, ...thresholds] };
+}
+
+function optionThresholds(texts: readonly string[], found: Mistake[]): Threshold[] {
+  return texts.flatMap((text) => {
+    const parsed = parseThreshold(text);
+    if (!("problem" in parsed)) return [parsed];
+    const { problem, allowed, suggestion } = parsed;
+    found.push(optionMistake(`--threshold ${text.slice(0, 80)}`, problem, allowed, suggestion));
+    return [];
+  });
 }
 
 /** undefined, or incomplete, if there are mistakes in `found` afterwards. */

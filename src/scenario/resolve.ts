@@ -13,7 +13,7 @@ import { resolveFaults, type FaultSurroundings } from "./faults/index.ts";
 import { dnsAddress } from "./manifests/coredns.ts";
 import { checkCIDRs } from "./manifests/kubeProxy.ts";
 import type { ManifestObjects, Placed } from "./manifests/objects.ts";
-import type { FileMistakes, Path } from "./mistakes.ts";
+import { describeValue, type FileMistakes, type Path } from "./mistakes.ts";
 import type { Profile } from "./profile.ts";
 import type { ResolvedCluster, ResolvedScenario } from "./resolved.ts";
 import { overrideProfile } from "./schema/profile.ts";
@@ -26,6 +26,7 @@ import {
   type KeptEndpoints,
   type PodKind,
 } from "./services.ts";
+import { parseThreshold, THRESHOLD_ALLOWED, type Threshold } from "./thresholds.ts";
 import {
   checkPodSelector,
   clientLabels,
@@ -79,14 +80,9 @@ export function resolveScenario(
   const zone = cluster?.dns === undefined ? null : profile.kubernetes.dns.zone;
   const known = knownNames(parts, objects, services, mistakes);
   const clients = resolveClients(parts.clients, known, { durationNs, zone }, mistakes);
-  const checkPods: FaultSurroundings["checkPods"] = (pods, own) => {
-    // A workload that could not be read may be the one that is meant.
-    if (objects.complete.workloads) checkPodSelector(pods, kinds, own);
-  };
-  const checkContainer: FaultSurroundings["checkContainer"] = (name, own) => {
-    if (known.allContainers) checkContainerName(name, known.docker, own);
-  };
-  const faults = resolveFaults(parts.faults, { durationNs, checkPods, checkContainer }, mistakes);
+  const faultSurroundings = surroundingsOfFaults(known, kinds, durationNs);
+  const faults = resolveFaults(parts.faults, faultSurroundings, mistakes);
+  const thresholds = resolveThresholds(parts.thresholds, mistakes);
   const resolved =
     cluster === undefined
       ? undefined
@@ -110,8 +106,38 @@ export function resolveScenario(
     clients,
     faults,
     profile,
+    thresholds,
     ignored: objects.ignored,
   };
+}
+
+function surroundingsOfFaults(
+  { objects, docker, allContainers }: KnownNames,
+  kinds: readonly PodKind[],
+  durationNs: DurationNs,
+): FaultSurroundings {
+  return {
+    durationNs,
+    checkPods: (pods, own) => {
+      // A workload that could not be read may be the one that is meant.
+      if (objects.complete.workloads) checkPodSelector(pods, kinds, own);
+    },
+    checkContainer: (name, own) => {
+      if (allContainers) checkContainerName(name, docker, own);
+    },
+  };
+}
+
+function resolveThresholds(written: readonly unknown[], mistakes: FileMistakes): Threshold[] {
+  return written.flatMap((text, index) => {
+    const parsed =
+      typeof text === "string"
+        ? parseThreshold(text)
+        : { problem: describeValue(text), allowed: THRESHOLD_ALLOWED, suggestion: null };
+    if (!("problem" in parsed)) return [parsed];
+    mistakes.add(["thresholds", index], parsed.problem, parsed.allowed, parsed.suggestion);
+    return [];
+  });
 }
 
 function resolveProfile(

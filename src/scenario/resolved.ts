@@ -23,6 +23,7 @@ import type { FaultSpec } from "../faults/index.ts";
 import type { NetworkKindName } from "../network/kinds/index.ts";
 import type { ResolverOptions } from "../workload/dns/resolver.ts";
 import type { RateSegment } from "../workload/rate.ts";
+import type { Threshold } from "./thresholds.ts";
 import type { Profile } from "./profile.ts";
 import type { ServerSpec } from "./servers/index.ts";
 
@@ -42,6 +43,8 @@ export interface ResolvedScenario {
   readonly clients: readonly ResolvedClient[];
   readonly faults: readonly ResolvedFault[];
   readonly profile: Profile;
+  /** What the run has to keep to. */
+  readonly thresholds: readonly Threshold[];
   /** Values given with -e KEY=VALUE. */
   readonly env: Readonly<Record<string, string>>;
   /** Objects that were read and have no effect, each with the reason. */

@@ -63,6 +63,7 @@ export function fakeScenario(name: string, seed: string): ResolvedScenario {
     cluster: { nodes: [], services: [] },
     clients: [],
     faults: [],
+    thresholds: [],
     profile: { name: "test", kubernetes: { version: "1.36" } },
     env: {},
     ignored: [],

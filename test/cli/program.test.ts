@@ -5,7 +5,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Run } from "../../src/cli/dependencies.ts";
 import { runCli } from "../../src/cli/program.ts";
+import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
+import { parseThreshold } from "../../src/scenario/thresholds.ts";
 import { ms, Phase, seconds, Simulation } from "../../src/engine/index.ts";
+import { Recording } from "../../src/observe/index.ts";
+import { conntracks, endNs, hops } from "../observe/synthetic.ts";
 import { fakeDependencies, fakeTerminal, type FakeTerminal } from "./fakes.ts";
 
 let parent: string;
@@ -65,18 +69,13 @@ describe("sim run", () => {
     expect(io.out()).toMatch(/^1 of 7 requests failed/);
     expect(io.out()).toContain(`Results       ${out}`);
     expect(io.out()).toContain("Again         sim run synthetic.ts --seed 1\n");
-    expect(readdirSync(out).sort()).toEqual([
-      "conntrack.csv",
-      "endpoint_load.csv",
-      "endpoint_update_lag.csv",
-      "events.csv",
-      "failures.csv",
-      "hops.csv",
-      "load_skew.csv",
-      "manifest.json",
-      "requests.csv",
-      "summary.json",
-    ]);
+    const tables = new Recording().tables({ endNs, hops, conntracks }).map(({ file }) => file);
+    expect(tables).toContain("requests.csv");
+    // dns.csv is only there where somebody looks a name up.
+    const written = [...tables, "manifest.json", "summary.json"].filter(
+      (file) => file !== "dns.csv",
+    );
+    expect(readdirSync(out).sort()).toEqual(written.sort());
     expect(readdirSync(parent)).toEqual(["run"]);
   });
 
@@ -108,9 +107,39 @@ describe("sim run", () => {
     const given = ["--seed", "7", "--duration", "30s", "-e", "A=1", "-e", "B=x=y", "-e", "A=2"];
     await sim(["run", "s.ts", "--out", out, ...given], io, dependencies);
     expect(dependencies.asked).toEqual([
-      { file: "s.ts", overrides: { seed: "7", duration: "30s", env: { A: "2", B: "x=y" } } },
+      {
+        file: "s.ts",
+        overrides: { seed: "7", duration: "30s", thresholds: [], env: { A: "2", B: "x=y" } },
+      },
     ]);
     expect(io.out()).toContain("sim run s.ts --seed 7 --duration 30s -e A=2 -e B=x=y");
+  });
+
+  it("gives 99 and the figure when a threshold is crossed, with results written and a tick or cross", async () => {
+    const io = fakeTerminal();
+    const { loadScenario, ...rest } = fakeDependencies();
+    const thresholds = ["requests_failed.rate<1%", "requests.count==8"].map(parseThreshold);
+    const dependencies = fakeDependencies({
+      ...rest,
+      loadScenario: async (...asked) =>
+        ({ ...(await loadScenario(...asked)), thresholds }) as ResolvedScenario,
+    });
+    expect(await sim(["run", "s.ts", "--out", out], io, dependencies)).toBe(99);
+    expect(io.err()).toBe("threshold not kept to: requests_failed.rate<1%: 14.29 %\n");
+    expect(io.out()).toMatch(/✗ requests_failed\.rate<1% +14\.29 %\n +✓ requests\.count==8 +8\n/);
+    expect(JSON.parse(files(out)["summary.json"]!)).toHaveProperty("thresholds.0.passed", false);
+  });
+
+  it("gives 1 rather than 99 when a law was broken as well", async () => {
+    const brokenLaws = [{ law: "reach", entity: "node-1", atNs: 1, detail: "x" }];
+    const { loadScenario } = fakeDependencies();
+    const thresholds = [parseThreshold("requests.count<1")];
+    const dependencies = fakeDependencies({
+      brokenLaws,
+      loadScenario: async (...asked) =>
+        ({ ...(await loadScenario(...asked)), thresholds }) as ResolvedScenario,
+    });
+    expect(await sim(["run", "s.ts", "--out", out], fakeTerminal(), dependencies)).toBe(1);
   });
 
   it("keeps __proto__ a key like any other", async () => {

@@ -11,7 +11,7 @@ export function programmedOf(scenario: Scenario, step: Step, mode: Mode): Progra
 }
 
 export function renderedCase(scenario: Scenario, step: Step, mode: Mode): Ruleset {
-  return ruleRenderers[mode]!.render(programmedOf(scenario, step, mode));
+  return ruleRenderers[mode].render(programmedOf(scenario, step, mode));
 }
 
 /** One Service with affinity and three endpoints. */

@@ -34,7 +34,7 @@ interface Outcome {
 /** Every way that chance may go, as upstream's tracer takes them all. */
 function outcomeOf(scenario: Scenario, step: Step, mode: Mode, flow: Flow): Outcome {
   const programmed = programmedOf(scenario, step, mode);
-  const ruleset = ruleRenderers[mode]!.render(programmed);
+  const ruleset = ruleRenderers[mode].render(programmed);
   const { view, table } = programmed;
   const { addresses } = view;
   const source = addresses.intern(flow.sourceIP);
@@ -117,7 +117,7 @@ describe("the text", () => {
     const programmed = programmedOf(overall, step!, "iptables");
     const commented = (endpoints: number): number => {
       const size = { services: 6, endpoints };
-      const { lines } = ruleRenderers.iptables!.render({ ...programmed, size });
+      const { lines } = ruleRenderers.iptables.render({ ...programmed, size });
       return lines.filter((line) => / -> /.test(line)).length;
     };
     expect(commented(1000)).toBe(7);
@@ -175,8 +175,37 @@ describe("of IPVS", () => {
     const ownAddresses = view.primaryAddresses;
     const state = { table, view, profile, size, ownAddresses };
     const programmed: Programmed = { ...state, kernel: plane, family: 4 };
-    return ruleRenderers.ipvs!.render(programmed).lines;
+    return ruleRenderers.ipvs.render(programmed).lines;
   }
+});
+
+test("eBPF's map is listed as cilium-dbg lists it, with scopes where policies are Local", async () => {
+  const port = { name: null, protocol: "TCP" as const, port: 80, targetPort: 80 };
+  const exposed = service({
+    type: "LoadBalancer",
+    ports: [{ ...port, nodePort: 31_000 }],
+    externalTrafficPolicy: "Local",
+    sessionAffinity: "ClientIP",
+    loadBalancerSourceRanges: ["203.0.113.0/24"],
+    externalIPs: ["192.0.2.7"],
+  });
+  const given = { ...exposed, status: { ingress: [{ ip: "192.0.2.8", ipMode: "VIP" as const }] } };
+  const endpoints = [
+    endpoint("10.0.1.10", { nodeName: "node-1" }),
+    endpoint("10.0.1.9", { nodeName: "node-0" }),
+  ];
+  const node = programmedNode("ebpf", [given], [slice("s", endpoints, given)]);
+  const { table, view, profile, plane } = node;
+  const { lines } = ruleRenderers.ebpf.render({
+    table,
+    view,
+    profile,
+    size: { services: 1, endpoints: 2 },
+    kernel: plane,
+    ownAddresses: view.primaryAddresses,
+    family: 4,
+  });
+  await expect(`${lines.join("\n")}\n`).toMatchFileSnapshot("./golden/rules.ebpf.txt");
 });
 
 /** The fixture of the other mode's tests: node ports on the node's own address, Service CIDRs. */

@@ -39,6 +39,11 @@ spec: { selector: { app: web }, ports: [{ port: 80 }] }
 ---
 apiVersion: v1
 kind: Service
+metadata: { name: web-public }
+spec: { type: NodePort, selector: { app: web }, ports: [{ port: 80, nodePort: 30080 }] }
+---
+apiVersion: v1
+kind: Service
 metadata: { name: sticky }
 spec: { selector: { app: web }, ports: [{ port: 80 }] }
 ---
@@ -210,11 +215,43 @@ test("IPVS shows the virtual server and the real one", async () => {
 
 test("with eBPF the socket is given its endpoint before there is a packet", async () => {
   const traced = trace(await small({ mode: "ebpf" }), "pod/client-a-0", "svc/web:80");
+  const [connect] = traced.steps;
+  expect(connect).toMatchObject({
+    kind: "connect",
+    before: { destination: traced.aimedAt },
+    after: traced.flow,
+    verdict: "pass",
+  });
+  await expect(traceFormats.text(traced)).toMatchFileSnapshot("./golden/trace.ebpf.txt");
+  expect(mermaidProblem(traceFormats.mermaid(traced))).toBe(null);
+  expect(dotProblem(traceFormats.dot(traced))).toBe(null);
   expect(traced.aimedAt).toMatch(/^10\.\d+\.\d+\.\d+:80$/);
   expect(traced.flow.destination).not.toBe(traced.aimedAt);
   expect(traced.verdict.kind).toBe("delivered");
   const told = `connect() to ${traced.aimedAt} was given that endpoint\n`;
   expect(traceFormats.text(traced)).toContain(told);
+});
+
+test("with eBPF a connect() to a Service without endpoints fails, and no packet is sent", async () => {
+  const traced = trace(await small({ mode: "ebpf" }), "pod/client-a-0", "svc/empty:80");
+  expect(traced.steps).toMatchObject([
+    { kind: "connect", verdict: "reject", cause: "no_endpoints" },
+  ]);
+  expect(traced.flow.destination).toBe(traced.aimedAt);
+  expect(traced.verdict).toMatchObject({ kind: "rejected", place: "pod/client-a-0" });
+  expect(traced.answer).toEqual({ outcome: "EHOSTUNREACH", afterNs: 0 });
+});
+
+test("with eBPF a packet from outside is translated at the NIC, by the frontend of its scope", async () => {
+  const scenario = await small({ mode: "ebpf" });
+  const traced = trace(scenario, "outside", "node/node-1:30080");
+  const [step] = netfilter(traced);
+  const { before, after, rules } = step!;
+  expect(rules.map(({ text }) => text)).toEqual([
+    expect.stringMatching(/^\S+:30080\/TCP \(0\) {2}0\.0\.0\.0:0 \(\d+\) \(0\) \[NodePort\]$/),
+    expect.stringContaining(`  ${after.destination}/TCP (`),
+  ]);
+  expect(rules[0]!.text).toContain(before.destination);
 });
 
 test("affinity shows as the rule that remembers, the second time", async () => {

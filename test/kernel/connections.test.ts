@@ -106,7 +106,7 @@ describe.skipIf(reason !== null)("connections through the kernel's own rules", (
     );
     const wanted = flows.map((flow) => expected(programmed, mode, flow));
     const sources = flows.map(({ sourceIP }) => sourceIP);
-    const { lines } = ruleRenderers[mode]!.render(programmed);
+    const { lines } = ruleRenderers[mode].render(programmed);
     const running = await labFor(programmed, sources);
     running.load(mode, lines);
     const dials = flows.map(({ protocol, sourceIP, destIP, destPort }, i): Dial => {
@@ -133,7 +133,7 @@ describe.skipIf(reason !== null)("connections through the kernel's own rules", (
       const programmed = programmedOf(scenario!, stickyStep(step!), mode);
       const clients = Array.from({ length: 12 }, (_, i) => `203.0.113.${i + 2}`);
       const running = await labFor(programmed, clients);
-      running.load(mode, ruleRenderers[mode]!.render(programmed).lines);
+      running.load(mode, ruleRenderers[mode].render(programmed).lines);
       const target = { protocol: "TCP", address: "172.30.0.99", port: 80, times: 10 } as const;
       const landed = running
         .dial(clients.map((source) => ({ ...target, source })))

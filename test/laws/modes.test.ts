@@ -8,14 +8,18 @@
  * Upstream's own exceptions, which are asserted as well: IPVS has one list for each address under policy Local
  * (proxier.go, syncEndpoint); in eBPF mode a ClusterIP means nothing to what comes from outside.
  *
+ * eBPF's map, as `sim rules` lists it, leads to the same endpoints.
+ *
  * Broken on purpose: nftables without the short cut for pods of the node; eBPF's sockets with IPVS' lists; IPVS
- * with an empty local list left empty.
+ * with an empty local list left empty; the list of eBPF's map without scopes.
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Endpoint, Service } from "../../src/kubernetes/api/types.ts";
 import type { ProxyModeName } from "../../src/kubernetes/proxy/modes/index.ts";
-import type { NatHookPoint } from "../../src/network/nat.ts";
+import { ruleRenderers } from "../../src/inspect/rules/index.ts";
+import { walk } from "../../src/inspect/rules/walk.ts";
+import { TransportProtocol, type NatHookPoint } from "../../src/network/nat.ts";
 import { endpoint, service, slice } from "../helpers/kube-objects.ts";
 import { NODE_IP, programmedNode } from "../helpers/programmed-node.ts";
 
@@ -102,11 +106,15 @@ interface Case {
 /** Four endpoints at most: one is missed by 64 draws in one case of ten million. */
 const DRAWS = 64;
 
+function nodeOf(mode: ProxyModeName, { service: given, endpoints: all }: Case) {
+  const node = { name: "node-0", zone: "a" };
+  return programmedNode(mode, [given], [slice("s", all, given)], { node });
+}
+
 /** All that the mode gives for the packet, in order. */
-function chosen(mode: ProxyModeName, { service: given, endpoints: all, from, to }: Case): string[] {
-  const node = programmedNode(mode, [given], [slice("s", all, given)], {
-    node: { name: "node-0", zone: "a" },
-  });
+function chosen(mode: ProxyModeName, of: Case): string[] {
+  const node = nodeOf(mode, of);
+  const { from, to } = of;
   const [address, port] = TARGETS[to];
   const atSocket = mode === "ebpf" && from !== "outside";
   const fromNode: NatHookPoint = from === "node" ? "OUTPUT" : "PREROUTING";
@@ -117,6 +125,37 @@ function chosen(mode: ProxyModeName, { service: given, endpoints: all, from, to 
     if (answer.to !== null) seen.add(answer.to);
   }
   return [...seen].sort();
+}
+
+/** All that `cilium-dbg bpf lb list` leads the packet to, in order. */
+function listed(of: Case): string[] {
+  const { table, view, profile, plane } = nodeOf("ebpf", of);
+  const { addresses } = view;
+  const [address, port] = TARGETS[of.to];
+  const ruleset = ruleRenderers.ebpf.render({
+    table,
+    view,
+    profile,
+    size: { services: 1, endpoints: 0 },
+    kernel: plane,
+    ownAddresses: view.primaryAddresses,
+    family: 4,
+  });
+  const texts = of.endpoints.map((each) => `${each.address}:80`);
+  const reached = texts.filter((text) => {
+    const packet = {
+      protocol: TransportProtocol.TCP,
+      source: addresses.intern(SOURCES[of.from]),
+      destination: addresses.intern(address),
+      destinationPort: port,
+      isMarked: false,
+      chosen: text,
+      isRemembered: false,
+    };
+    walk(ruleset, of.from === "outside" ? "PREROUTING" : "CONNECT", packet, view.isOwn);
+    return `${addresses.text(packet.destination)}:${packet.destinationPort}` === text;
+  });
+  return reached.sort();
 }
 
 /**
@@ -147,6 +186,7 @@ test("10 modes", () => {
       expect(chosen("ebpf", of)).toEqual(
         of.to === "clusterIP" && of.from === "outside" ? [] : seen,
       );
+      expect(listed(of)).toEqual(chosen("ebpf", of));
       const ipvs = chosen("ipvs", of);
       const { internalTrafficPolicy, externalTrafficPolicy } = of.service.spec;
       const ownPolicy = of.to === "clusterIP" ? internalTrafficPolicy : externalTrafficPolicy;

@@ -149,6 +149,7 @@ describe("renderSummary", () => {
       seed: "1",
       durationNs: 0,
       totals,
+      thresholds: [],
       ignored: [],
       end: { ...end, hops: [], conntracks: [] },
       resultsFingerprint: "0",

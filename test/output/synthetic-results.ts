@@ -21,6 +21,7 @@ export function syntheticSummary(changed: Partial<Parameters<typeof summarise>[0
     seed: "1",
     durationNs: endNs,
     totals: recorded().totals(context),
+    thresholds: [],
     ignored: [],
     end,
     resultsFingerprint: "fedcba9876543210",

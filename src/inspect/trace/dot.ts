@@ -37,13 +37,15 @@ function labelOf(step: TraceStep): string[] {
     }
     case "route":
       return [`route: to ${step.to}`, at];
+    case "connect":
     case "netfilter": {
-      const { point, rules, before, after, verdict, cause } = step;
+      const { rules, before, after, verdict, cause } = step;
+      const title = step.kind === "connect" ? "connect()" : `netfilter ${step.point}`;
       const chains = rules.map(({ table, chain, text }) => `${table} ${chain}: ${text}`);
       const changed =
         flowText(before) === flowText(after) ? [] : [flowText(before), flowText(after)];
       const refused = verdict === "pass" ? [] : [`${verdict.toUpperCase()}: ${cause}`];
-      return [`netfilter ${point}`, ...chains, ...changed, ...refused, at];
+      return [title, ...chains, ...changed, ...refused, at];
     }
   }
 }

@@ -50,11 +50,14 @@ function noteOf(step: TraceStep): string[] {
       return [];
     case "hop":
       return step.waitNs === 0 ? [] : [escaped(`${step.hop}: queue ${duration(step.waitNs)}`)];
+    case "connect":
     case "netfilter": {
       const chains = step.rules.map(
         ({ table, chain, text }) => `${table} ${chain}: ${target(text)}`,
       );
-      const lines = [`${step.point}, ${duration(step.walkNs)}`, ...chains];
+      const title =
+        step.kind === "connect" ? "connect()" : `${step.point}, ${duration(step.walkNs)}`;
+      const lines = [title, ...chains];
       if (step.verdict !== "pass") lines.push(`${step.verdict.toUpperCase()}: ${step.cause}`);
       return [lines.map(escaped).join("<br/>")];
     }

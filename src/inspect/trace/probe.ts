@@ -10,14 +10,14 @@ import { RoutedRules } from "../../kubernetes/proxy/natRules.ts";
 import type { AddressId } from "../../network/address.ts";
 import type { Host, Namespace } from "../../network/host.ts";
 import type { NatHookPoint } from "../../network/nat.ts";
-import type { SocketError, SocketHandler } from "../../network/socket.ts";
+import type { Socket, SocketError, SocketHandler } from "../../network/socket.ts";
 import type { Run } from "../../scenario/compile.ts";
 import { optionMistake, UserError } from "../../scenario/index.ts";
 import type { ResolvedScenario } from "../../scenario/resolved.ts";
 import { rulesOn } from "../node.ts";
 import { walk, type MatchedRule } from "../rules/walk.ts";
-import { Places } from "./places.ts";
-import type { Trace } from "./record.ts";
+import { Places, type Target } from "./places.ts";
+import type { ConnectStep, Trace } from "./record.ts";
 import { PacketRecorder, type PacketView } from "./recorder.ts";
 
 export interface TraceRequest {
@@ -57,7 +57,10 @@ export function traceFirstPacket(
     const found = `${places.placeOf(from)} cannot open a socket to it`;
     throw new UserError([optionMistake("--to", found, "an address of a family that it has")]);
   }
-  runWhile(run, atNs + LONGEST_WAY_NS, () => recorder.verdict === null);
+  const place = places.placeOf(from);
+  const connect = stepAtConnect(run, scenario, socket, recorder, place, target);
+  const flow = recorder.flowOf(recorder.first ?? viewOfSocket(socket));
+  runWhile(run, atNs + LONGEST_WAY_NS, () => recorder.verdict === null && answer.outcome === null);
   // An answer that comes once the SYN goes again is none to this packet.
   const againNs = atNs + network.profile.tcp.initialRtoNs;
   const untilNs = Math.max(againNs - 1, sim.nowNs + LONGEST_ERROR_NS);
@@ -67,14 +70,64 @@ export function traceFirstPacket(
     scenario: scenario.name,
     seed: scenario.seed,
     atNs,
-    from: places.placeOf(from),
+    from: place,
     to: request.to,
     aimedAt: recorder.textOf(target.address, target.port),
-    flow: recorder.flowOf(recorder.first!),
-    steps: recorder.steps,
-    verdict: recorder.verdict ?? recorder.giveUp(),
+    flow,
+    steps: connect === null ? recorder.steps : [connect, ...recorder.steps],
+    verdict:
+      recorder.verdict ??
+      (recorder.first === null && connect !== null ? refusedAt(place, connect) : recorder.giveUp()),
     answer: answer.outcome,
   };
+}
+
+/** What the rules at the sockets of a host have made of a connect(); null where there are none. */
+function stepAtConnect(
+  run: Run,
+  scenario: ResolvedScenario,
+  socket: Socket,
+  recorder: PacketRecorder,
+  place: string,
+  { address, port }: Target,
+): ConnectStep | null {
+  const host = run.transport.network.hosts[socket.namespace!.host]!;
+  const { socketNat } = host;
+  if (!(socketNat instanceof RoutedRules)) return null;
+  const after = viewOfSocket(socket);
+  const before = { ...after, destination: address, destinationPort: port };
+  const { verdict, cause } = socketNat.route;
+  return {
+    kind: "connect",
+    place,
+    afterNs: 0,
+    before: recorder.flowOf(before),
+    after: recorder.flowOf(after),
+    rules: explain(run, scenario, host, "CONNECT", before, after),
+    verdict: verdict === "reject" ? "reject" : "pass",
+    cause: verdict === "reject" ? cause : "",
+  };
+}
+
+function viewOfSocket({
+  protocol,
+  localAddress,
+  localPort,
+  remoteAddress,
+  remotePort,
+}: Socket): PacketView {
+  return {
+    protocol,
+    source: localAddress,
+    sourcePort: localPort,
+    destination: remoteAddress,
+    destinationPort: remotePort,
+  };
+}
+
+/** connect() has failed: there was no packet. */
+function refusedAt(place: string, { cause }: ConnectStep): Trace["verdict"] {
+  return { kind: "rejected", place, cause, afterNs: 0 };
 }
 
 function runWhile({ sim }: Run, untilNs: SimTimeNs, goesOn: () => boolean): void {
@@ -128,7 +181,8 @@ function explain(
   const family = addresses.family(before.destination);
   const isTranslated =
     before.destination !== after.destination || before.destinationPort !== after.destinationPort;
-  const decided = host.nat instanceof RoutedRules ? host.nat.route : null;
+  const judge = point === "CONNECT" ? host.socketNat : host.nat;
+  const decided = judge instanceof RoutedRules ? judge.route : null;
   // Lost after the rules had let it through: conntrack or the ports of SNAT were full.
   if (decided?.verdict === "endpoints" && !isTranslated) return [];
   const text = addresses.text(after.destination);
@@ -140,6 +194,5 @@ function explain(
     isRemembered: decided?.isRemembered ?? false,
   };
   const isOwn = (address: AddressId): boolean => view.isOwn(address) || view.isLoopback(address);
-  const rules = rulesOn(run, scenario, host.index, family);
-  return rules === null ? [] : walk(rules, point, packet, isOwn).matched;
+  return walk(rulesOn(run, scenario, host.index, family), point, packet, isOwn).matched;
 }

@@ -30,19 +30,28 @@ export interface HopStep extends Step {
   readonly latencyNs: DurationNs;
 }
 
-export interface NetfilterStep extends Step {
-  readonly kind: "netfilter";
-  readonly point: string;
+/** Rules that judged where the packet goes. */
+interface Judged extends Step {
   readonly before: Flow;
   readonly after: Flow;
-  /** Not the connection's first packet for this conntrack table. */
-  readonly isKnown: boolean;
-  readonly walkNs: DurationNs;
   /** Rules that matched, in their order, where kube-proxy's decided. */
   readonly rules: readonly MatchedRule[];
   readonly verdict: "pass" | "drop" | "reject";
   /** Why it was dropped or rejected; empty for one that passed. */
   readonly cause: string;
+}
+
+/** connect(), before there is a packet: eBPF's rules at the socket. */
+export interface ConnectStep extends Judged {
+  readonly kind: "connect";
+}
+
+export interface NetfilterStep extends Judged {
+  readonly kind: "netfilter";
+  readonly point: string;
+  /** Not the connection's first packet for this conntrack table. */
+  readonly isKnown: boolean;
+  readonly walkNs: DurationNs;
 }
 
 export interface RouteStep extends Step {
@@ -51,7 +60,7 @@ export interface RouteStep extends Step {
   readonly to: string;
 }
 
-export type TraceStep = HopStep | NetfilterStep | RouteStep;
+export type TraceStep = ConnectStep | HopStep | NetfilterStep | RouteStep;
 
 export interface Verdict {
   readonly kind: "delivered" | "dropped" | "rejected" | "under way";

@@ -5,7 +5,8 @@
  */
 import { duration, printable } from "../../output/index.ts";
 import { formatDuration } from "../../scenario/units.ts";
-import type { Flow, HopStep, NetfilterStep, Trace, TraceStep } from "./record.ts";
+import type { MatchedRule } from "../rules/walk.ts";
+import type { ConnectStep, Flow, HopStep, NetfilterStep, Trace, TraceStep } from "./record.ts";
 import { stations, verdictText } from "./stations.ts";
 
 const TIME_WIDTH = 10;
@@ -37,12 +38,18 @@ function indented(text: string): string {
   return `${" ".repeat(TIME_WIDTH + 4)}${text}`;
 }
 
+function ruleText({ table, chain, text }: MatchedRule): string {
+  return `${table} ${chain}${text === "" ? "" : `: ${text}`}`;
+}
+
 function stepLines(step: TraceStep): string[] {
   switch (step.kind) {
+    case "connect":
+      return [timed(step.afterNs, "connect(): before there is a packet"), ...judgedLines(step)];
     case "hop":
       return [timed(step.afterNs, hopText(step))];
     case "netfilter":
-      return netfilterLines(step);
+      return [timed(step.afterNs, netfilterText(step)), ...judgedLines(step)];
     case "route":
       return [timed(step.afterNs, `route: to ${step.to}`)];
   }
@@ -57,13 +64,15 @@ function hopText({ hop, hopKind, waitNs, sendNs, latencyNs }: HopStep): string {
   return `${hopKind} ${hop}: ${parts.join(", ")}`;
 }
 
-function netfilterLines(step: NetfilterStep): string[] {
-  const { afterNs, point, before, after, isKnown, walkNs, rules, verdict, cause } = step;
+function netfilterText({ point, isKnown, walkNs }: NetfilterStep): string {
   const what = isKnown ? "conntrack knows the connection" : `rules walked in ${duration(walkNs)}`;
-  const lines = [timed(afterNs, `netfilter ${point}: ${what}`)];
-  for (const { table, chain, text } of rules) {
-    lines.push(indented(`${table} ${chain}${text === "" ? "" : `: ${text}`}`));
-  }
+  return `netfilter ${point}: ${what}`;
+}
+
+/** The rules that matched, and what they made of the packet. */
+function judgedLines(step: ConnectStep | NetfilterStep): string[] {
+  const { before, after, rules, verdict, cause } = step;
+  const lines = rules.map((rule) => indented(ruleText(rule)));
   if (flowText(before) !== flowText(after)) {
     lines.push(indented(`before ${flowText(before)}`), indented(`after  ${flowText(after)}`));
   }

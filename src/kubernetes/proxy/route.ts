@@ -125,7 +125,7 @@ export class Router {
       else this.#toExternal(found, packet, route);
       return;
     }
-    if (this.#isNodePortAddress(destination)) {
+    if (this.isNodePortAddress(destination)) {
       route.ownAddress = true;
       const family = this.#view.addresses.family(destination);
       const port = this.#table.atNodePort(protocol, destinationPort, family);
@@ -215,7 +215,8 @@ export class Router {
     );
   }
 
-  #isNodePortAddress(address: AddressId): boolean {
+  /** Whether node ports answer on an address. */
+  isNodePortAddress(address: AddressId): boolean {
     const { isOwn, isLoopback, nodePortAddresses, addresses, primaryAddresses } = this.#view;
     if (!isOwn(address) && !isLoopback(address)) return false;
     if (isLoopback(address) && !this.#allowsLoopback(address)) return false;

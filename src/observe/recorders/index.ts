@@ -8,7 +8,7 @@ import { Changes } from "../changes.ts";
 import { Directory } from "../directory.ts";
 import { EndpointWindows } from "../endpoint-windows.ts";
 import type { Observer } from "../observations.ts";
-import type { Recorder, RecordingContext, Table } from "../recorder.ts";
+import type { Recorder, RecordingContext, Table, Trend } from "../recorder.ts";
 import type { RunTotals } from "../totals.ts";
 import { Conntracks } from "./conntracks.ts";
 import { Dns } from "./dns.ts";
@@ -62,6 +62,10 @@ export class Recording {
 
   tables(context: RecordingContext): readonly Table[] {
     return this.#recorders.flatMap((recorder) => recorder.tables(context));
+  }
+
+  trends(): Trend[] {
+    return this.#recorders.flatMap((recorder) => [...(recorder.trends?.() ?? [])]);
   }
 
   totals(context: RecordingContext): RunTotals {

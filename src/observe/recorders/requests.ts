@@ -10,7 +10,7 @@ import { NumberColumn } from "../columns.ts";
 import type { Directory } from "../directory.ts";
 import { columnsOf } from "../metrics.ts";
 import { Outcome, outcomeNames, type OutcomeCode } from "../observations.ts";
-import type { Recorder, Row, Table } from "../recorder.ts";
+import type { Recorder, Row, Table, Trend } from "../recorder.ts";
 import type { ClientTotals, DurationQuantiles, RunTotals } from "../totals.ts";
 
 const file = "requests.csv";
@@ -101,6 +101,16 @@ export class Requests implements Recorder {
 
   totals(): Partial<RunTotals> {
     return { clients: [...this.#pairs()].map((pair) => this.#clientTotals(pair)) };
+  }
+
+  *trends(): Generator<Trend> {
+    for (const { client, service, served } of this.#pairs()) {
+      const tags = {
+        client: this.#directory.client(client),
+        service: this.#directory.service(service),
+      };
+      yield { metric: "request_duration", tags, histogram: served };
+    }
   }
 
   #clientTotals(pair: Pair): ClientTotals {

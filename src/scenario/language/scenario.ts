@@ -38,6 +38,11 @@ export interface ScenarioInput {
   duration: Duration;
   /** Names the random draws: the same seed gives the same bytes. Default "1". */
   seed?: string | number;
+  /**
+   * What the run has to keep to, as "requests_failed.rate<0.1%"; `sim run` exits with 99 where it does
+   * not. docs/metrics.md lists what can be measured.
+   */
+  thresholds?: string[];
   /** Play the start of every pod instead of beginning at rest. Default false. */
   coldStart?: boolean;
   /** Width of the windows that results are grouped by. Default "1s". */

@@ -233,9 +233,11 @@ export interface ScenarioParts {
   readonly faults: readonly FaultDraft<FaultSpec>[];
   /** As written: schema/profile.ts reads it. */
   readonly profile: unknown;
+  /** As written: ../thresholds.ts reads them. */
+  readonly thresholds: readonly unknown[];
 }
 
-const PART_NAMES = ["cluster", "docker", "servers", "clients", "faults", "profile"];
+const PART_NAMES = ["cluster", "docker", "servers", "clients", "faults", "profile", "thresholds"];
 
 /** Reads all parts of plain data; mistakes go to `mistakes`. */
 export function readScenario(input: unknown, mistakes: FileMistakes): ScenarioParts | undefined {
@@ -243,7 +245,8 @@ export function readScenario(input: unknown, mistakes: FileMistakes): ScenarioPa
     mistakes.add([], describeValue(input), "a scenario: defineScenario({ ... })");
     return undefined;
   }
-  const { cluster: clusterInput, docker, servers, clients, faults, profile, ...rest } = input;
+  const { cluster: clusterInput, docker, servers, clients, ...others } = input;
+  const { faults, profile, thresholds, ...rest } = others;
   const withoutCluster = clusterInput === undefined && docker !== undefined;
   return {
     run: readRun(rest, mistakes),
@@ -258,6 +261,7 @@ export function readScenario(input: unknown, mistakes: FileMistakes): ScenarioPa
     })),
     faults: readFaults(faults, mistakes),
     profile,
+    thresholds: listOf("thresholds", thresholds, mistakes),
   };
 }
 
@@ -289,13 +293,15 @@ function readList<T>(
   input: unknown,
   mistakes: FileMistakes,
 ): (Part<T> & { item: Record<string, unknown> })[] {
-  if (input === undefined) return [];
-  if (!Array.isArray(input)) {
-    mistakes.add([name], describeValue(input), "a list [ ... ]");
-    return [];
-  }
-  return input.map((item: unknown, index) => {
+  return listOf(name, input, mistakes).map((item, index) => {
     const path = [name, index];
     return { value: read(schema, item, mistakes, path), path, item: isRecord(item) ? item : {} };
   });
+}
+
+function listOf(name: string, input: unknown, mistakes: FileMistakes): readonly unknown[] {
+  if (input === undefined) return [];
+  if (Array.isArray(input)) return input;
+  mistakes.add([name], describeValue(input), "a list [ ... ]");
+  return [];
 }

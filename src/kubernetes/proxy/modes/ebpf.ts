@@ -15,12 +15,11 @@ import {
   type FirstPacket,
   type NatDecision,
   type NatHookPoint,
-  type NatRules,
 } from "../../../network/nat.ts";
 import { AffinityLists } from "../affinity.ts";
 import type { DataPlane, ProxyMode } from "../contract.ts";
 import { maglevTable } from "../maglev.ts";
-import { RoutedRules } from "../natRules.ts";
+import { RoutedRules, type Chooser } from "../natRules.ts";
 import type { RouteTraits } from "../route.ts";
 import { DestinationKind, type RuleEndpoint } from "../rules.ts";
 import { AffineChooser, type Draw } from "./iptables.ts";
@@ -37,15 +36,9 @@ export const ebpfTraits: RouteTraits = {
 };
 
 /** connect(): the socket talks to the endpoint itself, so nothing is masqueraded and nothing tracked. */
-class SocketRules implements NatRules {
-  readonly #rules: RoutedRules;
-
-  constructor(rules: RoutedRules) {
-    this.#rules = rules;
-  }
-
-  decide(point: NatHookPoint, packet: FirstPacket, decision: NatDecision): void {
-    this.#rules.decide(point, packet, decision);
+class SocketRules extends RoutedRules {
+  override decide(point: NatHookPoint, packet: FirstPacket, decision: NatDecision): void {
+    super.decide(point, packet, decision);
     decision.masquerade = false;
     // What only the NIC knows how to judge goes there as it is.
     if (decision.verdict === NatVerdict.drop) decision.verdict = NatVerdict.accept;
@@ -53,19 +46,18 @@ class SocketRules implements NatRules {
 }
 
 /** At the NIC: the client's address is hidden only from endpoints on other nodes, whose replies must come back here. */
-class NicRules implements NatRules {
+class NicRules extends RoutedRules {
   readonly #plane: DataPlane;
-  readonly #rules: RoutedRules;
 
-  constructor(plane: DataPlane, rules: RoutedRules) {
+  constructor(plane: DataPlane, chooser: Chooser) {
+    super(plane, ebpfTraits, chooser);
     this.#plane = plane;
-    this.#rules = rules;
   }
 
-  decide(point: NatHookPoint, packet: FirstPacket, decision: NatDecision): void {
+  override decide(point: NatHookPoint, packet: FirstPacket, decision: NatDecision): void {
     const { isHere } = this.#plane.view;
     if (this.#isForeignToClusterIP(packet)) return;
-    this.#rules.decide(point, packet, decision);
+    super.decide(point, packet, decision);
     if (packet.source !== decision.dnatAddress && isHere(decision.dnatAddress)) {
       decision.masquerade = false;
     }
@@ -76,7 +68,7 @@ class NicRules implements NatRules {
     const { table, view } = this.#plane;
     const found = table.atAddress(destination, protocol, destinationPort);
     if (found?.kind !== DestinationKind.clusterIP || view.isOwn(source)) return false;
-    return this.#rules.isForeign(source);
+    return this.isForeign(source);
   }
 }
 
@@ -144,13 +136,12 @@ export const ebpf: ProxyMode = {
     const random: Draw = (candidates) => plane.stream.below(candidates.length);
     const atNic =
       algorithm === "maglev" ? maglevDraw(plane.view.addresses, maglevTableSize) : random;
-    const rulesWith = (draw: Draw): RoutedRules =>
-      new RoutedRules(plane, ebpfTraits, new AffineChooser(plane, affinity, draw, costOf));
+    const chooserWith = (draw: Draw): Chooser => new AffineChooser(plane, affinity, draw, costOf);
     const costOf = (route: { readonly destination: unknown }): number =>
       route.destination === null ? 0 : lookupNs;
     return {
-      nat: new NicRules(plane, rulesWith(atNic)),
-      socketNat: socketLB ? new SocketRules(rulesWith(random)) : null,
+      nat: new NicRules(plane, chooserWith(atNic)),
+      socketNat: socketLB ? new SocketRules(plane, ebpfTraits, chooserWith(random)) : null,
       watcher: null,
       changed: (before, after) => affinity.changed(before, after),
     };
