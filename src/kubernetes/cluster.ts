@@ -80,6 +80,10 @@ export class Cluster {
     this.ledger = new ChangeLedger(observations);
     this.api = new SimulatedApiServer(sim, profile.apiServer, (kind, previous, object) => {
       if (kind === "Pod") this.#podCommitted(previous as Pod | null, object as Pod | null);
+      if (kind === "EndpointSlice") {
+        const slices = [previous, object] as [EndpointSlice | null, EndpointSlice | null];
+        this.ledger.sliceWritten(...slices, sim.nowNs);
+      }
     });
     for (const [index, node] of nodes.entries()) {
       observations.nodeNamed(index, node.metadata.name, node.metadata.labels[ZONE_LABEL] ?? null);
@@ -326,6 +330,7 @@ export class Cluster {
     } else if (previous.spec.nodeName === null && pod.spec.nodeName !== null) {
       event("pod_scheduled", pod, pod.spec.nodeName);
     } else if (previous.status.ready.status !== pod.status.ready.status) {
+      this.ledger.statusWritten(pod, nowNs);
       event(pod.status.ready.status ? "pod_ready" : "pod_not_ready", pod, pod.spec.nodeName ?? "");
     }
   }

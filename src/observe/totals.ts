@@ -39,6 +39,10 @@ export interface ChangeKindTotals {
   readonly programmed: number;
   /** null when no node programmed any. */
   readonly lag: DurationQuantiles | null;
+  /** Over the changes of this kind. */
+  readonly convergence: readonly ConvergenceTotals[];
+  /** Mean over those pairs of what each stage took, which add up to the mean lag; null: none took it. */
+  readonly stages: readonly { readonly stage: string; readonly meanNs: DurationNs | null }[];
 }
 
 /** How long after a change a share of all nodes had programmed it. */

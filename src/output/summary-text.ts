@@ -39,6 +39,8 @@ export function renderSummary(summary: Summary, options: TextOptions): string {
     routes(summary),
     dns(summary),
     endpointUpdates(summary),
+    lagStages(summary),
+    fleet(summary),
     kubeProxy(summary),
     staleRouting(summary),
     skew(summary),
@@ -219,19 +221,60 @@ function dns({ dns: clients }: Summary): Section | null {
 
 function endpointUpdates({ lag }: Summary): Section | null {
   if (lag.changes === 0) return null;
-  const kinds = lag.byKind.filter(({ changes }) => changes > 0);
-  const rows: TextRow[] = kinds.map((kind) =>
+  const rows: TextRow[] = changedKinds(lag).map((kind) =>
     [`${kind.change}, to each node`, count(kind.changes)].concat(quantileCells(kind.lag)),
   );
-  for (const { share, reached, medianNs, maxNs } of lag.convergence) {
-    const nodes = `until ${Math.round(share * 100)} % of ${counted(lag.nodes, "node")}`;
-    rows.push([nodes, count(reached), duration(medianNs), "", "", duration(maxNs)]);
-  }
   return {
     title: "Endpoint updates",
     head: ["changes", ...quantileHead],
     rows,
     notes: [neverProgrammed(lag)],
+  };
+}
+
+function changedKinds({ byKind }: Summary["lag"]): Summary["lag"]["byKind"] {
+  return byKind.filter(({ changes }) => changes > 0);
+}
+
+/** Which step of an update costs: the means add up to the mean lag. */
+function lagStages({ lag }: Summary): Section | null {
+  const kinds = changedKinds(lag).filter(({ programmed }) => programmed > 0);
+  if (kinds.length === 0) return null;
+  const means = ({ stages }: (typeof kinds)[number]): (number | null)[] =>
+    stages.map(({ meanNs }) => meanNs);
+  const columns = kinds.map(means);
+  // A stage that nothing took, or that took no time, is no step to look at.
+  const shown = kinds[0]!.stages.flatMap(({ stage }, i) =>
+    columns.some((column) => (column[i] ?? 0) > 0) ? [{ stage, i }] : [],
+  );
+  const rows = kinds.map((kind) => {
+    const own = means(kind);
+    return [kind.change, ...shown.map(({ i }) => duration(own[i] ?? null))];
+  });
+  return {
+    title: "Lag by stage",
+    head: shown.map(({ stage }) => stage),
+    rows,
+    notes: ["Means, which add up to the mean lag."],
+  };
+}
+
+/** How long after a change a share of all nodes agreed: the median change, and the slowest to reach all of them. */
+function fleet({ lag }: Summary): Section | null {
+  const kinds = changedKinds(lag);
+  if (kinds.length === 0) return null;
+  const shares = kinds[0]!.convergence.map(({ share }) => `${Math.round(share * 100)} %`);
+  const rows = kinds.map(({ change, convergence }) => [
+    change,
+    ...convergence.map(({ medianNs }) => duration(medianNs)),
+    duration(convergence.at(-1)!.maxNs),
+    count(convergence.at(-1)!.reached),
+  ]);
+  return {
+    title: "Nodes agree",
+    head: [...shares, "slowest", "reached all"],
+    rows,
+    notes: [`Medians of changes, until that share of ${counted(lag.nodes, "node")} held one.`],
   };
 }
 

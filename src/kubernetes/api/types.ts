@@ -121,6 +121,8 @@ export interface PodStatus {
    * died). Observational: no component decides by it; endpoint_update_lag.csv starts there.
    */
   readonly observedCauseNs: SimTimeNs;
+  /** When the kubelet noticed that. Observational, as the cause; absent: it never had to. */
+  readonly observedSeenNs?: SimTimeNs | undefined;
 }
 
 /** The state of one container, init containers among them, as the kubelet last saw it. */
