@@ -95,7 +95,7 @@ export class TerminationOrder {
 
   constructor(initContainers: readonly Container[], containers: readonly Container[]) {
     const earlier = [...containers];
-    for (const sidecar of initContainers.filter(({ isSidecar }) => isSidecar).reverse()) {
+    for (const sidecar of initContainers.filter(({ isSidecar }) => isSidecar).toReversed()) {
       this.#before.set(sidecar, new Set(earlier));
       earlier.push(sidecar);
     }
