@@ -15,6 +15,9 @@ interface Launch {
   readonly ports: readonly number[];
   readonly udpPorts: readonly number[];
   readonly sctpPorts: readonly number[];
+  /** limits of the container; null or absent: none. */
+  readonly cpuLimitMillis?: number | null;
+  readonly memoryLimitBytes?: number | null;
   /** Running already when the simulation begins. */
   readonly started: boolean;
 }

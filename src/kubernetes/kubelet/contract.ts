@@ -36,12 +36,9 @@ export interface ContainerProcess {
    */
   exec?(cpuNs: DurationNs, done: (ran: boolean) => void): void;
   /** Working set. Absent: not worth counting. */
-  memoryBytes?(): number;
+  memoryBytes?: (() => number) | undefined;
   /** CPU time used so far. Absent: none that counts. */
   cpuUsedNs?(nowNs: SimTimeNs): number;
-  /** As SIGSTOP and SIGCONT: what it would do meanwhile waits. */
-  freeze?(): void;
-  resume?(): void;
 }
 
 export interface ContainerRuntime {
