@@ -26,6 +26,7 @@ import { nameSuffix, podFor, replicaSetFor } from "./controllers/pods.ts";
 import { TopologyCache } from "./controllers/topologyHints.ts";
 import { PodLabelIndex } from "./api/selectorIndex.ts";
 import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./kubelet/contract.ts";
+import type { ImageSizes } from "./kubelet/images.ts";
 import { Kubelet } from "./kubelet/kubelet.ts";
 import { ChangeLedger } from "./ledger.ts";
 import type { KubernetesProfile } from "./profile.ts";
@@ -50,6 +51,9 @@ export interface ClusterOptions {
   readonly podCIDR: string;
   readonly serviceCIDR: string;
   readonly services: readonly Service[];
+  /** See KubeletOptions. */
+  readonly images?: ImageSizes;
+  readonly countsMemory?: boolean;
 }
 
 /** What users create beside nodes and Services. */
@@ -157,6 +161,8 @@ export class Cluster {
       ledger: this.ledger,
       observations,
       addressText: (id) => addresses.text(id),
+      images: this.#options.images ?? new Map(),
+      countsMemory: this.#options.countsMemory ?? false,
     });
     this.#kubelets.set(nodeName, kubelet);
   }

@@ -240,6 +240,7 @@ function resolveCluster(
   return {
     nodes,
     network: cluster.network,
+    images: cluster.images,
     podCIDR: cluster.podCIDR,
     serviceCIDR: cluster.serviceCIDR,
     deployments: objects.deployments.map(({ object }) => ({

@@ -7,6 +7,7 @@
 import { LoadClient, type ClientOptions } from "./client.ts";
 import { DnsServer, type DnsServerOptions } from "./dns/server.ts";
 import type { Program, ProgramContext } from "./program.ts";
+import { Task, type TaskOptions } from "./task.ts";
 import { RequestServer, type ServerOptions } from "./server.ts";
 
 /** What a program learns from the container that it runs in. */
@@ -34,6 +35,7 @@ const models = {
   client: (context: ProgramContext, options: ClientOptions) => new LoadClient(context, options),
   dns: (context: ProgramContext, options: Omit<DnsServerOptions, "started">, launch: Launch) =>
     new DnsServer(context, { ...options, started: launch.started }),
+  task: (context: ProgramContext, options: TaskOptions) => new Task(context, options),
 } satisfies Readonly<Record<string, WorkloadModel<never>>>;
 
 type Models = typeof models;

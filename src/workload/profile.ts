@@ -4,7 +4,7 @@
  * Owns: the defaults of servers. They are judgements, not facts: a scenario that cares
  * sets its own, and `sim run` prints which it used.
  */
-import { ms, type DistributionSpec } from "../engine/index.ts";
+import { ms, seconds, type DistributionSpec } from "../engine/index.ts";
 import type { OnSigterm } from "./server.ts";
 
 export const serverProfile = {
@@ -22,6 +22,11 @@ export const serverProfile = {
   lameDuckNs: 0,
   /** A service time is all CPU time: what a CPU limit stretches. */
   cpuShare: 1,
+  /** Memory is not counted unless a scenario says how much there is. */
+  memoryBytes: 0,
+  memoryPerRequestBytes: 0,
+  /** An init container whose command does not say how long it sleeps. */
+  initTime: { kind: "deterministic", value: seconds(1) } as DistributionSpec,
   /** A probe is answered from memory. */
   probeServiceNs: ms(0.1),
   /** Request and answer of a probe or a 503: a few headers. */

@@ -78,8 +78,10 @@ export interface Container {
   readonly startupProbe?: Probe | null;
   readonly preStop?: LifecycleHandler | null;
   readonly postStart?: LifecycleHandler | null;
-  /** Absent: IfNotPresent. */
+  /** Absent: Always for an image that is tagged latest or not at all, else IfNotPresent. */
   readonly imagePullPolicy?: ImagePullPolicy;
+  /** How long its command sleeps, if it is one that does nothing else. */
+  readonly sleepNs?: DurationNs;
   /** "Always" makes an init container a sidecar. */
   readonly restartPolicy?: "Always" | null;
   readonly env: Labels;

@@ -99,8 +99,9 @@ export class Container {
     return this.process !== null;
   }
 
+  /** How often the kubelet has seen it start again. */
   get restarts(): number {
-    return Math.max(0, this.run - 1);
+    return Math.max(0, this.#seenRun - 1);
   }
 
   /** Seen to run, start-up probe passed. */
@@ -241,7 +242,8 @@ export class Container {
     this.#oomKilled = false;
     const { run } = this;
     const launched = pod();
-    const named = { ...launched, status: { ...launched.status, restartCount: this.restarts } };
+    const restartCount = this.run - 1;
+    const named = { ...launched, status: { ...launched.status, restartCount } };
     this.process = runtime.start(named, this.spec, sandbox()!, (code, oomKilled = false) => {
       if (this.run === run && this.process !== null) this.#exited(code, oomKilled);
     });

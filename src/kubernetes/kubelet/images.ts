@@ -8,7 +8,7 @@
  */
 import { Phase, type EventHandle, type SimTimeNs, type Simulation } from "../../engine/index.ts";
 import { TokenBucket } from "../api/tokenBucket.ts";
-import type { Container } from "../api/types.ts";
+import type { Container, ImagePullPolicy } from "../api/types.ts";
 import type { NodeClock } from "./nodeClock.ts";
 import type { KubeletProfile } from "./profile.ts";
 
@@ -61,17 +61,19 @@ export class ImageManager {
    * EnsureImageExists.
    * @param done called with null, at once where nothing is to be pulled, or with the reason why the container waits
    */
-  ensure({ image, imagePullPolicy }: Container, done: (error: string | null) => void): void {
+  ensure(container: Container, done: (error: string | null) => void): void {
+    const { image } = container;
+    const policy = pullPolicyOf(container);
     if (!this.#sizes.has(image)) {
       done(null);
       return;
     }
     const isHere = this.#present.has(image);
-    if (isHere && imagePullPolicy !== "Always") {
+    if (isHere && policy !== "Always") {
       done(null);
       return;
     }
-    if (imagePullPolicy === "Never") {
+    if (policy === "Never") {
       done("ErrImageNeverPull");
       return;
     }
@@ -154,4 +156,12 @@ export class ImageManager {
       known === undefined ? imageBackoffBaseNs : Math.min(imageBackoffMaxNs, 2 * known.backoffNs);
     this.#backoffs.set(image, { backoffNs, updatedNs: this.#sim.nowNs });
   }
+}
+
+/** SetDefaults_Container: an image that is tagged latest, or not at all, is asked for each time. */
+function pullPolicyOf({ image, imagePullPolicy }: Container): ImagePullPolicy {
+  if (imagePullPolicy !== undefined) return imagePullPolicy;
+  const name = image.slice(image.lastIndexOf("/") + 1);
+  const isLatest = !name.includes("@") && (!name.includes(":") || name.endsWith(":latest"));
+  return isLatest ? "Always" : "IfNotPresent";
 }

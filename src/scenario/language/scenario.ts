@@ -81,6 +81,11 @@ export interface ClusterInput {
   nodeCIDR?: string;
   /** CoreDNS behind kube-system/kube-dns. Default: no DNS at all. */
   dns?: DnsInput;
+  /**
+   * Images that nodes have to pull, with their compressed size, or "missing" where the registry has no such
+   * image. Default: every image is on every node.
+   */
+  images?: Record<string, Quantity | "missing">;
 }
 
 /** The rest of kubeadm's Corefile is in profile.kubernetes.dns. */

@@ -77,6 +77,23 @@ const dns = object({
 });
 export type DnsPart = z.output<typeof dns>;
 
+/** Sizes of images by name; "missing": the registry has no such image. */
+const images = reading<Record<string, number | null>>((input, context) => {
+  if (!isRecord(input)) {
+    context.mistake([], describeValue(input), 'an object such as { "nginx:1.27": "70Mi" }');
+    return undefined;
+  }
+  const sizes: Record<string, number | null> = {};
+  for (const [image, size] of Object.entries(input)) {
+    const isMissing = size === "missing";
+    const value = isMissing ? null : quietly(bytes, size);
+    if (value === undefined) {
+      context.mistake([image], describeValue(size), 'a size such as "70Mi", or "missing"');
+    } else sizes[image] = value;
+  }
+  return sizes;
+});
+
 const cluster = object({
   manifests: z.array(text("the path of a YAML or JSON file", /./)).default([]),
   nodes: integer("a number of nodes", 0, MOST_NODES).optional(),
@@ -87,6 +104,7 @@ const cluster = object({
   serviceCIDR: ipPrefixes([8, 28], [108, 120]).default(DEFAULT_SERVICE_CIDR),
   nodeCIDR: ipPrefixes([8, 28], [32, 120]).default(DEFAULT_NODE_CIDR),
   dns: dns.optional(),
+  images: images.default({}),
 });
 export type ClusterPart = z.output<typeof cluster>;
 
