@@ -113,7 +113,12 @@ export function kubeletRig(
   const log: Logged[] = [];
   const note = (what: string): void => void log.push({ atNs: sim.nowNs, what });
   const api = new SimulatedApiServer(sim, exactApi, (kind, _previous, object) => {
-    if (kind === "Pod") note(`commit ${describePod(object as Pod | null)}`);
+    if (kind === "Pod") {
+      note(`commit ${describePod(object as Pod | null)}`);
+      for (const { reason } of (object as Pod | null)?.status.containerStatuses ?? []) {
+        if (reason !== "") note(`reason ${reason}`);
+      }
+    }
     if (kind === "Lease") note("lease");
     if (kind === "Node") {
       const { ready, memoryPressure = false } = (object as Node).status;
