@@ -241,7 +241,7 @@ export class Cluster {
 
   /** Load balancers, which at rest have checked their targets for days. */
   #startCloud(synced: boolean): Cloud {
-    const { profile, transport, services, nodes } = this.#options;
+    const { profile, transport, observations, services, nodes } = this.#options;
     const servers = new Map(
       nodes.map(({ metadata }, i) => [metadata.name, this.#healthServers[i]!]),
     );
@@ -250,6 +250,7 @@ export class Cluster {
       servers.get(node)!.localEndpoints(objectKey({ metadata })) > 0;
     return new Cloud({
       transport,
+      observations,
       api: this.api,
       profile: profile.loadBalancer,
       services,

@@ -45,6 +45,7 @@ export function renderSummary(summary: Summary, options: TextOptions): string {
     staleRouting(summary),
     skew(summary),
     drops(summary),
+    targetChanges(summary),
     failedStarts(summary),
     ignored(summary),
   ];
@@ -367,6 +368,23 @@ function drops({ drops: causes }: Summary): Section {
     `${printable(worstHop)} (${count(worstHopPackets)})`,
   ]);
   return { title: "Dropped packets", head: ["packets", "hops", "most at"], rows };
+}
+
+/** More than these are for events.csv. */
+const MOST_TARGET_CHANGES = 10;
+
+function targetChanges({ targetChanges: changes }: Summary): Section | null {
+  if (changes.length === 0) return null;
+  const rows = changes
+    .slice(0, MOST_TARGET_CHANGES)
+    .map(({ object, atNs, healthy, service }) => [
+      `${printable(object)} for ${printable(service)}`,
+      healthy ? "in" : "out",
+      duration(atNs),
+    ]);
+  const rest = changes.length - rows.length;
+  const notes = rest > 0 ? [`And ${count(rest)} more, in events.csv.`] : [];
+  return { title: "Load balancer targets", head: ["", "at"], rows, notes };
 }
 
 function failedStarts(summary: Summary): Section | null {

@@ -42,9 +42,17 @@ function bytes(out: string): Record<string, string> {
 
 const names = listScenarios("scenarios").map(({ name }) => name);
 
+/** What their pages show besides: a scenario, and the parameter that it is run with. */
+const variants = [["etp-local", "HOW=delete"]] as const;
+
 describe("shipped scenarios", () => {
   it.each(names)("%s prints what it printed", async (name) => {
     await expect(await run(name, name)).toMatchFileSnapshot(`./${name}.txt`);
+  });
+
+  it.each(variants)("%s -e %s prints what it printed", async (name, parameter) => {
+    const text = await run(name, `${name}-${parameter}`, ["-e", parameter]);
+    await expect(text).toMatchFileSnapshot(`./${name}.${parameter}.txt`);
   });
 
   it.each(names)("%s gives the same bytes again in one process", async (name) => {
