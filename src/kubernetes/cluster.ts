@@ -137,6 +137,11 @@ export class Cluster {
     return this.#kubelets.get(pod.spec.nodeName ?? "")?.mainProcess(pod) ?? null;
   }
 
+  /** A node's kubelet, for faults. */
+  kubelet(nodeName: string): Kubelet | undefined {
+    return this.#kubelets.get(nodeName);
+  }
+
   #addKubelet(node: number, nodeName: string): void {
     const { sim, profile, podNetwork: network, runtime, prober, observations } = this.#options;
     const { addresses } = this.#options.transport.network;

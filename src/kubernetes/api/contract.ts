@@ -68,7 +68,7 @@ export interface Informer<K extends Kind> {
 export interface WatchOptions<K extends Kind> {
   /** Who watches: names the random stream of its delivery latency, and shows in traces. */
   readonly watcher: string;
-  /** Field selector spec.nodeName of a Pod watch (kubelets). Absent: everything. */
+  /** Field selector of a kubelet: spec.nodeName of Pods, its own Node. Absent: everything. */
   readonly nodeName?: string;
   readonly handlers: InformerHandlers<K>;
 }
@@ -78,6 +78,8 @@ export interface ApiServer {
     readonly name: string;
     readonly qps: number;
     readonly burst: number;
+    /** What it writes comes and goes for ever, as heartbeats do: an idle server may be busy with it. */
+    readonly background?: boolean;
   }): ApiClient;
   /**
    * Starts a watch whose cache is filled at once with the stored objects (no handler is called for

@@ -43,6 +43,8 @@ type DeleteOptions = { readonly gracePeriodNs?: DurationNs | null; readonly uid?
 interface Connection {
   readonly bucket: TokenBucket;
   readonly stream: RandomStream;
+  /** Nobody waits for what it writes. */
+  readonly isBackground: boolean;
 }
 
 /** Told of every commit at its instant, for observation only. */
@@ -89,11 +91,13 @@ export class SimulatedApiServer implements ApiServer {
     readonly name: string;
     readonly qps: number;
     readonly burst: number;
+    readonly background?: boolean;
   }): ApiClient {
     const connection: Connection = {
       bucket: new TokenBucket(options.qps, options.burst),
       // Its own stream: what one component writes moves no draw of another.
       stream: this.#sim.streams.get(`api/write/${options.name}`),
+      isBackground: options.background ?? false,
     };
     return {
       name: options.name,
@@ -139,7 +143,8 @@ export class SimulatedApiServer implements ApiServer {
   get isIdle(): boolean {
     const { nowNs } = this.#sim;
     if (this.#lastAnswerNs > nowNs) return false;
-    for (const { all, byNode } of this.#watchers.values()) {
+    for (const [kind, { all, byNode }] of this.#watchers) {
+      if (kind === "Lease") continue;
       for (const caches of [all, ...byNode.values()]) {
         if (caches.some(({ lastDeliveryNs }) => lastDeliveryNs > nowNs)) return false;
       }
@@ -172,7 +177,7 @@ export class SimulatedApiServer implements ApiServer {
 
   /** A call: waits for its token, travels, costs a write, commits, and the response travels back. */
   #request<K extends Kind>(
-    { bucket, stream }: Connection,
+    { bucket, stream, isBackground }: Connection,
     commit: () => Result<K>,
     done: WriteCallback<K> | undefined,
   ): void {
@@ -180,7 +185,7 @@ export class SimulatedApiServer implements ApiServer {
     const waitNs = bucket.take(this.#sim.nowNs);
     const writeNs = sampleNs(this.#writeLatency, stream);
     const commitNs = this.#sim.nowNs + waitNs + networkNs + writeNs;
-    this.#lastAnswerNs = Math.max(this.#lastAnswerNs, commitNs + networkNs);
+    if (!isBackground) this.#lastAnswerNs = Math.max(this.#lastAnswerNs, commitNs + networkNs);
     this.#sim.callAt(commitNs, Phase.topology, () => {
       const result = commit();
       if (done === undefined) return;
@@ -290,6 +295,7 @@ export class SimulatedApiServer implements ApiServer {
 }
 
 function nodeOf(object: ObjectByKind[Kind]): string | null {
+  if (object.kind === "Node") return object.metadata.name;
   return object.kind === "Pod" ? object.spec.nodeName : null;
 }
 

@@ -94,6 +94,8 @@ export interface PodSpec {
   readonly restartPolicy: "Always" | "OnFailure" | "Never";
   readonly hostNetwork: boolean;
   readonly nodeSelector: Labels;
+  /** Of its priority class. Absent: 0. */
+  readonly priority?: number;
 }
 
 export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed";
@@ -211,6 +213,8 @@ export interface Node {
     readonly internalIPs: readonly IpText[];
     readonly allocatable: ResourceRequests & { readonly maxPods: number };
     readonly ready: PodCondition;
+    /** Condition MemoryPressure. Absent: false. */
+    readonly memoryPressure?: boolean;
   };
 }
 
