@@ -86,6 +86,17 @@ export interface ClusterInput {
    * image. Default: every image is on every node.
    */
   images?: Record<string, Quantity | "missing">;
+  /** Services besides those in the manifests, for the size of the tables. Default none. */
+  filler?: FillerInput;
+}
+
+/** Services filler-1, filler-2, ... with port 80. */
+export interface FillerInput {
+  services: number;
+  /** Of each. Default 2. */
+  endpoints?: number;
+  /** Pods behind them, of a Deployment each; else slices of addresses that nobody has. Default false. */
+  pods?: boolean;
 }
 
 /** The rest of kubeadm's Corefile is in profile.kubernetes.dns. */
