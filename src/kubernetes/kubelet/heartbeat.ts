@@ -30,6 +30,8 @@ export class Heartbeat {
       name: `kubelet/${nodeName}/heartbeat`,
       qps: profile.heartbeatQps,
       burst: profile.heartbeatQps,
+      user: `system:node:${nodeName}`,
+      connection: `kubelet/${nodeName}`,
       background: true,
     });
     this.#stream = sim.streams.get(`kubelet/${nodeName}/lease`);
@@ -42,6 +44,7 @@ export class Heartbeat {
     const { api, nodeName, profile, clock } = this.#context;
     this.#nodes ??= api.watch("Node", {
       watcher: `kubelet/${nodeName}/node`,
+      connection: `kubelet/${nodeName}`,
       nodeName,
       handlers: {
         updated: (_previous, node) => {

@@ -87,6 +87,7 @@ export class Kubelet {
     const clock = new NodeClock(sim);
     const client = api.client({
       name: `kubelet/${nodeName}`,
+      user: `system:node:${nodeName}`,
       qps: profile.statusQps,
       burst: profile.statusBurst,
     });
