@@ -54,6 +54,14 @@ describe("who goes", () => {
       ["cheap"],
     ],
     [
+      "who is within its requests goes after the others, whatever its priority",
+      [
+        { name: "above", usesGiB: 5, priority: 1000 },
+        { name: "within", requestGiB: 4, usesGiB: 3.9 },
+      ],
+      ["above"],
+    ],
+    [
       "one after the other, until there is room",
       [
         { name: "a", usesGiB: 6 },
@@ -63,7 +71,7 @@ describe("who goes", () => {
       ["a", "b"],
     ],
   ])("%s", (_what, pods, expected) => {
-    // Broken on purpose: a ranking by amount alone takes "precious", and "within" before "besteffort".
+    // Broken on purpose: a ranking by priority and amount alone takes "within"; by amount alone, "precious".
     const rigged = rigOf(pods);
     rigged.rig.sim.run(minutes(2));
     expect(evicted(rigged)).toEqual(expected);

@@ -50,7 +50,7 @@ const statusOf = ({ api }: KubeletRig, key = "default/a") =>
 
 describe("init containers and sidecars at start", () => {
   test("each in its turn, the next only after a relist that saw the one before end; then the others", () => {
-    // Broken on purpose: all started at once; a worker that does not wait for a newer cache.
+    // Broken on purpose: all started at once.
     const initContainers = [named("one"), named("two")];
     const rig = rigWith({ one: [[seconds(3), 0]], two: [[seconds(2), 0]] });
     rig.hand.create("Pod", bound("a", { initContainers, containers: [named("main")] }));
@@ -356,6 +356,24 @@ describe("PLEG", () => {
     // Leases: a renewal each 10 s with its commit and its answer.
     expect(idle.sim.eventsProcessed).toBeLessThan(100);
   });
+});
+
+test("a pod that is deleted right after a sync is only stopped when a relist has been: GetNewerThan", () => {
+  // Broken on purpose: a worker that does not wait for a newer cache sends SIGTERM at once, always.
+  const waits = Array.from({ length: 8 }, (_, i) => {
+    const rig = kubeletRig({ seed: `seed-${i}` });
+    rig.hand.create("Pod", bound("a"));
+    const startNs = HEARD_NS + VOLUMES_NS + SANDBOX_NS + START_NS;
+    rig.sim.callAt(startNs - HEARD_NS + ms(1), Phase.start, () =>
+      rig.hand.delete("Pod", "default/a", {}),
+    );
+    rig.sim.run(seconds(10));
+    return rig.times("SIGTERM")[0]! - startNs - ms(1);
+  });
+  expect(Math.min(...waits)).toBeGreaterThanOrEqual(0);
+  expect(Math.max(...waits)).toBeLessThanOrEqual(seconds(1.01));
+  // All eight within 100 ms of their syncs: less than 1 in 10 million.
+  expect(Math.max(...waits)).toBeGreaterThan(ms(100));
 });
 
 describe("the node under it", () => {

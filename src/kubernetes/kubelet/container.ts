@@ -36,6 +36,8 @@ export interface ContainerContext {
   /** The pod as the runtime is to see it. */
   readonly pod: () => Pod;
   readonly sandbox: () => Sandbox | null;
+  /** For the event log: something happened to it. */
+  readonly event: (kind: string, detail: string) => void;
   /** It has started or ended, in truth: the PLEG may find it. */
   readonly changed: (container: Container) => void;
   /** A probe's verdict has changed what the kubelet is to say of it. */
@@ -157,6 +159,7 @@ export class Container {
       clock.after(sampleNs(startTime, stream()), Phase.topology, () => {
         if (this.#stopping) return;
         this.#begin();
+        this.context.event("container_started", this.spec.name);
         this.#postStart(done);
       });
     });
@@ -176,7 +179,9 @@ export class Container {
   }
 
   signal(signal: Signal): void {
-    this.process?.signal(signal);
+    if (this.process === null) return;
+    this.context.event(signal.toLowerCase(), this.spec.name);
+    this.process.signal(signal);
   }
 
   /** The kernel kills it for its memory. @returns false if nothing runs */

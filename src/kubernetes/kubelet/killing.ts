@@ -60,6 +60,7 @@ function preStop(
     done(0);
     return;
   }
+  container.context.event("pre_stop", container.spec.name);
   const beganNs = sim.nowNs;
   runHook(container, handler, graceNs, () => {
     if (current()) done(sim.nowNs - beganNs);

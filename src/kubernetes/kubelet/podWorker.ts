@@ -295,6 +295,7 @@ export class PodWorker implements Listed {
     const { network, node, nodeName } = this.#context;
     this.#sandbox = network.add(node, this.#pod.metadata.name);
     if (this.#sandbox === null) this.#event("no_address", nodeName);
+    else this.#event("sandbox_created", this.#podIPs().join(" "));
     return this.#sandbox !== null;
   }
 
@@ -339,6 +340,7 @@ export class PodWorker implements Listed {
       stream: () => this.#stream,
       pod: () => this.#pod,
       sandbox: () => this.#sandbox,
+      event: (kind, detail) => this.#event(kind, detail),
       changed: (container) => this.#containerChanged(container),
       probed: () => {
         this.#observe();
@@ -353,8 +355,8 @@ export class PodWorker implements Listed {
 
   #containerChanged(container: Container): void {
     if (!container.running) {
-      const how = container.lastExit!.oomKilled ? " OOMKilled" : "";
-      this.#event("container_exited", `${container.spec.name}${how}`);
+      if (container.lastExit!.oomKilled) this.#event("oom_killed", container.spec.name);
+      this.#event("container_exited", container.spec.name);
       this.#observe();
     }
     this.#context.pleg().changed(this);
@@ -447,7 +449,10 @@ export class PodWorker implements Listed {
     for (const container of this.#all) container.probes.stop();
     const teardownNs = this.#sandbox === null ? 0 : this.#sample(distributions.teardown);
     clock.after(teardownNs, Phase.topology, () => {
-      if (this.#sandbox !== null) network.del(this.#sandbox);
+      if (this.#sandbox !== null) {
+        network.del(this.#sandbox);
+        this.#event("sandbox_removed", this.#podIPs().join(" "));
+      }
       this.#finished = true;
       pleg().forget(this);
       pleg().count(-this.#all.length);
