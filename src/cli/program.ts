@@ -91,6 +91,7 @@ function buildProgram(
   addRun(program, io, dependencies, ended);
   addTrace(program, io, dependencies, ended);
   addRules(program, io, dependencies, ended);
+  addInit(program, io, ended);
   addVerify(program, io, dependencies, ended);
   addList(program, io, dependencies, ended);
   return program;
@@ -217,6 +218,16 @@ function familyOption(description: string): Option {
 
 function familyNumber(text: "4" | "6"): 4 | 6 {
   return text === "6" ? 6 : 4;
+}
+
+function addInit(program: Command, io: Io, ended: (code: ExitCodeValue) => void): void {
+  program
+    .command("init")
+    .argument("[file]", "scenario to write; its manifest is written beside it", "scenario.ts")
+    .description("write a commented first scenario, with the manifest it reads")
+    .action(async (file: string) => {
+      ended(await (await import("./init.ts")).initCommand(file, io));
+    });
 }
 
 function addVerify(
