@@ -104,7 +104,7 @@ function buildProgram(
   addRules(program, io, dependencies, ended);
   addTimeline(program, io, dependencies, ended);
   addExplain(program, io, dependencies, ended);
-  addInit(program, io, ended);
+  addInit(program, io, dependencies, ended);
   addVerify(program, io, dependencies, ended);
   addList(program, io, dependencies, ended);
   return program;
@@ -300,13 +300,18 @@ function addExplain(
     });
 }
 
-function addInit(program: Command, io: Io, ended: (code: ExitCodeValue) => void): void {
+function addInit(
+  program: Command,
+  io: Io,
+  dependencies: Dependencies,
+  ended: (code: ExitCodeValue) => void,
+): void {
   program
     .command("init")
     .argument("[file]", "scenario to write; its manifest is written beside it", "scenario.ts")
     .description("write a commented first scenario, with the manifest it reads")
     .action(async (file: string) => {
-      ended(await (await import("./init.ts")).initCommand(file, io));
+      ended(await (await import("./init.ts")).initCommand(file, io, dependencies));
     });
 }
 
