@@ -16,7 +16,7 @@ export const notModelled: readonly string[] = [
   "Failed syncs of kube-proxy, in whatever mode: none fails by itself, and no scenario makes one fail.",
   "IPVS' own time-outs and its schedulers lblc and lblcr; eBPF mode's direct server return, XDP, and datagrams of sockets that are not connected.",
   "DNS beyond lookups: truncated answers and TCP instead, SRV and PTR records, names of single pods, several name servers. Only clients with a name look it up.",
-  "Docker hosts: user-defined networks, Compose, Swarm and their DNS, health checks and UDP ports are absent; pods have no way to them.",
+  "Docker hosts: user-defined networks, Compose, Swarm and their DNS, and health checks are absent; pods have no way to them.",
   "NetworkPolicy, Ingress and service meshes.",
   "The making of cloud load balancers: they are there from the start, without zones and limits of their own.",
   "Rolling updates between templates, StatefulSets, DaemonSets, Jobs and autoscaling: Deployments and ReplicaSets keep their number of pods.",
