@@ -6,6 +6,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { TraceFormat } from "../inspect/index.ts";
+import type { SummaryFormatName } from "../output/index.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
 
@@ -16,6 +17,7 @@ interface ScenarioOptions {
 }
 
 interface RunOptions extends ScenarioOptions {
+  readonly output: SummaryFormatName;
   readonly threshold?: readonly string[];
   readonly out?: string;
   readonly quiet?: true;
@@ -89,6 +91,7 @@ function buildProgram(
   addRun(program, io, dependencies, ended);
   addTrace(program, io, dependencies, ended);
   addRules(program, io, dependencies, ended);
+  addVerify(program, io, dependencies, ended);
   addList(program, io, dependencies, ended);
   return program;
 }
@@ -101,6 +104,14 @@ Exit codes:
   99   the run is done, and a threshold was not kept to
   130  interrupted; nothing is written
 `;
+
+const summaryOutputs = [
+  "table",
+  "json",
+  "csv",
+  "markdown",
+  "junit",
+] as const satisfies readonly SummaryFormatName[];
 
 const runExamples = `
 Examples:
@@ -123,6 +134,11 @@ function addRun(
       "--threshold <t>",
       "what the run has to keep to, as METRIC.AGGREGATION<LIMIT; may be repeated",
       gathered,
+    )
+    .addOption(
+      new Option("-o, --output <format>", "how the summary is printed")
+        .choices(summaryOutputs)
+        .default("table"),
     )
     .option("--quiet", "print no summary and no progress, only errors")
     .addHelpText("after", runExamples)
@@ -201,6 +217,20 @@ function familyOption(description: string): Option {
 
 function familyNumber(text: "4" | "6"): 4 | 6 {
   return text === "6" ? 6 : 4;
+}
+
+function addVerify(
+  program: Command,
+  io: Io,
+  dependencies: Dependencies,
+  ended: (code: ExitCodeValue) => void,
+): void {
+  scenarioCommand(program, "verify")
+    .description("run a scenario three times, once in a fresh process, and compare every byte")
+    .action(async (file: string, { env = {}, ...given }: ScenarioOptions) => {
+      const { verifyCommand } = await import("./verify.ts");
+      ended(await verifyCommand({ file, env, ...given }, io, dependencies));
+    });
 }
 
 /** A command about a scenario, with the options that change it. */

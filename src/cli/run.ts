@@ -11,11 +11,13 @@ import {
   manifest,
   measured as measuredText,
   printable,
-  renderSummary,
+  summaryFormats,
   replayCommand,
   summarise,
   writeResults,
+  type FigureUnit,
   type Summary,
+  type SummaryFormatName,
 } from "../output/index.ts";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
 import type { Dependencies, Run, ScenarioOverrides } from "./dependencies.ts";
@@ -28,6 +30,7 @@ export interface RunArguments extends ScenarioOverrides {
   readonly file: string;
   readonly out?: string;
   readonly quiet: boolean;
+  readonly output: SummaryFormatName;
 }
 
 /** A finished run, before it is written. */
@@ -61,8 +64,10 @@ export async function runCommand(
   if (!args.quiet) {
     const width = io.stdout.columns ?? 80;
     const colour = wantsColour(io.stdout, io.env);
-    io.stdout.write(renderSummary(summary, { width, colour, resultsDir: dir, replay }));
+    const options = { width, colour, resultsDir: dir, replay };
+    io.stdout.write(summaryFormats[args.output](summary, options));
   }
+  if (io.env["GITHUB_ACTIONS"] === "true") annotate(summary, args.file, io);
   const laws = reportLaws(summary, io, replay);
   return laws === ExitCode.done ? reportThresholds(summary, io) : laws;
 }
@@ -163,10 +168,34 @@ async function write(
   return summaryWith(digest.fingerprint);
 }
 
+/** What GitHub Actions shows beside the changed files: workflow commands, which it reads from stderr too. */
+function annotate({ thresholds, brokenLaws }: Summary, file: string, io: Io): void {
+  const found = [
+    ...brokenLaws.map(({ law, entity, detail }) => ["broken law", `${law}: ${entity}: ${detail}`]),
+    ...thresholds.flatMap(({ threshold, passed, figure, unit }) =>
+      passed ? [] : [["threshold not kept to", `${threshold}: ${figureText(figure, unit)}`]],
+    ),
+  ];
+  for (const [title = "", message = ""] of found) {
+    const properties = `file=${commandText(file, true)},title=${commandText(title, true)}`;
+    io.stderr.write(`::error ${properties}::${commandText(message, false)}\n`);
+  }
+}
+
+/** As @actions/core escapes them. */
+function commandText(text: string, isProperty: boolean): string {
+  const data = text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
+  return isProperty ? data.replaceAll(":", "%3A").replaceAll(",", "%2C") : data;
+}
+
+function figureText(figure: number | null, unit: FigureUnit): string {
+  return figure === null ? "there was nothing to measure" : measuredText(figure, unit);
+}
+
 function reportThresholds({ thresholds }: Summary, io: Io): ExitCodeValue {
   const crossed = thresholds.filter(({ passed }) => !passed);
   for (const { threshold, figure, unit } of crossed) {
-    const found = figure === null ? "there was nothing to measure" : measuredText(figure, unit);
+    const found = figureText(figure, unit);
     io.stderr.write(`threshold not kept to: ${printable(threshold)}: ${found}\n`);
   }
   return crossed.length === 0 ? ExitCode.done : ExitCode.thresholdCrossed;

@@ -1,9 +1,20 @@
 /** The faults there are: one line each. Their words are ../scenario/faults. */
 import type { FaultContext, FaultScheduler } from "./contract.ts";
+import { flushConntrack } from "./flushConntrack.ts";
+import { netem } from "./netem.ts";
+import { partition } from "./partition.ts";
 import { resetContainer } from "./resetContainer.ts";
 import { resetPods } from "./resetPods.ts";
+import { stealCpu } from "./stealCpu.ts";
 
-const members = { resetContainer, resetPods };
+const members = {
+  flushConntrack,
+  netem,
+  partition,
+  resetContainer,
+  resetPods,
+  stealCpu,
+};
 
 type SpecOf<Scheduler> = Scheduler extends FaultScheduler<infer Spec> ? Spec : never;
 

@@ -22,7 +22,8 @@ import { SharedInformers } from "./controllers/contract.ts";
 import { reconcileSlices } from "./controllers/endpointReconcile.ts";
 import { createControllers } from "./controllers/index.ts";
 import { mirroredSlices, type MirroredEndpoints } from "./controllers/mirroring.ts";
-import { nameSuffix, podFor, replicaSetFor } from "./controllers/pods.ts";
+import { nameSuffix } from "./controllers/pods.ts";
+import { restedOwners, restedPods, type RestedKind } from "./controllers/rested.ts";
 import { TopologyCache } from "./controllers/topologyHints.ts";
 import { PodLabelIndex } from "./api/selectorIndex.ts";
 import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./kubelet/contract.ts";
@@ -80,6 +81,10 @@ export class Cluster {
     this.ledger = new ChangeLedger(observations);
     this.api = new SimulatedApiServer(sim, profile.apiServer, (kind, previous, object) => {
       if (kind === "Pod") this.#podCommitted(previous as Pod | null, object as Pod | null);
+      if (kind === "EndpointSlice") {
+        const slices = [previous, object] as [EndpointSlice | null, EndpointSlice | null];
+        this.ledger.sliceWritten(...slices, sim.nowNs);
+      }
     });
     for (const [index, node] of nodes.entries()) {
       observations.nodeNamed(index, node.metadata.name, node.metadata.labels[ZONE_LABEL] ?? null);
@@ -157,15 +162,10 @@ export class Cluster {
     const { sim, profile, nodes } = this.#options;
     const picture = new ClusterPicture(nodes);
     const stream = sim.streams.get("scheduler/at-rest");
-    const sets = [
-      ...deployments.map((each) => replicaSetFor(this.#preloadRested("Deployment", each))),
-      ...replicaSets,
-    ];
     const wanted: Pod[] = [];
-    for (const set of sets) {
-      const stored = this.#preloadRested("ReplicaSet", set);
-      const names = sim.streams.get(`names/${objectKey(stored)}`);
-      for (let i = 0; i < stored.spec.replicas; i++) wanted.push(podFor(stored, names));
+    for (const { kind, object } of restedOwners(deployments, replicaSets)) {
+      const stored = this.api.preload<RestedKind>(kind, object);
+      wanted.push(...restedPods(stored, sim.streams));
     }
     for (const [index, pod] of [...wanted, ...pods].entries()) {
       const named = { ...pod, metadata: { ...pod.metadata, uid: `pod-${index}` } };
@@ -179,15 +179,6 @@ export class Cluster {
       if (placed === null) throw new Error(`pod ${objectKey(pod)} fits on no node`);
       yield placed;
     }
-  }
-
-  #preloadRested<K extends "Deployment" | "ReplicaSet">(
-    kind: K,
-    owner: K extends "Deployment" ? Deployment : ReplicaSet,
-  ): K extends "Deployment" ? Deployment : ReplicaSet {
-    const { replicas } = owner.spec;
-    const status = { replicas, readyReplicas: replicas, availableReplicas: replicas };
-    return this.api.preload(kind, { ...owner, status } as never) as never;
   }
 
   #writeSlicesAtRest(pods: PodLabelIndex): void {
@@ -237,7 +228,7 @@ export class Cluster {
 
   /** Load balancers, which at rest have checked their targets for days. */
   #startCloud(synced: boolean): Cloud {
-    const { profile, transport, services, nodes } = this.#options;
+    const { profile, transport, observations, services, nodes } = this.#options;
     const servers = new Map(
       nodes.map(({ metadata }, i) => [metadata.name, this.#healthServers[i]!]),
     );
@@ -246,6 +237,7 @@ export class Cluster {
       servers.get(node)!.localEndpoints(objectKey({ metadata })) > 0;
     return new Cloud({
       transport,
+      observations,
       api: this.api,
       profile: profile.loadBalancer,
       services,
@@ -326,6 +318,7 @@ export class Cluster {
     } else if (previous.spec.nodeName === null && pod.spec.nodeName !== null) {
       event("pod_scheduled", pod, pod.spec.nodeName);
     } else if (previous.status.ready.status !== pod.status.ready.status) {
+      this.ledger.statusWritten(pod, nowNs);
       event(pod.status.ready.status ? "pod_ready" : "pod_not_ready", pod, pod.spec.nodeName ?? "");
     }
   }

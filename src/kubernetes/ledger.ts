@@ -8,14 +8,34 @@
 import type { SimTimeNs } from "../engine/index.ts";
 import type { Observations } from "../observe/observations.ts";
 import { SelectorIndex } from "./api/selectorIndex.ts";
-import { objectKey, type Pod, type Service } from "./api/types.ts";
+import {
+  objectKey,
+  type Endpoint,
+  type EndpointSlice,
+  type Pod,
+  type Service,
+} from "./api/types.ts";
 
 export type EndpointChangeKind = "added" | "removed" | "condition";
+
+/** What has not happened; no time is negative. */
+const NEVER = -1;
 
 interface Change {
   readonly id: number;
   readonly usable: boolean;
   readonly atNs: SimTimeNs;
+  /** When its kubelet noticed, and when the pod's status was stored; NEVER where it took neither. */
+  seenAtNs: SimTimeNs | typeof NEVER;
+  statusAtNs: SimTimeNs | typeof NEVER;
+  isWritten: boolean;
+}
+
+/** How a change came to a node: its kube-proxy was told, took note of it, and began the sync that holds it. */
+export interface ArrivalTimes {
+  readonly deliveredNs: SimTimeNs;
+  readonly trackedNs: SimTimeNs;
+  readonly syncStartedNs: SimTimeNs;
 }
 
 /** One pod as an endpoint of one Service. */
@@ -25,6 +45,8 @@ interface Tracked {
   readonly address: string;
   usable: boolean;
   readonly changes: Change[];
+  /** Changes that slices told of under another cause than their own, by `told()`. */
+  readonly toldAs: Map<string, Change>;
 }
 
 export class ChangeLedger {
@@ -101,6 +123,54 @@ export class ChangeLedger {
     return this.#gone[endpoint] === 1;
   }
 
+  /** A status of the pod with another readiness has been stored. */
+  statusWritten(pod: Pod, atNs: SimTimeNs): void {
+    const { ready, observedCauseNs, observedSeenNs } = pod.status;
+    for (const service of this.#selectors.servicesOf(pod)) {
+      const usable = ready.status || service.spec.publishNotReadyAddresses;
+      const tracked = this.#tracked.get(trackKey(service, pod));
+      const change = tracked === undefined ? undefined : match(tracked, usable, observedCauseNs);
+      if (change === undefined || change.statusAtNs !== NEVER) continue;
+      change.seenAtNs = observedSeenNs ?? change.atNs;
+      change.statusAtNs = atNs;
+    }
+  }
+
+  /** A slice has been stored: what is new in it has been written for the first time, or was before. */
+  sliceWritten(previous: EndpointSlice | null, slice: EndpointSlice | null, atNs: SimTimeNs): void {
+    const service = (slice ?? previous)!.service;
+    const before = new Set<Endpoint>(previous?.endpoints);
+    const present = new Set<string>();
+    for (const endpoint of slice?.endpoints ?? []) {
+      present.add(endpoint.podUid);
+      if (before.has(endpoint)) continue;
+      const { podUid, conditions, observedCauseNs } = endpoint;
+      this.#written(service, podUid, conditions.ready, observedCauseNs, atNs);
+    }
+    for (const { podUid, conditions } of before) {
+      if (conditions.ready && !present.has(podUid)) {
+        this.#written(service, podUid, false, null, atNs);
+      }
+    }
+  }
+
+  #written(
+    service: string,
+    podUid: string,
+    usable: boolean,
+    causeNs: SimTimeNs | null,
+    atNs: SimTimeNs,
+  ): void {
+    const tracked = this.#tracked.get(`${service}|${podUid}`);
+    if (tracked === undefined) return;
+    const change = match(tracked, usable, causeNs);
+    if (change === undefined) return;
+    if (change.atNs !== causeNs) tracked.toldAs.set(told(usable, causeNs), change);
+    if (change.isWritten) return;
+    change.isWritten = true;
+    this.#observations.endpointWritten(change.id, change.seenAtNs, change.statusAtNs, atNs);
+  }
+
   /**
    * From now on a node's rules hold the endpoint as usable, or no longer.
    * @param causeNs the cause that the endpoint's slice named; null when it had left the slice
@@ -111,13 +181,15 @@ export class ChangeLedger {
     podUid: string,
     usable: boolean,
     causeNs: SimTimeNs | null,
+    { deliveredNs, trackedNs, syncStartedNs }: ArrivalTimes,
     atNs: SimTimeNs,
   ): void {
-    const changes = this.#tracked.get(`${service}|${podUid}`)?.changes ?? [];
-    const change =
-      changes.findLast((each) => each.usable === usable && each.atNs === causeNs) ??
-      changes.findLast((each) => each.usable === usable);
-    if (change !== undefined) this.#observations.endpointProgrammed(change.id, node, atNs);
+    const tracked = this.#tracked.get(`${service}|${podUid}`);
+    if (tracked === undefined) return;
+    const change = match(tracked, usable, causeNs);
+    if (change === undefined) return;
+    const { id } = change;
+    this.#observations.endpointProgrammed(id, node, atNs, deliveredNs, trackedNs, syncStartedNs);
   }
 
   #open(
@@ -129,7 +201,8 @@ export class ChangeLedger {
   ): void {
     const id = this.#changes++;
     tracked.usable = usable;
-    tracked.changes.push({ id, usable, atNs });
+    const steps = { seenAtNs: NEVER, statusAtNs: NEVER, isWritten: false } as const;
+    tracked.changes.push({ id, usable, atNs, ...steps });
     this.#gone[tracked.index] = usable ? 0 : 1;
     this.#observations.endpointChanged(
       id,
@@ -147,7 +220,7 @@ export class ChangeLedger {
     if (tracked === undefined) {
       const index = this.#gone.length;
       const address = endpointAddress(service, pod);
-      tracked = { index, address, usable: false, changes: [] };
+      tracked = { index, address, usable: false, changes: [], toldAs: new Map() };
       this.#tracked.set(key, tracked);
       this.#lastAt.set(`${objectKey(service)}|${pod.status.podIPs[0] ?? ""}`, index);
       this.#gone.push(0);
@@ -161,6 +234,26 @@ export class ChangeLedger {
     }
     return tracked;
   }
+}
+
+/**
+ * The change that somebody tells of: the one with that cause; else the one that a slice told of so; else the last
+ * one alike that is not younger than the cause, as a second container's exit does not change a pod again.
+ */
+function match(
+  { changes, toldAs }: Tracked,
+  usable: boolean,
+  causeNs: SimTimeNs | null,
+): Change | undefined {
+  return (
+    changes.findLast((each) => each.usable === usable && each.atNs === causeNs) ??
+    toldAs.get(told(usable, causeNs)) ??
+    changes.findLast((each) => each.usable === usable && each.atNs <= (causeNs ?? Infinity))
+  );
+}
+
+function told(usable: boolean, causeNs: SimTimeNs | null): string {
+  return `${usable}|${causeNs}`;
 }
 
 function trackKey(service: Service, pod: Pod): string {

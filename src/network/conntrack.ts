@@ -255,6 +255,12 @@ export class Conntrack {
     return deleted;
   }
 
+  /** `conntrack -F`: every entry goes. */
+  flush(): void {
+    this.counters.deleted += this.count;
+    while (this.count > 0) this.remove(this.own[this.count - 1]!);
+  }
+
   private isListed(id: EntryId, protocol: number): boolean {
     const { tables } = this;
     return (

@@ -33,7 +33,8 @@ export class Hop {
   private readonly waits = new Histogram();
 
   private readonly nsPerByte: number;
-  private readonly cpuNsPerPacket: number;
+  private readonly profileCpuNsPerPacket: number;
+  private cpuNsPerPacket: number;
   private readonly limitPackets: number;
   private readonly limitBytes: number;
   private readonly limited: boolean;
@@ -54,6 +55,7 @@ export class Hop {
     this.kind = kind;
     this.latencyNs = profile.latencyNs;
     this.nsPerByte = 8e9 / profile.linkRateBps;
+    this.profileCpuNsPerPacket = profile.cpuNsPerPacket;
     this.cpuNsPerPacket = profile.cpuNsPerPacket;
     this.limitPackets = profile.queueLimitPackets;
     this.limitBytes = profile.queueLimitBytes;
@@ -86,6 +88,11 @@ export class Hop {
     }
     this.waits.record(startNs - nowNs);
     return this.send(startNs, packets, bytes);
+  }
+
+  /** From now on a packet takes so many times its CPU time: the CPUs are not all its host's. */
+  stretchCpu(factor: number): void {
+    this.cpuNsPerPacket = this.profileCpuNsPerPacket * factor;
   }
 
   /** How long a train that comes at `nowNs` waits before it is sent. */

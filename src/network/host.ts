@@ -7,6 +7,7 @@
  */
 import { NO_ADDRESS, type AddressId, type AddressTable, type Prefix } from "./address.ts";
 import type { Conntrack } from "./conntrack.ts";
+import type { EgressFaults } from "./egress.ts";
 import type { Hop } from "./hop.ts";
 import type { ConnectionWatcher, NatRules } from "./nat.ts";
 import type { Packet } from "./packet.ts";
@@ -80,6 +81,13 @@ export interface Resolution {
   readonly timer: EventHandle;
 }
 
+/**
+ * `frozen`: its CPUs stand still, as of a virtual machine that its hypervisor has paused. What is due meanwhile
+ * happens when it goes on. `off`: without power; what it held in memory is gone.
+ */
+export const HostState = { on: 0, frozen: 1, off: 2 } as const;
+export type HostStateCode = (typeof HostState)[keyof typeof HostState];
+
 /** Addresses that a layer-2 segment answers for: who has the address, if anyone. */
 export type FabricLookup = (address: AddressId) => number | undefined;
 
@@ -119,6 +127,13 @@ export class Host {
   readonly bridgeAddresses: AddressId[] = [];
   /** Goes up with every change of a route or neighbour: cached decisions carry it. */
   routeGeneration = 0;
+  state: HostStateCode = HostState.on;
+  /** How many times its CPU time anything takes: above 1 while others have a share of its CPUs. */
+  cpuStretch = 1;
+  /** Frozen: packets that wait in the NIC's ring. */
+  rxRing = 0;
+  /** What faults have put before its NIC; null: nothing. */
+  faults: EgressFaults | null = null;
   /** Packets held for addresses that are being resolved. */
   readonly resolving = new Map<AddressId, Resolution>();
 
@@ -216,6 +231,12 @@ export class Host {
   /** The guest's end of the bridge has gone: nobody answers for `address` any more. */
   unplug(address: AddressId): void {
     this.#neighbours.delete(address);
+    this.#changed();
+  }
+
+  /** All guests' ends of the bridge go. */
+  unplugAll(): void {
+    this.#neighbours.clear();
     this.#changed();
   }
 

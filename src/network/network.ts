@@ -4,12 +4,13 @@
  * Owns: building and naming them, and counting what is dropped outside a hop. Refuses to own: how a
  * packet moves (stack.ts) and what a kind of pod network builds from these parts (kinds/).
  */
-import type { Simulation } from "../engine/index.ts";
+import type { EventKind, Simulation } from "../engine/index.ts";
 import { AddressTable, NO_ADDRESS, type AddressId } from "./address.ts";
 import { Conntrack } from "./conntrack.ts";
 import { ConntrackTables } from "./conntrackTable.ts";
 import { Hop, type HopKind } from "./hop.ts";
-import { Host, Namespace, type VethPair } from "./host.ts";
+import { Host, HostState, Namespace, type HostStateCode, type VethPair } from "./host.ts";
+import { HeldEvents } from "./heldEvents.ts";
 import { PacketPool } from "./packet.ts";
 import type { HopProfile, LinuxProfile } from "./profile.ts";
 
@@ -26,6 +27,9 @@ export class Network {
   readonly namespaces: Namespace[] = [];
   readonly hops: Hop[] = [];
   readonly drops: PlaceDrops = new Map();
+  /** Hosts that are frozen or off: while there is none, nobody asks what state a host is in. */
+  outages = 0;
+  readonly #held = new HeldEvents();
   readonly #hostByAddress = new Map<AddressId, number>();
 
   constructor(sim: Simulation, profile: LinuxProfile) {
@@ -106,7 +110,9 @@ export class Network {
       out: this.#addHop(`${host.name}/${name}/out`, "veth", this.profile.veth),
       in: this.#addHop(`${host.name}/${name}/in`, "veth", this.profile.veth),
     };
-    return this.#addNamespace(name, "guest", host.index, link);
+    const namespace = this.#addNamespace(name, "guest", host.index, link);
+    if (host.cpuStretch !== 1) stretchNamespace(namespace, host.cpuStretch);
+    return namespace;
   }
 
   /** A guest comes back: the same namespace and link, without an address. */
@@ -115,6 +121,36 @@ export class Network {
     namespace.addresses.clear();
     this.#addLoopback(namespace);
     return namespace;
+  }
+
+  /**
+   * What is due on a frozen host waits until that goes on. Only asked while there are outages.
+   * @returns whether the event waits
+   */
+  holds(host: number, kind: EventKind, a: number, b = 0): boolean {
+    if (this.hosts[host]!.state !== HostState.frozen) return false;
+    this.#held.add(host, kind, a, b);
+    return true;
+  }
+
+  setState(host: Host, state: HostStateCode): void {
+    if (host.state === HostState.on) this.outages++;
+    if (state === HostState.on) this.outages--;
+    if (host.state === HostState.frozen) {
+      this.#held.release(host.index, this.sim);
+      host.rxRing = 0;
+    }
+    host.state = state;
+  }
+
+  /** From now on CPU time on `host` takes `factor` times as long. */
+  stretchCpu(host: Host, factor: number): void {
+    host.cpuStretch = factor;
+    host.nic.stretchCpu(factor);
+    host.bridge?.stretchCpu(factor);
+    for (const namespace of this.namespaces) {
+      if (namespace.host === host.index) stretchNamespace(namespace, factor);
+    }
   }
 
   countDrop(place: string, cause: string, packets: number): void {
@@ -148,4 +184,10 @@ export class Network {
     this.hops.push(hop);
     return hop;
   }
+}
+
+function stretchNamespace({ loopback, link }: Namespace, factor: number): void {
+  loopback.stretchCpu(factor);
+  link?.out.stretchCpu(factor);
+  link?.in.stretchCpu(factor);
 }

@@ -51,6 +51,8 @@ export class Packet {
   originGeneration = 0;
   /** Delay met since the last event and yet to be served: see stack.ts. */
   carriedNs = 0;
+  /** Number of the pair that it and its copy are; 0 for a packet that nothing has sent twice. */
+  twin = 0;
   /** Conntrack tables met so far: which of the origin's hints comes next. */
   tables = 0;
   inUse = false;
@@ -84,7 +86,16 @@ export class PacketPool {
     packet.inUse = true;
     packet.tables = 0;
     packet.carriedNs = 0;
+    packet.twin = 0;
     return packet;
+  }
+
+  /** One more packet, alike in all that travels. */
+  copy(packet: Packet): Packet {
+    const copy = this.take();
+    const { id, inUse } = copy;
+    Object.assign(copy, packet, { id, inUse });
+    return copy;
   }
 
   drop(packet: Packet): void {

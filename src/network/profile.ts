@@ -29,6 +29,11 @@ export const linuxProfile = {
   ipv6ExtraHeaderBytes: 20,
   /** Preamble 8 B, Ethernet header 14 B, FCS 4 B, inter-frame gap 12 B (IEEE 802.3). */
   frameBytesPerPacket: 38,
+  /**
+   * Packets that a NIC's receive ring holds while nobody empties it: VIRTIO_NET_RX_QUEUE_DEFAULT_SIZE of
+   * QEMU's hw/net/virtio-net.c.
+   */
+  rxRingPackets: 256,
   /** One segmentation-offload unit (design: grain of a message). */
   trainBytes: 65_536,
 

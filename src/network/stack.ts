@@ -17,8 +17,10 @@ import { Phase, type EventKind, type SimTimeNs } from "../engine/index.ts";
 import type { AddressId } from "./address.ts";
 import { Track, type Conntrack, type TrackVerdict } from "./conntrack.ts";
 import { NO_ENTRY } from "./conntrackTable.ts";
+import { EgressFaults, type Shaping } from "./egress.ts";
 import { DROPPED, type Hop } from "./hop.ts";
 import {
+  HostState,
   STEER_DROP,
   STEER_OWN,
   type Egress,
@@ -27,6 +29,7 @@ import {
   type Steering,
 } from "./host.ts";
 import type { NatHookPoint } from "./nat.ts";
+import { NETEM_FULL, NETEM_LOST } from "./netem.ts";
 import type { Network } from "./network.ts";
 import { Flag, ICMP_FLAGS, NO_SOCKET, type Packet } from "./packet.ts";
 import type { PacketTap } from "./tap.ts";
@@ -37,6 +40,8 @@ export interface PacketReceiver {
   receive(namespace: Namespace, packet: Packet): void;
   /** A packet was lost on its way. It is released after. */
   lost(packet: Packet): void;
+  /** A packet is sent twice: `copy` is a second one like it. */
+  copied(packet: Packet, copy: Packet): void;
   /** Memory of conntrack entries of the socket that sent the packet; null for none. */
   hints(packet: Packet): Int32Array | null;
 }
@@ -47,6 +52,8 @@ export interface PacketReceiver {
  * is finer than the 52 us of the 64 KiB trains that messages travel in.
  */
 const AT_ONCE_NS = 8000;
+/** A kind of event that has not been needed yet. */
+const NO_KIND: EventKind = -1;
 
 export class NetworkStack {
   readonly network: Network;
@@ -60,33 +67,64 @@ export class NetworkStack {
   readonly #socketKind: EventKind;
   readonly #routedKind: EventKind;
   readonly #neighbourKind: EventKind;
+  /** Made with the first fault: a run without has the same events as before. */
+  #netemKind: EventKind = NO_KIND;
 
   constructor(network: Network) {
     this.network = network;
     const { sim } = network;
     const packet = (id: number): Packet => network.packets.all[id]!;
     const host = (index: number): Host => network.hosts[index]!;
-    this.#hostKind = sim.defineKind("packet_at_host", Phase.deliver, (a, b) =>
-      this.#atHost(packet(a), host(b)),
-    );
-    this.#bridgeKind = sim.defineKind("packet_at_bridge", Phase.deliver, (a, b) =>
-      this.#atBridge(packet(a), host(b)),
-    );
-    this.#outKind = sim.defineKind("packet_left_veth", Phase.deliver, (a, b) =>
-      this.#fromGuest(packet(a), host(b), sim.nowNs),
-    );
-    this.#portKind = sim.defineKind("packet_left_nic", Phase.deliver, (a, b) =>
+    const { deliver, timeout } = Phase;
+    this.#hostKind = sim.defineKind("packet_at_host", deliver, (a, b) => {
+      if (network.outages === 0 || this.#comesIn(packet(a), host(b))) {
+        this.#atHost(packet(a), host(b));
+      }
+    });
+    this.#bridgeKind = sim.defineKind("packet_at_bridge", deliver, (a, b) => {
+      if (network.outages === 0 || this.#goesOn(packet(a), host(b), this.#bridgeKind, b)) {
+        this.#atBridge(packet(a), host(b));
+      }
+    });
+    this.#outKind = sim.defineKind("packet_left_veth", deliver, (a, b) => {
+      if (network.outages === 0 || this.#goesOn(packet(a), host(b), this.#outKind, b)) {
+        this.#fromGuest(packet(a), host(b), sim.nowNs);
+      }
+    });
+    // On the cable already.
+    this.#portKind = sim.defineKind("packet_left_nic", deliver, (a, b) =>
       this.#toHost(packet(a), host(b), sim.nowNs),
     );
-    this.#socketKind = sim.defineKind("packet_at_socket", Phase.deliver, (a, b) =>
-      this.#atNamespace(packet(a), network.namespaces[b]!),
-    );
-    this.#routedKind = sim.defineKind("packet_routed", Phase.deliver, (a, b) =>
-      this.#forward(packet(a), host(b), host(b).route(packet(a).destination), sim.nowNs),
-    );
-    this.#neighbourKind = sim.defineKind("neighbour_failed", Phase.timeout, (a, b) =>
-      this.#neighbourFailed(host(b), a),
-    );
+    this.#socketKind = sim.defineKind("packet_at_socket", deliver, (a, b) => {
+      const namespace = network.namespaces[b]!;
+      const at = host(namespace.host);
+      if (network.outages === 0 || this.#goesOn(packet(a), at, this.#socketKind, b)) {
+        this.#atNamespace(packet(a), namespace);
+      }
+    });
+    this.#routedKind = sim.defineKind("packet_routed", deliver, (a, b) => {
+      if (network.outages === 0 || this.#goesOn(packet(a), host(b), this.#routedKind, b)) {
+        this.#forward(packet(a), host(b), host(b).route(packet(a).destination), sim.nowNs);
+      }
+    });
+    this.#neighbourKind = sim.defineKind("neighbour_failed", timeout, (a, b) => {
+      const waits = network.outages > 0 && network.holds(b, this.#neighbourKind, a, b);
+      if (!waits) this.#neighbourFailed(host(b), a);
+    });
+  }
+
+  /** What faults put before a host's NIC; made when the first one comes. */
+  faultsOf(host: Host): EgressFaults {
+    const { sim, packets, hosts } = this.network;
+    if (this.#netemKind === NO_KIND) {
+      this.#netemKind = sim.defineKind("packet_left_netem", Phase.deliver, (a, b) => {
+        const [packet, at] = [packets.all[a]!, hosts[b]!];
+        if (at.state === HostState.off) at.faults!.take(a);
+        const goesOn = at.state === HostState.on || this.#goesOn(packet, at, this.#netemKind, b);
+        if (goesOn) this.#leftNetem(packet, at);
+      });
+    }
+    return (host.faults ??= new EgressFaults());
   }
 
   /** Whoever holds the sockets; set once, by the transport. */
@@ -98,6 +136,10 @@ export class NetworkStack {
   output(packet: Packet, namespace: Namespace): void {
     const host = this.network.hosts[namespace.host]!;
     const { nowNs } = this.network.sim;
+    if (this.network.outages > 0 && host.state === HostState.off) {
+      this.drop(packet, host.name, "host_down");
+      return;
+    }
     // A root namespace's packet to itself goes through nat OUTPUT first: it may be for a node port.
     const isTranslated = namespace.link === null && host.conntrack !== null;
     if (!isTranslated && namespace.addresses.has(packet.destination)) {
@@ -161,6 +203,58 @@ export class NetworkStack {
   }
 
   #throughNic(packet: Packet, host: Host, target: number, atNs: SimTimeNs): void {
+    if (host.faults === null) this.#ontoNic(packet, host, target, atNs);
+    else this.#throughFaults(packet, host, host.faults, target, atNs, null);
+  }
+
+  /** Through each netem that takes the traffic to `target`, after `last`, and onto a cable that may lead nowhere. */
+  #throughFaults(
+    packet: Packet,
+    host: Host,
+    faults: EgressFaults,
+    target: number,
+    atNs: SimTimeNs,
+    last: Shaping | null,
+  ): void {
+    let shaping = last;
+    while ((shaping = faults.next(target, shaping)) !== null) {
+      if (shaping.netem.duplicates()) this.#duplicate(packet, host, shaping, target, atNs);
+      if (!this.#passes(packet, host, shaping, target, atNs)) return;
+    }
+    if (faults.isCut(target)) {
+      this.drop(packet, `switch/${this.network.hosts[target]!.name}`, "partitioned");
+    } else this.#ontoNic(packet, host, target, atNs);
+  }
+
+  /** Whether a packet leaves the netem at once; otherwise it waits there, or is lost. */
+  #passes(packet: Packet, host: Host, shaping: Shaping, target: number, atNs: SimTimeNs): boolean {
+    const leavesNs = shaping.netem.enqueue(atNs, packet.wireBytes);
+    if (leavesNs === atNs) return true;
+    if (leavesNs === NETEM_LOST) this.drop(packet, `${host.name}/netem`, "netem_loss");
+    else if (leavesNs === NETEM_FULL) this.drop(packet, `${host.name}/netem`, "netem_limit");
+    else {
+      host.faults!.hold(packet.id, { shaping, target });
+      this.network.sim.post(leavesNs, this.#netemKind, packet.id, host.index);
+    }
+    return false;
+  }
+
+  /** The copy passes the discipline for itself, but is not copied again. */
+  #duplicate(packet: Packet, host: Host, shaping: Shaping, target: number, atNs: SimTimeNs): void {
+    const copy = this.network.packets.copy(packet);
+    this.#receiver!.copied(packet, copy);
+    if (!this.#passes(copy, host, shaping, target, atNs)) return;
+    this.#throughFaults(copy, host, host.faults!, target, atNs, shaping);
+  }
+
+  /** Its time in the netem is over. */
+  #leftNetem(packet: Packet, host: Host): void {
+    const { shaping, target } = host.faults!.take(packet.id);
+    const { nowNs } = this.network.sim;
+    this.#throughFaults(packet, host, host.faults!, target, nowNs, shaping);
+  }
+
+  #ontoNic(packet: Packet, host: Host, target: number, atNs: SimTimeNs): void {
     const { sim, hosts } = this.network;
     const leftNs = this.#offer(packet, host.nic, atNs);
     if (leftNs === DROPPED) {
@@ -199,6 +293,39 @@ export class NetworkStack {
     packets.drop(packet);
     this.#receiver!.lost(packet);
     packets.release(packet);
+  }
+
+  /** During outages: whether a packet that comes over the cable meets a host that handles it now. */
+  #comesIn(packet: Packet, host: Host): boolean {
+    if (host.state !== HostState.frozen)
+      return this.#goesOn(packet, host, this.#hostKind, host.index);
+    if (host.rxRing >= this.network.profile.rxRingPackets) {
+      this.drop(packet, `${host.name}/eth0`, "rx_ring_full");
+      return false;
+    }
+    host.rxRing += packet.packets;
+    return this.#goesOn(packet, host, this.#hostKind, host.index);
+  }
+
+  /** During outages: whether a packet within `host` goes on. In a frozen one it waits, in one that is off it is lost. */
+  #goesOn(packet: Packet, host: Host, kind: EventKind, target: number): boolean {
+    if (host.state === HostState.on) return true;
+    if (host.state === HostState.off) this.drop(packet, host.name, "host_down");
+    else this.network.holds(host.index, kind, packet.id, target);
+    return false;
+  }
+
+  /** A host loses power: what its memory held is gone. */
+  powerOff(host: Host): void {
+    const { network } = this;
+    network.setState(host, HostState.off);
+    host.conntrack?.flush();
+    host.unplugAll();
+    for (const { packets, timer } of host.resolving.values()) {
+      network.sim.cancel(timer);
+      for (const packet of packets) this.drop(packet, host.name, "host_down");
+    }
+    host.resolving.clear();
   }
 
   /** At a bridge that can queue. */
@@ -246,7 +373,8 @@ export class NetworkStack {
         ? host.route(packet.destination)
         : this.#cachedEgress(conntrack, host, packet.destination);
     if (conntrack.isNew && egress.kind === "unreachable") conntrack.unconfirm();
-    packet.carriedNs += conntrack.walkNs;
+    packet.carriedNs +=
+      host.cpuStretch === 1 ? conntrack.walkNs : Math.round(conntrack.walkNs * host.cpuStretch);
     if (point === "OUTPUT" && egress.kind === "local") this.#toSelf(packet, host);
     else this.#forward(packet, host, egress, atNs);
   }

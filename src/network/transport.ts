@@ -21,8 +21,8 @@ import { ListenerTable } from "./listeners.ts";
 import { TransportProtocol, type TransportProtocolNumber } from "./nat.ts";
 import type { Network } from "./network.ts";
 import { Flag, ICMP_FLAGS, NO_SOCKET, type Packet } from "./packet.ts";
-import type { LinuxProfile } from "./profile.ts";
 import type { NetworkStack, PacketReceiver } from "./stack.ts";
+import { retriesFor, rtoNs, type Retransmission } from "./retransmission.ts";
 import { SocketNat } from "./socketNat.ts";
 import {
   sourceAddress,
@@ -35,24 +35,13 @@ import {
   type SocketHandler,
 } from "./socket.ts";
 import { ABSENT, TupleTable } from "./tupleTable.ts";
+import { Twins } from "./twins.ts";
 import { UdpTransport } from "./udp.ts";
 
 const { TCP, UDP } = TransportProtocol;
 const SYN_ACK = Flag.syn | Flag.ack;
 /** Attempt of a packet that no timer sends again. */
 const NO_RETRY = -1;
-
-/** A packet that was lost or may yet turn out to be: what is needed to send it again. */
-interface Retransmission {
-  readonly socket: Socket;
-  readonly generation: number;
-  readonly flags: number;
-  readonly payloadBytes: number;
-  readonly messageBytes: number;
-  readonly message: number;
-  readonly messageInfo: number;
-  readonly attempt: number;
-}
 
 export class Transport implements PacketReceiver {
   readonly sockets = new SocketPool();
@@ -65,6 +54,7 @@ export class Transport implements PacketReceiver {
   readonly #nextPort = new Map<number, number>();
   /** What each RST of a closed port that is on its way answers, by the packet's id. */
   readonly #answered = new Map<number, Retransmission>();
+  readonly #twins = new Twins();
   readonly #pending: (Retransmission | null)[] = [];
   readonly #pendingFree: number[] = [];
   readonly #retransmitKind: EventKind;
@@ -265,6 +255,7 @@ export class Transport implements PacketReceiver {
       this.udp.receive(namespace, packet);
       return;
     }
+    if (packet.twin !== 0 && this.#twins.isSecond(packet)) return;
     if (packet.originSocket === NO_SOCKET) this.#answered.delete(packet.id);
     const socket = this.#socketFor(namespace, packet);
     if (socket === null) {
@@ -281,6 +272,7 @@ export class Transport implements PacketReceiver {
 
   lost(packet: Packet): void {
     if (packet.protocol === UDP) return;
+    if (packet.twin !== 0 && this.#twins.otherCounts(packet)) return;
     const { flags } = packet;
     if (packet.originSocket !== NO_SOCKET) {
       if ((flags & SYN_ACK) === SYN_ACK) this.#armSyn(packet.message, packet.messageInfo);
@@ -294,6 +286,11 @@ export class Transport implements PacketReceiver {
     if (answered === undefined) return;
     this.#answered.delete(packet.id);
     this.#arm(packet.sentAtNs, answered);
+  }
+
+  /** Datagrams that come twice are the application's affair. */
+  copied(packet: Packet, copy: Packet): void {
+    if (packet.protocol !== UDP) this.#twins.add(packet, copy);
   }
 
   #tryOf(packet: Packet): Retransmission {
@@ -321,9 +318,10 @@ export class Transport implements PacketReceiver {
   #arm(sentAtNs: SimTimeNs, failed: Retransmission): void {
     if (failed.socket.generation !== failed.generation) return;
     // Tries whose time came while this one was held have been lost with it.
+    const { tcp } = this.network.profile;
     let { attempt } = failed;
-    let dueNs = sentAtNs + this.#rtoNs(failed.flags, attempt);
-    while (dueNs < this.#sim.nowNs) dueNs += this.#rtoNs(failed.flags, ++attempt);
+    let dueNs = sentAtNs + rtoNs(failed.flags, attempt, tcp);
+    while (dueNs < this.#sim.nowNs) dueNs += rtoNs(failed.flags, ++attempt, tcp);
     if (failed.flags === Flag.syn) {
       // One SYN may be missed by its own loss and by that of each answer to it.
       if (failed.socket.synArmed > attempt) return;
@@ -334,17 +332,9 @@ export class Transport implements PacketReceiver {
     this.#sim.post(dueNs, this.#retransmitKind, index);
   }
 
-  /** Time after try number `attempt` (0 the first) at which the next is made. */
-  #rtoNs(flags: number, attempt: number): number {
-    const { tcp } = this.network.profile;
-    if ((flags & Flag.syn) === 0) return Math.min(tcp.maxRtoNs, tcp.minRtoNs * 2 ** attempt);
-    const linear = (flags & Flag.ack) === 0 ? tcp.synLinearTimeouts : 0;
-    const doublings = Math.max(0, attempt - linear);
-    return Math.min(tcp.maxRtoNs, tcp.initialRtoNs * 2 ** doublings);
-  }
-
   #retransmit(index: number): void {
     const again = this.#pending[index]!;
+    if (this.network.outages > 0 && this.#waitsToRetransmit(again, index)) return;
     this.#pending[index] = null;
     this.#pendingFree.push(index);
     const { socket, flags, attempt } = again;
@@ -357,6 +347,11 @@ export class Transport implements PacketReceiver {
     }
     const { payloadBytes, messageBytes, message, messageInfo } = again;
     this.#send(socket, flags, payloadBytes, messageBytes, message, messageInfo, attempt);
+  }
+
+  #waitsToRetransmit({ socket, generation }: Retransmission, index: number): boolean {
+    if (socket.generation !== generation) return false;
+    return this.network.holds(socket.namespace!.host, this.#retransmitKind, index);
   }
 
   #inHandshake(socket: Socket, flags: number): boolean {
@@ -683,10 +678,4 @@ function owns(socket: Socket, namespace: Namespace, packet: Packet): boolean {
     socket.localAddress === packet.destination &&
     socket.remoteAddress === packet.source
   );
-}
-
-/** Linux 6.5 on: tcp_syn_retries counts from where the doubling begins (timings §10, measured). */
-function retriesFor(flags: number, tcp: LinuxProfile["tcp"]): number {
-  if ((flags & Flag.syn) === 0) return tcp.dataRetries;
-  return (flags & Flag.ack) === 0 ? tcp.synLinearTimeouts + tcp.synRetries : tcp.synackRetries;
 }

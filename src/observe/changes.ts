@@ -1,10 +1,10 @@
 /**
- * The endpoint changes of a run and when each node programmed them.
+ * The endpoint changes of a run, and how each came to be in force on each node.
  *
- * Owns: one record per change, with one number per node that is allocated when the first node
+ * Owns: one record per change, with four numbers per node that are allocated when the first node
  * programs it. Refuses to own: quantiles and file layout (recorders/).
  */
-import type { SimTimeNs } from "../engine/index.ts";
+import type { DurationNs, SimTimeNs } from "../engine/index.ts";
 import { grown } from "./columns.ts";
 import type { Directory } from "./directory.ts";
 import type { Observer } from "./observations.ts";
@@ -19,13 +19,30 @@ export interface ChangeRecord {
   readonly usable: boolean;
 }
 
-/** Marks a node that has not programmed a change; no time is negative. */
+/** What has not happened; no time is negative. */
 const never = -1;
+
+/** How a change came to be in force on a node, in this order. The first three are the same for every node. */
+export const lagStages = ["kubelet", "status", "slice", "watch", "track", "wait", "sync"] as const;
+
+/** When a change's pod-side steps were done; `never` for those it did not take. */
+interface Written {
+  readonly seenAtNs: SimTimeNs;
+  readonly statusAtNs: SimTimeNs;
+  readonly sliceAtNs: SimTimeNs;
+}
+
+/** By node: when a change came to it, was noted, was taken by a sync, and was in force. */
+type NodeTimes = Record<
+  "delivered" | "tracked" | "started" | "programmed",
+  Float64Array<ArrayBuffer>
+>;
 
 export class Changes implements Observer {
   /** In order of their numbers. */
   readonly records: ChangeRecord[] = [];
-  readonly #programmed: (Float64Array<ArrayBuffer> | undefined)[] = [];
+  readonly #written: (Written | undefined)[] = [];
+  readonly #times: (NodeTimes | undefined)[] = [];
   readonly #directory: Directory;
 
   constructor(directory: Directory) {
@@ -43,18 +60,87 @@ export class Changes implements Observer {
     this.records[id] = { service, endpoint, change, changedAtNs, usable: usable === 1 };
   }
 
+  endpointWritten(
+    id: number,
+    seenAtNs: SimTimeNs,
+    statusAtNs: SimTimeNs,
+    sliceAtNs: SimTimeNs,
+  ): void {
+    this.#written[id] = { seenAtNs, statusAtNs, sliceAtNs };
+  }
+
   /** The first report of a node counts: later syncs hold the change as well. */
-  endpointProgrammed(id: number, node: string, atNs: SimTimeNs): void {
+  endpointProgrammed(
+    id: number,
+    node: string,
+    atNs: SimTimeNs,
+    deliveredAtNs: SimTimeNs,
+    trackedAtNs: SimTimeNs,
+    syncStartedAtNs: SimTimeNs,
+  ): void {
     const index = this.#directory.nodeIndex(node);
-    let times = this.#programmed[id] ?? new Float64Array(this.#directory.nodes.length).fill(never);
-    if (index >= times.length) times = grown(times, index + 1, never);
-    this.#programmed[id] = times;
-    if (times[index] === never) times[index] = atNs;
+    let times = this.#times[id] ?? newTimes(this.#directory.nodes.length);
+    if (index >= times.programmed.length) times = grownTimes(times, index + 1);
+    this.#times[id] = times;
+    if (times.programmed[index] !== never) return;
+    times.delivered[index] = deliveredAtNs;
+    times.tracked[index] = trackedAtNs;
+    times.started[index] = syncStartedAtNs;
+    times.programmed[index] = atNs;
   }
 
   /** When `node` (an index) programmed change `id`; null: never. */
   programmedAtNs(id: number, node: number): SimTimeNs | null {
-    const atNs = this.#programmed[id]?.[node];
+    const atNs = this.#times[id]?.programmed[node];
     return atNs === undefined || atNs === never ? null : atNs;
   }
+
+  /** When the change was first in an EndpointSlice; null: never. */
+  writtenAtNs(id: number): SimTimeNs | null {
+    return this.#written[id]?.sliceAtNs ?? null;
+  }
+
+  /**
+   * What each of `lagStages` took until `node` had programmed change `id`: together the whole lag. null: the change
+   * did not take that stage.
+   * @returns all null for a node that never programmed it
+   */
+  stagesNs(id: number, node: number): readonly (DurationNs | null)[] {
+    const programmedAtNs = this.programmedAtNs(id, node);
+    if (programmedAtNs === null) return lagStages.map(() => null);
+    const written = this.#written[id];
+    const times = this.#times[id]!;
+    const doneAtNs = [
+      written?.seenAtNs ?? never,
+      written?.statusAtNs ?? never,
+      written?.sliceAtNs ?? never,
+      times.delivered[node]!,
+      times.tracked[node]!,
+      times.started[node]!,
+      programmedAtNs,
+    ];
+    let sinceNs = this.records[id]!.changedAtNs;
+    return doneAtNs.map((atNs) => {
+      if (atNs === never) return null;
+      const tookNs = atNs - sinceNs;
+      sinceNs = atNs;
+      return tookNs;
+    });
+  }
+}
+
+function newTimes(nodes: number): NodeTimes {
+  const column = (): Float64Array<ArrayBuffer> => new Float64Array(nodes).fill(never);
+  return { delivered: column(), tracked: column(), started: column(), programmed: column() };
+}
+
+function grownTimes(times: NodeTimes, nodes: number): NodeTimes {
+  const larger = (column: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> =>
+    grown(column, nodes, never);
+  return {
+    delivered: larger(times.delivered),
+    tracked: larger(times.tracked),
+    started: larger(times.started),
+    programmed: larger(times.programmed),
+  };
 }

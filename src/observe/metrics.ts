@@ -55,6 +55,25 @@ function latency(name: string, what: string): Metric {
   };
 }
 
+const neverProgrammed = "programmed_at_ns is empty";
+
+function stage(name: string, meaning: string, emptyWhen?: string): Metric {
+  const also = emptyWhen === undefined ? "" : `, or ${emptyWhen}`;
+  return { name: `stage_${name}_ns`, unit: "ns", meaning, emptyWhen: `${neverProgrammed}${also}` };
+}
+
+const noKubelet =
+  "the change needed no kubelet: the API server itself began the pod's end, or its object went at once";
+
+function untilShare(percent: number): Metric {
+  return {
+    name: `until_${percent}_ns`,
+    unit: "ns",
+    meaning: `From the change until the rules of ${percent} % of all nodes held it.`,
+    emptyWhen: "fewer nodes programmed it before the run ended",
+  };
+}
+
 export const metricsFiles: readonly MetricsFile[] = [
   {
     file: "endpoint_update_lag.csv",
@@ -85,8 +104,38 @@ export const metricsFiles: readonly MetricsFile[] = [
         name: "lag_ns",
         unit: "ns",
         meaning: "programmed_at_ns minus changed_at_ns.",
-        emptyWhen: "programmed_at_ns is empty",
+        emptyWhen: neverProgrammed,
       },
+      stage(
+        "kubelet",
+        "From the cause until the pod's kubelet had noticed: a relist for a process that ended, nothing for a probe's verdict.",
+        noKubelet,
+      ),
+      stage("status", "From then until the pod's new status was stored.", noKubelet),
+      stage(
+        "slice",
+        "From then (from the cause, where no kubelet was needed) until an EndpointSlice with the change was stored.",
+      ),
+      stage("watch", "From then until the watch had brought it to the node's kube-proxy."),
+      stage(
+        "track",
+        "From then until the proxy's change tracker had taken note, which is at once while the proxy runs.",
+      ),
+      stage("wait", "From then until the sync began: the minimum period, and syncs that failed."),
+      stage("sync", "From then until the rules were in force. The stages add up to lag_ns."),
+    ],
+  },
+  {
+    file: "fleet_convergence.csv",
+    rowPer: "endpoint change",
+    columns: [
+      service,
+      { name: "endpoint", unit: "name", meaning: "Endpoint, as ip:port." },
+      { name: "change", unit: "name", meaning: "As in endpoint_update_lag.csv." },
+      { name: "changed_at_ns", unit: "ns", meaning: "As in endpoint_update_lag.csv." },
+      { name: "nodes", unit: "count", meaning: "Nodes of the cluster." },
+      { name: "programmed", unit: "count", meaning: "Of them, those that programmed the change." },
+      ...[50, 90, 99, 100].map(untilShare),
     ],
   },
   {

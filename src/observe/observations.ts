@@ -119,7 +119,26 @@ export interface Observer {
     changedAtNs: SimTimeNs,
     usable: 0 | 1,
   ): void;
-  endpointProgrammed?(id: number, node: string, atNs: SimTimeNs): void;
+  /**
+   * A change has been written into an EndpointSlice for the first time.
+   * @param seenAtNs when the pod's kubelet had noticed the cause, and `statusAtNs` when its status was stored;
+   *   -1 for what the change did not need
+   */
+  endpointWritten?(
+    id: number,
+    seenAtNs: SimTimeNs | -1,
+    statusAtNs: SimTimeNs | -1,
+    atNs: SimTimeNs,
+  ): void;
+  /** A node's rules hold a change; when its kube-proxy was told, took note, and began that sync. */
+  endpointProgrammed?(
+    id: number,
+    node: string,
+    atNs: SimTimeNs,
+    deliveredAtNs: SimTimeNs,
+    trackedAtNs: SimTimeNs,
+    syncStartedAtNs: SimTimeNs,
+  ): void;
   nodeNamed?(node: number, name: string, zone: string | null): void;
   /** A node's rules have judged the first packet of a connection to a Service, in so much time. */
   rulesWalked?(node: number, walkNs: DurationNs): void;
@@ -224,8 +243,13 @@ const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Ob
       observer.endpointChanged(id, service, endpoint, change, changedAtNs, usable);
     }
   },
-  endpointProgrammed: (list) => (id, node, atNs) => {
-    for (const observer of list) observer.endpointProgrammed(id, node, atNs);
+  endpointWritten: (list) => (id, seenAtNs, statusAtNs, atNs) => {
+    for (const observer of list) observer.endpointWritten(id, seenAtNs, statusAtNs, atNs);
+  },
+  endpointProgrammed: (list) => (id, node, atNs, deliveredAtNs, trackedAtNs, startedAtNs) => {
+    for (const observer of list) {
+      observer.endpointProgrammed(id, node, atNs, deliveredAtNs, trackedAtNs, startedAtNs);
+    }
   },
   nodeNamed: (list) => (node, name, zone) => {
     for (const observer of list) observer.nodeNamed(node, name, zone);

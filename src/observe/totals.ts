@@ -39,6 +39,10 @@ export interface ChangeKindTotals {
   readonly programmed: number;
   /** null when no node programmed any. */
   readonly lag: DurationQuantiles | null;
+  /** Over the changes of this kind. */
+  readonly convergence: readonly ConvergenceTotals[];
+  /** Mean over those pairs of what each stage took, which add up to the mean lag; null: none took it. */
+  readonly stages: readonly { readonly stage: string; readonly meanNs: DurationNs | null }[];
 }
 
 /** How long after a change a share of all nodes had programmed it. */
@@ -161,6 +165,15 @@ export interface KubeProxyTotals {
   } | null;
 }
 
+/** A load balancer's checks have taken a node out, or in again. */
+export interface TargetChange {
+  /** "node/NAME". */
+  readonly object: string;
+  readonly atNs: SimTimeNs;
+  readonly healthy: boolean;
+  readonly service: string;
+}
+
 /** A container that could not start, or a process that could not listen. */
 export interface FailedStart {
   /** "kind/name". */
@@ -179,6 +192,7 @@ export interface RunTotals {
   readonly kubeProxy: KubeProxyTotals;
   /** Clients that looked a name up; absent when none did. */
   readonly dns?: readonly DnsTotals[];
-  /** In the order in which they happened. */
+  /** In the order in which they happened, as what follows. */
+  readonly targetChanges: readonly TargetChange[];
   readonly failedStarts: readonly FailedStart[];
 }

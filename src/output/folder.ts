@@ -176,7 +176,7 @@ async function moveIntoPlace(temporary: string, target: string): Promise<void> {
 }
 
 /** JSON has no infinity and would write null for it: an unlimited queue must not read as an unknown one. */
-function jsonText(document: object): string {
+export function jsonText(document: object): string {
   return `${JSON.stringify(document, infinityNamed, 2)}\n`;
 }
 

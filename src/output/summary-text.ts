@@ -1,12 +1,12 @@
 /**
  * The summary of a run as text: what `sim run` prints.
  *
- * Owns: the order of what a person wants to know, and the look of it. Refuses to own: the figures
- * (summary.ts), the headline's words (headline.ts), and where it is printed (cli/).
+ * Owns: the look of it on a terminal. Refuses to own: what it says (headline.ts, summary-sections.ts),
+ * and where it is printed (cli/).
  */
-import type { ClientTotals, DurationQuantiles } from "../observe/index.ts";
-import { count, counted, duration, measured, percentage, printable, ratio } from "./format.ts";
+import { duration, printable } from "./format.ts";
 import { headline } from "./headline.ts";
+import { summarySections, type Section } from "./summary-sections.ts";
 import type { Summary } from "./summary.ts";
 import { alignColumns, indentedText, wrapped, type TextRow } from "./text-table.ts";
 
@@ -31,26 +31,11 @@ interface Style {
 export function renderSummary(summary: Summary, options: TextOptions): string {
   const style = styleOf(options.colour);
   const width = Math.max(60, options.width);
-  const sections = [
-    brokenLaws(summary),
-    thresholds(summary),
-    requests(summary),
-    latency(summary),
-    routes(summary),
-    dns(summary),
-    endpointUpdates(summary),
-    kubeProxy(summary),
-    staleRouting(summary),
-    skew(summary),
-    drops(summary),
-    failedStarts(summary),
-    ignored(summary),
-  ];
   const lines = [
     ...heading(summary, width, style),
     "",
     style.faint(title(summary)),
-    ...sections.flatMap((section) => renderSection(section, width, style)),
+    ...summarySections(summary).flatMap((section) => renderSection(section, width, style)),
     "",
     ...alignColumns(
       [
@@ -66,17 +51,7 @@ export function renderSummary(summary: Summary, options: TextOptions): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** A titled table: `head` names the columns to the right of the title. */
-interface Section {
-  readonly title: string;
-  readonly head: readonly string[];
-  readonly rows: readonly TextRow[];
-  readonly notes?: readonly string[];
-  readonly alarm?: boolean;
-}
-
-function renderSection(section: Section | null, width: number, style: Style): string[] {
-  if (section === null) return [];
+function renderSection(section: Section, width: number, style: Style): string[] {
   const table = [[section.title, ...section.head], ...section.rows.map(indented)];
   const [head = "", ...body] = alignColumns(table, width);
   const titled = section.alarm === true ? style.bad : style.bold;
@@ -98,248 +73,6 @@ function heading(summary: Summary, width: number, style: Style): string[] {
 
 function title({ scenario, seed, durationNs }: Summary): string {
   return `${printable(scenario)}, seed ${printable(seed)}, ${duration(durationNs)} simulated`;
-}
-
-function brokenLaws(summary: Summary): Section | null {
-  if (summary.brokenLaws.length === 0) return null;
-  const rows = summary.brokenLaws.map(({ law, entity, atNs, detail }) => [
-    printable(`${law}: ${entity} at ${duration(atNs)} (${atNs} ns): ${detail}`),
-  ]);
-  return { title: "Broken laws", head: [], rows, alarm: true };
-}
-
-/** In k6's manner: a tick or a cross, and the figure beside what was asked for. */
-function thresholds(summary: Summary): Section | null {
-  if (summary.thresholds.length === 0) return null;
-  const rows = summary.thresholds.map(({ threshold, passed, figure, unit }) => [
-    `${passed ? "✓" : "✗"} ${printable(threshold)}`,
-    figure === null ? "nothing to measure" : measured(figure, unit),
-  ]);
-  const alarm = summary.thresholds.some(({ passed }) => !passed);
-  return { title: "Thresholds", head: [""], rows, alarm };
-}
-
-function requests(summary: Summary): Section {
-  const { clients } = summary;
-  const rows = clients.flatMap((client) => clientRows(client));
-  if (clients.length > 1) {
-    const all = summary.requests;
-    const byOutcome = all.byOutcome.filter(({ count }) => count > 0);
-    rows.unshift(...outcomeRows("all clients", all.started, byOutcome));
-  }
-  const notes = [];
-  if (summary.requests.retries > 0) {
-    notes.push(`Clients tried again ${counted(summary.requests.retries, "time")}.`);
-  }
-  return { title: "Requests", head: ["count", "share"], rows, notes };
-}
-
-function clientRows(client: ClientTotals): TextRow[] {
-  const byOutcome = [...client.byOutcome].filter(({ count }) => count > 0);
-  return outcomeRows(clientName(client), client.started, byOutcome);
-}
-
-function outcomeRows(
-  name: string,
-  started: number,
-  byOutcome: readonly { readonly outcome: string; readonly count: number }[],
-): TextRow[] {
-  const ended = byOutcome.reduce((sum, each) => sum + each.count, 0);
-  const rows: TextRow[] = [[name, count(started), ""]];
-  for (const { outcome, count: ending } of byOutcome) {
-    rows.push([`  ${outcome.replaceAll("_", " ")}`, count(ending), percentage(ending, ended)]);
-  }
-  if (started > ended) rows.push(["  still in flight at the end", count(started - ended), ""]);
-  return rows;
-}
-
-function clientName({ client, service }: ClientTotals): string {
-  return `${printable(client)} to ${printable(service)}`;
-}
-
-const quantileHead = ["p50", "p90", "p99", "max"];
-
-function quantileCells(quantiles: DurationQuantiles | null): string[] {
-  if (quantiles === null) return ["-", "-", "-", "-"];
-  const { p50Ns, p90Ns, p99Ns, maxNs } = quantiles;
-  return [p50Ns, p90Ns, p99Ns, maxNs].map((ns) => duration(ns));
-}
-
-function latency(summary: Summary): Section | null {
-  const served = summary.clients.filter((client) => client.servedLatency !== null);
-  if (served.length === 0) return null;
-  const rows = served.map((client) =>
-    [clientName(client)].concat(quantileCells(client.servedLatency)),
-  );
-  return { title: "Latency of served requests", head: quantileHead, rows };
-}
-
-/** Only where connections go to endpoints of Services. */
-function routes({ routes: clients }: Summary): Section | null {
-  if (clients.length === 0) return null;
-  const hasZones = clients.some(({ toOtherZone }) => toOtherZone !== null);
-  const rows = clients.map(
-    ({ client, answered, toOtherNode, toOtherZone, masqueraded, sourcesSeen, moved }) => [
-      printable(client),
-      count(answered),
-      percentage(toOtherNode, answered),
-      ...(hasZones ? [toOtherZone === null ? "-" : percentage(toOtherZone, answered)] : []),
-      percentage(masqueraded, answered),
-      count(sourcesSeen),
-      percentage(moved, answered),
-    ],
-  );
-  const zoneHead = hasZones ? ["other zone"] : [];
-  return {
-    title: "Connections",
-    head: ["answered", "other node", ...zoneHead, "SNAT", "sources", "moved"],
-    rows,
-  };
-}
-
-function dns({ dns: clients }: Summary): Section | null {
-  if (clients === undefined) return null;
-  const rows = clients.flatMap((client): TextRow[] => {
-    const failed = client.lookups.filter(({ result, count }) => result !== "answered" && count > 0);
-    return [
-      [
-        printable(client.client),
-        count(client.lookupsStarted),
-        count(client.queriesSent),
-        ...quantileCells(client.answeredLatency),
-      ],
-      ...failed.map((each) => [`  ${each.result.replaceAll("_", " ")}`, count(each.count)]),
-      ...client.queries
-        .filter((each) => each.count > 0)
-        .map((each) => [`  ${each.result.replaceAll("_", " ")}`, "", count(each.count)]),
-    ];
-  });
-  return { title: "DNS", head: ["lookups", "queries", ...quantileHead], rows };
-}
-
-function endpointUpdates({ lag }: Summary): Section | null {
-  if (lag.changes === 0) return null;
-  const kinds = lag.byKind.filter(({ changes }) => changes > 0);
-  const rows: TextRow[] = kinds.map((kind) =>
-    [`${kind.change}, to each node`, count(kind.changes)].concat(quantileCells(kind.lag)),
-  );
-  for (const { share, reached, medianNs, maxNs } of lag.convergence) {
-    const nodes = `until ${Math.round(share * 100)} % of ${counted(lag.nodes, "node")}`;
-    rows.push([nodes, count(reached), duration(medianNs), "", "", duration(maxNs)]);
-  }
-  return {
-    title: "Endpoint updates",
-    head: ["changes", ...quantileHead],
-    rows,
-    notes: [neverProgrammed(lag)],
-  };
-}
-
-function neverProgrammed({ superseded, pending, nodes, changes }: Summary["lag"]): string {
-  const all = `of ${count(nodes * changes)} updates (changes times nodes)`;
-  if (superseded + pending === 0) return `Every one ${all} was programmed.`;
-  return (
-    `Never programmed, ${all}: ${count(superseded)} overtaken by another change of the same ` +
-    `endpoint, ${count(pending)} not known to their node at the end.`
-  );
-}
-
-/** What rules cost: those who write them, and the packets that walk them. */
-function kubeProxy({ kubeProxy: own }: Summary): Section | null {
-  const rows: TextRow[] = [];
-  if (own.syncs > 0) rows.push(["syncs", count(own.syncs), ...quantileCells(own.syncTime)]);
-  if (own.firstPackets > 0) {
-    const cells = quantileCells(own.walkTime);
-    rows.push(["first packets in the rules", count(own.firstPackets), ...cells]);
-  }
-  if (rows.length === 0) return null;
-  const notes: string[] = [];
-  if (own.busiest !== null) {
-    const { node, share } = own.busiest;
-    notes.push(`Most time in syncs: ${percentage(share, 1)} of the run, ${printable(node)}.`);
-  }
-  if (own.failedSyncs > 0) notes.push(`${counted(own.failedSyncs, "sync")} failed.`);
-  return { title: "kube-proxy", head: ["count", ...quantileHead], rows, notes };
-}
-
-/** Only where connections go to Services. */
-function staleRouting({ stale, requests }: Summary): Section | null {
-  if (stale.connections === 0 && requests.staleRouted === 0) return null;
-  return {
-    title: "Stale routing",
-    head: ["count", "no longer usable", "share", "failed"],
-    rows: [
-      [
-        "new connections",
-        count(stale.connections),
-        count(stale.staleConnections),
-        percentage(stale.staleConnections, stale.connections),
-        "",
-      ],
-      [
-        "requests",
-        count(requests.ended),
-        count(requests.staleRouted),
-        percentage(requests.staleRouted, requests.ended),
-        count(requests.staleRoutedFailed),
-      ],
-    ],
-  };
-}
-
-function skew({ skew: services }: Summary): Section | null {
-  if (services.length === 0) return null;
-  const rows = services.map((each) => [
-    printable(each.service),
-    count(each.requests),
-    each.endpointsMin === each.endpointsMax
-      ? count(each.endpointsMax)
-      : `${count(each.endpointsMin)}-${count(each.endpointsMax)}`,
-    ratio(each.maxOverMean),
-    ratio(each.cv),
-    ratio(each.jain),
-    ratio(each.gini),
-  ]);
-  const notes = services.flatMap(({ service, worst }) =>
-    worst === null
-      ? []
-      : [
-          `Most uneven window of ${printable(service)}: max/mean ${ratio(worst.maxOverMean)}, from ${duration(worst.windowStartNs)}.`,
-        ],
-  );
-  return {
-    title: "Load skew, mean of windows",
-    head: ["requests", "pods", "max/mean", "cv", "jain", "gini"],
-    rows,
-    notes,
-  };
-}
-
-function drops({ drops: causes }: Summary): Section {
-  if (causes.length === 0) return { title: "Dropped packets", head: ["none"], rows: [] };
-  const rows = causes.map(({ cause, packets, hops, worstHop, worstHopPackets }) => [
-    cause.replaceAll("_", " "),
-    count(packets),
-    count(hops),
-    `${printable(worstHop)} (${count(worstHopPackets)})`,
-  ]);
-  return { title: "Dropped packets", head: ["packets", "hops", "most at"], rows };
-}
-
-function failedStarts(summary: Summary): Section | null {
-  if (summary.failedStarts.length === 0) return null;
-  const notes = summary.failedStarts.map(({ object, atNs, error }) =>
-    printable(`${object} at ${duration(atNs)}: ${error}`),
-  );
-  return { title: "Failed to start", head: [], rows: [], notes };
-}
-
-function ignored(summary: Summary): Section | null {
-  if (summary.ignored.length === 0) return null;
-  const notes = summary.ignored.map(({ object, place, reason }) =>
-    printable(`${object} (${place}): ${reason}`),
-  );
-  return { title: "Read and ignored", head: [], rows: [], notes };
 }
 
 function styleOf(colour: boolean): Style {

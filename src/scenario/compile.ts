@@ -8,6 +8,7 @@
 import { Docker, type DockerOptions } from "../docker/docker.ts";
 import { Phase, Simulation, type DurationNs, type SimTimeNs } from "../engine/index.ts";
 import { scheduleFaults } from "../faults/index.ts";
+import { Machines } from "../faults/machines.ts";
 import { EXIT_ABORTED } from "../faults/resetPods.ts";
 import type { Node } from "../kubernetes/api/types.ts";
 import { Cluster } from "../kubernetes/cluster.ts";
@@ -159,7 +160,7 @@ function addNode(network: Network, { metadata, status }: Node): Host {
 
 /** Starts the cluster, the clients outside and the faults. */
 function bringUp(scenario: ResolvedScenario, parts: Parts): void {
-  const { sim, observations, network, programs, runtime, cluster, docker } = parts;
+  const { sim, observations, network, stack, programs, runtime, cluster, docker } = parts;
   const { workloads, dockerWorkloads } = parts;
   for (const [index, client] of scenario.clients.entries()) {
     observations.clientNamed(index, client.name);
@@ -188,6 +189,13 @@ function bringUp(scenario: ResolvedScenario, parts: Parts): void {
       if (process !== null) runtime.crash(process, EXIT_ABORTED);
       return process !== null;
     },
+    network,
+    stack,
+    machines: new Machines(stack, () => null),
+    inside: new Set([
+      ...scenario.cluster.nodes.map(({ metadata }) => metadata.name),
+      ...scenario.docker.hosts.map(({ name }) => name),
+    ]),
     containers: docker?.containers ?? new Map(),
   });
 }

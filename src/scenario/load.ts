@@ -9,6 +9,7 @@ import { callScenario, evaluateScenarioFile, readScenarioText } from "./bundle.t
 import type { ScenarioContext } from "./language/scenario.ts";
 import { leadingComment } from "./list.ts";
 import { coreDnsManifest, dnsAddress } from "./manifests/coredns.ts";
+import { addFiller } from "./manifests/filler.ts";
 import { noObjects, readManifestContent, readManifestFile } from "./manifests/read.ts";
 import { FileMistakes, nearest, optionMistake, UserError, type Mistake } from "./mistakes.ts";
 import { plainData } from "./plain.ts";
@@ -170,6 +171,7 @@ export function validateScenario(
     const text = coreDnsManifest(dns.replicas, dnsAddress(serviceCIDR), dns.nodeLocal);
     readManifestContent(new TextEncoder().encode(text), "cluster.dns", objects, found);
   }
+  if (parts.cluster?.filler !== undefined) addFiller(parts.cluster.filler, objects, found);
   return resolveScenario(parts, objects, surroundings, mistakes);
 }
 

@@ -9,6 +9,7 @@ import type { EndpointSlice, Pod, PodTemplate, Service } from "../kubernetes/api
 import { allocateServices } from "./allocate.ts";
 import { checkRoom, resolveNodes } from "./cluster.ts";
 import { checkContainerName, resolveDocker } from "./docker.ts";
+import { hostNames } from "./faults/hostNames.ts";
 import { resolveFaults, type FaultSurroundings } from "./faults/index.ts";
 import { dnsAddress } from "./manifests/coredns.ts";
 import { checkCIDRs } from "./manifests/kubeProxy.ts";
@@ -34,6 +35,7 @@ import {
   resolveServers,
   type KnownNames,
 } from "./targets.ts";
+import { formatDuration } from "./units.ts";
 
 /** What a scenario gets from outside its file. */
 export interface Surroundings {
@@ -44,6 +46,9 @@ export interface Surroundings {
   readonly defaultProfile: Profile;
 }
 
+/** Lists what was read and has no effect. */
+type Ignore = (object: string, own: FileMistakes, path: Path, reason: string) => void;
+
 /** undefined when a part that all else needs had mistakes. */
 export function resolveScenario(
   parts: ScenarioParts,
@@ -51,7 +56,7 @@ export function resolveScenario(
   surroundings: Surroundings,
   mistakes: FileMistakes,
 ): ResolvedScenario | undefined {
-  const { defaultProfile, description, ...named } = surroundings;
+  const { defaultProfile, description, ...own } = surroundings;
   const profile = resolveProfile(parts, objects, defaultProfile, mistakes);
   checkUnique(objects);
   const { run, cluster } = parts;
@@ -63,7 +68,7 @@ export function resolveScenario(
     streams,
     mistakes,
   );
-  const ignore = (object: string, own: FileMistakes, path: Path, reason: string): void => {
+  const ignore: Ignore = (object, own, path, reason) => {
     objects.ignored.push({ object, place: own.place(path), reason });
   };
   const kept = keptEndpoints(objects, services, (object, own, reason) =>
@@ -80,8 +85,7 @@ export function resolveScenario(
   const zone = cluster?.dns === undefined ? null : profile.kubernetes.dns.zone;
   const known = knownNames(parts, objects, services, mistakes);
   const clients = resolveClients(parts.clients, known, { durationNs, zone }, mistakes);
-  const faultSurroundings = surroundingsOfFaults(known, kinds, durationNs);
-  const faults = resolveFaults(parts.faults, faultSurroundings, mistakes);
+  const faults = faultsOf(parts, known, kinds, durationNs, ignore, mistakes);
   const thresholds = resolveThresholds(parts.thresholds, mistakes);
   const resolved =
     cluster === undefined
@@ -95,7 +99,7 @@ export function resolveScenario(
         );
   if (resolved === undefined || run === undefined) return undefined;
   return {
-    ...named,
+    ...own,
     description: run.description ?? description,
     seed: run.seed,
     durationNs: run.duration,
@@ -111,21 +115,30 @@ export function resolveScenario(
   };
 }
 
-function surroundingsOfFaults(
-  { objects, docker, allContainers }: KnownNames,
+function faultsOf(
+  parts: ScenarioParts,
+  known: KnownNames,
   kinds: readonly PodKind[],
   durationNs: DurationNs,
-): FaultSurroundings {
-  return {
+  ignore: Ignore,
+  mistakes: FileMistakes,
+): ResolvedScenario["faults"] {
+  const { docker, nodes, allHosts, allContainers, objects } = known;
+  const surroundings: FaultSurroundings = {
     durationNs,
-    checkPods: (pods, own) => {
+    checkPods(pods, own) {
       // A workload that could not be read may be the one that is meant.
       if (objects.complete.workloads) checkPodSelector(pods, kinds, own);
     },
-    checkContainer: (name, own) => {
+    checkContainer(name, own) {
       if (allContainers) checkContainerName(name, docker, own);
     },
+    hosts: hostNames(nodes, allHosts ? docker.hosts.map(({ name }) => name) : null),
   };
+  return resolveFaults(parts.faults, surroundings, mistakes, ({ kind, atNs }, path) => {
+    const reason = `begins at ${formatDuration(atNs)}, the run ends at ${formatDuration(durationNs)}`;
+    ignore(`fault ${kind}`, mistakes, path, reason);
+  });
 }
 
 function resolveThresholds(written: readonly unknown[], mistakes: FileMistakes): Threshold[] {
@@ -159,10 +172,7 @@ function resolveProfile(
 }
 
 /** Services that nothing but DNS leads to. */
-function listWithoutDns(
-  { services }: ManifestObjects,
-  ignore: (object: string, own: FileMistakes, path: Path, reason: string) => void,
-): void {
+function listWithoutDns({ services }: ManifestObjects, ignore: Ignore): void {
   for (const { object, mistakes } of services) {
     const { metadata, spec } = object;
     const what =

@@ -147,7 +147,7 @@ export class LoadClient implements Program, SocketHandler {
     this.#options = options;
     const { programs, name } = context;
     const { streams, nowNs } = programs.sim;
-    this.#id = programs.add(this);
+    this.#id = programs.add(this, context);
     this.#arrivalStream = streams.get(`client/${name}/arrivals`);
     this.#targetStream = streams.get(`client/${name}/target`);
     this.#retryStream = streams.get(`client/${name}/retry`);

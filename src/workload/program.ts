@@ -4,7 +4,13 @@
  * Owns: the contract, the running programs by number (events name them by it), and the words that
  * client and server exchange beside a message's bytes.
  */
-import { Phase, type EventKind, type SimTimeNs, type Simulation } from "../engine/index.ts";
+import {
+  Phase,
+  type DurationNs,
+  type EventKind,
+  type SimTimeNs,
+  type Simulation,
+} from "../engine/index.ts";
 import type { AddressId } from "../network/address.ts";
 import type { Transport } from "../network/transport.ts";
 import type { Namespace } from "../network/host.ts";
@@ -53,6 +59,8 @@ export class Programs {
   readonly transport: Transport;
   readonly observations: Observations;
   readonly all: Program[] = [];
+  /** The host that each of them runs on. */
+  readonly #hosts: number[] = [];
   /** By address: 1 where observers know its name. */
   readonly #isNamed: number[] = [];
   readonly #timer: EventKind;
@@ -63,15 +71,31 @@ export class Programs {
     this.sim = sim;
     this.transport = transport;
     this.observations = observations;
-    const handle = (a: number, b: number): void =>
-      this.all[a >> TIMER_BITS]!.timer(a & TIMER_MASK, b);
-    this.#timer = sim.defineKind("program_timeout", Phase.timeout, handle);
-    this.#start = sim.defineKind("program_start", Phase.start, handle);
-    this.#complete = sim.defineKind("program_complete", Phase.complete, handle);
+    this.#timer = this.#defineKind("program_timeout", Phase.timeout);
+    this.#start = this.#defineKind("program_start", Phase.start);
+    this.#complete = this.#defineKind("program_complete", Phase.complete);
   }
 
-  add(program: Program): number {
+  add(program: Program, { namespace }: ProgramContext): number {
+    this.#hosts.push(namespace.host);
     return this.all.push(program) - 1;
+  }
+
+  /** On a frozen host nothing runs: what is due waits. */
+  #defineKind(name: string, phase: Phase): EventKind {
+    const { network } = this.transport;
+    const kind: EventKind = this.sim.defineKind(name, phase, (a, b) => {
+      const id = a >> TIMER_BITS;
+      if (network.outages > 0 && network.holds(this.#hosts[id]!, kind, a, b)) return;
+      this.all[id]!.timer(a & TIMER_MASK, b);
+    });
+    return kind;
+  }
+
+  /** How long `cpuNs` of CPU time take where a program runs. */
+  stretched(cpuNs: DurationNs, { namespace }: ProgramContext): DurationNs {
+    const { cpuStretch } = this.transport.network.hosts[namespace.host]!;
+    return cpuStretch === 1 ? cpuNs : Math.round(cpuNs * cpuStretch);
   }
 
   /** Tells observers an address' text, once. */

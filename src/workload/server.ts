@@ -95,7 +95,7 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
     this.#context = context;
     this.#options = options;
     const { programs, name } = context;
-    this.#id = programs.add(this);
+    this.#id = programs.add(this, context);
     this.#serviceTime = createDistribution(options.serviceTime);
     this.#serviceStream = programs.sim.streams.get(`server/${name}/service`);
     if (options.started) {
@@ -260,7 +260,8 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
       (connection.info & RequestInfo.probe) !== 0
         ? this.#options.probeServiceNs
         : sampleNs(this.#serviceTime, this.#serviceStream);
-    programs.completeAt(programs.sim.nowNs + serviceNs, this.#id, Timer.served, connection.index);
+    const tookNs = programs.stretched(serviceNs, this.#context);
+    programs.completeAt(programs.sim.nowNs + tookNs, this.#id, Timer.served, connection.index);
   }
 
   #served(connection: Connection): void {

@@ -61,6 +61,50 @@ function files(dir: string): Record<string, string> {
   );
 }
 
+describe("sim verify", () => {
+  it("says so when all three runs gave the same bytes", async () => {
+    const io = fakeTerminal();
+    expect(await sim(["verify", "s.ts", "--seed", "7", "-e", "A=1"], io)).toBe(0);
+    expect(io.out()).toMatch(
+      /^s\.ts: the same bytes in \d+ files, twice in one process and once in a fresh one\n$/,
+    );
+  });
+
+  it("runs all three with the same options", async () => {
+    const asked: (readonly string[])[] = [];
+    const { runFresh, ...rest } = fakeDependencies();
+    const dependencies = fakeDependencies({
+      ...rest,
+      runFresh: (words, signal) => {
+        asked.push(words);
+        return runFresh(words, signal);
+      },
+    });
+    await sim(["verify", "s.ts", "--seed", "7", "-e", "A=1"], fakeTerminal(), dependencies);
+    expect(asked[0]!.slice(0, 6)).toEqual(["run", "s.ts", "--seed", "7", "-e", "A=1"]);
+  });
+
+  it("shows the first line that differs, and gives 1", async () => {
+    const io = fakeTerminal();
+    // The fresh process has another seed, which summary.json holds.
+    const dependencies = fakeDependencies({
+      runFresh: (words) => sim([...words, "--seed", "other"]),
+    });
+    expect(await sim(["verify", "s.ts"], io, dependencies)).toBe(1);
+    expect(io.out()).toBe("");
+    expect(io.err()).toMatch(
+      /other bytes in a fresh process: summary\.json, line 3:\n.*"1",\n.*"other",/,
+    );
+  });
+
+  it("gives 1 when the fresh process fails", async () => {
+    const io = fakeTerminal();
+    const dependencies = fakeDependencies({ runFresh: () => Promise.resolve(2) });
+    expect(await sim(["verify", "s.ts"], io, dependencies)).toBe(1);
+    expect(io.err()).toBe("the run in a fresh process ended with exit code 2\n");
+  });
+});
+
 describe("sim run", () => {
   it("writes the results, prints the summary on stdout, nothing on stderr, and gives 0", async () => {
     const io = fakeTerminal();
@@ -128,6 +172,29 @@ describe("sim run", () => {
     expect(io.err()).toBe("threshold not kept to: requests_failed.rate<1%: 14.29 %\n");
     expect(io.out()).toMatch(/✗ requests_failed\.rate<1% +14\.29 %\n +✓ requests\.count==8 +8\n/);
     expect(JSON.parse(files(out)["summary.json"]!)).toHaveProperty("thresholds.0.passed", false);
+  });
+
+  it("annotates what was crossed where GitHub runs it, and only there", async () => {
+    const { loadScenario } = fakeDependencies();
+    const thresholds = [parseThreshold("requests_failed.rate<1%")];
+    const dependencies = fakeDependencies({
+      loadScenario: async (...asked) =>
+        ({ ...(await loadScenario(...asked)), thresholds }) as ResolvedScenario,
+    });
+    const there = fakeTerminal({ env: { GITHUB_ACTIONS: "true" } });
+    await sim(["run", "a,b.ts", "--out", out], there, dependencies);
+    expect(there.err()).toContain(
+      "::error file=a%2Cb.ts,title=threshold not kept to::requests_failed.rate<1%25: 14.29 %25\n",
+    );
+    const elsewhere = fakeTerminal();
+    await sim(["run", "a,b.ts", "--out", out], elsewhere, dependencies);
+    expect(elsewhere.err()).not.toContain("::error");
+  });
+
+  it("prints the summary in the format that is asked for", async () => {
+    const io = fakeTerminal();
+    await sim(["run", "s.ts", "--out", out, "-o", "json"], io);
+    expect(io.out()).toBe(files(out)["summary.json"]);
   });
 
   it("gives 1 rather than 99 when a law was broken as well", async () => {

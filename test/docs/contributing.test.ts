@@ -61,6 +61,7 @@ test("it has a mechanism, a word, a line for each and a test", () => {
   expect(example.map(({ language, file }) => `${language} ${file}`)).toEqual([
     "ts src/faults/restartInTurn.ts",
     "diff src/faults/index.ts",
+    "diff src/faults/index.ts",
     "ts src/scenario/faults/restartInTurn.ts",
     "diff src/scenario/faults/words.ts",
     "ts test/faults/restartInTurn.test.ts",

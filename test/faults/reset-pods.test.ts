@@ -6,6 +6,7 @@ import { SimulatedApiServer } from "../../src/kubernetes/api/server.ts";
 import type { Pod } from "../../src/kubernetes/api/types.ts";
 import { createObservations } from "../../src/observe/observations.ts";
 import { chiSquareQuantile } from "../../src/stats/index.ts";
+import { faultContext } from "../helpers/fault-context.ts";
 import { exactApi, pod, unthrottled, WRITE_NS } from "../helpers/kube-objects.ts";
 
 type Reset = Extract<FaultSpec, { kind: "resetPods" }>;
@@ -46,7 +47,7 @@ function struck(
   scheduleFaults(
     faults.map((each) => ({ ...once, ...each })),
     {
-      sim,
+      ...faultContext(sim),
       observations: createObservations([
         {
           event: (atNs, kind, object, how) => {
@@ -57,7 +58,6 @@ function struck(
       api: hand,
       pods: api.watch("Pod", { watcher: "kubectl", handlers: {} }),
       crash: ({ metadata }) => runs && crashed.push(metadata.name) > 0,
-      containers: new Map(),
     },
   );
   return { sim, hand, hits, commits, crashed, run: () => sim.run(seconds(1000)) };

@@ -12,17 +12,15 @@ import type { Dependencies } from "../../src/cli/dependencies.ts";
 import { runCli } from "../../src/cli/program.ts";
 import { compile } from "../../src/scenario/compile.ts";
 import { listScenarios, loadScenario } from "../../src/scenario/index.ts";
-import { fakeTerminal } from "../cli/fakes.ts";
+import { fakeDependencies, fakeTerminal } from "../cli/fakes.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "podstorm-golden-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const dependencies: Dependencies = {
-  version: "golden",
+  ...fakeDependencies(),
   loadScenario,
   compile,
-  look: () => Promise.reject(new Error("nobody looks")),
-  listScenarios: async () => listScenarios("scenarios"),
 };
 
 async function run(name: string, out: string, options: readonly string[] = []): Promise<string> {
@@ -42,9 +40,17 @@ function bytes(out: string): Record<string, string> {
 
 const names = listScenarios("scenarios").map(({ name }) => name);
 
+/** What their pages show besides: a scenario, and the parameter that it is run with. */
+const variants = [["etp-local", "HOW=delete"]] as const;
+
 describe("shipped scenarios", () => {
   it.each(names)("%s prints what it printed", async (name) => {
     await expect(await run(name, name)).toMatchFileSnapshot(`./${name}.txt`);
+  });
+
+  it.each(variants)("%s -e %s prints what it printed", async (name, parameter) => {
+    const text = await run(name, `${name}-${parameter}`, ["-e", parameter]);
+    await expect(text).toMatchFileSnapshot(`./${name}.${parameter}.txt`);
   });
 
   it.each(names)("%s gives the same bytes again in one process", async (name) => {

@@ -23,6 +23,7 @@ function book() {
 
 const a: Pod = pod("a");
 const key = "default/web";
+const arrival = { deliveredNs: 8, trackedNs: 8, syncStartedNs: 8 };
 
 describe("a change", () => {
   test("a pod that is ready at rest is none; becoming ready is `added`, later flips are `condition`", () => {
@@ -95,8 +96,8 @@ describe("a report", () => {
     ledger.readiness(a, false, 5);
     ledger.readiness(a, true, 6);
     ledger.readiness(a, false, 7);
-    ledger.programmed("node-0", key, a.metadata.uid, false, 5, 9);
-    ledger.programmed("node-1", key, a.metadata.uid, false, 7, 10);
+    ledger.programmed("node-0", key, a.metadata.uid, false, 5, arrival, 9);
+    ledger.programmed("node-1", key, a.metadata.uid, false, 7, arrival, 10);
     expect(reports).toEqual(["0 node-0 9", "2 node-1 10"]);
   });
 
@@ -104,13 +105,13 @@ describe("a report", () => {
     const { ledger, reports } = book();
     ledger.atRest(a);
     ledger.deleted(a, 5);
-    ledger.programmed("node-0", key, a.metadata.uid, false, null, 9);
+    ledger.programmed("node-0", key, a.metadata.uid, false, null, arrival, 9);
     expect(reports).toEqual(["0 node-0 9"]);
   });
 
   test("of an endpoint that nobody knows is none", () => {
     const { ledger, reports } = book();
-    ledger.programmed("node-0", key, "uid-of-nobody", true, null, 9);
+    ledger.programmed("node-0", key, "uid-of-nobody", true, null, arrival, 9);
     expect(reports).toEqual([]);
   });
 });

@@ -14,10 +14,9 @@ import type { ResetPodsSpec } from "../../src/faults/resetPods.ts";
 import { seconds } from "../../src/engine/index.ts";
 import type { ProfileOverride } from "../../src/index.ts";
 import { loadScenario } from "../../src/scenario/load.ts";
-import { FileMistakes, type Mistake } from "../../src/scenario/mistakes.ts";
-import { defaultProfile, type Profile } from "../../src/scenario/profile.ts";
+import type { Profile } from "../../src/scenario/profile.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
-import { overrideProfile } from "../../src/scenario/schema/profile.ts";
+import { overridden } from "./profiles.ts";
 import { tallied } from "./tally.ts";
 
 /** The storm is over by 30 s, and so is what it caused. */
@@ -39,11 +38,7 @@ function instantProgramming(): Profile {
       },
     },
   };
-  const found: Mistake[] = [];
-  const mistakes = new FileMistakes(null, () => null, found);
-  const profile = overrideProfile(defaultProfile, override, mistakes);
-  expect(found).toEqual([]);
-  return profile;
+  return overridden(override);
 }
 
 function resetBy(how: "delete" | "crash" | "kill", scenario: ResolvedScenario): ResolvedScenario {

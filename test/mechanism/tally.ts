@@ -1,5 +1,6 @@
 /** What became of the requests of a run, tries included, and where its nodes sent them. */
 import { outcomeNames, type Observer } from "../../src/observe/observations.ts";
+import type { RunEnd } from "../../src/observe/report.ts";
 import { compile, type Run } from "../../src/scenario/compile.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
 
@@ -42,11 +43,11 @@ export class Tally implements Observer {
 export function tallied(
   scenario: ResolvedScenario,
   observers: readonly Observer[] = [],
-): { readonly tally: Tally; readonly run: Run } {
+): { readonly tally: Tally; readonly run: Run; readonly end: RunEnd } {
   const tally = new Tally();
   const run = compile(scenario, [tally, ...observers]);
   run.runUntil(scenario.durationNs);
-  const { brokenLaws } = run.finish();
-  if (brokenLaws.length > 0) throw new Error(JSON.stringify(brokenLaws));
-  return { tally, run };
+  const end = run.finish();
+  if (end.brokenLaws.length > 0) throw new Error(JSON.stringify(end.brokenLaws));
+  return { tally, run, end };
 }

@@ -31,6 +31,8 @@ function sum(rows: readonly Row[], column: number): number {
 /** What the results contract promises of each file; more may only follow to the right. */
 const promised: Readonly<Record<string, string>> = {
   "endpoint_update_lag.csv": "service,endpoint,change,node,changed_at_ns,programmed_at_ns,lag_ns",
+  "fleet_convergence.csv":
+    "service,endpoint,change,changed_at_ns,nodes,programmed,until_50_ns,until_90_ns,until_99_ns,until_100_ns",
   "load_skew.csv":
     "service,window_start_ns,window_ns,requests,endpoints,max_over_mean,cv,jain,gini",
   "endpoint_load.csv":
@@ -86,7 +88,8 @@ describe("tables", () => {
 describe("endpoint_update_lag.csv", () => {
   it("has one row per change and node, with empty times where a node never programmed it", () => {
     const [, b, c] = endpoints;
-    expect(rowsOf("endpoint_update_lag.csv")).toEqual([
+    const rows = rowsOf("endpoint_update_lag.csv");
+    expect(rows.map((row) => row.slice(0, 7))).toEqual([
       [service, b, "condition", "node-1", ms(500), ms(700), ms(200)],
       [service, b, "condition", "node-2", ms(500), null, null],
       [service, b, "removed", "node-1", ms(600), ms(800), ms(200)],
@@ -96,14 +99,43 @@ describe("endpoint_update_lag.csv", () => {
     ]);
   });
 
+  /** Broken on purpose: each stage counted from the cause; a stage that a change did not take counted as zero. */
+  it("has the stages of each update, empty for those it did not take, which add up to the lag", () => {
+    const rows = rowsOf("endpoint_update_lag.csv").map((row) => row.slice(6) as (number | null)[]);
+    const never = [null, null, null, null, null, null, null];
+    // kubelet, status, slice, watch, track, wait, sync.
+    expect(rows.map(([, ...stages]) => stages)).toEqual([
+      [10, 20, 30, 10, 5, 105, 20].map(ms),
+      never,
+      [null, null, ms(40), ms(10), 0, ms(130), ms(20)],
+      [null, null, ms(40), ms(20), 0, ms(900), ms(40)],
+      [0, 10, 10, 5, 0, 0, 25].map(ms),
+      never,
+    ]);
+    for (const [lagNs, ...stages] of rows) {
+      expect(stages.reduce<number>((sum, each) => sum + (each ?? 0), 0)).toBe(lagNs ?? 0);
+    }
+  });
+
   it("keeps the first time a node programmed a change", () => {
     const recording = new Recording();
     const hub = createObservations(recording.observers);
     hub.nodeNamed(0, "n", null);
     hub.endpointChanged(0, service, endpoints[0], "added", 10, 1);
-    hub.endpointProgrammed(0, "n", 30);
-    hub.endpointProgrammed(0, "n", 50);
-    expect(rowsOf("endpoint_update_lag.csv", recording)[0]!.slice(4)).toEqual([10, 30, 20]);
+    hub.endpointProgrammed(0, "n", 30, 27, 28, 29);
+    hub.endpointProgrammed(0, "n", 50, 47, 48, 49);
+    expect(rowsOf("endpoint_update_lag.csv", recording)[0]!.slice(4)).toEqual([
+      10,
+      30,
+      20,
+      null,
+      null,
+      null,
+      17,
+      1,
+      1,
+      1,
+    ]);
   });
 
   it("counts as overtaken what was undone before a node learnt of it, as pending what was not", () => {
@@ -116,7 +148,7 @@ describe("endpoint_update_lag.csv", () => {
     hub.endpointChanged(2, service, endpoints[1], "condition", 10, 0);
     hub.endpointChanged(3, service, endpoints[1], "condition", 20, 1);
     hub.endpointChanged(4, service, endpoints[2], "added", 10, 1);
-    hub.endpointProgrammed(4, "n", 15);
+    hub.endpointProgrammed(4, "n", 15, 12, 13, 14);
     hub.endpointChanged(5, service, endpoints[2], "removed", 20, 0);
     const { lag } = recording.totals(context);
     expect([lag.superseded, lag.pending]).toEqual([4, 1]);
@@ -125,13 +157,20 @@ describe("endpoint_update_lag.csv", () => {
   it("refuses a node that nobody named", () => {
     const hub = createObservations(new Recording().observers);
     hub.endpointChanged(0, service, endpoints[0], "added", 10, 1);
-    expect(() => hub.endpointProgrammed(0, "ghost", 30)).toThrow(/ghost/);
+    expect(() => hub.endpointProgrammed(0, "ghost", 30, 27, 28, 29)).toThrow(/ghost/);
   });
 
   it("sums up lags by kind, convergence, and what was never programmed", () => {
     const { lag } = recorded().totals(context);
     // Lags: added {50}, removed {200, 1000}, condition {200} ms.
-    expect(lag.byKind).toEqual([
+    expect(
+      lag.byKind.map(({ change, changes, programmed, lag: quantiles }) => ({
+        change,
+        changes,
+        programmed,
+        lag: quantiles,
+      })),
+    ).toEqual([
       { change: "added", changes: 1, programmed: 1, lag: allEqual(ms(50)) },
       {
         change: "removed",
@@ -148,6 +187,23 @@ describe("endpoint_update_lag.csv", () => {
       { share: 0.99, reached: 1, medianNs: ms(1000), maxNs: ms(1000) },
       { share: 1, reached: 1, medianNs: ms(1000), maxNs: ms(1000) },
     ]);
+    // The removal: half of the nodes after 200 ms, and all after 1 s; the condition never reached the second one.
+    const reached = lag.byKind.map(({ convergence }) => convergence.map(({ maxNs }) => maxNs));
+    expect(reached).toEqual([
+      [ms(50), null, null, null],
+      [ms(200), ms(1000), ms(1000), ms(1000)],
+      [ms(200), null, null, null],
+    ]);
+    // Means over two nodes: 40, (10 + 20) / 2, 0, (130 + 900) / 2, (20 + 40) / 2.
+    expect(lag.byKind[1]!.stages.map(({ meanNs }) => meanNs)).toEqual([
+      null,
+      null,
+      ms(40),
+      ms(15),
+      0,
+      ms(515),
+      ms(30),
+    ]);
     // node-2 programmed b's removal instead of its condition; it never learnt of c.
     expect([lag.superseded, lag.pending]).toEqual([1, 1]);
     expect(lag.slowestRemoval).toEqual({
@@ -156,6 +212,18 @@ describe("endpoint_update_lag.csv", () => {
       endpoint: endpoints[1],
       lagNs: ms(1000),
     });
+  });
+});
+
+describe("fleet_convergence.csv", () => {
+  it("has a row for each change: when a share of all nodes held it", () => {
+    const [, b, c] = endpoints;
+    const s = ms(1000);
+    expect(rowsOf("fleet_convergence.csv")).toEqual([
+      [service, b, "condition", ms(500), 2, 1, ms(200), null, null, null],
+      [service, b, "removed", ms(600), 2, 2, ms(200), s, s, s],
+      [service, c, "added", ms(1200), 2, 1, ms(50), null, null, null],
+    ]);
   });
 });
 

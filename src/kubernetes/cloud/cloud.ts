@@ -12,6 +12,7 @@ import type { Host } from "../../network/host.ts";
 import { TransportProtocol } from "../../network/nat.ts";
 import type { Network } from "../../network/network.ts";
 import type { Transport } from "../../network/transport.ts";
+import type { Observations } from "../../observe/observations.ts";
 import type { ApiServer, Informer } from "../api/contract.ts";
 import { objectKey, type LoadBalancerIngress, type Node, type Service } from "../api/types.ts";
 import { HEALTHZ_PORT } from "../proxy/healthServer.ts";
@@ -26,6 +27,7 @@ const EXCLUDE_LABEL = "node.kubernetes.io/exclude-from-external-load-balancers";
 
 export interface CloudOptions {
   readonly transport: Transport;
+  readonly observations: Observations;
   readonly api: ApiServer;
   readonly profile: LoadBalancerProfile;
   readonly services: readonly Service[];
@@ -170,7 +172,10 @@ export class Cloud {
   #check(front: Front, target: Target): void {
     if (target.removed) return;
     front.checker.check(target.address, front.check, (passed) => {
-      front.targets.checked(target, passed);
+      if (!front.targets.checked(target, passed)) return;
+      const kind = passed ? "target_healthy" : "target_unhealthy";
+      const { observations } = this.#options;
+      observations.event(this.#sim.nowNs, kind, `node/${target.node}`, objectKey(front.service));
     });
     const { intervalNs } = this.#options.profile.healthCheck;
     this.#sim.callAfter(intervalNs, Phase.start, () => this.#check(front, target));

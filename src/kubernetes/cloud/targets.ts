@@ -60,17 +60,21 @@ export class Targets {
     this.#choose();
   }
 
-  /** A check has ended: so many in a row turn a target. */
-  checked(target: Target, passed: boolean): void {
+  /**
+   * A check has ended: so many in a row turn a target.
+   * @returns whether this one did
+   */
+  checked(target: Target, passed: boolean): boolean {
     if (passed === target.healthy) {
       target.streak = 0;
-      return;
+      return false;
     }
     const { healthyThreshold, unhealthyThreshold } = this.#profile;
-    if (++target.streak < (passed ? healthyThreshold : unhealthyThreshold)) return;
+    if (++target.streak < (passed ? healthyThreshold : unhealthyThreshold)) return false;
     target.streak = 0;
     target.healthy = passed;
     this.#choose();
+    return true;
   }
 
   /**

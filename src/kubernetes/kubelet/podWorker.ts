@@ -246,6 +246,7 @@ export class PodWorker {
       ready: ready === was.status ? was : { status: ready, lastTransitionTimeNs: sim.nowNs },
       restartCount: restarts,
       observedCauseNs: ready === was.status ? this.#status.observedCauseNs : this.#observedCauseNs,
+      observedSeenNs: ready === was.status ? this.#status.observedSeenNs : sim.nowNs,
     };
     statusManager().update(this.key);
   }

@@ -1,16 +1,21 @@
 /**
  * What has changed since the last sync: kube-proxy's change trackers.
  *
- * Owns: the set of Services to look at anew, and the trigger times by which upstream measures its network
- * programming latency. Refuses to own: when a sync runs (runner.ts). Source:
+ * Owns: the set of Services to look at anew, the trigger times by which upstream measures its network
+ * programming latency, and since when each changed endpoint has been known here. Refuses to own: when a sync runs (runner.ts). Source:
  * pkg/proxy/endpointschangetracker.go; rules of kube-proxy, section 12.
  */
 import type { SimTimeNs } from "../../engine/index.ts";
+import type { Endpoint, EndpointSlice } from "../api/types.ts";
+
+/** By Service and uid of the pod: when its last change came. For observations only. */
+export type Arrivals = ReadonlyMap<string, ReadonlyMap<string, SimTimeNs>>;
 
 export class ChangeTracker {
   readonly #startNs: SimTimeNs;
   readonly #services = new Set<string>();
   readonly #triggers = new Map<string, SimTimeNs[]>();
+  #arrivals = new Map<string, Map<string, SimTimeNs>>();
 
   /** @param startNs triggers from before it are not this proxy's to answer for */
   constructor(startNs: SimTimeNs) {
@@ -35,6 +40,26 @@ export class ChangeTracker {
     else triggers.push(triggerNs);
   }
 
+  /** A slice has come in the place of another; null for none. */
+  endpointsArrived(
+    previous: EndpointSlice | null,
+    slice: EndpointSlice | null,
+    atNs: SimTimeNs,
+  ): void {
+    const { service } = (slice ?? previous)!;
+    let times = this.#arrivals.get(service);
+    if (times === undefined) this.#arrivals.set(service, (times = new Map()));
+    noteDifferences(previous?.endpoints ?? [], slice?.endpoints ?? [], times, atNs);
+  }
+
+  /** The sync that took these has failed: they still wait, unless something newer has come. */
+  putBack(arrivals: Arrivals): void {
+    for (const [service, times] of arrivals) {
+      const newer = this.#arrivals.get(service) ?? [];
+      this.#arrivals.set(service, new Map([...times, ...newer]));
+    }
+  }
+
   /** With a slice its Service's notes go: what they told of may have been in it. */
   sliceDeleted(service: string): void {
     this.#services.add(service);
@@ -45,11 +70,36 @@ export class ChangeTracker {
   take(): {
     readonly services: readonly string[];
     readonly triggers: ReadonlyMap<string, readonly SimTimeNs[]>;
+    readonly arrivals: Arrivals;
   } {
     const services = [...this.#services];
     const triggers = new Map(this.#triggers);
+    const arrivals = this.#arrivals;
     this.#services.clear();
     this.#triggers.clear();
-    return { services, triggers };
+    this.#arrivals = new Map();
+    return { services, triggers, arrivals };
   }
+}
+
+/**
+ * Versions of a slice share the endpoints that did not change, mostly at the same places: what is alike at both
+ * ends costs a comparison.
+ */
+function noteDifferences(
+  before: readonly Endpoint[],
+  after: readonly Endpoint[],
+  times: Map<string, SimTimeNs>,
+  atNs: SimTimeNs,
+): void {
+  let from = 0;
+  while (from < before.length && before[from] === after[from]) from++;
+  let cut = 0;
+  const most = Math.min(before.length, after.length) - from;
+  while (cut < most && before.at(-1 - cut) === after.at(-1 - cut)) cut++;
+  const old = new Set(before.slice(from, before.length - cut));
+  for (const endpoint of after.slice(from, after.length - cut)) {
+    if (!old.delete(endpoint)) times.set(endpoint.podUid, atNs);
+  }
+  for (const { podUid } of old) times.set(podUid, atNs);
 }

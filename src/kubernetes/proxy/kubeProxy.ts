@@ -70,7 +70,10 @@ interface Change {
   readonly slices: readonly EndpointSlice[];
 }
 
-type Triggers = ReturnType<ChangeTracker["take"]>["triggers"];
+/** What a sync has taken from the trackers, and when it began. */
+interface Taken extends Pick<ReturnType<ChangeTracker["take"]>, "triggers" | "arrivals"> {
+  readonly startedAtNs: SimTimeNs;
+}
 
 export class KubeProxy {
   readonly table: RuleTable;
@@ -217,9 +220,10 @@ export class KubeProxy {
 
   #putSlice(slice: EndpointSlice, now: EndpointSlice | null): void {
     const key = objectKey(slice);
-    const others = (this.#slices.get(slice.service) ?? []).filter(
-      (each) => objectKey(each) !== key,
-    );
+    const known = this.#slices.get(slice.service) ?? [];
+    const others = known.filter((each) => objectKey(each) !== key);
+    const previous = known.find((each) => objectKey(each) === key) ?? null;
+    this.#tracker.endpointsArrived(previous, now, this.#options.sim.nowNs);
     this.#slices.set(slice.service, now === null ? others : [...others, now]);
   }
 
@@ -231,7 +235,7 @@ export class KubeProxy {
   /** Takes what is known now; what comes later is for the next sync. */
   #startSync(): void {
     const { sim, profile, mode } = this.#options;
-    const { services, triggers } = this.#tracker.take();
+    const { services, triggers, arrivals } = this.#tracker.take();
     const changes = [...new Set([...this.#unsynced, ...services])].map((key) =>
       this.#changeOf(key),
     );
@@ -241,7 +245,7 @@ export class KubeProxy {
     this.syncs++;
     const startedAtNs = sim.nowNs;
     sim.callAfter(durationNs, Phase.topology, () => {
-      const failed = !this.#endSync(changes, triggers, work);
+      const failed = !this.#endSync(changes, { triggers, arrivals, startedAtNs }, work);
       this.#options.synced?.(startedAtNs, work.full, failed);
     });
   }
@@ -258,17 +262,18 @@ export class KubeProxy {
    * Either everything counts from now on, or nothing does and a full sync is due (iptables-restore is atomic).
    * @returns whether it does
    */
-  #endSync(changes: readonly Change[], triggers: Triggers, work: SyncWork): boolean {
+  #endSync(changes: readonly Change[], taken: Taken, work: SyncWork): boolean {
     const { nowNs } = this.#options.sim;
     const failed = nowNs < this.#brokenUntilNs || (this.#isFlushed && !work.full);
     if (failed) {
       this.failures++;
       this.#fullSyncDue = true;
       for (const { key } of changes) this.#unsynced.add(key);
+      this.#tracker.putBack(taken.arrivals);
     } else {
       this.#unsynced.clear();
       const udpChanged = changes.some((change) => this.#changesUdpEndpoints(change));
-      for (const change of changes) this.#apply(change);
+      for (const change of changes) this.#apply(change, taken);
       if (udpChanged) this.#cleanConntrack();
       this.#noteCleanup(work);
       if (work.full) {
@@ -276,7 +281,7 @@ export class KubeProxy {
         this.#isFlushed = false;
         this.#lastFullNs = nowNs;
       }
-      this.#observeLatency(triggers);
+      this.#observeLatency(taken.triggers);
     }
     this.#runner.finished(!failed);
     return !failed;
@@ -298,7 +303,7 @@ export class KubeProxy {
     );
   }
 
-  #observeLatency(triggers: Triggers): void {
+  #observeLatency(triggers: Taken["triggers"]): void {
     const { programming } = this;
     const { nowNs } = this.#options.sim;
     for (const times of triggers.values()) {
@@ -350,28 +355,32 @@ export class KubeProxy {
   }
 
   /** The rules of one Service come into force. */
-  #apply({ key, rules, slices }: Change): void {
+  #apply({ key, rules, slices }: Change, taken: Taken): void {
     this.#put(key, rules);
-    this.#report(key, this.#inForce.get(key) ?? [], slices);
+    this.#report(key, slices, taken);
     this.#inForce.set(key, slices);
   }
 
   /** Tells the book of changes which endpoints this node now uses, or no longer. */
   #report(
     service: string,
-    before: readonly EndpointSlice[],
-    after: readonly EndpointSlice[],
+    slices: readonly EndpointSlice[],
+    { arrivals, startedAtNs: syncStartedNs }: Taken,
   ): void {
     const { ledger, node, sim } = this.#options;
-    const was = endpointStates(before);
-    const is = endpointStates(after);
-    for (const [podUid, state] of is) {
-      if (state.ready === (was.get(podUid)?.ready ?? false)) continue;
-      ledger.programmed(node.name, service, podUid, state.ready, state.causeNs, sim.nowNs);
-    }
-    for (const [podUid, state] of was) {
-      if (!state.ready || is.has(podUid)) continue;
-      ledger.programmed(node.name, service, podUid, false, null, sim.nowNs);
+    const before = this.#inForce.get(service) ?? [];
+    const arrived = arrivals.get(service) ?? NOTHING_ARRIVED;
+    // Nothing else can differ, but where there was nothing before.
+    const among = before.length === 0 ? null : arrived;
+    const was = endpointStates(before, among);
+    const is = endpointStates(slices, among);
+    for (const podUid of new Set([...is.keys(), ...was.keys()])) {
+      const ready = is.get(podUid)?.ready ?? false;
+      if (ready === (was.get(podUid)?.ready ?? false)) continue;
+      const causeNs = is.get(podUid)?.causeNs ?? null;
+      const deliveredNs = arrived.get(podUid) ?? syncStartedNs;
+      const times = { deliveredNs, trackedNs: deliveredNs, syncStartedNs };
+      ledger.programmed(node.name, service, podUid, ready, causeNs, times, sim.nowNs);
     }
   }
 }
@@ -381,10 +390,18 @@ interface EndpointState {
   readonly causeNs: number | null;
 }
 
-function endpointStates(slices: readonly EndpointSlice[]): Map<string, EndpointState> {
+const NOTHING_ARRIVED: ReadonlyMap<string, SimTimeNs> = new Map();
+
+/** @param among the pods asked for, by uid; null for all */
+function endpointStates(
+  slices: readonly EndpointSlice[],
+  among: ReadonlyMap<string, unknown> | null,
+): Map<string, EndpointState> {
   const states = new Map<string, EndpointState>();
+  if (among?.size === 0) return states;
   for (const { endpoints } of slices) {
     for (const { podUid, conditions, observedCauseNs } of endpoints) {
+      if (among !== null && !among.has(podUid)) continue;
       states.set(podUid, { ready: conditions.ready, causeNs: observedCauseNs });
     }
   }

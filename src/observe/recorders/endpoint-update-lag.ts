@@ -1,10 +1,11 @@
 /**
- * endpoint_update_lag.csv: how long after each endpoint change each node's rules held it.
+ * endpoint_update_lag.csv: how long after each endpoint change each node's rules held it, and which step took how
+ * long; fleet_convergence.csv: how long until a share of all nodes did.
  *
- * Owns: the file's rows and the lag totals. Refuses to own: collecting the times (../changes.ts).
+ * Owns: the rows of both and the lag totals. Refuses to own: collecting the times (../changes.ts).
  */
 import type { DurationNs } from "../../engine/index.ts";
-import type { Changes } from "../changes.ts";
+import { lagStages, type Changes } from "../changes.ts";
 import type { Directory } from "../directory.ts";
 import { columnsOf } from "../metrics.ts";
 import type { Recorder, Row, Table } from "../recorder.ts";
@@ -18,6 +19,7 @@ import type {
 } from "../totals.ts";
 
 const file = "endpoint_update_lag.csv";
+const fleetFile = "fleet_convergence.csv";
 const changeKinds: readonly ChangeKind[] = ["added", "removed", "condition"];
 const shares = [0.5, 0.9, 0.99, 1];
 
@@ -31,7 +33,14 @@ export class EndpointUpdateLag implements Recorder {
   }
 
   tables(): readonly Table[] {
-    return [{ file, columns: columnsOf(file), rows: { [Symbol.iterator]: () => this.#rows() } }];
+    return [
+      { file, columns: columnsOf(file), rows: { [Symbol.iterator]: () => this.#rows() } },
+      {
+        file: fleetFile,
+        columns: columnsOf(fleetFile),
+        rows: { [Symbol.iterator]: () => this.#fleetRows() },
+      },
+    ];
   }
 
   *#rows(): Generator<Row> {
@@ -40,8 +49,21 @@ export class EndpointUpdateLag implements Recorder {
       for (const [index, node] of this.#directory.nodes.entries()) {
         const atNs = this.#changes.programmedAtNs(id, index);
         const lagNs = atNs === null ? null : atNs - changedAtNs;
-        yield [service, endpoint, change, node, changedAtNs, atNs, lagNs];
+        const stages = this.#changes.stagesNs(id, index);
+        yield [service, endpoint, change, node, changedAtNs, atNs, lagNs, ...stages];
       }
+    }
+  }
+
+  *#fleetRows(): Generator<Row> {
+    const nodes = this.#directory.nodes.length;
+    for (const [
+      id,
+      { service, endpoint, change, changedAtNs },
+    ] of this.#changes.records.entries()) {
+      const lags = this.#sortedLags(id);
+      const until = shares.map((share) => lags[rank(share, nodes)] ?? null);
+      yield [service, endpoint, change, changedAtNs, nodes, lags.length, ...until];
     }
   }
 
@@ -78,7 +100,31 @@ export class EndpointUpdateLag implements Recorder {
       offset += each.length;
     }
     all.sort();
-    return { change: kind, changes: ofKind.length, programmed: all.length, lag: quantiles(all) };
+    return {
+      change: kind,
+      changes: ofKind.length,
+      programmed: all.length,
+      lag: quantiles(all),
+      convergence: shares.map((share) => convergence(share, ofKind, this.#directory.nodes.length)),
+      stages: this.#stageMeans(kind, all.length),
+    };
+  }
+
+  /** What each stage took, over all pairs of change and node; without it counts as zero, so that they add up. */
+  #stageMeans(kind: ChangeKind, pairs: number): ChangeKindTotals["stages"] {
+    const sums: (number | null)[] = lagStages.map(() => null);
+    for (const [id, { change }] of this.#changes.records.entries()) {
+      if (change !== kind) continue;
+      for (let node = 0; node < this.#directory.nodes.length; node++) {
+        for (const [i, tookNs] of this.#changes.stagesNs(id, node).entries()) {
+          if (tookNs !== null) sums[i] = (sums[i] ?? 0) + tookNs;
+        }
+      }
+    }
+    return sums.map((sumNs, i) => {
+      const meanNs = sumNs === null ? null : Math.round(sumNs / pairs);
+      return { stage: lagStages[i]!, meanNs };
+    });
   }
 
   /** Of each endpoint and node: what the node never programmed, and whether it missed anything by that. */

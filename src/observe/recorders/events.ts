@@ -11,6 +11,7 @@ import type { Recorder, Row, Table } from "../recorder.ts";
 
 /** Events of which the summary tells too. */
 const START_FAILURES = new Set(["container_start_failed", "listen_failed"]);
+const TARGET_CHANGES = new Set(["target_healthy", "target_unhealthy"]);
 
 const file = "events.csv";
 
@@ -31,7 +32,12 @@ export class Events implements Recorder {
     const failedStarts = this.#texts.flatMap(([kind, object, error], i) =>
       START_FAILURES.has(kind) ? [{ object, atNs: this.#times.at(i), error }] : [],
     );
-    return { failedStarts };
+    const targetChanges = this.#texts.flatMap(([kind, object, service], i) =>
+      TARGET_CHANGES.has(kind)
+        ? [{ object, atNs: this.#times.at(i), healthy: kind === "target_healthy", service }]
+        : [],
+    );
+    return { targetChanges, failedStarts };
   }
 
   *#rows(): Generator<Row> {

@@ -7,6 +7,7 @@
  */
 import type { z } from "zod";
 import type { DurationNs } from "../../engine/index.ts";
+import type { HostGroup } from "../../faults/hosts.ts";
 import type { Labels } from "../../kubernetes/api/types.ts";
 import type { FileMistakes, Path } from "../mistakes.ts";
 import type { SchemaWords } from "../schema/words.ts";
@@ -22,6 +23,15 @@ export interface FaultSurroundings {
     mistakes: FileMistakes,
   ) => void;
   readonly checkContainer: (name: string, mistakes: FileMistakes) => void;
+  /**
+   * The hosts of these names: nodes alone, those that track connections, or any. Without `mistakes` they have
+   * been checked before.
+   */
+  readonly hosts: (
+    names: readonly string[],
+    which: "nodes" | "tracked" | "any",
+    mistakes?: FileMistakes,
+  ) => HostGroup;
 }
 
 /** A fault that was read, to be completed when all that it may name has been read too. */

@@ -5,7 +5,7 @@
  * mechanism (../../faults/index.ts), is a type error here.
  */
 import type { FaultSpec } from "../../faults/index.ts";
-import { describeValue, nearest, type FileMistakes } from "../mistakes.ts";
+import { describeValue, nearest, type FileMistakes, type Path } from "../mistakes.ts";
 import { isRecord } from "../schema/reading.ts";
 import { schemaWords } from "../schema/words.ts";
 import type { FaultDraft, FaultLanguage, FaultSurroundings } from "./contract.ts";
@@ -42,13 +42,17 @@ export function readFaults(input: unknown, mistakes: FileMistakes): FaultDraft<F
   });
 }
 
+/** @param late told of each fault that is due when the run is over: it is read and has no effect */
 export function resolveFaults(
   drafts: readonly FaultDraft<FaultSpec>[],
   surroundings: FaultSurroundings,
   mistakes: FileMistakes,
+  late: (fault: FaultSpec, path: Path) => void,
 ): FaultSpec[] {
   return drafts.flatMap(({ path, resolve }) => {
     const spec = resolve(surroundings, mistakes.within(path));
-    return spec === null ? [] : [spec];
+    if (spec === null) return [];
+    if (spec.atNs >= surroundings.durationNs) late(spec, path);
+    return [spec];
   });
 }

@@ -81,6 +81,17 @@ export interface ClusterInput {
   nodeCIDR?: string;
   /** CoreDNS behind kube-system/kube-dns. Default: no DNS at all. */
   dns?: DnsInput;
+  /** Services besides those in the manifests, for the size of the tables. Default none. */
+  filler?: FillerInput;
+}
+
+/** Services filler-1, filler-2, ... with port 80. */
+export interface FillerInput {
+  services: number;
+  /** Of each. Default 2. */
+  endpoints?: number;
+  /** Pods behind them, of a Deployment each; else slices of addresses that nobody has. Default false. */
+  pods?: boolean;
 }
 
 /** The rest of kubeadm's Corefile is in profile.kubernetes.dns. */

@@ -11,6 +11,7 @@ import type { FaultSpec } from "../../faults/index.ts";
 import { networkKindNames } from "../../network/kinds/index.ts";
 import type { FaultDraft } from "../faults/contract.ts";
 import { readFaults } from "../faults/index.ts";
+import { MOST_FILLER_ENDPOINTS } from "../manifests/filler.ts";
 import { labels, labelName } from "../manifests/objects.ts";
 import { describeValue, type FileMistakes, type Path } from "../mistakes.ts";
 import type { ServiceTarget } from "../resolved.ts";
@@ -49,6 +50,7 @@ import {
 
 export const MOST_NODES = 15_000;
 const MOST_CLIENT_REPLICAS = 10_000;
+const MOST_FILLER_SERVICES = 100_000;
 const KIB = 1024;
 
 /** CIDRs of the cluster: Kubernetes' documentation and kubeadm's defaults; nodes as kind has them. */
@@ -77,6 +79,14 @@ const dns = object({
 });
 export type DnsPart = z.output<typeof dns>;
 
+const filler = object({
+  services: integer("Services", 1, MOST_FILLER_SERVICES),
+  endpoints: integer("endpoints of a Service", 1, 1000).default(2),
+  pods: boolean.default(false),
+}).refine(({ services, endpoints }) => services * endpoints <= MOST_FILLER_ENDPOINTS, {
+  params: { allowed: `at most ${MOST_FILLER_ENDPOINTS} endpoints in all` },
+});
+
 const cluster = object({
   manifests: z.array(text("the path of a YAML or JSON file", /./)).default([]),
   nodes: integer("a number of nodes", 0, MOST_NODES).optional(),
@@ -87,6 +97,7 @@ const cluster = object({
   serviceCIDR: ipPrefixes([8, 28], [108, 120]).default(DEFAULT_SERVICE_CIDR),
   nodeCIDR: ipPrefixes([8, 28], [32, 120]).default(DEFAULT_NODE_CIDR),
   dns: dns.optional(),
+  filler: filler.optional(),
 });
 export type ClusterPart = z.output<typeof cluster>;
 

@@ -127,7 +127,7 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
     this.#options = options;
     const { programs, name } = context;
     const { streams } = programs.sim;
-    this.#id = programs.add(this);
+    this.#id = programs.add(this, context);
     this.#cache = new DnsCache(options.cache, streams.get(`dns/${name}/cache`));
     this.#latency = createDistribution(options.forward.latency);
     this.#upstreamStream = streams.get(`dns/${name}/upstream`);
@@ -284,7 +284,8 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
     if (!query.overTcp) programs.transport.udp.read(query.socket!, query.bytes);
     this.#busy++;
     const { cpuPerQueryNs } = this.#options;
-    programs.completeAt(programs.sim.nowNs + cpuPerQueryNs, this.#id, Timer.served, query.index);
+    const tookNs = programs.stretched(cpuPerQueryNs, this.#context);
+    programs.completeAt(programs.sim.nowNs + tookNs, this.#id, Timer.served, query.index);
   }
 
   #served(query: DnsQuery): void {

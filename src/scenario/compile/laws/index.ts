@@ -13,6 +13,7 @@ import { packetConservation, RequestLedger } from "./conservation.ts";
 import type { LawContext } from "./contract.ts";
 import { convergence } from "./convergence.ts";
 import { hostPorts } from "./hostPorts.ts";
+import { LagStagesWatch } from "./lagStages.ts";
 import { MembershipWatch } from "./membership.ts";
 import { StabilityWatch } from "./stability.ts";
 import { uniqueness } from "./uniqueness.ts";
@@ -22,6 +23,7 @@ export class LawWatch {
   readonly #requests = new RequestLedger();
   readonly #membership: MembershipWatch;
   readonly #stability = new StabilityWatch();
+  readonly #lagStages = new LagStagesWatch();
 
   constructor({ cluster }: ResolvedScenario) {
     const local = cluster.services.filter(
@@ -32,7 +34,7 @@ export class LawWatch {
   }
 
   get observers(): readonly Observer[] {
-    return [this.#requests, this.#membership, this.#stability];
+    return [this.#requests, this.#membership, this.#stability, this.#lagStages];
   }
 
   brokenLaws(context: LawContext): BrokenLaw[] {
@@ -42,6 +44,7 @@ export class LawWatch {
       ...this.#membership.broken(),
       ...convergence(context),
       ...this.#stability.broken(context),
+      ...this.#lagStages.broken(),
       ...uniqueness(context),
       ...hostPorts(context),
       ...tracking(context),

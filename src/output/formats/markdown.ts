@@ -1,0 +1,60 @@
+/**
+ * The summary as GitHub-flavoured Markdown: for a pull request's comment or a job's summary.
+ *
+ * Owns: the look, and that no name from outside is read as markup.
+ */
+import { duration, printable } from "../format.ts";
+import { headline } from "../headline.ts";
+import { summarySections, type Section } from "../summary-sections.ts";
+import type { SummaryFormat } from "./contract.ts";
+
+export const markdown: SummaryFormat = (summary, { resultsDir, replay }) => {
+  const { scenario, seed, durationNs, fingerprints } = summary;
+  const [verdict = "", ...others] = headline(summary).sentences;
+  const lines = [
+    `**${text(verdict)}**`,
+    "",
+    ...others.flatMap((sentence) => [text(sentence), ""]),
+    text(`${scenario}, seed ${seed}, ${duration(durationNs)} simulated`),
+    ...summarySections(summary).flatMap(section),
+    "",
+    `Fingerprints: events ${code(fingerprints.events)}, results ${code(fingerprints.results)}  `,
+    `Results: ${code(printable(resultsDir))}  `,
+    `Again: ${code(printable(replay))}`,
+  ];
+  return `${lines.join("\n")}\n`;
+};
+
+function section({ title, head, rows, notes = [] }: Section): string[] {
+  const columns = Math.max(1 + head.length, ...rows.map((row) => row.length));
+  const cells = (row: readonly string[]) =>
+    `| ${Array.from({ length: columns }, (_, i) => cell(row[i] ?? "")).join(" | ")} |`;
+  const rule = `| --- |${" ---: |".repeat(columns - 1)}`;
+  const table = rows.length === 0 ? [] : ["", cells([title, ...head]), rule, ...rows.map(cells)];
+  const heading = rows.length === 0 ? ["", `**${text([title, ...head].join(": "))}**`] : [];
+  return [...heading, ...table, ...notes.flatMap((note) => ["", text(note)])];
+}
+
+/** Leading spaces set a row in, as in the text. */
+function cell(content: string): string {
+  const indent = content.length - content.trimStart().length;
+  return "&emsp;".repeat(indent / 2) + text(content.trimStart());
+}
+
+/** Every character that Markdown or HTML could take for more than itself. */
+function text(content: string): string {
+  return content
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(/[\\`*_{}[\]()#+\-.!|~>@]/g, "\\$&")
+    .replaceAll("\\.", ".")
+    .replaceAll("\\-", "-");
+}
+
+/** In as many backquotes as the content does not hold. */
+function code(content: string): string {
+  const longest = Math.max(0, ...(content.match(/`+/g) ?? []).map((run) => run.length));
+  const fence = "`".repeat(longest + 1);
+  const pad = longest > 0 ? " " : "";
+  return `${fence}${pad}${content}${pad}${fence}`;
+}

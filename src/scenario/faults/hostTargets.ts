@@ -1,0 +1,61 @@
+/** Hosts by name, by zone, or all outside: targets of the faults of machines and of the lines between them. */
+import type { z } from "zod";
+import type { HostGroup } from "../../faults/hosts.ts";
+import type { FileMistakes } from "../mistakes.ts";
+import type { SchemaWords } from "../schema/words.ts";
+import type { FaultSurroundings, FaultTargets } from "./contract.ts";
+
+/**
+ * "node-1", "docker-1", "zone/zone-1" for the nodes of a zone, "outside" for all hosts outside, or several of
+ * these.
+ */
+export type HostsInput = string | string[];
+
+/** "node-1", "zone/zone-1", or several of these. */
+export type NodesInput = string | string[];
+
+type Hosts = z.ZodType<readonly string[]>;
+
+export function hostList({ scalar }: SchemaWords, what: string): Hosts {
+  return scalar(what, (input) => {
+    const names: unknown = typeof input === "string" ? [input] : input;
+    if (!Array.isArray(names) || names.length === 0) return null;
+    return names.every((name) => typeof name === "string") ? { value: names as string[] } : null;
+  });
+}
+
+export const HOSTS_ALLOWED = 'hosts such as "node-1", "zone/zone-1", "outside", or a list of them';
+export const NODES_ALLOWED = 'nodes such as "node-1" or "zone/zone-1", or a list of them';
+
+/** `nodes: ...`: the cluster's machines. */
+export const nodeTargets: FaultTargets<{ nodes: Hosts }> = {
+  fields: (words) => ({ nodes: hostList(words, NODES_ALLOWED) }),
+  check: ({ nodes }, { hosts }, mistakes) => void hosts(nodes, "nodes", mistakes.within(["nodes"])),
+};
+
+/** `hosts: ...`: those with connection tracking, nodes and Docker hosts. */
+export const trackedTargets: FaultTargets<{ hosts: Hosts }> = {
+  fields: (words) => ({ hosts: hostList(words, NODES_ALLOWED) }),
+  check: ({ hosts: names }, { hosts }, mistakes) =>
+    void hosts(names, "tracked", mistakes.within(["hosts"])),
+};
+
+/** `from: ..., to: ...`: the lines between two sets of hosts. */
+export const lineTargets: FaultTargets<{ from: Hosts; to: z.ZodOptional<Hosts> }> = {
+  fields: (words) => ({
+    from: hostList(words, HOSTS_ALLOWED),
+    to: hostList(words, HOSTS_ALLOWED).optional(),
+  }),
+  check: (line, surroundings, mistakes) => void resolveLine(line, surroundings, mistakes),
+};
+
+export function resolveLine(
+  line: { readonly from: readonly string[]; readonly to?: readonly string[] | undefined },
+  { hosts }: FaultSurroundings,
+  mistakes: FileMistakes | undefined,
+): { from: HostGroup; to: HostGroup | null } {
+  return {
+    from: hosts(line.from, "any", mistakes?.within(["from"])),
+    to: line.to === undefined ? null : hosts(line.to, "any", mistakes?.within(["to"])),
+  };
+}
