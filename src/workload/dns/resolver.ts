@@ -259,9 +259,14 @@ export class Resolver implements SocketHandler {
 
   /** With one of two answers glibc asks again one after the other, then from a socket each. */
   #timedOut(lookup: Lookup): void {
-    const isHalf = lookup.pending !== this.#wanted && !(this.#reopen && this.#singleRequest);
-    const hasOne = lookup.pending !== 0 && lookup.unsent === 0 && isHalf;
+    const hasAnswer = lookup.pending !== this.#wanted && lookup.unsent === 0;
+    const hasOne = hasAnswer && !(this.#reopen && this.#singleRequest);
     this.#giveUp(lookup, QueryResult.timeout);
+    // That mode failed as well: what it has is what it returns.
+    if (hasAnswer && this.#reopen && this.#singleRequest) {
+      this.#answered(lookup);
+      return;
+    }
     if (!hasOne) {
       this.#again(lookup, LookupResult.timeout);
       return;
