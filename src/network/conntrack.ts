@@ -47,11 +47,9 @@ import { Flag, ICMP_FLAGS, type Packet } from "./packet.ts";
 import type { LinuxProfile } from "./profile.ts";
 import { DueQueue } from "./dueQueue.ts";
 
-/**
- * What track() decided about the packet. `invalid`: it belongs to nothing and passes untranslated. `local`: the
- * host itself answers it.
- */
+/** Of a packet. `invalid`: it belongs to nothing and passes untranslated. `local`: the host itself answers. */
 export const Track = { pass: 0, drop: 1, reject: 2, invalid: 3, local: 4 } as const;
+const REFUSALS = [Track.pass, Track.drop, Track.reject, Track.local] as const;
 export type TrackVerdict = (typeof Track)[keyof typeof Track];
 
 /** An entry as `conntrack -L` shows it: both tuples. */
@@ -497,8 +495,7 @@ export class Conntrack {
     this.walkNs = decision.walkNs;
     if (decision.verdict !== NatVerdict.accept) {
       this.cause = decision.rule;
-      if (decision.verdict === NatVerdict.local) return Track.local;
-      return decision.verdict === NatVerdict.reject ? Track.reject : Track.drop;
+      return REFUSALS[decision.verdict];
     }
     const sourceNat = this.setReply(packet, decision);
     if (this.reply.destinationPort === NO_PORT) {
