@@ -90,6 +90,8 @@ export interface Observer {
   ): void;
   /** A node chose `endpoint` for a new connection. */
   connectionRouted?(node: number, endpoint: number, atNs: SimTimeNs, staleRouted: number): void;
+  /** A client on `node` dials `endpoint` itself, by an address that DNS gave: a headless Service. */
+  connectionDialled?(node: number, endpoint: number, atNs: SimTimeNs, staleRouted: number): void;
   /** The text of an address, by the number that other observations give it. */
   addressNamed?(address: number, text: string): void;
   /**
@@ -223,6 +225,9 @@ const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Ob
   },
   connectionRouted: (list) => (node, endpoint, atNs, stale) => {
     for (const observer of list) observer.connectionRouted(node, endpoint, atNs, stale);
+  },
+  connectionDialled: (list) => (node, endpoint, atNs, stale) => {
+    for (const observer of list) observer.connectionDialled(node, endpoint, atNs, stale);
   },
   addressNamed: (list) => (address, text) => {
     for (const observer of list) observer.addressNamed(address, text);
