@@ -14,7 +14,7 @@ export const notModelled: readonly string[] = [
   "IPv6 without IPv4: a cluster has IPv4, or both.",
   "Node failures: nodes, kubelets, kube-proxies and the API server neither crash nor stall.",
   "Failed syncs of kube-proxy, in whatever mode: none fails by itself, and no scenario makes one fail.",
-  "IPVS' own time-outs and its schedulers lblc and lblcr; eBPF mode's direct server return, XDP, and datagrams of sockets that are not connected.",
+  "IPVS' own time-out of UDP flows and its schedulers lblc and lblcr; eBPF mode's direct server return, XDP, and datagrams of sockets that are not connected.",
   "DNS beyond lookups: truncated answers and TCP instead, SRV and PTR records, names of single pods, several name servers. Only clients with a name look it up.",
   "Docker hosts: user-defined networks, Compose, Swarm and their DNS, and health checks are absent; pods have no way to them.",
   "NetworkPolicy, Ingress and service meshes.",
