@@ -22,7 +22,7 @@ export const notModelled: readonly string[] = [
   "The making of cloud load balancers: they are there from the start, without zones and limits of their own.",
   "StatefulSets, DaemonSets, Jobs and autoscaling; events, whose writes cost real controllers part of their rate; the garbage collection of what a deleted owner leaves.",
   "Preemption, affinity and taints: the scheduler filters by room and node selector and spreads.",
-  "Load on the API server: a write costs the same however many are under way; admission, quotas and etcd's limits are absent.",
+  "Admission, quotas and etcd's own limits; several API servers. Priority levels lend each other no seats.",
   "CPU contention between pods of a node: a server's service time does not depend on its neighbours.",
   "CPU quota, memory limits and warm-up of servers; calls from one service to another.",
   "Image pulls, init containers, and hooks other than a preStop sleep: images are present on every node.",
