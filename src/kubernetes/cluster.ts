@@ -283,6 +283,11 @@ export class Cluster {
         base,
         programmed: (service, rules) => healthServer.sync(service, rules),
         connections: host.conntrack,
+        applied: (service, slices) => {
+          const versions = slices.map((slice) => slice.metadata.resourceVersion);
+          observations.rulesApplied(index, service, Math.max(0, ...versions), sim.nowNs);
+        },
+        triggerProgrammed: (atNs) => observations.networkProgrammed(index, atNs, sim.nowNs),
         synced: (startedAtNs, full, failed) =>
           observations.rulesSynced(index, startedAtNs, sim.nowNs, full ? 1 : 0, failed ? 1 : 0),
       });
