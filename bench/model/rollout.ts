@@ -21,7 +21,10 @@ const ROLLOUT_S = 600;
 function scenarioOf(replicas: number): ResolvedScenario {
   const resolved = resolve("rollout", {
     duration: `${ROLLOUT_S}s`,
-    cluster: { nodes: Math.max(FEWEST_NODES, replicas / PODS_PER_NODE), manifests: ["./hundred.yaml"] },
+    cluster: {
+      nodes: Math.max(FEWEST_NODES, replicas / PODS_PER_NODE),
+      manifests: ["./hundred.yaml"],
+    },
   });
   const deployments = resolved.cluster.deployments.map((each) => ({
     ...each,

@@ -286,7 +286,13 @@ export class Cluster {
     const { messageBytes } = profile.loadBalancer.healthCheck;
     for (const [index, { metadata }] of nodes.entries()) {
       const host = network.hosts[index]!;
-      const healthServer = new ServiceHealthServer(transport, host.namespace, messageBytes);
+      const isHealthy = (): boolean => this.proxies[index]!.isHealthy;
+      const healthServer = new ServiceHealthServer(
+        transport,
+        host.namespace,
+        messageBytes,
+        isHealthy,
+      );
       this.#healthServers.push(healthServer);
       const proxy = new KubeProxy({
         sim,
@@ -299,6 +305,11 @@ export class Cluster {
         base,
         programmed: (service, rules) => healthServer.sync(service, rules),
         connections: host.conntrack,
+        applied: (service, slices) => {
+          const versions = slices.map((slice) => slice.metadata.resourceVersion);
+          observations.rulesApplied(index, service, Math.max(0, ...versions), sim.nowNs);
+        },
+        triggerProgrammed: (atNs) => observations.networkProgrammed(index, atNs, sim.nowNs),
         synced: (startedAtNs, full, failed) =>
           observations.rulesSynced(index, startedAtNs, sim.nowNs, full ? 1 : 0, failed ? 1 : 0),
       });
