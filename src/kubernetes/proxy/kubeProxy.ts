@@ -59,6 +59,10 @@ export interface KubeProxyOptions {
   readonly programmed?: (service: string, rules: readonly ServicePortRules[]) => void;
   /** For observations: a sync has ended. */
   readonly synced?: (startedAtNs: SimTimeNs, full: boolean, failed: boolean) => void;
+  /** For observations: a Service's rules are in force, made of these slices. */
+  readonly applied?: (service: string, slices: readonly EndpointSlice[]) => void;
+  /** For observations: what a slice's trigger time tells of is in force now. */
+  readonly triggerProgrammed?: (triggerNs: SimTimeNs) => void;
   /** The node's connection tracking; null where there is none. */
   readonly connections: ConnectionTable | null;
 }
@@ -231,10 +235,11 @@ export class KubeProxy {
   }
 
   #putSlice(slice: EndpointSlice, now: EndpointSlice | null): void {
-    const key = objectKey(slice);
+    const { name } = slice.metadata;
     const known = this.#slices.get(slice.service) ?? [];
-    const others = known.filter((each) => objectKey(each) !== key);
-    const previous = known.find((each) => objectKey(each) === key) ?? null;
+    // Slices of one Service are in one namespace: their names tell them apart.
+    const others = known.filter((each) => each.metadata.name !== name);
+    const previous = known.find((each) => each.metadata.name === name) ?? null;
     this.#tracker.endpointsArrived(previous, now, this.#options.sim.nowNs);
     this.#slices.set(slice.service, now === null ? others : [...others, now]);
   }
@@ -327,6 +332,7 @@ export class KubeProxy {
     const { nowNs } = this.#options.sim;
     for (const times of triggers.values()) {
       for (const atNs of times) {
+        this.#options.triggerProgrammed?.(atNs);
         programming.count++;
         programming.sumNs += nowNs - atNs;
         programming.maxNs = Math.max(programming.maxNs, nowNs - atNs);
@@ -376,6 +382,7 @@ export class KubeProxy {
   /** The rules of one Service come into force. */
   #apply({ key, rules, slices }: Change, taken: Taken): void {
     this.#put(key, rules);
+    this.#options.applied?.(key, slices);
     this.#report(key, slices, taken);
     this.#inForce.set(key, slices);
   }
@@ -452,8 +459,22 @@ function countMissing(
   let count = 0;
   for (const rules of these) {
     const other = those.find((each) => each.position === rules.position);
-    const texts = new Set(other?.all.map(({ text }) => text));
-    for (const { text } of rules.all) if (!texts.has(text)) count++;
+    count += other === undefined ? rules.all.length : missingFrom(other, rules);
+  }
+  return count;
+}
+
+/** Nodes share the versions of rules: what differs between two of them is found once for all nodes. */
+const missing = new WeakMap<ServicePortRules, WeakMap<ServicePortRules, number>>();
+
+function missingFrom(other: ServicePortRules, rules: ServicePortRules): number {
+  let known = missing.get(other);
+  if (known === undefined) missing.set(other, (known = new WeakMap()));
+  let count = known.get(rules);
+  if (count === undefined) {
+    const texts = new Set(other.all.map(({ text }) => text));
+    count = rules.all.filter(({ text }) => !texts.has(text)).length;
+    known.set(rules, count);
   }
   return count;
 }
