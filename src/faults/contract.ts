@@ -39,6 +39,8 @@ export interface FaultContext {
   readonly crash: (pod: Pod) => boolean;
   /** `kill -9` of the same process; false if none runs. */
   readonly sigkill: (pod: Pod) => boolean;
+  /** The kernel kills the same process for its memory; false if none runs. */
+  readonly oomKill: (pod: Pod) => boolean;
   readonly network: Network;
   readonly stack: NetworkStack;
   readonly machines: Machines;

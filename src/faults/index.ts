@@ -2,8 +2,10 @@
 import type { FaultContext, FaultScheduler } from "./contract.ts";
 import { apiOutage } from "./apiOutage.ts";
 import { cordon } from "./cordon.ts";
+import { crashNode } from "./crashNode.ts";
 import { drain } from "./drain.ts";
 import { flushConntrack } from "./flushConntrack.ts";
+import { freezeNode } from "./freezeNode.ts";
 import { netem } from "./netem.ts";
 import { partition } from "./partition.ts";
 import { partitionApi } from "./partitionApi.ts";
@@ -16,12 +18,15 @@ import { setImage } from "./setImage.ts";
 import { slowApi } from "./slowApi.ts";
 import { stealCpu } from "./stealCpu.ts";
 import { stopKubeProxy } from "./stopKubeProxy.ts";
+import { zoneOutage } from "./zoneOutage.ts";
 
 const members = {
   apiOutage,
   cordon,
+  crashNode,
   drain,
   flushConntrack,
+  freezeNode,
   netem,
   partition,
   partitionApi,
@@ -34,6 +39,7 @@ const members = {
   slowApi,
   stealCpu,
   stopKubeProxy,
+  zoneOutage,
 };
 
 type SpecOf<Scheduler> = Scheduler extends FaultScheduler<infer Spec> ? Spec : never;

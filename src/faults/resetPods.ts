@@ -17,10 +17,11 @@ export interface ResetPodsSpec extends PodTargets {
     | { readonly kind: "fraction"; readonly fraction: number };
   /**
    * delete: `kubectl delete pod`. crash: the main process exits and restarts in place, same address.
-   * kill: `kubectl delete pod --grace-period=0 --force`. sigkill: `kill -9` of the main process on its node. evict: the
+   * kill: `kubectl delete pod --grace-period=0 --force`. sigkill: `kill -9` of the main process on its node. oom: the
+   * kernel does that because of its memory. evict: the
    * eviction API, which a PodDisruptionBudget may refuse.
    */
-  readonly how: "delete" | "crash" | "kill" | "sigkill" | "evict";
+  readonly how: "delete" | "crash" | "kill" | "sigkill" | "oom" | "evict";
   readonly atNs: SimTimeNs;
   /** Repeats: `times` in all, `everyNs` apart. */
   readonly everyNs: DurationNs;
@@ -67,6 +68,9 @@ function reset(pod: Pod, spec: ResetPodsSpec, context: FaultContext): void {
       break;
     case "sigkill":
       if (!context.sigkill(pod)) return;
+      break;
+    case "oom":
+      if (!context.oomKill(pod)) return;
       break;
     case "evict":
       evict(pod, context);

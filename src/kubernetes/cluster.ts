@@ -6,7 +6,7 @@
 import type { Simulation } from "../engine/index.ts";
 import type { Transport } from "../network/transport.ts";
 import type { Observations } from "../observe/observations.ts";
-import { SimulatedApiServer } from "./api/server.ts";
+import { SimulatedApiServer, type CommitListener } from "./api/server.ts";
 import {
   objectKey,
   ZONE_LABEL,
@@ -35,6 +35,7 @@ import {
 import { TopologyCache } from "./controllers/topologyHints.ts";
 import { PodLabelIndex } from "./api/selectorIndex.ts";
 import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./kubelet/contract.ts";
+import type { ImageSizes } from "./kubelet/images.ts";
 import { Kubelet } from "./kubelet/kubelet.ts";
 import { ChangeLedger } from "./ledger.ts";
 import type { KubernetesProfile } from "./profile.ts";
@@ -59,6 +60,9 @@ export interface ClusterOptions {
   readonly podCIDR: string;
   readonly serviceCIDR: string;
   readonly services: readonly Service[];
+  /** See KubeletOptions. */
+  readonly images?: ImageSizes;
+  readonly countsMemory?: boolean;
 }
 
 /** What users create beside nodes and Services. */
@@ -73,6 +77,14 @@ export interface ClusterContents {
   readonly mirrored?: readonly MirroredEndpoints[];
 }
 
+/** All that a node does but for its kernel. */
+export interface NodeSoftware {
+  freeze(): void;
+  resume(): void;
+  crash(): void;
+  boot(): void;
+}
+
 export class Cluster {
   readonly api: SimulatedApiServer;
   readonly ledger: ChangeLedger;
@@ -82,6 +94,7 @@ export class Cluster {
   /** What each node's rules are made of, in the order of the nodes. */
   readonly planes: DataPlane[] = [];
   readonly #options: ClusterOptions;
+  readonly #commitListeners: CommitListener[] = [];
   readonly #kubelets = new Map<string, Kubelet>();
   readonly #controllers = createControllers();
 
@@ -95,6 +108,7 @@ export class Cluster {
         const slices = [previous, object] as [EndpointSlice | null, EndpointSlice | null];
         this.ledger.sliceWritten(...slices, sim.nowNs);
       }
+      for (const listener of this.#commitListeners) listener(kind, previous, object);
     });
     for (const [index, node] of nodes.entries()) {
       observations.nodeNamed(index, node.metadata.name, node.metadata.labels[ZONE_LABEL] ?? null);
@@ -102,6 +116,11 @@ export class Cluster {
     }
     for (const service of services) this.ledger.addService(this.api.preload("Service", service));
     for (const [index, node] of nodes.entries()) this.#addKubelet(index, node.metadata.name);
+  }
+
+  /** Tells of every commit from now on, for whoever checks a run: no component may know them. */
+  onCommit(listener: CommitListener): void {
+    this.#commitListeners.push(listener);
   }
 
   /** As if it had run for days: pods placed, ready and in the slices, every node's rules in force. */
@@ -159,6 +178,42 @@ export class Cluster {
     return new Map(this.proxies.map((proxy, i) => [names[i]!, proxy]));
   }
 
+  /** What runs on a node beside its kernel, for faults; null for a host that is no node. */
+  software(nodeName: string): NodeSoftware | null {
+    const kubelet = this.#kubelets.get(nodeName);
+    const { nodes, transport } = this.#options;
+    const index = nodes.findIndex(({ metadata }) => metadata.name === nodeName);
+    const proxy = this.proxies[index];
+    if (kubelet === undefined || proxy === undefined) return null;
+    const { namespace } = transport.network.hosts[index]!;
+    return {
+      freeze() {
+        kubelet.freeze();
+        proxy.freeze();
+      },
+      resume() {
+        kubelet.resume();
+        proxy.resume();
+      },
+      crash() {
+        kubelet.crash();
+        proxy.stop();
+        proxy.forgetRules();
+        transport.closeNamespace(namespace);
+      },
+      boot() {
+        namespace.alive = true;
+        proxy.start();
+        kubelet.boot();
+      },
+    };
+  }
+
+  /** A node's kubelet, for faults. */
+  kubelet(nodeName: string): Kubelet | undefined {
+    return this.#kubelets.get(nodeName);
+  }
+
   #addKubelet(node: number, nodeName: string): void {
     const { sim, profile, podNetwork: network, runtime, prober, observations } = this.#options;
     const { addresses } = this.#options.transport.network;
@@ -174,6 +229,8 @@ export class Cluster {
       ledger: this.ledger,
       observations,
       addressText: (id) => addresses.text(id),
+      images: this.#options.images ?? new Map(),
+      countsMemory: this.#options.countsMemory ?? false,
     });
     this.#kubelets.set(nodeName, kubelet);
   }
@@ -285,7 +342,13 @@ export class Cluster {
     const { messageBytes } = profile.loadBalancer.healthCheck;
     for (const [index, { metadata }] of nodes.entries()) {
       const host = network.hosts[index]!;
-      const healthServer = new ServiceHealthServer(transport, host.namespace, messageBytes);
+      const isHealthy = (): boolean => this.proxies[index]!.isHealthy;
+      const healthServer = new ServiceHealthServer(
+        transport,
+        host.namespace,
+        messageBytes,
+        isHealthy,
+      );
       this.#healthServers.push(healthServer);
       const proxy = new KubeProxy({
         sim,

@@ -71,6 +71,7 @@ export function compile(scenario: ResolvedScenario, observers: readonly Observer
   const laws = new LawWatch(scenario);
   const parts = join(scenario, [...observers, ...laws.observers]);
   const { sim, observations, network, stack, transport, cluster } = parts;
+  laws.attach(cluster, sim);
   bringUp(scenario, parts);
   const windows = sampleWindows(sim, scenario, (startNs, endNs) =>
     observations.windowClosed(startNs, endNs),
@@ -134,13 +135,27 @@ function join(scenario: ResolvedScenario, observers: readonly Observer[]): Parts
     podCIDR,
     serviceCIDR,
     services,
+    images: new Map(Object.entries(scenario.cluster.images ?? {})),
+    countsMemory: countsMemory(scenario),
   });
   workloads.useServices((key) => cluster.ledger.serviceIndex(key));
   const dns =
-    scenario.cluster.dns === undefined ? null : new ClusterDns(scenario, transport, cluster);
+    scenario.cluster.dns === undefined
+      ? null
+      : new ClusterDns(scenario, transport, cluster, observations);
   workloads.useDns(dns);
   const rooms = { sim, observations, network, stack, transport, programs, runtime, cluster };
   return { ...rooms, docker, dns, workloads, dockerWorkloads };
+}
+
+/** Whether any process has a model of its memory. */
+function countsMemory({ cluster, profile }: ResolvedScenario): boolean {
+  const counts = (memory: { memoryBytes?: number; memoryPerRequestBytes?: number }): boolean =>
+    (memory.memoryBytes ?? 0) > 0 || (memory.memoryPerRequestBytes ?? 0) > 0;
+  return (
+    counts(profile.server) ||
+    cluster.servers.some((server) => server.kind === "requests" && counts(server))
+  );
 }
 
 /** null where there is no Docker host. */
@@ -198,9 +213,10 @@ function bringUp(scenario: ResolvedScenario, parts: Parts): void {
       process?.signal("SIGKILL");
       return process !== null;
     },
+    oomKill: (pod) => cluster.kubelet(pod.spec.nodeName ?? "")?.oomKill(pod) ?? false,
     network,
     stack,
-    machines: new Machines(stack, () => null),
+    machines: new Machines(stack, ({ name }) => cluster.software(name)),
     overlaps: new Overlaps(),
     kubeProxies: cluster.kubeProxies(),
     apiServer: cluster.api,

@@ -62,6 +62,8 @@ export interface ResolvedScenario {
 
 export interface ResolvedCluster {
   readonly network: NetworkKindName;
+  /** Sizes in bytes of the images that nodes have to pull; null: no registry has it. Absent: none. */
+  readonly images?: Readonly<Record<string, number | null>>;
   readonly nodes: readonly Node[];
   /** CIDR that all podCIDRs lie in: kube-proxy's cluster CIDR. With dual stack, "IPv4,IPv6". */
   readonly podCIDR: string;
@@ -135,13 +137,14 @@ export interface ServiceTarget {
 }
 
 /** An address that no Service stands behind. */
-export type DockerTarget =
-  /** The address of a container, looked up when the client starts. */
-  | { readonly via: "container"; readonly container: string; readonly port: number }
-  /** A Docker host's own address. */
-  | { readonly via: "hostPort"; readonly host: string; readonly port: number }
+export type DockerTarget = { readonly port: number; readonly protocol: "TCP" | "UDP" } & (
+  | /** The address of a container, looked up when the client starts. */
+    { readonly via: "container"; readonly container: string }
+    /** A Docker host's own address. */
+  | { readonly via: "hostPort"; readonly host: string }
   /** 127.0.0.1 where the client runs. */
-  | { readonly via: "localhost"; readonly port: number };
+  | { readonly via: "localhost" }
+);
 
 export interface ResolvedClient {
   readonly name: string;

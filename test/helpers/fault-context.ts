@@ -10,7 +10,7 @@ import { createObservations } from "../../src/observe/observations.ts";
 
 export function faultContext(
   sim: Simulation,
-): Omit<FaultContext, "api" | "pods" | "listed" | "crash" | "sigkill"> {
+): Omit<FaultContext, "api" | "pods" | "listed" | "crash" | "sigkill" | "oomKill"> {
   const network = new Network(sim, linuxProfile);
   const stack = new NetworkStack(network);
   return {

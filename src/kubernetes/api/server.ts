@@ -43,6 +43,8 @@ interface Client {
   readonly stream: RandomStream;
   readonly user: string;
   readonly connection: Connection;
+  /** Nobody waits for what it writes. */
+  readonly isBackground: boolean;
 }
 
 /** One call, from its client's queue to its answer. */
@@ -128,6 +130,7 @@ export class SimulatedApiServer implements ApiServer {
       stream: this.#sim.streams.get(`api/write/${options.name}`),
       user: options.user ?? options.name,
       connection: this.#connectionOf(options.connection ?? options.name),
+      isBackground: options.background ?? false,
     };
     const store = this.#store;
     return {
@@ -211,7 +214,8 @@ export class SimulatedApiServer implements ApiServer {
   get isIdle(): boolean {
     const { nowNs } = this.#sim;
     if (this.#underWay > 0 || this.#stalls.size > 0) return false;
-    for (const { all, byNode } of this.#watchers.values()) {
+    for (const [kind, { all, byNode }] of this.#watchers) {
+      if (kind === "Lease") continue;
       for (const caches of [all, ...byNode.values()]) {
         if (caches.some((each) => each.lastDeliveryNs > nowNs || !each.isUpToDate)) return false;
       }
@@ -284,7 +288,7 @@ export class SimulatedApiServer implements ApiServer {
       isAnswered: false,
       settle: () => {},
     };
-    this.#underWay++;
+    if (!client.isBackground) this.#underWay++;
     this.#try(request);
   }
 
@@ -412,7 +416,7 @@ export class SimulatedApiServer implements ApiServer {
     if (request.isAnswered) return;
     request.isAnswered = true;
     request.settle();
-    this.#underWay--;
+    if (!request.client.isBackground) this.#underWay--;
     if ("object" in result) request.done?.(result.object, null);
     else request.done?.(null, result.error);
   }

@@ -13,7 +13,7 @@ export interface ResetPodsInput extends PodTargetsInput {
   /** Number of the matching pods. Either this or `fraction`. */
   count?: number;
   /**
-   * As `kubectl delete pod`, as a crash in place, as a forced delete, as `kill -9` of the main process, or by the
+   * As `kubectl delete pod`, as a crash in place, as a forced delete, as `kill -9` of the main process, as the kernel kills it for its memory, or by the
    * eviction API. Default
    * "delete".
    */
@@ -33,7 +33,7 @@ export const resetPods: FaultWord<"resetPods", ResetPodsInput, ResetPodsSpec> = 
     options: ({ number, integer, word, duration, positiveDuration }) => ({
       fraction: number("a share above 0 up to 1", (n) => n > 0 && n <= 1).optional(),
       count: integer("pods", 1, 1_000_000).optional(),
-      how: word("delete", "crash", "kill", "sigkill", "evict").default("delete"),
+      how: word("delete", "crash", "kill", "sigkill", "oom", "evict").default("delete"),
       at: duration,
       every: positiveDuration.optional(),
       times: integer("resets", 1, MOST_RESETS).optional(),
@@ -45,7 +45,7 @@ export const resetPods: FaultWord<"resetPods", ResetPodsInput, ResetPodsSpec> = 
         selector,
         namespace,
         ...pick([{ count: 1 + below(3) }, { fraction: (1 + below(4)) / 4 }]),
-        how: pick(["delete", "crash", "kill", "sigkill", "evict"] as const),
+        how: pick(["delete", "crash", "kill", "sigkill", "oom", "evict"] as const),
       };
     },
     resolve({ fraction, count, at, every, times: wanted, ...others }, { durationNs }, mistakes) {
