@@ -73,6 +73,8 @@ export class Cluster {
   readonly #options: ClusterOptions;
   readonly #kubelets = new Map<string, Kubelet>();
   readonly #controllers = createControllers();
+  /** Pods that were marked not ready for their node's silence. */
+  readonly #silenced = new Set<string>();
 
   constructor(options: ClusterOptions) {
     const { sim, observations, profile, services, nodes } = options;
@@ -316,6 +318,17 @@ export class Cluster {
     }
   }
 
+  /** The node lifecycle controller speaks for silent nodes: their kubelets have told the book nothing. */
+  #noteSilenced(pod: Pod): void {
+    const { nowNs } = this.#options.sim;
+    const { uid } = pod.metadata;
+    const { ready, observedCauseNs } = pod.status;
+    const isSilenced = !ready.status && observedCauseNs === nowNs;
+    if (isSilenced) this.#silenced.add(uid);
+    else if (!ready.status || !this.#silenced.delete(uid)) return;
+    this.ledger.readiness(pod, ready.status, nowNs);
+  }
+
   /** What the API commits about pods, for the book of changes and the event log. */
   #podCommitted(previous: Pod | null, pod: Pod | null): void {
     const { sim, observations } = this.#options;
@@ -335,6 +348,7 @@ export class Cluster {
     } else if (previous.spec.nodeName === null && pod.spec.nodeName !== null) {
       event("pod_scheduled", pod, pod.spec.nodeName);
     } else if (previous.status.ready.status !== pod.status.ready.status) {
+      this.#noteSilenced(pod);
       this.ledger.statusWritten(pod, nowNs);
       event(pod.status.ready.status ? "pod_ready" : "pod_not_ready", pod, pod.spec.nodeName ?? "");
     }

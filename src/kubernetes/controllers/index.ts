@@ -2,8 +2,18 @@
 import type { Controller } from "./contract.ts";
 import { DeploymentController } from "./deployment.ts";
 import { EndpointSliceController } from "./endpointslice.ts";
+import { NodeLifecycleController } from "./nodeLifecycle.ts";
+import { PodGCController } from "./podGC.ts";
 import { ReplicaSetController } from "./replicaset.ts";
+import { TaintEvictionController } from "./taintEviction.ts";
 
 export function createControllers(): Controller[] {
-  return [new DeploymentController(), new ReplicaSetController(), new EndpointSliceController()];
+  return [
+    new DeploymentController(),
+    new ReplicaSetController(),
+    new EndpointSliceController(),
+    new NodeLifecycleController(),
+    new TaintEvictionController(),
+    new PodGCController(),
+  ];
 }
