@@ -10,7 +10,8 @@ import { TaintEvictionController } from "./taintEviction.ts";
 export function createControllers(): Controller[] {
   return [
     new DeploymentController(),
-    new ReplicaSetController(),
+    new ReplicaSetController("ReplicaSet"),
+    new ReplicaSetController("ReplicationController"),
     new EndpointSliceController(),
     new NodeLifecycleController(),
     new TaintEvictionController(),
