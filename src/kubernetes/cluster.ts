@@ -36,6 +36,7 @@ import { KubeProxy, proxyBase } from "./proxy/kubeProxy.ts";
 import { proxyModes } from "./proxy/modes/index.ts";
 import { nodeView } from "./proxy/nodeView.ts";
 import { RuleBuilder } from "./proxy/rules.ts";
+import { priorityOf } from "./scheduler/preemption.ts";
 import { ClusterPicture, Scheduler } from "./scheduler/scheduler.ts";
 
 export interface ClusterOptions {
@@ -169,8 +170,12 @@ export class Cluster {
       const stored = this.api.preload<RestedKind>(kind, object);
       wanted.push(...restedPods(stored, sim.streams));
     }
-    for (const [index, pod] of [...wanted, ...pods].entries()) {
-      const named = { ...pod, metadata: { ...pod.metadata, uid: `pod-${index}` } };
+    const all = [...wanted, ...pods].map((pod, index) => ({
+      ...pod,
+      metadata: { ...pod.metadata, uid: `pod-${index}` },
+    }));
+    // In days the important ones have got their place.
+    for (const named of all.sort((a, b) => priorityOf(b) - priorityOf(a))) {
       if (named.spec.nodeName !== null) {
         // It has its node: no scheduler is asked.
         picture.put(named);
@@ -178,8 +183,9 @@ export class Cluster {
         continue;
       }
       const placed = picture.place(named, profile.scheduler, stream);
-      if (placed === null) throw new Error(`pod ${objectKey(pod)} fits on no node`);
-      yield placed;
+      // It is still pending: taints, affinity or spread constraints leave it no node.
+      if (placed === null) this.api.preload("Pod", named);
+      else yield placed;
     }
   }
 

@@ -11,6 +11,7 @@ import { checkRoom, resolveNodes } from "./cluster.ts";
 import { resolveDocker } from "./docker.ts";
 import { faultsOf, type Ignore } from "./faultsOf.ts";
 import { dnsAddress } from "./manifests/coredns.ts";
+import { admitPriorities } from "./manifests/scheduling.ts";
 import { checkCIDRs } from "./manifests/kubeProxy.ts";
 import type { ManifestObjects, Placed } from "./manifests/objects.ts";
 import { describeValue, type FileMistakes } from "./mistakes.ts";
@@ -48,6 +49,7 @@ export function resolveScenario(
   const { defaultProfile, description, ...own } = surroundings;
   const profile = resolveProfile(parts, objects, defaultProfile, mistakes);
   checkUnique(objects);
+  admitPriorities(objects);
   const { run, cluster } = parts;
   // Without the cluster's ranges nothing can be allocated, but names can still be checked.
   const streams = new RandomStreams(run?.seed ?? "1");

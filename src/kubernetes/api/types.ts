@@ -81,6 +81,7 @@ export interface PodSpec {
   readonly tolerations?: readonly Toleration[];
   readonly affinity?: Affinity;
   readonly topologySpreadConstraints?: readonly TopologySpreadConstraint[];
+  readonly priorityClassName?: string;
   /** Of its PriorityClass, or as written; absent: 0. */
   readonly priority?: number;
   readonly preemptionPolicy?: "PreemptLowerPriority" | "Never";

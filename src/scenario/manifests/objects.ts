@@ -5,6 +5,7 @@
  * share. Refuses to own: any single kind.
  */
 import { z } from "zod";
+import type { Taint } from "../../kubernetes/api/taints.ts";
 import type {
   Deployment,
   EndpointSlice,
@@ -52,6 +53,7 @@ export interface NodeDraft {
   readonly podCIDR: string | null;
   readonly internalIP: string | null;
   readonly unschedulable: boolean;
+  readonly taints?: readonly Taint[];
   readonly cpuMillis: number | null;
   readonly memoryBytes: number | null;
   readonly maxPods: number | null;
@@ -63,6 +65,14 @@ export interface Ignored {
   readonly reason: string;
 }
 
+/** A PriorityClass as written. */
+export interface PriorityClassDraft {
+  readonly name: string;
+  readonly value: number;
+  readonly isDefault: boolean;
+  readonly preemptionPolicy: "PreemptLowerPriority" | "Never";
+}
+
 export interface ManifestObjects {
   readonly deployments: Placed<Deployment>[];
   readonly replicaSets: Placed<ReplicaSet>[];
@@ -71,6 +81,7 @@ export interface ManifestObjects {
   readonly endpointSlices: Placed<EndpointSlice>[];
   readonly endpoints: Placed<EndpointsDraft>[];
   readonly nodes: Placed<NodeDraft>[];
+  readonly priorityClasses: Placed<PriorityClassDraft>[];
   /** What kube-proxy's own configuration makes of the profile; null without one. */
   kubeProxy: ((profile: Profile) => Profile) | null;
   readonly ignored: Ignored[];
