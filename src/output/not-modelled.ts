@@ -10,6 +10,7 @@ export const notModelled: readonly string[] = [
   "Most pure ACKs, receive windows, fast retransmit and reordering: a lost packet is sent again when its timer would have fired.",
   "Packets from several sources that reach a hop within 8 us of each other may pass it in the order in which they were sent, not in that of their arrival.",
   "States of neighbour entries: an address is known while its interface is there and unknown at once when it is gone; no entry is stale or probed.",
+  "Distance between zones: a node of another zone is as near as one of the same.",
   "TLS: clients speak plain TCP or UDP.",
   "IPv6 without IPv4: a cluster has IPv4, or both.",
   "Node failures: nodes, kubelets, kube-proxies and the API server neither crash nor stall.",
