@@ -210,7 +210,7 @@ describe("zones (ComputeZoneState, ReducedQPSFunc)", () => {
   });
 
   test("with all zones dark nobody is evicted, though pods are marked not ready", () => {
-    // Broken on purpose: with the zones' ordinary pace the nodes are tainted.
+    // Broken on purpose: with `all` always false the nodes are tainted.
     const nodes = [...zone("a", 2), ...zone("b", 2)];
     const dark = Object.fromEntries(nodes.map(({ metadata }) => [metadata.name, 101]));
     const { sim, log } = running(nodes, [onNode("p", "a0")], dark);

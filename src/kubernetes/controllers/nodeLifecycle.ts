@@ -195,8 +195,10 @@ export class NodeLifecycleController implements Controller {
     if (present.length === wanted.length && wanted.every((key) => present.includes(key))) return;
     const { client } = this.#context;
     client.patch("Node", objectKey(node), (stored) => {
-      let taints = withTaint(stored.spec.taints, own, "NoSchedule", null);
-      for (const key of wanted) taints = [...taints, newTaint(key, "NoSchedule", null)];
+      const taints = [
+        ...withTaint(stored.spec.taints, own, "NoSchedule", null),
+        ...wanted.map((key) => newTaint(key, "NoSchedule", null)),
+      ];
       return { ...stored, spec: { ...stored.spec, taints } };
     });
   }
