@@ -12,10 +12,13 @@ import {
   ZONE_LABEL,
   type Deployment,
   type EndpointSlice,
+  type Kind,
   type Node,
   type Pod,
+  type PodDisruptionBudget,
   type ReplicaSet,
   type Service,
+  type Workload,
 } from "./api/types.ts";
 import { Cloud } from "./cloud/cloud.ts";
 import { SharedInformers } from "./controllers/contract.ts";
@@ -23,7 +26,12 @@ import { reconcileSlices } from "./controllers/endpointReconcile.ts";
 import { createControllers } from "./controllers/index.ts";
 import { mirroredSlices, type MirroredEndpoints } from "./controllers/mirroring.ts";
 import { nameSuffix } from "./controllers/pods.ts";
-import { restedOwners, restedPods, type RestedKind } from "./controllers/rested.ts";
+import {
+  restedBudgets,
+  restedOwners,
+  restedPods,
+  type OtherWorkload,
+} from "./controllers/rested.ts";
 import { TopologyCache } from "./controllers/topologyHints.ts";
 import { PodLabelIndex } from "./api/selectorIndex.ts";
 import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./kubelet/contract.ts";
@@ -59,6 +67,8 @@ export interface ClusterContents {
   readonly deployments: readonly Deployment[];
   readonly replicaSets: readonly ReplicaSet[];
   readonly pods: readonly Pod[];
+  readonly workloads?: readonly OtherWorkload[];
+  readonly budgets?: readonly PodDisruptionBudget[];
   /** Slices that users keep, and Endpoints that are mirrored. */
   readonly endpointSlices?: readonly EndpointSlice[];
   readonly mirrored?: readonly MirroredEndpoints[];
@@ -105,6 +115,9 @@ export class Cluster {
       const running = this.api.preload("Pod", kubelet.startAtRest(pod));
       pods.set(running);
     }
+    for (const budget of restedBudgets(contents.budgets ?? [], (kind) => this.api.list(kind))) {
+      this.api.preload("PodDisruptionBudget", budget);
+    }
     this.#writeSlicesAtRest(pods);
     this.#keepSlices(contents);
     this.#start(true);
@@ -114,6 +127,8 @@ export class Cluster {
   startCold(contents: ClusterContents): void {
     for (const deployment of contents.deployments) this.api.preload("Deployment", deployment);
     for (const set of contents.replicaSets) this.api.preload("ReplicaSet", set);
+    for (const each of contents.workloads ?? []) this.api.preload<Kind>(each.kind, each);
+    for (const budget of contents.budgets ?? []) this.api.preload("PodDisruptionBudget", budget);
     for (const pod of contents.pods) this.api.preload("Pod", pod);
     this.#keepSlices(contents);
     this.#start(false);
@@ -161,16 +176,16 @@ export class Cluster {
   }
 
   /** Pods of every owner, each with a node, by the scheduler's own judgement. */
-  *#placeAtRest({ deployments, replicaSets, pods }: ClusterContents): Generator<Pod> {
+  *#placeAtRest(contents: ClusterContents): Generator<Pod> {
     const { sim, profile, nodes } = this.#options;
     const picture = new ClusterPicture(nodes);
     const stream = sim.streams.get("scheduler/at-rest");
     const wanted: Pod[] = [];
-    for (const { kind, object } of restedOwners(deployments, replicaSets)) {
-      const stored = this.api.preload<RestedKind>(kind, object);
-      wanted.push(...restedPods(stored, sim.streams));
+    for (const owner of restedOwners(contents, nodes)) {
+      const stored = this.api.preload<Workload["kind"]>(owner.kind, owner);
+      wanted.push(...restedPods(stored, nodes, sim.streams));
     }
-    const all = [...wanted, ...pods].map((pod, index) => ({
+    const all = [...wanted, ...contents.pods].map((pod, index) => ({
       ...pod,
       metadata: { ...pod.metadata, uid: `pod-${index}` },
     }));
@@ -272,7 +287,13 @@ export class Cluster {
     const { messageBytes } = profile.loadBalancer.healthCheck;
     for (const [index, { metadata }] of nodes.entries()) {
       const host = network.hosts[index]!;
-      const healthServer = new ServiceHealthServer(transport, host.namespace, messageBytes);
+      const isHealthy = (): boolean => this.proxies[index]!.isHealthy;
+      const healthServer = new ServiceHealthServer(
+        transport,
+        host.namespace,
+        messageBytes,
+        isHealthy,
+      );
       this.#healthServers.push(healthServer);
       const proxy = new KubeProxy({
         sim,
@@ -285,6 +306,11 @@ export class Cluster {
         base,
         programmed: (service, rules) => healthServer.sync(service, rules),
         connections: host.conntrack,
+        applied: (service, slices) => {
+          const versions = slices.map((slice) => slice.metadata.resourceVersion);
+          observations.rulesApplied(index, service, Math.max(0, ...versions), sim.nowNs);
+        },
+        triggerProgrammed: (atNs) => observations.networkProgrammed(index, atNs, sim.nowNs),
         synced: (startedAtNs, full, failed) =>
           observations.rulesSynced(index, startedAtNs, sim.nowNs, full ? 1 : 0, failed ? 1 : 0),
       });
