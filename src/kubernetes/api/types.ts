@@ -7,6 +7,8 @@
  * object with a greater resourceVersion.
  */
 import type { DurationNs, SimTimeNs } from "../../engine/index.ts";
+import type { Affinity, TopologySpreadConstraint } from "./scheduling.ts";
+import type { Taint, Toleration } from "./taints.ts";
 
 export type Protocol = "TCP" | "UDP" | "SCTP";
 
@@ -96,8 +98,13 @@ export interface PodSpec {
   readonly restartPolicy: "Always" | "OnFailure" | "Never";
   readonly hostNetwork: boolean;
   readonly nodeSelector: Labels;
-  /** Of its priority class. Absent: 0. */
+  readonly tolerations?: readonly Toleration[];
+  readonly affinity?: Affinity;
+  readonly topologySpreadConstraints?: readonly TopologySpreadConstraint[];
+  readonly priorityClassName?: string;
+  /** Of its PriorityClass, or as written; absent: 0. */
   readonly priority?: number;
+  readonly preemptionPolicy?: "PreemptLowerPriority" | "Never";
 }
 
 export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed";
@@ -329,26 +336,17 @@ export interface Node {
     /** One of each family, `podCIDR` the first. */
     readonly podCIDRs: readonly string[];
     readonly unschedulable: boolean;
+    readonly taints?: readonly Taint[];
   };
   readonly status: {
     readonly internalIP: IpText;
     /** One of each family, `internalIP` the first. */
     readonly internalIPs: readonly IpText[];
     readonly allocatable: ResourceRequests & { readonly maxPods: number };
-    readonly ready: PodCondition;
+    /** `unknown`: nobody has heard of the node, and `status` is false. */
+    readonly ready: PodCondition & { readonly unknown?: boolean };
     /** Condition MemoryPressure. Absent: false. */
     readonly memoryPressure?: boolean;
-  };
-}
-
-/** coordination.k8s.io/v1: of kube-node-lease a node's sign of life, named as the node. */
-export interface Lease {
-  readonly kind: "Lease";
-  readonly metadata: ObjectMeta;
-  readonly spec: {
-    readonly holderIdentity: string;
-    readonly renewTimeNs: SimTimeNs;
-    readonly leaseDurationNs: DurationNs;
   };
 }
 

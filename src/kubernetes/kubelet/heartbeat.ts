@@ -8,10 +8,8 @@
  */
 import { Phase, type RandomStream } from "../../engine/index.ts";
 import type { ApiClient, Informer } from "../api/contract.ts";
-import type { Lease, Node } from "../api/types.ts";
+import { NODE_LEASE_NAMESPACE, type Lease, type Node } from "../api/types.ts";
 import type { KubeletContext } from "./kubelet.ts";
-
-export const LEASE_NAMESPACE = "kube-node-lease";
 
 export class Heartbeat {
   readonly #context: KubeletContext;
@@ -71,7 +69,7 @@ export class Heartbeat {
     return {
       kind: "Lease",
       metadata: {
-        namespace: LEASE_NAMESPACE,
+        namespace: NODE_LEASE_NAMESPACE,
         name: nodeName,
         uid: `lease-${nodeName}`,
         labels: {},
@@ -96,7 +94,7 @@ export class Heartbeat {
     clock.after(delayNs, Phase.start, () => {
       const jitter = profile.leaseRenewJitter * this.#stream.uniform();
       this.#renewAfter(Math.round(profile.leaseRenewNs * (1 + jitter)));
-      const key = `${LEASE_NAMESPACE}/${nodeName}`;
+      const key = `${NODE_LEASE_NAMESPACE}/${nodeName}`;
       const { nowNs } = sim;
       this.#client.patch("Lease", key, (stored) => ({
         ...stored,

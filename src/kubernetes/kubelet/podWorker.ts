@@ -250,10 +250,11 @@ export class PodWorker implements Listed {
   #synced({ failed, backoffNs }: SyncResult): void {
     const { profile } = this.#context;
     this.#statusChanged();
-    if (backoffNs !== null && !failed && !profile.crashBackoffPolling) {
-      this.#again(Math.min(profile.podResyncNs, backoffNs));
-    } else if (failed || backoffNs !== null) this.#again(profile.syncErrorBackoffNs);
-    else this.#again(null);
+    const { podResyncNs, syncErrorBackoffNs, crashBackoffPollNs } = profile;
+    if (failed) this.#again(syncErrorBackoffNs);
+    else if (backoffNs === null) this.#again(null);
+    else
+      this.#again(crashBackoffPollNs > 0 ? crashBackoffPollNs : Math.min(podResyncNs, backoffNs));
   }
 
   /** The sync is over. @param waitNs until the next one, which comes late by a factor of [1, 1.5) */

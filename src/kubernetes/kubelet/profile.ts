@@ -49,13 +49,10 @@ export const kubeletProfile = {
   /** CrashLoopBackOff: first restart at once, then 10 s doubling to 5 min (timings §1.4). */
   crashBackoffBaseNs: seconds(10),
   crashBackoffMaxNs: minutes(5),
+  /** Up to 1.32 a pod worker looks that often whether the back-off is over; 0: it knows when (timings §1.4). */
+  crashBackoffPollNs: 0,
   /** A container that ran this long starts over with its back-off. */
   crashBackoffResetNs: seconds(600),
-  /**
-   * Whether the worker of a pod in back-off looks every 10 to 15 s, as up to 1.32, instead of when the
-   * back-off is over (timings §1.4).
-   */
-  crashBackoffPolling: false,
   /** CPU time of a command that is run in a container: runc exec and a small program. A judgement. */
   execCpuNs: ms(50),
   /** A hook's HTTP request is given up when the kernel does: tcp_syn_retries (timings §10). */

@@ -140,9 +140,8 @@ export class KubeProxy {
     this.#tracker = new ChangeTracker(sim.nowNs);
     const { minSyncPeriodNs: minPeriodNs, syncPeriodNs } = options.mode.settings(profile);
     this.#syncPeriodNs = syncPeriodNs;
-    this.#runner = new BoundedFrequencyRunner(sim, { minPeriodNs, retryNs: syncPeriodNs }, () =>
-      this.#startSync(),
-    );
+    const periods = { minPeriodNs, retryNs: syncPeriodNs, burst: profile.syncBurst };
+    this.#runner = new BoundedFrequencyRunner(sim, periods, () => this.#startSync());
     this.#services = this.#watchServices();
     this.#sliceWatch = this.#watchSlices();
     if (this.#fullSyncDue) this.#programAll(this.#sliceWatch.values());
@@ -203,6 +202,8 @@ export class KubeProxy {
   start(): void {
     if (--this.#stops > 0) return;
     this.#state = "running";
+    this.#isStarting = true;
+    this.#pendingSinceNs = null;
     this.#options.process?.started();
     this.#services = this.#watchServices();
     this.#sliceWatch = this.#watchSlices();
