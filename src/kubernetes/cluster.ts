@@ -6,7 +6,7 @@
 import type { Simulation } from "../engine/index.ts";
 import type { Transport } from "../network/transport.ts";
 import type { Observations } from "../observe/observations.ts";
-import { SimulatedApiServer } from "./api/server.ts";
+import { SimulatedApiServer, type CommitListener } from "./api/server.ts";
 import {
   objectKey,
   ZONE_LABEL,
@@ -44,6 +44,7 @@ import { KubeProxy, proxyBase } from "./proxy/kubeProxy.ts";
 import { proxyModes } from "./proxy/modes/index.ts";
 import { nodeView } from "./proxy/nodeView.ts";
 import { RuleBuilder } from "./proxy/rules.ts";
+import { priorityOf } from "./scheduler/preemption.ts";
 import { ClusterPicture, Scheduler } from "./scheduler/scheduler.ts";
 
 export interface ClusterOptions {
@@ -82,8 +83,11 @@ export class Cluster {
   /** What each node's rules are made of, in the order of the nodes. */
   readonly planes: DataPlane[] = [];
   readonly #options: ClusterOptions;
+  readonly #commitListeners: CommitListener[] = [];
   readonly #kubelets = new Map<string, Kubelet>();
   readonly #controllers = createControllers();
+  /** Pods that were marked not ready for their node's silence. */
+  readonly #silenced = new Set<string>();
 
   constructor(options: ClusterOptions) {
     const { sim, observations, profile, services, nodes } = options;
@@ -95,6 +99,7 @@ export class Cluster {
         const slices = [previous, object] as [EndpointSlice | null, EndpointSlice | null];
         this.ledger.sliceWritten(...slices, sim.nowNs);
       }
+      for (const listener of this.#commitListeners) listener(kind, previous, object);
     });
     for (const [index, node] of nodes.entries()) {
       observations.nodeNamed(index, node.metadata.name, node.metadata.labels[ZONE_LABEL] ?? null);
@@ -102,6 +107,11 @@ export class Cluster {
     }
     for (const service of services) this.ledger.addService(this.api.preload("Service", service));
     for (const [index, node] of nodes.entries()) this.#addKubelet(index, node.metadata.name);
+  }
+
+  /** Tells of every commit from now on, for whoever checks a run: no component may know them. */
+  onCommit(listener: CommitListener): void {
+    this.#commitListeners.push(listener);
   }
 
   /** As if it had run for days: pods placed, ready and in the slices, every node's rules in force. */
@@ -188,8 +198,12 @@ export class Cluster {
       const stored = this.api.preload<Workload["kind"]>(owner.kind, owner);
       wanted.push(...restedPods(stored, nodes, sim.streams));
     }
-    for (const [index, pod] of [...wanted, ...contents.pods].entries()) {
-      const named = { ...pod, metadata: { ...pod.metadata, uid: `pod-${index}` } };
+    const all = [...wanted, ...contents.pods].map((pod, index) => ({
+      ...pod,
+      metadata: { ...pod.metadata, uid: `pod-${index}` },
+    }));
+    // In days the important ones have got their place.
+    for (const named of all.sort((a, b) => priorityOf(b) - priorityOf(a))) {
       if (named.spec.nodeName !== null) {
         // It has its node: no scheduler is asked.
         picture.put(named);
@@ -197,8 +211,9 @@ export class Cluster {
         continue;
       }
       const placed = picture.place(named, profile.scheduler, stream);
-      if (placed === null) throw new Error(`pod ${objectKey(pod)} fits on no node`);
-      yield placed;
+      // It is still pending: taints, affinity or spread constraints leave it no node.
+      if (placed === null) this.api.preload("Pod", named);
+      else yield placed;
     }
   }
 
@@ -285,7 +300,13 @@ export class Cluster {
     const { messageBytes } = profile.loadBalancer.healthCheck;
     for (const [index, { metadata }] of nodes.entries()) {
       const host = network.hosts[index]!;
-      const healthServer = new ServiceHealthServer(transport, host.namespace, messageBytes);
+      const isHealthy = (): boolean => this.proxies[index]!.isHealthy;
+      const healthServer = new ServiceHealthServer(
+        transport,
+        host.namespace,
+        messageBytes,
+        isHealthy,
+      );
       this.#healthServers.push(healthServer);
       const proxy = new KubeProxy({
         sim,
@@ -331,6 +352,17 @@ export class Cluster {
     }
   }
 
+  /** The node lifecycle controller speaks for silent nodes: their kubelets have told the book nothing. */
+  #noteSilenced(pod: Pod): void {
+    const { nowNs } = this.#options.sim;
+    const { uid } = pod.metadata;
+    const { ready, observedCauseNs } = pod.status;
+    const isSilenced = !ready.status && observedCauseNs === nowNs;
+    if (isSilenced) this.#silenced.add(uid);
+    else if (!ready.status || !this.#silenced.delete(uid)) return;
+    this.ledger.readiness(pod, ready.status, nowNs);
+  }
+
   /** What the API commits about pods, for the book of changes and the event log. */
   #podCommitted(previous: Pod | null, pod: Pod | null): void {
     const { sim, observations } = this.#options;
@@ -350,6 +382,7 @@ export class Cluster {
     } else if (previous.spec.nodeName === null && pod.spec.nodeName !== null) {
       event("pod_scheduled", pod, pod.spec.nodeName);
     } else if (previous.status.ready.status !== pod.status.ready.status) {
+      this.#noteSilenced(pod);
       this.ledger.statusWritten(pod, nowNs);
       event(pod.status.ready.status ? "pod_ready" : "pod_not_ready", pod, pod.spec.nodeName ?? "");
     }

@@ -45,10 +45,12 @@ import {
 } from "./nat.ts";
 import { Flag, ICMP_FLAGS, type Packet } from "./packet.ts";
 import type { LinuxProfile } from "./profile.ts";
+import { ConntrackCounters } from "./conntrackCounters.ts";
 import { DueQueue } from "./dueQueue.ts";
 
-/** What track() decided about the packet. `invalid`: it belongs to nothing and passes untranslated. */
-export const Track = { pass: 0, drop: 1, reject: 2, invalid: 3 } as const;
+/** Of a packet. `invalid`: it belongs to nothing and passes untranslated. `local`: the host itself answers. */
+export const Track = { pass: 0, drop: 1, reject: 2, invalid: 3, local: 4 } as const;
+const REFUSALS = [Track.pass, Track.drop, Track.reject, Track.local] as const;
 export type TrackVerdict = (typeof Track)[keyof typeof Track];
 
 /** An entry as `conntrack -L` shows it: both tuples. */
@@ -62,24 +64,6 @@ export interface ConntrackEntry {
   replySourcePort: number;
   replyDestination: AddressId;
   replyDestinationPort: number;
-}
-
-/** Counters of /proc/net/stat/nf_conntrack. */
-export class ConntrackCounters {
-  inserted = 0;
-  /** First packets dropped at the end of their way, because the entry of another had taken their tuple. */
-  insertFailed = 0;
-  /** Packets dropped because no entry could be made or inserted. */
-  dropped = 0;
-  /** Entries taken to make room for others. */
-  earlyDropped = 0;
-  invalid = 0;
-  /** First packets that lost the race for their tuple and passed nevertheless. */
-  clashResolved = 0;
-  /** Entries deleted by whoever programs the host (conntrack -D). */
-  deleted = 0;
-  /** Times that the whole table was emptied. */
-  flushes = 0;
 }
 
 /** No port is free for masquerading. */
@@ -136,6 +120,7 @@ export class Conntrack {
     destination: NO_ADDRESS,
     destinationPort: 0,
     destinationIsLocal: false,
+    isMidstream: false,
     originSocket: -1,
     originGeneration: 0,
   };
@@ -467,9 +452,13 @@ export class Conntrack {
   }
 
   private setState(id: EntryId, state: CtStateCode): void {
-    if (this.watcher !== null) this.tellOfState(this.watcher, id, state);
+    let lifeNs = this.timeouts[state]!;
+    if (this.watcher !== null) {
+      this.tellOfState(this.watcher, id, state);
+      lifeNs = Math.min(lifeNs, this.watcher.lifeNs(id, state));
+    }
     this.tables.setState(id, state);
-    this.tables.expiresAtNs[id] = this.sim.nowNs + this.timeouts[state]!;
+    this.tables.expiresAtNs[id] = this.sim.nowNs + lifeNs;
   }
 
   private tellOfState(watcher: ConnectionWatcher, id: EntryId, state: CtStateCode): void {
@@ -492,7 +481,7 @@ export class Conntrack {
     this.walkNs = decision.walkNs;
     if (decision.verdict !== NatVerdict.accept) {
       this.cause = decision.rule;
-      return decision.verdict === NatVerdict.reject ? Track.reject : Track.drop;
+      return REFUSALS[decision.verdict];
     }
     const sourceNat = this.setReply(packet, decision);
     if (this.reply.destinationPort === NO_PORT) {
@@ -528,6 +517,8 @@ export class Conntrack {
     first.destination = packet.destination;
     first.destinationPort = packet.destinationPort;
     first.destinationIsLocal = isLocal;
+    first.isMidstream =
+      packet.protocol === TransportProtocol.TCP && (packet.flags & Flag.syn) === 0;
     first.originSocket = packet.originSocket;
     first.originGeneration = packet.originGeneration;
     decision.verdict = NatVerdict.accept;

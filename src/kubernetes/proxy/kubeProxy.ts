@@ -113,6 +113,10 @@ export class KubeProxy {
   readonly #held: (() => void)[] = [];
   /** The node's kernel, once the rules are there. */
   dataPlane: ProgrammedRules | null = null;
+  /** When the oldest change came that is not programmed yet; null for none. */
+  #pendingSinceNs: SimTimeNs | null = null;
+  /** No sync has succeeded yet. */
+  #isStarting: boolean;
   /** Syncs done, and how many of them failed. */
   syncs = 0;
   failures = 0;
@@ -132,12 +136,12 @@ export class KubeProxy {
     this.#programmed = new OverlayMap(base.programmed);
     this.#endpoints = base.size.endpoints;
     this.#fullSyncDue = base.table.servicePorts === 0;
+    this.#isStarting = this.#fullSyncDue;
     this.#tracker = new ChangeTracker(sim.nowNs);
     const { minSyncPeriodNs: minPeriodNs, syncPeriodNs } = options.mode.settings(profile);
     this.#syncPeriodNs = syncPeriodNs;
-    this.#runner = new BoundedFrequencyRunner(sim, { minPeriodNs, retryNs: syncPeriodNs }, () =>
-      this.#startSync(),
-    );
+    const periods = { minPeriodNs, retryNs: syncPeriodNs, burst: profile.syncBurst };
+    this.#runner = new BoundedFrequencyRunner(sim, periods, () => this.#startSync());
     this.#services = this.#watchServices();
     this.#sliceWatch = this.#watchSlices();
     if (this.#fullSyncDue) this.#programAll(this.#sliceWatch.values());
@@ -168,6 +172,13 @@ export class KubeProxy {
     });
   }
 
+  /** ProxyHealthServer.Health: as it starts, and unless a change has waited for two sync periods. */
+  get isHealthy(): boolean {
+    const { nowNs } = this.#options.sim;
+    if (this.#isStarting || this.#pendingSinceNs === null) return true;
+    return nowNs - this.#pendingSinceNs < 2 * this.#syncPeriodNs;
+  }
+
   /** All that it has been told is programmed. */
   get isIdle(): boolean {
     return this.#runner.isIdle && !this.#isFlushed && this.#state === "running";
@@ -191,6 +202,8 @@ export class KubeProxy {
   start(): void {
     if (--this.#stops > 0) return;
     this.#state = "running";
+    this.#isStarting = true;
+    this.#pendingSinceNs = null;
     this.#options.process?.started();
     this.#services = this.#watchServices();
     this.#sliceWatch = this.#watchSlices();
@@ -289,7 +302,7 @@ export class KubeProxy {
   #programAll(slices: Iterable<EndpointSlice>): void {
     for (const slice of slices) this.#putSlice(slice, slice);
     for (const service of this.#services.values()) this.#tracker.changed(objectKey(service));
-    if (!this.#tracker.isEmpty) this.#runner.request();
+    if (!this.#tracker.isEmpty) this.#request();
   }
 
   #sliceChanged(slice: EndpointSlice): void {
@@ -297,13 +310,13 @@ export class KubeProxy {
     const written = slice.metadata.annotations[LAST_CHANGE_TRIGGER_TIME];
     const triggerNs = written === undefined ? NaN : Number(written);
     this.#tracker.sliceChanged(slice.service, Number.isFinite(triggerNs) ? triggerNs : null);
-    this.#runner.request();
+    this.#request();
   }
 
   #sliceDeleted(slice: EndpointSlice): void {
     this.#putSlice(slice, null);
     this.#tracker.sliceDeleted(slice.service);
-    this.#runner.request();
+    this.#request();
   }
 
   #putSlice(slice: EndpointSlice, now: EndpointSlice | null): void {
@@ -318,6 +331,11 @@ export class KubeProxy {
 
   #changed(service: string): void {
     this.#tracker.changed(service);
+    this.#request();
+  }
+
+  #request(): void {
+    this.#pendingSinceNs ??= this.#options.sim.nowNs;
     this.#runner.request();
   }
 
@@ -377,6 +395,8 @@ export class KubeProxy {
         this.#lastFullNs = nowNs;
       }
       this.#observeLatency(taken.triggers);
+      this.#pendingSinceNs = null;
+      this.#isStarting = false;
     }
     this.#runner.finished(!failed);
     return !failed;
