@@ -9,6 +9,7 @@ import { mm1Processes } from "./engine/mm1-processes.ts";
 import { endpointChanges } from "./model/changes.ts";
 import { proxyBuild, proxyChange } from "./model/proxy-scale.ts";
 import { requestsKeepAlive, requestsNewConnection } from "./model/requests.ts";
+import { rollout } from "./model/rollout.ts";
 import { resetStorm } from "./model/storm.ts";
 
 export const benchmarks: readonly Benchmark[] = [
@@ -30,5 +31,6 @@ export const benchmarks: readonly Benchmark[] = [
   proxyChange("ipvs", 10_000),
   proxyChange("ebpf", 10),
   proxyChange("ebpf", 10_000),
+  rollout,
   resetStorm,
 ];

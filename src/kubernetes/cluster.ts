@@ -6,16 +6,19 @@
 import type { Simulation } from "../engine/index.ts";
 import type { Transport } from "../network/transport.ts";
 import type { Observations } from "../observe/observations.ts";
-import { SimulatedApiServer } from "./api/server.ts";
+import { SimulatedApiServer, type CommitListener } from "./api/server.ts";
 import {
   objectKey,
   ZONE_LABEL,
   type Deployment,
   type EndpointSlice,
+  type Kind,
   type Node,
   type Pod,
+  type PodDisruptionBudget,
   type ReplicaSet,
   type Service,
+  type Workload,
 } from "./api/types.ts";
 import { Cloud } from "./cloud/cloud.ts";
 import { SharedInformers } from "./controllers/contract.ts";
@@ -23,7 +26,12 @@ import { reconcileSlices } from "./controllers/endpointReconcile.ts";
 import { createControllers } from "./controllers/index.ts";
 import { mirroredSlices, type MirroredEndpoints } from "./controllers/mirroring.ts";
 import { nameSuffix } from "./controllers/pods.ts";
-import { restedOwners, restedPods, type RestedKind } from "./controllers/rested.ts";
+import {
+  restedBudgets,
+  restedOwners,
+  restedPods,
+  type OtherWorkload,
+} from "./controllers/rested.ts";
 import { TopologyCache } from "./controllers/topologyHints.ts";
 import { PodLabelIndex } from "./api/selectorIndex.ts";
 import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./kubelet/contract.ts";
@@ -36,6 +44,7 @@ import { KubeProxy, proxyBase } from "./proxy/kubeProxy.ts";
 import { proxyModes } from "./proxy/modes/index.ts";
 import { nodeView } from "./proxy/nodeView.ts";
 import { RuleBuilder } from "./proxy/rules.ts";
+import { priorityOf } from "./scheduler/preemption.ts";
 import { ClusterPicture, Scheduler } from "./scheduler/scheduler.ts";
 
 export interface ClusterOptions {
@@ -58,6 +67,8 @@ export interface ClusterContents {
   readonly deployments: readonly Deployment[];
   readonly replicaSets: readonly ReplicaSet[];
   readonly pods: readonly Pod[];
+  readonly workloads?: readonly OtherWorkload[];
+  readonly budgets?: readonly PodDisruptionBudget[];
   /** Slices that users keep, and Endpoints that are mirrored. */
   readonly endpointSlices?: readonly EndpointSlice[];
   readonly mirrored?: readonly MirroredEndpoints[];
@@ -72,8 +83,11 @@ export class Cluster {
   /** What each node's rules are made of, in the order of the nodes. */
   readonly planes: DataPlane[] = [];
   readonly #options: ClusterOptions;
+  readonly #commitListeners: CommitListener[] = [];
   readonly #kubelets = new Map<string, Kubelet>();
   readonly #controllers = createControllers();
+  /** Pods that were marked not ready for their node's silence. */
+  readonly #silenced = new Set<string>();
 
   constructor(options: ClusterOptions) {
     const { sim, observations, profile, services, nodes } = options;
@@ -85,6 +99,7 @@ export class Cluster {
         const slices = [previous, object] as [EndpointSlice | null, EndpointSlice | null];
         this.ledger.sliceWritten(...slices, sim.nowNs);
       }
+      for (const listener of this.#commitListeners) listener(kind, previous, object);
     });
     for (const [index, node] of nodes.entries()) {
       observations.nodeNamed(index, node.metadata.name, node.metadata.labels[ZONE_LABEL] ?? null);
@@ -92,6 +107,11 @@ export class Cluster {
     }
     for (const service of services) this.ledger.addService(this.api.preload("Service", service));
     for (const [index, node] of nodes.entries()) this.#addKubelet(index, node.metadata.name);
+  }
+
+  /** Tells of every commit from now on, for whoever checks a run: no component may know them. */
+  onCommit(listener: CommitListener): void {
+    this.#commitListeners.push(listener);
   }
 
   /** As if it had run for days: pods placed, ready and in the slices, every node's rules in force. */
@@ -102,6 +122,9 @@ export class Cluster {
       const running = this.api.preload("Pod", kubelet.startAtRest(pod));
       pods.set(running);
     }
+    for (const budget of restedBudgets(contents.budgets ?? [], (kind) => this.api.list(kind))) {
+      this.api.preload("PodDisruptionBudget", budget);
+    }
     this.#writeSlicesAtRest(pods);
     this.#keepSlices(contents);
     this.#start(true);
@@ -111,6 +134,8 @@ export class Cluster {
   startCold(contents: ClusterContents): void {
     for (const deployment of contents.deployments) this.api.preload("Deployment", deployment);
     for (const set of contents.replicaSets) this.api.preload("ReplicaSet", set);
+    for (const each of contents.workloads ?? []) this.api.preload<Kind>(each.kind, each);
+    for (const budget of contents.budgets ?? []) this.api.preload("PodDisruptionBudget", budget);
     for (const pod of contents.pods) this.api.preload("Pod", pod);
     this.#keepSlices(contents);
     this.#start(false);
@@ -158,17 +183,21 @@ export class Cluster {
   }
 
   /** Pods of every owner, each with a node, by the scheduler's own judgement. */
-  *#placeAtRest({ deployments, replicaSets, pods }: ClusterContents): Generator<Pod> {
+  *#placeAtRest(contents: ClusterContents): Generator<Pod> {
     const { sim, profile, nodes } = this.#options;
     const picture = new ClusterPicture(nodes);
     const stream = sim.streams.get("scheduler/at-rest");
     const wanted: Pod[] = [];
-    for (const { kind, object } of restedOwners(deployments, replicaSets)) {
-      const stored = this.api.preload<RestedKind>(kind, object);
-      wanted.push(...restedPods(stored, sim.streams));
+    for (const owner of restedOwners(contents, nodes)) {
+      const stored = this.api.preload<Workload["kind"]>(owner.kind, owner);
+      wanted.push(...restedPods(stored, nodes, sim.streams));
     }
-    for (const [index, pod] of [...wanted, ...pods].entries()) {
-      const named = { ...pod, metadata: { ...pod.metadata, uid: `pod-${index}` } };
+    const all = [...wanted, ...contents.pods].map((pod, index) => ({
+      ...pod,
+      metadata: { ...pod.metadata, uid: `pod-${index}` },
+    }));
+    // In days the important ones have got their place.
+    for (const named of all.sort((a, b) => priorityOf(b) - priorityOf(a))) {
       if (named.spec.nodeName !== null) {
         // It has its node: no scheduler is asked.
         picture.put(named);
@@ -176,8 +205,9 @@ export class Cluster {
         continue;
       }
       const placed = picture.place(named, profile.scheduler, stream);
-      if (placed === null) throw new Error(`pod ${objectKey(pod)} fits on no node`);
-      yield placed;
+      // It is still pending: taints, affinity or spread constraints leave it no node.
+      if (placed === null) this.api.preload("Pod", named);
+      else yield placed;
     }
   }
 
@@ -264,7 +294,13 @@ export class Cluster {
     const { messageBytes } = profile.loadBalancer.healthCheck;
     for (const [index, { metadata }] of nodes.entries()) {
       const host = network.hosts[index]!;
-      const healthServer = new ServiceHealthServer(transport, host.namespace, messageBytes);
+      const isHealthy = (): boolean => this.proxies[index]!.isHealthy;
+      const healthServer = new ServiceHealthServer(
+        transport,
+        host.namespace,
+        messageBytes,
+        isHealthy,
+      );
       this.#healthServers.push(healthServer);
       const proxy = new KubeProxy({
         sim,
@@ -308,6 +344,17 @@ export class Cluster {
     }
   }
 
+  /** The node lifecycle controller speaks for silent nodes: their kubelets have told the book nothing. */
+  #noteSilenced(pod: Pod): void {
+    const { nowNs } = this.#options.sim;
+    const { uid } = pod.metadata;
+    const { ready, observedCauseNs } = pod.status;
+    const isSilenced = !ready.status && observedCauseNs === nowNs;
+    if (isSilenced) this.#silenced.add(uid);
+    else if (!ready.status || !this.#silenced.delete(uid)) return;
+    this.ledger.readiness(pod, ready.status, nowNs);
+  }
+
   /** What the API commits about pods, for the book of changes and the event log. */
   #podCommitted(previous: Pod | null, pod: Pod | null): void {
     const { sim, observations } = this.#options;
@@ -327,6 +374,7 @@ export class Cluster {
     } else if (previous.spec.nodeName === null && pod.spec.nodeName !== null) {
       event("pod_scheduled", pod, pod.spec.nodeName);
     } else if (previous.status.ready.status !== pod.status.ready.status) {
+      this.#noteSilenced(pod);
       this.ledger.statusWritten(pod, nowNs);
       event(pod.status.ready.status ? "pod_ready" : "pod_not_ready", pod, pod.spec.nodeName ?? "");
     }

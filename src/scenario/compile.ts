@@ -68,6 +68,7 @@ export function compile(scenario: ResolvedScenario, observers: readonly Observer
   const laws = new LawWatch(scenario);
   const parts = join(scenario, [...observers, ...laws.observers]);
   const { sim, observations, network, stack, transport, cluster } = parts;
+  laws.attach(cluster, sim);
   bringUp(scenario, parts);
   const windows = sampleWindows(sim, scenario, (startNs, endNs) =>
     observations.windowClosed(startNs, endNs),
@@ -134,7 +135,9 @@ function join(scenario: ResolvedScenario, observers: readonly Observer[]): Parts
   });
   workloads.useServices((key) => cluster.ledger.serviceIndex(key));
   const dns =
-    scenario.cluster.dns === undefined ? null : new ClusterDns(scenario, transport, cluster);
+    scenario.cluster.dns === undefined
+      ? null
+      : new ClusterDns(scenario, transport, cluster, observations);
   workloads.useDns(dns);
   const rooms = { sim, observations, network, stack, transport, programs, runtime, cluster };
   return { ...rooms, docker, dns, workloads, dockerWorkloads };

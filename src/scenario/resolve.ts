@@ -5,16 +5,17 @@
  * finds; the result counts only when there was no mistake. Refuses to own: files and the engine.
  */
 import { RandomStreams, type DurationNs } from "../engine/index.ts";
-import type { EndpointSlice, Pod, PodTemplate, Service } from "../kubernetes/api/types.ts";
+import type { EndpointSlice, Pod, Service, Workload } from "../kubernetes/api/types.ts";
 import { allocateServices } from "./allocate.ts";
 import { checkRoom, resolveNodes } from "./cluster.ts";
 import { resolveDocker } from "./docker.ts";
 import { faultsOf, type Ignore } from "./faultsOf.ts";
 import { dnsAddress } from "./manifests/coredns.ts";
+import { admitPriorities } from "./manifests/scheduling.ts";
 import { checkCIDRs } from "./manifests/kubeProxy.ts";
 import type { ManifestObjects, Placed } from "./manifests/objects.ts";
 import { describeValue, type FileMistakes } from "./mistakes.ts";
-import type { Profile } from "./profile.ts";
+import { profileOfVersion, type Profile } from "./profile.ts";
 import type { ResolvedCluster, ResolvedScenario } from "./resolved.ts";
 import { overrideProfile } from "./schema/profile.ts";
 import type { ClusterPart, DnsPart, ScenarioParts } from "./schema/scenario.ts";
@@ -48,6 +49,7 @@ export function resolveScenario(
   const { defaultProfile, description, ...own } = surroundings;
   const profile = resolveProfile(parts, objects, defaultProfile, mistakes);
   checkUnique(objects);
+  admitPriorities(objects);
   const { run, cluster } = parts;
   // Without the cluster's ranges nothing can be allocated, but names can still be checked.
   const streams = new RandomStreams(run?.seed ?? "1");
@@ -123,7 +125,8 @@ function resolveProfile(
   mistakes: FileMistakes,
 ): Profile {
   // kube-proxy's own configuration comes before what the scenario says.
-  const { name, ...constants } = kubeProxy?.(defaultProfile) ?? defaultProfile;
+  const standard = profileOfVersion(defaultProfile, profile);
+  const { name, ...constants } = kubeProxy?.(standard) ?? standard;
   const overridden = overrideProfile(constants, profile, mistakes);
   const resolved = {
     name,
@@ -131,6 +134,15 @@ function resolveProfile(
     kubernetes: withDns(overridden.kubernetes, cluster?.dns),
   };
   checkCIDRs(resolved, mistakes);
+  const { version, kubeProxy: proxy } = resolved.kubernetes;
+  if (version === "1.28" && proxy.mode === "nftables") {
+    const path = ["profile", "kubernetes", "kubeProxy", "mode"];
+    mistakes.add(
+      path,
+      '"nftables" in Kubernetes 1.28',
+      "iptables, ipvs or ebpf; nftables came with 1.29",
+    );
+  }
   return resolved;
 }
 
@@ -196,29 +208,21 @@ function resolveCluster(
     0,
   );
   checkRoom(nodes, objects, clientPods, mistakes);
-  const listening = (namespace: string, template: PodTemplate): PodTemplate => ({
-    ...template,
-    spec: withListenedPorts(template.spec, namespace, template.labels, services),
-  });
+  const withPorts = <T extends Workload>(owner: T): T => {
+    const { template } = owner.spec;
+    const { namespace } = owner.metadata;
+    const spec = withListenedPorts(template.spec, namespace, template.labels, services);
+    return { ...owner, spec: { ...owner.spec, template: { ...template, spec } } };
+  };
   return {
     nodes,
     network: cluster.network,
     podCIDR: cluster.podCIDR,
     serviceCIDR: cluster.serviceCIDR,
-    deployments: objects.deployments.map(({ object }) => ({
-      ...object,
-      spec: {
-        ...object.spec,
-        template: listening(object.metadata.namespace, object.spec.template),
-      },
-    })),
-    replicaSets: objects.replicaSets.map(({ object }) => ({
-      ...object,
-      spec: {
-        ...object.spec,
-        template: listening(object.metadata.namespace, object.spec.template),
-      },
-    })),
+    deployments: objects.deployments.map(({ object }) => withPorts(object)),
+    replicaSets: objects.replicaSets.map(({ object }) => withPorts(object)),
+    workloads: objects.workloads.map(({ object }) => withPorts(object)),
+    budgets: objects.budgets.map(({ object }) => object),
     pods: objects.pods.map(({ object }): Pod => {
       const { namespace, labels } = object.metadata;
       return { ...object, spec: withListenedPorts(object.spec, namespace, labels, services) };
@@ -273,13 +277,14 @@ function clientKinds({ clients }: ScenarioParts): PodKind[] {
 
 /** Two objects of one kind cannot have one name. */
 function checkUnique(objects: ManifestObjects): void {
-  const { deployments, replicaSets, pods, services, endpointSlices } = objects;
-  for (const list of [deployments, replicaSets, pods, services, endpointSlices]) {
+  const { deployments, replicaSets, workloads, budgets, pods, services, endpointSlices } = objects;
+  const all = [deployments, replicaSets, workloads, budgets, pods, services, endpointSlices];
+  for (const list of all) {
     const places = new Map<string, string>();
     for (const { object, mistakes } of list as readonly Placed<Pod | Service | EndpointSlice>[]) {
       const key = `${object.metadata.namespace}/${object.metadata.name}`;
-      const first = places.get(key);
-      if (first === undefined) places.set(key, mistakes.place());
+      const first = places.get(`${object.kind} ${key}`);
+      if (first === undefined) places.set(`${object.kind} ${key}`, mistakes.place());
       else {
         const found = `a second ${object.kind} ${key}; the first is at ${first}`;
         mistakes.add(["metadata", "name"], found, "unique names");

@@ -1,5 +1,5 @@
 /**
- * Law 13, dead endpoints: no endpoint of a pod that has gone or ended outlives the controller's next sync.
+ * Law 14, dead endpoints: no endpoint of a pod that has gone or ended outlives the controller's next sync.
  *
  * Seen to fail when the EndpointSlice controller does not hear of pods whose objects go.
  */
@@ -16,10 +16,10 @@ function broken({ cluster, nowNs }: Run): readonly unknown[] {
   return [...deadEndpoints({ cluster, nowNs } as LawContext)];
 }
 
-test("13 dead endpoints", () => {
+test("14 dead endpoints", () => {
   let gone = 0;
   lawHolds(
-    "13 dead endpoints",
+    "14 dead endpoints",
     scenarios({ faultsMin: 1, durationMs: [1000, 6000] }),
     (scenario) => {
       const observers = [

@@ -1,5 +1,5 @@
 /**
- * Law 12, watches: resource versions only grow, and a watcher sees each object's versions in their order and misses none.
+ * Law 13, watches: resource versions only grow, and a watcher sees each object's versions in their order and misses none.
  *
  * Seen to fail when: a watch event overtakes one that was sent before it; a watcher is not told of deletions; a patch
  * stores an object under its old version.
@@ -35,11 +35,11 @@ class Witness {
   }
 }
 
-test("12 watches", () => {
+test("13 watches", () => {
   let events = 0;
   let deletions = 0;
   lawHolds(
-    "12 watches",
+    "13 watches",
     scenarios({ faultsMin: 1, durationMs: [1000, 4000] }),
     (scenario) => {
       const pairs: [Witness, Witness][] = [];

@@ -25,6 +25,37 @@ export const controllerManagerProfile = {
     /** maxRetries of deployment_controller.go. */
     maxRetries: 15,
   },
+  statefulSet: {
+    /** --concurrent-statefulset-syncs (timings §3). */
+    workers: 5,
+    maxRetries: Infinity,
+  },
+  daemonSet: {
+    /** --concurrent-daemonset-syncs; creates or deletes in one sync, at most (timings §3). */
+    workers: 2,
+    maxRetries: Infinity,
+    burstReplicas: 250,
+    /** From one failed pod of a node to the next, doubling (timings §3). */
+    failedPodBackoffNs: seconds(1),
+    failedPodBackoffMaxNs: seconds(900),
+  },
+  job: {
+    /** --concurrent-job-syncs; creates or deletes in one sync, at most (timings §3). */
+    workers: 5,
+    maxRetries: Infinity,
+    burstReplicas: 500,
+    /** What pods' changes are gathered for before a sync (timings §3). */
+    batchPeriodNs: seconds(1),
+    /** After a pod has failed, doubling (timings §3). */
+    failureBackoffNs: seconds(10),
+    failureBackoffMaxNs: seconds(600),
+  },
+  disruption: {
+    workers: 1,
+    maxRetries: Infinity,
+    /** A pod whose eviction was granted and that is not going after this long counts again (timings §3). */
+    deletionTimeoutNs: seconds(120),
+  },
   endpointSlice: {
     /** --concurrent-service-endpoint-syncs (timings §2). */
     workers: 5,
@@ -41,6 +72,27 @@ export const controllerManagerProfile = {
     maxRetries: 15,
     /** overloadThreshold of topologycache.go: an endpoint's share of load above its fair one (timings §2.1). */
     overloadThreshold: 0.2,
+  },
+  nodeLifecycle: {
+    /** --node-monitor-period and --node-monitor-grace-period (timings §5). */
+    monitorPeriodNs: seconds(5),
+    graceNs: seconds(50),
+    /** --node-startup-grace-period. */
+    startupGraceNs: seconds(60),
+    /** UpdateNodeHealth and MarkPodsNotReady: nodes at a time (scheduler.UpdateWorkerSize). */
+    workers: 8,
+    /** nodeEvictionPeriod: how often the zones' queues are looked at (timings §5). */
+    evictionPeriodNs: ms(100),
+    /** --node-eviction-rate and --secondary-node-eviction-rate: nodes a second in a zone (timings §5). */
+    evictionRate: 0.1,
+    secondaryEvictionRate: 0.01,
+    /** --large-cluster-size-threshold: a partly disrupted zone of no more nodes loses none (timings §5). */
+    largeZoneNodes: 50,
+  },
+  podGC: {
+    /** gcCheckPeriod and quarantineTime (timings §3). */
+    checkPeriodNs: seconds(20),
+    quarantineNs: seconds(40),
   },
   mirroring: {
     /** --mirroring-max-endpoints-per-subset (timings §2). */

@@ -102,6 +102,10 @@ export class KubeProxy {
   #isFlushed = false;
   /** The node's kernel, once the rules are there. */
   dataPlane: ProgrammedRules | null = null;
+  /** When the oldest change came that is not programmed yet; null for none. */
+  #pendingSinceNs: SimTimeNs | null = null;
+  /** No sync has succeeded yet. */
+  #isStarting: boolean;
   /** Syncs done, and how many of them failed. */
   syncs = 0;
   failures = 0;
@@ -121,12 +125,12 @@ export class KubeProxy {
     this.#programmed = new OverlayMap(base.programmed);
     this.#endpoints = base.size.endpoints;
     this.#fullSyncDue = base.table.servicePorts === 0;
+    this.#isStarting = this.#fullSyncDue;
     this.#tracker = new ChangeTracker(sim.nowNs);
     const { minSyncPeriodNs: minPeriodNs, syncPeriodNs } = options.mode.settings(profile);
     this.#syncPeriodNs = syncPeriodNs;
-    this.#runner = new BoundedFrequencyRunner(sim, { minPeriodNs, retryNs: syncPeriodNs }, () =>
-      this.#startSync(),
-    );
+    const periods = { minPeriodNs, retryNs: syncPeriodNs, burst: profile.syncBurst };
+    this.#runner = new BoundedFrequencyRunner(sim, periods, () => this.#startSync());
     const watcher = `kube-proxy/${node.name}`;
     this.#services = api.watch("Service", {
       watcher,
@@ -146,6 +150,13 @@ export class KubeProxy {
     });
     if (this.#fullSyncDue) this.#programAll(slices.values());
     else for (const service of base.nodeSpecific) this.#takeOver(service);
+  }
+
+  /** ProxyHealthServer.Health: as it starts, and unless a change has waited for two sync periods. */
+  get isHealthy(): boolean {
+    const { nowNs } = this.#options.sim;
+    if (this.#isStarting || this.#pendingSinceNs === null) return true;
+    return nowNs - this.#pendingSinceNs < 2 * this.#syncPeriodNs;
   }
 
   /** All that it has been told is programmed. */
@@ -205,7 +216,7 @@ export class KubeProxy {
   #programAll(slices: Iterable<EndpointSlice>): void {
     for (const slice of slices) this.#putSlice(slice, slice);
     for (const service of this.#services.values()) this.#tracker.changed(objectKey(service));
-    if (!this.#tracker.isEmpty) this.#runner.request();
+    if (!this.#tracker.isEmpty) this.#request();
   }
 
   #sliceChanged(slice: EndpointSlice): void {
@@ -213,26 +224,32 @@ export class KubeProxy {
     const written = slice.metadata.annotations[LAST_CHANGE_TRIGGER_TIME];
     const triggerNs = written === undefined ? NaN : Number(written);
     this.#tracker.sliceChanged(slice.service, Number.isFinite(triggerNs) ? triggerNs : null);
-    this.#runner.request();
+    this.#request();
   }
 
   #sliceDeleted(slice: EndpointSlice): void {
     this.#putSlice(slice, null);
     this.#tracker.sliceDeleted(slice.service);
-    this.#runner.request();
+    this.#request();
   }
 
   #putSlice(slice: EndpointSlice, now: EndpointSlice | null): void {
-    const key = objectKey(slice);
+    const { name } = slice.metadata;
     const known = this.#slices.get(slice.service) ?? [];
-    const others = known.filter((each) => objectKey(each) !== key);
-    const previous = known.find((each) => objectKey(each) === key) ?? null;
+    // Slices of one Service are in one namespace: their names tell them apart.
+    const others = known.filter((each) => each.metadata.name !== name);
+    const previous = known.find((each) => each.metadata.name === name) ?? null;
     this.#tracker.endpointsArrived(previous, now, this.#options.sim.nowNs);
     this.#slices.set(slice.service, now === null ? others : [...others, now]);
   }
 
   #changed(service: string): void {
     this.#tracker.changed(service);
+    this.#request();
+  }
+
+  #request(): void {
+    this.#pendingSinceNs ??= this.#options.sim.nowNs;
     this.#runner.request();
   }
 
@@ -286,6 +303,8 @@ export class KubeProxy {
         this.#lastFullNs = nowNs;
       }
       this.#observeLatency(taken.triggers);
+      this.#pendingSinceNs = null;
+      this.#isStarting = false;
     }
     this.#runner.finished(!failed);
     return !failed;
@@ -439,8 +458,22 @@ function countMissing(
   let count = 0;
   for (const rules of these) {
     const other = those.find((each) => each.position === rules.position);
-    const texts = new Set(other?.all.map(({ text }) => text));
-    for (const { text } of rules.all) if (!texts.has(text)) count++;
+    count += other === undefined ? rules.all.length : missingFrom(other, rules);
+  }
+  return count;
+}
+
+/** Nodes share the versions of rules: what differs between two of them is found once for all nodes. */
+const missing = new WeakMap<ServicePortRules, WeakMap<ServicePortRules, number>>();
+
+function missingFrom(other: ServicePortRules, rules: ServicePortRules): number {
+  let known = missing.get(other);
+  if (known === undefined) missing.set(other, (known = new WeakMap()));
+  let count = known.get(rules);
+  if (count === undefined) {
+    const texts = new Set(other.all.map(({ text }) => text));
+    count = rules.all.filter(({ text }) => !texts.has(text)).length;
+    known.set(rules, count);
   }
   return count;
 }

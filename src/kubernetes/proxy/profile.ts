@@ -7,6 +7,8 @@ export const kubeProxyProfile = {
   mode: "iptables" as ProxyModeName,
   /** A full sync even when nothing failed; not in large-cluster mode (timings §7.1). */
   fullSyncPeriodNs: hours(1),
+  /** Syncs that the runner lets go one after the other before minSyncPeriod counts; 0: none (timings §7.1). */
+  syncBurst: 0,
   /** More endpoints than that in all: large-cluster mode (timings §7.2). */
   largeClusterEndpoints: 1000,
   /** --nodeport-addresses: CIDRs, or "primary"; empty: the mode's default. */
@@ -89,6 +91,12 @@ export const kubeProxyProfile = {
     minSyncPeriodNs: 0,
     syncPeriodNs: seconds(30),
     scheduler: "rr" as SchedulerName,
+    /**
+     * `ipvsadm --set`: how long a TCP connection may be silent, and one after a FIN. The kernel's, which kube-proxy
+     * leaves alone (kubernetes/kubernetes#84041: 900 120 300).
+     */
+    tcpTimeoutNs: seconds(900),
+    tcpFinTimeoutNs: seconds(120),
     /** graceful_termination.go, rsCheckDeleteInterval: how often drained servers are looked at. */
     drainCheckNs: minutes(1),
     /**

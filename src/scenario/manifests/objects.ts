@@ -5,6 +5,7 @@
  * share. Refuses to own: any single kind.
  */
 import { z } from "zod";
+import type { Taint } from "../../kubernetes/api/taints.ts";
 import type {
   Deployment,
   EndpointSlice,
@@ -12,9 +13,12 @@ import type {
   Labels,
   ObjectMeta,
   Pod,
+  PodDisruptionBudget,
   ReplicaSet,
   Service,
+  Workload,
 } from "../../kubernetes/api/types.ts";
+import type { OtherWorkload } from "../../kubernetes/controllers/rested.ts";
 import type { EndpointSubset } from "../../kubernetes/controllers/mirroring.ts";
 import type { FileMistakes, Path } from "../mistakes.ts";
 import type { Profile } from "../profile.ts";
@@ -52,6 +56,7 @@ export interface NodeDraft {
   readonly podCIDR: string | null;
   readonly internalIP: string | null;
   readonly unschedulable: boolean;
+  readonly taints?: readonly Taint[];
   readonly cpuMillis: number | null;
   readonly memoryBytes: number | null;
   readonly maxPods: number | null;
@@ -63,19 +68,39 @@ export interface Ignored {
   readonly reason: string;
 }
 
+/** A PriorityClass as written. */
+export interface PriorityClassDraft {
+  readonly name: string;
+  readonly value: number;
+  readonly isDefault: boolean;
+  readonly preemptionPolicy: "PreemptLowerPriority" | "Never";
+}
+
 export interface ManifestObjects {
   readonly deployments: Placed<Deployment>[];
   readonly replicaSets: Placed<ReplicaSet>[];
+  readonly workloads: Placed<OtherWorkload>[];
+  readonly budgets: Placed<PodDisruptionBudget>[];
   readonly pods: Placed<Pod>[];
   readonly services: Placed<ServiceDraft>[];
   readonly endpointSlices: Placed<EndpointSlice>[];
   readonly endpoints: Placed<EndpointsDraft>[];
   readonly nodes: Placed<NodeDraft>[];
+  readonly priorityClasses: Placed<PriorityClassDraft>[];
   /** What kube-proxy's own configuration makes of the profile; null without one. */
   kubeProxy: ((profile: Profile) => Profile) | null;
   readonly ignored: Ignored[];
   /** False once an object of the sort could not be read: then a missing name may be that one's. */
   readonly complete: { workloads: boolean; services: boolean };
+}
+
+/** Everything that makes pods from a template. */
+export function ownersOf({
+  deployments,
+  replicaSets,
+  workloads,
+}: Pick<ManifestObjects, "deployments" | "replicaSets" | "workloads">): Placed<Workload>[] {
+  return [...deployments, ...replicaSets, ...workloads];
 }
 
 /** What the reader of one kind gets; it returns false when the object could not be read. */

@@ -19,7 +19,15 @@ import { checkFieldNames, fieldsByKind } from "./fields.ts";
 import { readDeployment, readNamespace, readNode, readPod, readReplicaSet } from "./kinds.ts";
 import { readConfigMap, readKubeProxyConfiguration } from "./kubeProxy.ts";
 import type { ManifestContext, ManifestObjects } from "./objects.ts";
+import { readPriorityClass } from "./scheduling.ts";
 import { readService } from "./service.ts";
+import {
+  readDaemonSet,
+  readJob,
+  readPodDisruptionBudget,
+  readReplicationController,
+  readStatefulSet,
+} from "./workloads.ts";
 import { readYaml } from "./yaml.ts";
 
 /** The kinds that are read: one line each. */
@@ -31,12 +39,18 @@ const readers: Readonly<
 > = {
   Deployment: { apiVersion: "apps/v1", read: readDeployment },
   ReplicaSet: { apiVersion: "apps/v1", read: readReplicaSet },
+  ReplicationController: { apiVersion: "v1", read: readReplicationController },
+  StatefulSet: { apiVersion: "apps/v1", read: readStatefulSet },
+  DaemonSet: { apiVersion: "apps/v1", read: readDaemonSet },
+  Job: { apiVersion: "batch/v1", read: readJob },
+  PodDisruptionBudget: { apiVersion: "policy/v1", read: readPodDisruptionBudget },
   Pod: { apiVersion: "v1", read: readPod },
   Service: { apiVersion: "v1", read: readService },
   EndpointSlice: { apiVersion: "discovery.k8s.io/v1", read: readEndpointSlice },
   Endpoints: { apiVersion: "v1", read: readEndpoints },
   Node: { apiVersion: "v1", read: readNode },
   Namespace: { apiVersion: "v1", read: readNamespace },
+  PriorityClass: { apiVersion: "scheduling.k8s.io/v1", read: readPriorityClass },
   ConfigMap: { apiVersion: "v1", read: readConfigMap },
   KubeProxyConfiguration: {
     apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
@@ -59,13 +73,8 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 const NOT_YET = new Set([
-  "DaemonSet",
-  "StatefulSet",
-  "Job",
   "CronJob",
-  "ReplicationController",
   "HorizontalPodAutoscaler",
-  "PodDisruptionBudget",
   "NetworkPolicy",
   "Ingress",
   "Gateway",
@@ -76,10 +85,12 @@ const NOT_YET = new Set([
 
 /** Kinds that hold no pods: a missing workload is none of these. */
 const NO_WORKLOADS = new Set([
+  "PodDisruptionBudget",
   "Service",
   "EndpointSlice",
   "Endpoints",
   "Node",
+  "PriorityClass",
   "Namespace",
   "ConfigMap",
   "KubeProxyConfiguration",
@@ -98,11 +109,14 @@ export function noObjects(): ManifestObjects {
   return {
     deployments: [],
     replicaSets: [],
+    workloads: [],
+    budgets: [],
     pods: [],
     services: [],
     endpointSlices: [],
     endpoints: [],
     nodes: [],
+    priorityClasses: [],
     kubeProxy: null,
     ignored: [],
     complete: { workloads: true, services: true },

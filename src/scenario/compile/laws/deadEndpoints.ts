@@ -1,5 +1,5 @@
 /**
- * Law 13, dead endpoints: no endpoint of a pod that has gone, or has ended, outlives the controller's next sync.
+ * Law 14, dead endpoints: no endpoint of a pod that has gone, or has ended, outlives the controller's next sync.
  *
  * Owns: looking through the stored slices when a run ends. While a write, a watch event or a sync is under way the
  * controller may not know yet: then there is nothing to judge.
@@ -19,7 +19,7 @@ export function* deadEndpoints({ cluster, nowNs }: LawContext): Generator<Broken
     for (const { podUid, podName, address } of slice.endpoints) {
       if (living.has(podUid)) continue;
       yield {
-        law: "13 dead endpoints",
+        law: "14 dead endpoints",
         entity: `endpointslice/${objectKey(slice)}`,
         atNs: nowNs,
         detail: `still holds ${address} of pod ${podName}, which has gone or ended`,
