@@ -34,6 +34,7 @@ import {
 import { TopologyCache } from "./controllers/topologyHints.ts";
 import { PodLabelIndex } from "./api/selectorIndex.ts";
 import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./kubelet/contract.ts";
+import type { ImageSizes } from "./kubelet/images.ts";
 import { Kubelet } from "./kubelet/kubelet.ts";
 import { ChangeLedger } from "./ledger.ts";
 import type { KubernetesProfile } from "./profile.ts";
@@ -59,6 +60,9 @@ export interface ClusterOptions {
   readonly podCIDR: string;
   readonly serviceCIDR: string;
   readonly services: readonly Service[];
+  /** See KubeletOptions. */
+  readonly images?: ImageSizes;
+  readonly countsMemory?: boolean;
 }
 
 /** What users create beside nodes and Services. */
@@ -162,6 +166,11 @@ export class Cluster {
     return this.#kubelets.get(pod.spec.nodeName ?? "")?.mainProcess(pod) ?? null;
   }
 
+  /** A node's kubelet, for faults. */
+  kubelet(nodeName: string): Kubelet | undefined {
+    return this.#kubelets.get(nodeName);
+  }
+
   #addKubelet(node: number, nodeName: string): void {
     const { sim, profile, podNetwork: network, runtime, prober, observations } = this.#options;
     const { addresses } = this.#options.transport.network;
@@ -177,6 +186,8 @@ export class Cluster {
       ledger: this.ledger,
       observations,
       addressText: (id) => addresses.text(id),
+      images: this.#options.images ?? new Map(),
+      countsMemory: this.#options.countsMemory ?? false,
     });
     this.#kubelets.set(nodeName, kubelet);
   }

@@ -43,6 +43,8 @@ interface Client {
   readonly stream: RandomStream;
   readonly user: string;
   readonly connection: Connection;
+  /** Nobody waits for what it writes. */
+  readonly isBackground: boolean;
 }
 
 /** One call, from its client's queue to its answer. */
@@ -131,6 +133,7 @@ export class SimulatedApiServer implements ApiServer {
       stream: this.#sim.streams.get(`api/write/${options.name}`),
       user: options.user ?? options.name,
       connection: this.#connectionOf(options.connection ?? options.name),
+      isBackground: options.background ?? false,
     };
     const store = this.#store;
     return {
@@ -214,7 +217,8 @@ export class SimulatedApiServer implements ApiServer {
   get isIdle(): boolean {
     const { nowNs } = this.#sim;
     if (this.#underWay > 0 || this.#stalls.size > 0) return false;
-    for (const { all, byNode } of this.#watchers.values()) {
+    for (const [kind, { all, byNode }] of this.#watchers) {
+      if (kind === "Lease") continue;
       for (const caches of [all, ...byNode.values()]) {
         if (caches.some((each) => each.lastDeliveryNs > nowNs || !each.isUpToDate)) return false;
       }
@@ -317,7 +321,7 @@ export class SimulatedApiServer implements ApiServer {
       isAnswered: false,
       settle: () => {},
     };
-    this.#underWay++;
+    if (!client.isBackground) this.#underWay++;
     this.#try(request);
   }
 
@@ -445,7 +449,7 @@ export class SimulatedApiServer implements ApiServer {
     if (request.isAnswered) return;
     request.isAnswered = true;
     request.settle();
-    this.#underWay--;
+    if (!request.client.isBackground) this.#underWay--;
     if ("object" in result) request.done?.(result.object, null);
     else request.done?.(null, result.error);
   }
