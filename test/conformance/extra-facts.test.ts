@@ -8,10 +8,10 @@
  */
 import { describe, expect, it } from "vitest";
 import { seconds } from "../../src/engine/index.ts";
+import { computeProbability } from "../../src/inspect/rules/names.ts";
 import { ChangeLedger } from "../../src/kubernetes/ledger.ts";
 import { ChangeTracker } from "../../src/kubernetes/proxy/changeTracker.ts";
 import { FlowCleaner } from "../../src/kubernetes/proxy/conntrackCleanup.ts";
-import { probabilityText } from "../../src/kubernetes/proxy/modes/iptables.ts";
 import { ofFamily } from "../../src/kubernetes/proxy/nodeView.ts";
 import { kubeProxyProfile } from "../../src/kubernetes/proxy/profile.ts";
 import { RuleBuilder, RuleTable, tableBase } from "../../src/kubernetes/proxy/rules.ts";
@@ -111,12 +111,12 @@ it.skip.each(Object.keys(facts).filter((group) => !READ.has(group)))(
 
 describe.runIf(facts.computeProbability)("computeProbability", () => {
   const cases = facts.computeProbability?.cases ?? [];
-  it.each(cases)("1/$n", ({ n, text }) => expect(probabilityText(n)).toBe(text));
+  it.each(cases)("1/$n", ({ n, text }) => expect(computeProbability(n)).toBe(text));
 
   it("rises as n falls, from 100,000 to 2", () => {
     let last = "";
     for (let n = 100_000; n >= 2; n--) {
-      const text = probabilityText(n);
+      const text = computeProbability(n);
       // Equally long, so the order of texts is that of numbers.
       if (text <= last) throw new Error(`${text} for ${n} is not above ${last}`);
       last = text;
@@ -185,7 +185,7 @@ describe.runIf(facts.conntrackCleanup)("conntrackCleanup", () => {
       ),
       given,
     );
-    const cleaner = new FlowCleaner(builder.build({ ...given, status }, [own], NODE));
+    const cleaner = new FlowCleaner(builder.build({ ...given, status }, [own], NODE), addresses);
     return entries.filter(
       ({ protocol, origDst, origDstPort, replySrc }) =>
         !cleaner.isStale({

@@ -410,9 +410,9 @@ export class KubeProxy {
 
   /** At the end of a sync that changed endpoints of a UDP Service: all of them are looked at. */
   #cleanConntrack(): void {
-    const { connections } = this.#options;
+    const { connections, builder } = this.#options;
     if (connections === null) return;
-    const cleaner = new FlowCleaner(this.table.udp());
+    const cleaner = new FlowCleaner(this.table.udp(), builder.addresses);
     this.flowsDeleted += connections.deleteEntries(TransportProtocol.UDP, (entry) =>
       cleaner.isStale(entry),
     );

@@ -31,11 +31,13 @@ export function nodeView(
   host: Host,
   ranges: ClusterRanges,
   profile: KubeProxyProfile,
-  { masqueradeAll, localhostNodePorts }: ModeSettings,
+  { masqueradeAll, localhostNodePorts, defaultNodePortAddresses }: ModeSettings,
 ): NodeView {
   const { addresses } = network;
   const loopbacks = new Set([addresses.intern("127.0.0.1"), addresses.intern("::1")]);
-  const { nodePortAddresses, clusterCIDR } = profile;
+  const { clusterCIDR } = profile;
+  const nodePortAddresses =
+    profile.nodePortAddresses.length === 0 ? defaultNodePortAddresses : profile.nodePortAddresses;
   const podCIDRs = clusterCIDR.length === 0 ? ranges.podCIDRs : clusterCIDR;
   // The proxier of each family gets what is of its family.
   const split = (cidrs: readonly string[]) => [...ofFamily(cidrs, 4), ...ofFamily(cidrs, 6)];
@@ -58,7 +60,7 @@ export function nodeView(
     primaryAddresses: primaries,
     podNetworks: split(podCIDRs),
     masqueradeAll,
-    nodePortAddresses: nodePortAddresses.length === 0 ? null : split(written),
+    nodePortAddresses: split(written),
     localhostNodePorts,
     serviceCIDRs: split(ranges.serviceCIDRs),
   };
