@@ -113,10 +113,12 @@ class Writer {
       this.#built.add("filter", "KUBE-FORWARD", { ...spec, action: { kind } });
     };
     // A first packet is neither invalid nor related to another.
-    forward(
-      { matches: ["-m conntrack --ctstate INVALID"], test: never, target: "-j DROP" },
-      "drop",
-    );
+    if (!this.#programmed.profile.conntrackTcpBeLiberal) {
+      forward(
+        { matches: ["-m conntrack --ctstate INVALID"], test: never, target: "-j DROP" },
+        "drop",
+      );
+    }
     forward(
       {
         comment: "kubernetes forwarding rules",

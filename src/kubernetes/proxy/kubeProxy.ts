@@ -26,6 +26,7 @@ import type {
 } from "./contract.ts";
 import type { KubeProxyProfile } from "./profile.ts";
 import {
+  isLeftAlone,
   isNodeSpecific,
   RuleTable,
   tableBase,
@@ -153,9 +154,9 @@ export class KubeProxy {
     return api.watch("Service", {
       watcher: `kube-proxy/${node.name}`,
       handlers: {
-        added: (service) => this.#changed(objectKey(service)),
-        updated: (_previous, service) => this.#changed(objectKey(service)),
-        deleted: (service) => this.#changed(objectKey(service)),
+        added: (service) => this.#serviceChanged(service),
+        updated: (previous, service) => this.#serviceChanged(previous, service),
+        deleted: (service) => this.#serviceChanged(service),
       },
     });
   }
@@ -307,6 +308,7 @@ export class KubeProxy {
 
   #sliceChanged(slice: EndpointSlice): void {
     this.#putSlice(slice, slice);
+    if (this.#isLeftAlone(slice)) return;
     const written = slice.metadata.annotations[LAST_CHANGE_TRIGGER_TIME];
     const triggerNs = written === undefined ? NaN : Number(written);
     this.#tracker.sliceChanged(slice.service, Number.isFinite(triggerNs) ? triggerNs : null);
@@ -315,8 +317,15 @@ export class KubeProxy {
 
   #sliceDeleted(slice: EndpointSlice): void {
     this.#putSlice(slice, null);
+    if (this.#isLeftAlone(slice)) return;
     this.#tracker.sliceDeleted(slice.service);
     this.#request();
+  }
+
+  /** Slices carry the labels of their Service, and of a headless one a label that says so. */
+  #isLeftAlone(slice: EndpointSlice): boolean {
+    const service = this.#services.get(slice.service);
+    return service !== undefined && isLeftAlone(service);
   }
 
   #putSlice(slice: EndpointSlice, now: EndpointSlice | null): void {
@@ -329,8 +338,9 @@ export class KubeProxy {
     this.#slices.set(slice.service, now === null ? others : [...others, now]);
   }
 
-  #changed(service: string): void {
-    this.#tracker.changed(service);
+  #serviceChanged(service: Service, now = service): void {
+    if (isLeftAlone(service) && isLeftAlone(now)) return;
+    this.#tracker.changed(objectKey(service));
     this.#request();
   }
 

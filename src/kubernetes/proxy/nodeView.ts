@@ -41,7 +41,7 @@ export function nodeView(
   const podCIDRs = clusterCIDR.length === 0 ? ranges.podCIDRs : clusterCIDR;
   // The proxier of each family gets what is of its family.
   const split = (cidrs: readonly string[]) => [...ofFamily(cidrs, 4), ...ofFamily(cidrs, 6)];
-  const own = [...host.namespace.addresses];
+  const own = [...host.namespace.addresses].filter((address) => !loopbacks.has(address));
   const primaryOf = (family: 4 | 6) =>
     own.filter((address) => addresses.family(address) === family).slice(0, 1);
   const primaries = [...primaryOf(4), ...primaryOf(6)];
@@ -58,7 +58,7 @@ export function nodeView(
       return kind === "local" || kind === "guest" || kind === "unresolved";
     },
     primaryAddresses: primaries,
-    podNetworks: split(podCIDRs),
+    podNetworks: split(podCIDRs.filter((cidr) => cidr !== "none")),
     masqueradeAll,
     nodePortAddresses: split(written),
     localhostNodePorts,

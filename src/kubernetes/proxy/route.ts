@@ -22,7 +22,7 @@ export interface NodeView {
   readonly addresses: AddressTable;
   /** Whether an address is the node's own: fib type LOCAL. */
   readonly isOwn: (address: AddressId) => boolean;
-  /** 127.0.0.0/8 and ::1. */
+  /** 127.0.0.1 and ::1: the addresses of lo. */
   readonly isLoopback: (address: AddressId) => boolean;
   /** Whether an address is on this node: the node's own, or behind its bridge. */
   readonly isHere: (address: AddressId) => boolean;

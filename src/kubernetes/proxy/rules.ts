@@ -95,6 +95,15 @@ const PROTOCOLS = {
   SCTP: TransportProtocol.SCTP,
 };
 
+/** Another proxy's Services and their slices carry it, with that proxy's name. */
+export const SERVICE_PROXY_NAME = "service.kubernetes.io/service-proxy-name";
+
+/** Services of which kube-proxy makes nothing; its watch of slices leaves theirs out, by their labels. */
+export function isLeftAlone({ spec, metadata }: Service): boolean {
+  const isForAnother = metadata.labels[SERVICE_PROXY_NAME] !== undefined;
+  return isForAnother || spec.clusterIP === "None" || spec.type === "ExternalName";
+}
+
 /** Builds versions. Nodes that see the same Service and slices get the same object. */
 export class RuleBuilder {
   readonly addresses: AddressTable;
@@ -117,7 +126,7 @@ export class RuleBuilder {
     slices: readonly EndpointSlice[],
     node: RuleNode,
   ): readonly ServicePortRules[] {
-    if (service.spec.clusterIP === "None" || service.spec.type === "ExternalName") return [];
+    if (isLeftAlone(service)) return [];
     const place = placeThatMatters(service, slices, node);
     if (place === null) return this.#build(service, slices, node);
     const key = `${objectKey(service)}|${place}`;
