@@ -115,7 +115,9 @@ items:
 - {apiVersion: v1, kind: Pod, metadata: {name: p, ownerReferences: [{kind: ReplicaSet, name: r}]}}
 - {apiVersion: v1, kind: Namespace, metadata: {name: prod}, spec: {brandNew: 1}}
 `;
-  const { ignored } = await clusterOf(`${webManifest({ spec: "\n      schedulerName: other" })}---${more}`);
+  const { ignored } = await clusterOf(
+    `${webManifest({ spec: "\n      schedulerName: other" })}---${more}`,
+  );
   const seen = ignored.map(
     ({ object, place, reason }) => `${object} @${place.split(":").at(-1)}: ${reason}`,
   );
