@@ -12,6 +12,7 @@ import {
   ZONE_LABEL,
   type Deployment,
   type EndpointSlice,
+  type HorizontalPodAutoscaler,
   type Kind,
   type Node,
   type Pod,
@@ -37,6 +38,7 @@ import { PodLabelIndex } from "./api/selectorIndex.ts";
 import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./kubelet/contract.ts";
 import { Kubelet } from "./kubelet/kubelet.ts";
 import { ChangeLedger } from "./ledger.ts";
+import { MetricsServer } from "./metrics/metricsServer.ts";
 import type { KubernetesProfile } from "./profile.ts";
 import type { DataPlane } from "./proxy/contract.ts";
 import { ServiceHealthServer } from "./proxy/healthServer.ts";
@@ -68,6 +70,7 @@ export interface ClusterContents {
   readonly pods: readonly Pod[];
   readonly workloads?: readonly OtherWorkload[];
   readonly budgets?: readonly PodDisruptionBudget[];
+  readonly autoscalers?: readonly HorizontalPodAutoscaler[];
   /** Slices that users keep, and Endpoints that are mirrored. */
   readonly endpointSlices?: readonly EndpointSlice[];
   readonly mirrored?: readonly MirroredEndpoints[];
@@ -82,6 +85,7 @@ export class Cluster {
   /** What each node's rules are made of, in the order of the nodes. */
   readonly planes: DataPlane[] = [];
   readonly #options: ClusterOptions;
+  #metrics: MetricsServer | null = null;
   readonly #commitListeners: CommitListener[] = [];
   readonly #kubelets = new Map<string, Kubelet>();
   readonly #controllers = createControllers();
@@ -124,6 +128,7 @@ export class Cluster {
     }
     this.#writeSlicesAtRest(pods);
     this.#keepSlices(contents);
+    this.#keepAutoscalers(contents);
     this.#start(true);
   }
 
@@ -135,7 +140,22 @@ export class Cluster {
     for (const budget of contents.budgets ?? []) this.api.preload("PodDisruptionBudget", budget);
     for (const pod of contents.pods) this.api.preload("Pod", pod);
     this.#keepSlices(contents);
+    this.#keepAutoscalers(contents);
     this.#start(false);
+  }
+
+  /** Where somebody asks for metrics, there is a metrics-server. */
+  #keepAutoscalers({ autoscalers = [] }: ClusterContents): void {
+    const { sim, profile, nodes } = this.#options;
+    for (const each of autoscalers) this.api.preload("HorizontalPodAutoscaler", each);
+    if (autoscalers.length === 0) return;
+    this.#metrics = new MetricsServer({
+      sim,
+      api: this.api,
+      profile: profile.metrics,
+      nodes,
+      processOf: (pod) => this.mainProcess(pod),
+    });
   }
 
   /** What the load balancers of a Service believe of each node, one entry for each of their addresses. */
@@ -246,7 +266,17 @@ export class Cluster {
         user: "system:kube-controller-manager",
         connection: "kube-controller-manager",
       });
-      controller.start({ sim, profile: profile.controllerManager, client, informers }, synced);
+      const podMetrics = this.#metrics?.podMetrics;
+      controller.start(
+        {
+          sim,
+          profile: profile.controllerManager,
+          client,
+          informers,
+          ...(podMetrics === undefined ? {} : { podMetrics }),
+        },
+        synced,
+      );
     }
     void new Scheduler(sim, this.api, profile.scheduler);
     for (const kubelet of this.#kubelets.values()) kubelet.start();

@@ -90,6 +90,8 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
   #busy = 0;
   #draining = false;
   #ended = false;
+  /** CPU time of service without a limit. */
+  #cpuUsedNs = 0;
 
   constructor(context: ProgramContext, options: ServerOptions) {
     this.#context = context;
@@ -118,6 +120,10 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
     if (signal === "SIGKILL") this.#end(EXIT_KILLED);
     else if (this.#options.onSigterm === "exit") this.#end(0);
     else if (this.#options.onSigterm === "drain") this.#drain();
+  }
+
+  cpuUsedNs(): number {
+    return this.#cpuUsedNs;
   }
 
   crash(exitCode: number): void {
@@ -261,6 +267,7 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
         ? this.#options.probeServiceNs
         : sampleNs(this.#serviceTime, this.#serviceStream);
     const tookNs = programs.stretched(serviceNs, this.#context);
+    this.#cpuUsedNs += tookNs;
     programs.completeAt(programs.sim.nowNs + tookNs, this.#id, Timer.served, connection.index);
   }
 

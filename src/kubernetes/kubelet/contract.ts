@@ -5,7 +5,7 @@
  * Owns: the contracts only. network/ implements PodNetwork; workload/ implements ContainerRuntime and
  * Prober and hands them in.
  */
-import type { DurationNs } from "../../engine/index.ts";
+import type { DurationNs, SimTimeNs } from "../../engine/index.ts";
 import type { AddressId } from "../../network/address.ts";
 import type { Container, Pod, ProbeHandler } from "../api/types.ts";
 
@@ -30,6 +30,8 @@ export type Signal = "SIGTERM" | "SIGKILL";
 export interface ContainerProcess {
   /** SIGKILL ends the process before this returns; SIGTERM does what the application does with it. */
   signal(signal: Signal): void;
+  /** CPU time used so far. Absent: none that counts. */
+  cpuUsedNs?(nowNs: SimTimeNs): number;
 }
 
 export interface ContainerRuntime {

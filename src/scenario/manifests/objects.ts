@@ -8,6 +8,7 @@ import { z } from "zod";
 import type {
   Deployment,
   EndpointSlice,
+  HorizontalPodAutoscaler,
   IpFamily,
   Labels,
   ObjectMeta,
@@ -71,6 +72,7 @@ export interface ManifestObjects {
   readonly replicaSets: Placed<ReplicaSet>[];
   readonly workloads: Placed<OtherWorkload>[];
   readonly budgets: Placed<PodDisruptionBudget>[];
+  readonly autoscalers: Placed<HorizontalPodAutoscaler>[];
   readonly pods: Placed<Pod>[];
   readonly services: Placed<ServiceDraft>[];
   readonly endpointSlices: Placed<EndpointSlice>[];
