@@ -67,8 +67,11 @@ function replicas(current: number, given: Case): number | null {
   return resourceReplicas(current, pods, metrics, options)?.replicas ?? null;
 }
 
+/** Ten pods at 120 %, and one: 12 of 10 that count are 11 of 11 by tolerance. */
+const ELEVEN = Array<number>(11).fill(1200);
+
 describe("replicas from CPU use (replica_calculator_test.go)", () => {
-  // Broken on purpose: unready pods counted as they are, missing ones left out, no tolerance.
+  // Broken on purpose: unready and missing pods left out of what goes up, no tolerance.
   test.each<[string, number, Case, number]>([
     ["ScaleUp", 3, { target: 30, levels: [300, 500, 700] }, 5],
     ["ScaleUpUnreadyLessScale", 3, { target: 30, levels: [300, 500, 700], unready: [0] }, 4],
@@ -87,6 +90,8 @@ describe("replicas from CPU use (replica_calculator_test.go)", () => {
       { target: 100, levels: Array<number>(10).fill(1120) },
       12,
     ],
+    ["unready pods use nothing", 11, { target: 100, levels: ELEVEN, unready: [10] }, 11],
+    ["and neither do missing ones", 11, { target: 100, levels: [...ELEVEN.slice(1), null] }, 11],
     ["MissingMetrics", 4, { target: 100, levels: [400, 95, null, null] }, 3],
     ["MissingMetricsNoChangeGt", 2, { target: 100, levels: [1000, null] }, 2],
     ["MissingMetricsNoChangeLt", 2, { target: 100, levels: [600, null] }, 2],

@@ -2,13 +2,13 @@
  * An autoscaler acts on the CPU time that servers have really used, as late as the pipeline brings it.
  *
  * 100 requests/s of 10 ms each are one CPU. Pods ask for 500m and are to use half of it: four pods.
- * Broken on purpose and seen to fail: servers that count no CPU time; rates that are not of two samples of
- * one process.
+ * Broken on purpose and seen to fail: servers that count no CPU time.
  */
 import { expect, test } from "vitest";
 import { seconds } from "../../src/engine/index.ts";
 import type { Deployment } from "../../src/kubernetes/api/types.ts";
 import { compile } from "../../src/scenario/compile.ts";
+import { loadScenario } from "../../src/scenario/load.ts";
 import { defaultProfile } from "../../src/scenario/profile.ts";
 import { loadFiles, webManifest } from "../scenario/files.ts";
 
@@ -58,4 +58,27 @@ test("it reaches the size that the load asks for, 15 to 60 s after the load came
 test("without load, and without an autoscaler, it stays as it is", async () => {
   expect(await sizesOf('openLoop(10, { arrivals: "deterministic" })')).toEqual([]);
   expect(await sizesOf('openLoop(100, { arrivals: "deterministic" })', false)).toEqual([]);
+});
+
+test("hpa-burst: requests fail for want of pods, and the more the later pods come", async () => {
+  // Without the burst none fails; with pods that start for longer more do, by the same draws.
+  const failedWith = async (env: Record<string, string>): Promise<number> => {
+    const scenario = await loadScenario("scenarios/hpa-burst.ts", { env });
+    let failed = 0;
+    const ended = (_client: number, _service: number, outcome: number): void => {
+      if (outcome !== 0) failed++;
+    };
+    const run = compile(scenario, [{ requestEnded: ended }]);
+    run.runUntil(scenario.durationNs);
+    expect(run.finish().brokenLaws).toEqual([]);
+    return failed;
+  };
+  const [quiet, early, late] = [
+    await failedWith({ PEAK: "100" }),
+    await failedWith({}),
+    await failedWith({ STARTUP: "30" }),
+  ];
+  expect(quiet).toBe(0);
+  expect(early).toBeGreaterThan(1000);
+  expect(late).toBeGreaterThan(early);
 });
