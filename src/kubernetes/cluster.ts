@@ -22,9 +22,8 @@ import {
   type Workload,
 } from "./api/types.ts";
 import { Cloud } from "./cloud/cloud.ts";
-import { SharedInformers } from "./controllers/contract.ts";
 import { reconcileSlices } from "./controllers/endpointReconcile.ts";
-import { createControllers } from "./controllers/index.ts";
+import { ControllerManager } from "./controllers/manager.ts";
 import { mirroredSlices, type MirroredEndpoints } from "./controllers/mirroring.ts";
 import { nameSuffix } from "./controllers/pods.ts";
 import {
@@ -36,6 +35,7 @@ import {
 import { TopologyCache } from "./controllers/topologyHints.ts";
 import { PodLabelIndex } from "./api/selectorIndex.ts";
 import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./kubelet/contract.ts";
+import type { ImageSizes } from "./kubelet/images.ts";
 import { Kubelet } from "./kubelet/kubelet.ts";
 import { ChangeLedger } from "./ledger.ts";
 import { MetricsServer } from "./metrics/metricsServer.ts";
@@ -62,6 +62,9 @@ export interface ClusterOptions {
   readonly podCIDR: string;
   readonly serviceCIDR: string;
   readonly services: readonly Service[];
+  /** See KubeletOptions. */
+  readonly images?: ImageSizes;
+  readonly countsMemory?: boolean;
 }
 
 /** What users create beside nodes and Services. */
@@ -86,10 +89,10 @@ export class Cluster {
   /** What each node's rules are made of, in the order of the nodes. */
   readonly planes: DataPlane[] = [];
   readonly #options: ClusterOptions;
-  #metrics: MetricsServer | null = null;
   readonly #commitListeners: CommitListener[] = [];
   readonly #kubelets = new Map<string, Kubelet>();
-  readonly #controllers = createControllers();
+  /** kube-controller-manager with its leader. */
+  readonly controllerManager: ControllerManager;
   /** Pods that were marked not ready for their node's silence. */
   readonly #silenced = new Set<string>();
 
@@ -105,6 +108,7 @@ export class Cluster {
       }
       for (const listener of this.#commitListeners) listener(kind, previous, object);
     });
+    this.controllerManager = new ControllerManager(sim, this.api, profile.controllerManager);
     for (const [index, node] of nodes.entries()) {
       observations.nodeNamed(index, node.metadata.name, node.metadata.labels[ZONE_LABEL] ?? null);
       this.api.preload("Node", node);
@@ -152,13 +156,14 @@ export class Cluster {
     const { sim, profile, nodes } = this.#options;
     for (const each of autoscalers) this.api.preload("HorizontalPodAutoscaler", each);
     if (autoscalers.length === 0) return;
-    this.#metrics = new MetricsServer({
+    const { podMetrics } = new MetricsServer({
       sim,
       api: this.api,
       profile: profile.metrics,
       nodes,
       processOf: (pod) => this.mainProcess(pod),
     });
+    this.controllerManager.metrics = { podMetrics };
   }
 
   /** What the load balancers of a Service believe of each node, one entry for each of their addresses. */
@@ -172,15 +177,18 @@ export class Cluster {
    */
   get isQuiet(): boolean {
     return (
-      this.api.isIdle &&
-      this.#controllers.every(({ isIdle }) => isIdle) &&
-      this.proxies.every(({ isIdle }) => isIdle)
+      this.api.isIdle && this.controllerManager.isIdle && this.proxies.every(({ isIdle }) => isIdle)
     );
   }
 
   /** The process of a running pod's main container; null if none runs. */
   mainProcess(pod: Pod): ContainerProcess | null {
     return this.#kubelets.get(pod.spec.nodeName ?? "")?.mainProcess(pod) ?? null;
+  }
+
+  /** A node's kubelet, for faults. */
+  kubelet(nodeName: string): Kubelet | undefined {
+    return this.#kubelets.get(nodeName);
   }
 
   #addKubelet(node: number, nodeName: string): void {
@@ -198,6 +206,8 @@ export class Cluster {
       ledger: this.ledger,
       observations,
       addressText: (id) => addresses.text(id),
+      images: this.#options.images ?? new Map(),
+      countsMemory: this.#options.countsMemory ?? false,
     });
     this.#kubelets.set(nodeName, kubelet);
   }
@@ -264,28 +274,7 @@ export class Cluster {
 
   #start(synced: boolean): void {
     const { sim, profile } = this.#options;
-    const { clientQps: qps, clientBurst: burst } = profile.controllerManager;
-    const informers = new SharedInformers(this.api, "kube-controller-manager");
-    for (const controller of this.#controllers) {
-      const client = this.api.client({
-        name: controller.name,
-        qps,
-        burst,
-        user: "system:kube-controller-manager",
-        connection: "kube-controller-manager",
-      });
-      const podMetrics = this.#metrics?.podMetrics;
-      controller.start(
-        {
-          sim,
-          profile: profile.controllerManager,
-          client,
-          informers,
-          ...(podMetrics === undefined ? {} : { podMetrics }),
-        },
-        synced,
-      );
-    }
+    this.controllerManager.start(synced);
     void new Scheduler(sim, this.api, profile.scheduler);
     for (const kubelet of this.#kubelets.values()) kubelet.start();
     this.#startProxies(synced);

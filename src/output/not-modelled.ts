@@ -24,6 +24,9 @@ export const notModelled: readonly string[] = [
   "Scheduling by volumes, images, several profiles, gates and PodDisruptionBudgets; pressure conditions of nodes.",
   "Admission, quotas and etcd's own limits; several API servers. Priority levels lend each other no seats.",
   "CPU contention between pods of a node: a server's service time does not depend on its neighbours.",
-  "CPU quota, memory limits and warm-up of servers; calls from one service to another.",
-  "Image pulls, init containers, and hooks other than a preStop sleep: images are present on every node.",
+  "Warm-up of servers and the CPU time of a start-up; calls from one service to another.",
+  "What commands in containers do, as probes, hooks or init containers: they cost CPU time, sleep as long as they say, and exit 0.",
+  "Image layers that are shared, and image garbage collection.",
+  "Eviction for want of disk or process ids, soft thresholds, refusing pods under pressure, and the kernel's out-of-memory killer of a whole node.",
+  "A kubelet's dynamic resources, static pods, in-place resizing, graceful node shutdown and restart rules by exit code.",
 ];

@@ -132,6 +132,8 @@ function join(scenario: ResolvedScenario, observers: readonly Observer[]): Parts
     podCIDR,
     serviceCIDR,
     services,
+    images: new Map(Object.entries(scenario.cluster.images ?? {})),
+    countsMemory: countsMemory(scenario),
   });
   workloads.useServices((key) => cluster.ledger.serviceIndex(key));
   const dns =
@@ -141,6 +143,16 @@ function join(scenario: ResolvedScenario, observers: readonly Observer[]): Parts
   workloads.useDns(dns);
   const rooms = { sim, observations, network, stack, transport, programs, runtime, cluster };
   return { ...rooms, docker, dns, workloads, dockerWorkloads };
+}
+
+/** Whether any process has a model of its memory. */
+function countsMemory({ cluster, profile }: ResolvedScenario): boolean {
+  const counts = (memory: { memoryBytes?: number; memoryPerRequestBytes?: number }): boolean =>
+    (memory.memoryBytes ?? 0) > 0 || (memory.memoryPerRequestBytes ?? 0) > 0;
+  return (
+    counts(profile.server) ||
+    cluster.servers.some((server) => server.kind === "requests" && counts(server))
+  );
 }
 
 /** null where there is no Docker host. */

@@ -2,11 +2,11 @@
  * Probes as traffic: a connection from the node's own namespace to the pod.
  *
  * Owns: sending one probe and judging its answer. Refuses to own: when to probe and what a result
- * means (kubelet). An httpGet probe is a request like any other: a server whose queue is full fails it.
+ * means (kubelet). An httpGet or grpc probe is a request like any other, of a connection of its own: it waits
+ * for a worker of the server, and a server whose queue is full fails it.
  */
 import { Phase, type DurationNs } from "../engine/index.ts";
-import type { ProbeHandler } from "../kubernetes/api/types.ts";
-import type { Prober, Sandbox } from "../kubernetes/kubelet/contract.ts";
+import type { Prober, Sandbox, SentProbe } from "../kubernetes/kubelet/contract.ts";
 import { SocketState, type Socket, type SocketHandler } from "../network/socket.ts";
 import { RequestInfo, type Programs } from "./program.ts";
 
@@ -30,17 +30,13 @@ export class NodeProber implements Prober, SocketHandler {
   probe(
     node: number,
     sandbox: Sandbox,
-    handler: ProbeHandler,
+    handler: SentProbe,
     timeoutNs: DurationNs,
     done: (success: boolean) => void,
   ): void {
     const { sim, transport } = this.#programs;
-    if (handler.kind === "exec") {
-      sim.callAfter(0, Phase.complete, () => done(true));
-      return;
-    }
     const index = this.#free.pop() ?? this.#probes.length;
-    const probe: Probe = { request: handler.kind === "httpGet", socket: null, done };
+    const probe: Probe = { request: handler.kind !== "tcpSocket", socket: null, done };
     this.#probes[index] = probe;
     const { namespace } = transport.network.hosts[node]!;
     probe.socket = transport.connect(namespace, sandbox.addresses[0]!, handler.port, this, index);
