@@ -77,6 +77,14 @@ export interface ClusterContents {
   readonly mirrored?: readonly MirroredEndpoints[];
 }
 
+/** All that a node does but for its kernel. */
+export interface NodeSoftware {
+  freeze(): void;
+  resume(): void;
+  crash(): void;
+  boot(): void;
+}
+
 export class Cluster {
   readonly api: SimulatedApiServer;
   readonly ledger: ChangeLedger;
@@ -164,6 +172,43 @@ export class Cluster {
   /** The process of a running pod's main container; null if none runs. */
   mainProcess(pod: Pod): ContainerProcess | null {
     return this.#kubelets.get(pod.spec.nodeName ?? "")?.mainProcess(pod) ?? null;
+  }
+
+  /** By node, for faults. */
+  kubeProxies(): Map<string, KubeProxy> {
+    const names = this.#options.nodes.map(({ metadata }) => metadata.name);
+    return new Map(this.proxies.map((proxy, i) => [names[i]!, proxy]));
+  }
+
+  /** What runs on a node beside its kernel, for faults; null for a host that is no node. */
+  software(nodeName: string): NodeSoftware | null {
+    const kubelet = this.#kubelets.get(nodeName);
+    const { nodes, transport } = this.#options;
+    const index = nodes.findIndex(({ metadata }) => metadata.name === nodeName);
+    const proxy = this.proxies[index];
+    if (kubelet === undefined || proxy === undefined) return null;
+    const { namespace } = transport.network.hosts[index]!;
+    return {
+      freeze() {
+        kubelet.freeze();
+        proxy.freeze();
+      },
+      resume() {
+        kubelet.resume();
+        proxy.resume();
+      },
+      crash() {
+        kubelet.crash();
+        proxy.stop();
+        proxy.forgetRules();
+        transport.closeNamespace(namespace);
+      },
+      boot() {
+        namespace.alive = true;
+        proxy.start();
+        kubelet.boot();
+      },
+    };
   }
 
   /** A node's kubelet, for faults. */
@@ -310,6 +355,8 @@ export class Cluster {
         builder,
         ledger: this.ledger,
         base,
+        process: { stopped: () => healthServer.stop(), started: () => healthServer.start() },
+        cpuStretch: () => host.cpuStretch,
         programmed: (service, rules) => healthServer.sync(service, rules),
         connections: host.conntrack,
         applied: (service, slices) => {

@@ -42,7 +42,7 @@ export interface ArrivalTimes {
 interface Tracked {
   /** Dense index of the endpoint for observations. */
   readonly index: number;
-  readonly address: string;
+  address: string;
   usable: boolean;
   readonly changes: Change[];
   /** Changes that slices told of under another cause than their own, by `told()`. */
@@ -226,16 +226,20 @@ export class ChangeLedger {
 
   #track(service: Service, pod: Pod): Tracked {
     const key = trackKey(service, pod);
+    const address = endpointAddress(service, pod);
     let tracked = this.#tracked.get(key);
     if (tracked === undefined) {
       const index = this.#gone.length;
-      const address = endpointAddress(service, pod);
-      tracked = { index, address, usable: false, changes: [], toldAs: new Map() };
+      tracked = { index, address: "", usable: false, changes: [], toldAs: new Map() };
       this.#tracked.set(key, tracked);
-      this.#lastAt.set(`${objectKey(service)}|${pod.status.podIPs[0] ?? ""}`, index);
       this.#gone.push(0);
+    }
+    // Its node has booted, and the pod has a new sandbox: the same endpoint at another address.
+    if (tracked.address !== address) {
+      tracked.address = address;
+      this.#lastAt.set(`${objectKey(service)}|${pod.status.podIPs[0] ?? ""}`, tracked.index);
       this.#observations.endpointNamed(
-        index,
+        tracked.index,
         this.serviceIndex(objectKey(service)),
         address,
         objectKey(pod),

@@ -5,7 +5,7 @@
  * mistaken for modelling such a thing say so at their head as well.
  */
 export const notModelled: readonly string[] = [
-  "Losses and corruption on the wire: packets are lost only in full queues, for want of a route or a neighbour, by conntrack, by rules that drop them, and with the hosts they pass.",
+  "Corruption on the wire, and losses unless a fault asks for them: packets are lost only in full queues, for want of a route or a neighbour, by conntrack, by rules that drop them, and with the hosts they pass.",
   "TCP congestion control and segmentation: a message crosses a hop as trains of at most 64 KiB, each charged for its packets and headers.",
   "Most pure ACKs, receive windows, fast retransmit and reordering: a lost packet is sent again when its timer would have fired.",
   "Packets from several sources that reach a hop within 8 us of each other may pass it in the order in which they were sent, not in that of their arrival.",
@@ -13,7 +13,7 @@ export const notModelled: readonly string[] = [
   "Distance between zones: a node of another zone is as near as one of the same.",
   "TLS: clients speak plain TCP or UDP.",
   "IPv6 without IPv4: a cluster has IPv4, or both.",
-  "Node failures: nodes, kubelets, kube-proxies and the API server neither crash nor stall.",
+  "Failures that nobody asks for: what breaks is what a fault breaks. The time that a kube-proxy or a machine takes to start is part of the fault.",
   "Failed syncs of kube-proxy, in whatever mode: none fails by itself, and no scenario makes one fail.",
   "IPVS' own time-out of UDP flows and its schedulers lblc and lblcr; eBPF mode's direct server return, XDP, and datagrams of sockets that are not connected.",
   "DNS beyond lookups: truncated answers and TCP instead, SRV and PTR records, names of single pods, several name servers. Only clients with a name look it up.",

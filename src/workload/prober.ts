@@ -13,6 +13,8 @@ import { RequestInfo, type Programs } from "./program.ts";
 interface Probe {
   readonly request: boolean;
   socket: Socket | null;
+  /** The socket may vanish with its namespace, and be another's then. */
+  generation: number;
   done: ((success: boolean) => void) | null;
 }
 
@@ -36,10 +38,16 @@ export class NodeProber implements Prober, SocketHandler {
   ): void {
     const { sim, transport } = this.#programs;
     const index = this.#free.pop() ?? this.#probes.length;
-    const probe: Probe = { request: handler.kind !== "tcpSocket", socket: null, done };
+    const probe: Probe = {
+      request: handler.kind !== "tcpSocket",
+      socket: null,
+      generation: 0,
+      done,
+    };
     this.#probes[index] = probe;
     const { namespace } = transport.network.hosts[node]!;
     probe.socket = transport.connect(namespace, sandbox.addresses[0]!, handler.port, this, index);
+    probe.generation = probe.socket?.generation ?? 0;
     if (probe.socket === null) {
       sim.callAfter(0, Phase.complete, () => this.#finish(index, false));
       return;
@@ -75,11 +83,11 @@ export class NodeProber implements Prober, SocketHandler {
 
   #finish(index: number, success: boolean): void {
     const probe = this.#probes[index]!;
-    const { done, socket } = probe;
+    const { done, socket, generation } = probe;
     if (done === null) return;
     probe.done = null;
-    if (socket !== null && socket.state !== SocketState.free)
-      this.#programs.transport.close(socket);
+    const isOurs = socket !== null && socket.generation === generation;
+    if (isOurs && socket.state !== SocketState.free) this.#programs.transport.close(socket);
     this.#free.push(index);
     delete this.#probes[index];
     done(success);
