@@ -45,6 +45,7 @@ import {
 } from "./nat.ts";
 import { Flag, ICMP_FLAGS, type Packet } from "./packet.ts";
 import type { LinuxProfile } from "./profile.ts";
+import { ConntrackCounters } from "./conntrackCounters.ts";
 import { DueQueue } from "./dueQueue.ts";
 
 /** Of a packet. `invalid`: it belongs to nothing and passes untranslated. `local`: the host itself answers. */
@@ -63,22 +64,6 @@ export interface ConntrackEntry {
   replySourcePort: number;
   replyDestination: AddressId;
   replyDestinationPort: number;
-}
-
-/** Counters of /proc/net/stat/nf_conntrack. */
-export class ConntrackCounters {
-  inserted = 0;
-  /** First packets dropped at the end of their way, because the entry of another had taken their tuple. */
-  insertFailed = 0;
-  /** Packets dropped because no entry could be made or inserted. */
-  dropped = 0;
-  /** Entries taken to make room for others. */
-  earlyDropped = 0;
-  invalid = 0;
-  /** First packets that lost the race for their tuple and passed nevertheless. */
-  clashResolved = 0;
-  /** Entries deleted by whoever programs the host (conntrack -D). */
-  deleted = 0;
 }
 
 /** No port is free for masquerading. */
@@ -259,6 +244,7 @@ export class Conntrack {
 
   /** `conntrack -F`: every entry goes. */
   flush(): void {
+    this.counters.flushes++;
     this.counters.deleted += this.count;
     while (this.count > 0) this.remove(this.own[this.count - 1]!);
   }

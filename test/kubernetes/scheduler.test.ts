@@ -57,7 +57,6 @@ describe("filters", () => {
       [],
       false,
     ],
-    ["a node that is not ready does not", pendingPod("a"), node("n", { ready: false }), [], false],
     [
       "a node without the selected label does not",
       pendingPod("a", { spec: { nodeSelector: { disk: "ssd" } } }),
@@ -134,9 +133,12 @@ describe("filters", () => {
   test("are those named in the sources", () => {
     expect(filters.map(({ name }) => name)).toEqual([
       "NodeUnschedulable",
+      "TaintToleration",
       "NodeAffinity",
-      "NodeResourcesFit",
       "NodePorts",
+      "NodeResourcesFit",
+      "PodTopologySpread",
+      "InterPodAffinity",
     ]);
   });
 });
@@ -157,12 +159,15 @@ describe("scores", () => {
       },
       siblings: new Map(),
     };
-    return scorers.find((each) => each.weight === weight)!.scores(which, [state])[0]!;
+    return scorers.find((each) => each.weight === weight)!.scores(which, [state])![0]!;
   };
 
-  test("weights: spread 2, least allocated 1, balanced allocation 1 (default_plugins.go)", () => {
+  test("weights (default_plugins.go; timings §4)", () => {
     expect(schedulerProfile.weights).toEqual({
+      taintToleration: 3,
+      nodeAffinity: 2,
       podTopologySpread: 2,
+      interPodAffinity: 2,
       leastAllocated: 1,
       balancedAllocation: 1,
     });

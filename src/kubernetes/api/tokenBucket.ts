@@ -16,11 +16,24 @@ export class TokenBucket {
     this.#burst = burst;
   }
 
+  /** A token is there now. */
+  has(nowNs: SimTimeNs): boolean {
+    return this.#emptyAtNs + this.#intervalNs <= nowNs;
+  }
+
   /** Takes a token, of the future if need be. @returns how long the caller waits for it */
   take(nowNs: SimTimeNs): DurationNs {
     // A bucket full at t holds `burst` tokens: it was empty burst intervals earlier.
     const sinceNs = Math.max(this.#emptyAtNs, nowNs - this.#burst * this.#intervalNs);
     this.#emptyAtNs = sinceNs + this.#intervalNs;
     return Math.max(0, Math.ceil(this.#emptyAtNs - nowNs));
+  }
+
+  /** Takes a token if there is one now: flowcontrol's TryAccept. */
+  tryTake(nowNs: SimTimeNs): boolean {
+    const sinceNs = Math.max(this.#emptyAtNs, nowNs - this.#burst * this.#intervalNs);
+    if (sinceNs + this.#intervalNs > nowNs) return false;
+    this.#emptyAtNs = sinceNs + this.#intervalNs;
+    return true;
   }
 }

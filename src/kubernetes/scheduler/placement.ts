@@ -4,37 +4,21 @@
  * Owns: the two tables of plugins and choosing by them. Refuses to own: the queue and the binding
  * (scheduler.ts). Source: pkg/scheduler/framework/plugins; timings §4.
  */
-import { ln, type RandomStream } from "../../engine/index.ts";
+import type { RandomStream } from "../../engine/index.ts";
+import type { Pod, ResourceRequests } from "../api/types.ts";
+import type { FilterPlugin, NodeState, ScorePlugin } from "./contract.ts";
+import { filterByPods, podAffinityScores } from "./interPodAffinity.ts";
 import {
-  matchesLabels,
-  ZONE_LABEL,
-  type Node,
-  type Pod,
-  type ResourceRequests,
-} from "../api/types.ts";
+  fitsNodeAffinity,
+  fitsTaints,
+  fitsUnschedulable,
+  nodeAffinityScores,
+  taintScores,
+} from "./nodeAffinity.ts";
 import type { SchedulerProfile } from "./profile.ts";
+import { filterBySpread, spreadScores } from "./topologySpread.ts";
 
-/** A node with what runs on it, by requests. Terminating pods count until their object is gone. */
-export interface NodeState {
-  readonly node: Node;
-  readonly pods: ReadonlyMap<string, Pod>;
-  readonly requested: ResourceRequests;
-  /** The same with upstream's assumption for containers that request nothing. */
-  readonly scored: ResourceRequests;
-  /** Pods that are not being deleted, by owner. */
-  readonly siblings: ReadonlyMap<string, number>;
-}
-
-export interface FilterPlugin {
-  readonly name: string;
-  readonly fits: (pod: Pod, state: NodeState) => boolean;
-}
-
-export interface ScorePlugin {
-  readonly weight: keyof SchedulerProfile["weights"];
-  /** 0..100 for each node, in order. */
-  readonly scores: (pod: Pod, states: readonly NodeState[]) => readonly number[];
-}
+export type { NodeState } from "./contract.ts";
 
 export function requestsOf(pod: Pod): ResourceRequests {
   let cpuMillis = 0;
@@ -60,37 +44,53 @@ export function scoredRequestsOf(pod: Pod): ResourceRequests {
 export const filters: readonly FilterPlugin[] = [
   {
     name: "NodeUnschedulable",
-    fits: (_pod, { node }) => !node.spec.unschedulable && node.status.ready.status,
+    filter: (pod) => (state) => fitsUnschedulable(pod, state.node),
+    isResolvable: false,
+    helpedBy: ["nodeAdded", "nodeUpdated"],
+  },
+  {
+    name: "TaintToleration",
+    filter: (pod) => (state) => fitsTaints(pod, state.node),
+    isResolvable: false,
+    helpedBy: ["nodeAdded", "nodeUpdated"],
   },
   {
     name: "NodeAffinity",
-    fits: (pod, { node }) => matchesLabels(pod.spec.nodeSelector, node.metadata.labels),
-  },
-  {
-    name: "NodeResourcesFit",
-    fits: (pod, { node, pods, requested }) => {
-      const { allocatable } = node.status;
-      const wanted = requestsOf(pod);
-      return (
-        pods.size < allocatable.maxPods &&
-        requested.cpuMillis + wanted.cpuMillis <= allocatable.cpuMillis &&
-        requested.memoryBytes + wanted.memoryBytes <= allocatable.memoryBytes
-      );
-    },
+    filter: (pod) => (state) => fitsNodeAffinity(pod, state.node),
+    isResolvable: false,
+    helpedBy: ["nodeAdded", "nodeUpdated"],
   },
   {
     name: "NodePorts",
-    fits: (pod, { pods }) => {
-      const wanted = hostPorts(pod);
-      if (wanted.length === 0) return true;
-      const taken = new Set([...pods.values()].flatMap(hostPorts));
-      return wanted.every((port) => !taken.has(port));
-    },
+    filter: filterByHostPorts,
+    isResolvable: true,
+    helpedBy: ["podDeleted", "nodeAdded"],
+  },
+  {
+    name: "NodeResourcesFit",
+    filter: filterByRoom,
+    isResolvable: true,
+    helpedBy: ["podDeleted", "nodeAdded", "nodeUpdated"],
+  },
+  {
+    name: "PodTopologySpread",
+    filter: filterBySpread,
+    isResolvable: true,
+    helpedBy: ["podAdded", "podDeleted", "nodeAdded", "nodeUpdated"],
+  },
+  {
+    name: "InterPodAffinity",
+    filter: filterByPods,
+    isResolvable: true,
+    helpedBy: ["podAdded", "podDeleted", "nodeAdded", "nodeUpdated"],
   },
 ];
 
 export const scorers: readonly ScorePlugin[] = [
+  { weight: "taintToleration", scores: taintScores },
+  { weight: "nodeAffinity", scores: nodeAffinityScores },
   { weight: "podTopologySpread", scores: spreadScores },
+  { weight: "interPodAffinity", scores: podAffinityScores },
   { weight: "leastAllocated", scores: (pod, states) => states.map((s) => leastAllocated(pod, s)) },
   {
     weight: "balancedAllocation",
@@ -98,66 +98,88 @@ export const scorers: readonly ScorePlugin[] = [
   },
 ];
 
+/** What became of a pod: a node, or the names of the filters that turned it away somewhere. */
+export type Choice = { /** Nodes that were looked at. */ readonly looked: number } & (
+  { readonly state: NodeState } | { readonly state: null; readonly rejectedBy: ReadonlySet<string> }
+);
+
+/** Every question that the filters have about a pod, with their names. */
+export function questionsOf(pod: Pod, states: readonly NodeState[]) {
+  return filters.flatMap(({ name, filter, isResolvable }) => {
+    const passes = filter(pod, states);
+    return passes === null ? [] : [{ name, passes, isResolvable }];
+  });
+}
+
 /**
- * The node for a pod, or null when none fits. Among equals the choice is uniform, as by upstream's
- * reservoir sampling; one draw a pod.
+ * The node for a pod. Among equals the choice is uniform, as by upstream's reservoir sampling; one draw a pod.
+ * @param states in the order in which they are looked at; only so many that fit are compared
  */
 export function choose(
   pod: Pod,
   states: readonly NodeState[],
   weights: SchedulerProfile["weights"],
   stream: RandomStream,
-): NodeState | null {
-  const feasible = states.filter((state) => filters.every(({ fits }) => fits(pod, state)));
-  const totals = feasible.map(() => 0);
-  for (const { weight, scores } of scorers) {
-    for (const [i, score] of scores(pod, feasible).entries()) {
-      totals[i]! += weights[weight] * Math.floor(score);
-    }
+): Choice {
+  const questions = questionsOf(pod, states);
+  const rejectedBy = new Set<string>();
+  const enough = feasibleNodes(states.length);
+  const feasible: NodeState[] = [];
+  let looked = 0;
+  for (const state of states) {
+    looked++;
+    const refusal = questions.find(({ passes }) => !passes(state));
+    if (refusal === undefined) feasible.push(state);
+    else rejectedBy.add(refusal.name);
+    if (feasible.length >= enough) break;
   }
-  let best = -1;
-  for (const total of totals) best = Math.max(best, total);
-  const equals = feasible.filter((_state, i) => totals[i] === best);
+  const best = bestOf(pod, feasible, weights);
   const draw = stream.uniform();
-  return equals.length === 0 ? null : equals[Math.floor(draw * equals.length)]!;
+  if (best.length === 0) return { looked, state: null, rejectedBy };
+  return { looked, state: best[Math.floor(draw * best.length)]! };
 }
 
-/** Default constraints, both ScheduleAnyway (timings §4). */
-const SPREAD = [
-  { maxSkew: 3, domainOf: ({ metadata }: Node): string | undefined => metadata.name },
-  {
-    maxSkew: 5,
-    domainOf: ({ metadata }: Node): string | undefined => metadata.labels[ZONE_LABEL],
-  },
-] as const;
+/** numFeasibleNodesToFind: all of fewer than 100; else (50 - nodes / 125) %, at least 5 % and 100 nodes. */
+export function feasibleNodes(nodes: number): number {
+  if (nodes < 100) return nodes;
+  const percent = Math.max(5, Math.floor(50 - nodes / 125));
+  return Math.max(100, Math.floor((nodes * percent) / 100));
+}
 
-/**
- * PodTopologySpread: for each constraint siblings x ln(domains + 2) + maxSkew - 1, rounded in sum, then
- * turned over so that few siblings score high (podtopologyspread/scoring.go).
- */
-function spreadScores(pod: Pod, states: readonly NodeState[]): number[] {
-  const { ownerUid } = pod.metadata;
-  if (ownerUid === null) return states.map(() => 0);
-  const sums = states.map(() => 0);
-  for (const { maxSkew, domainOf } of SPREAD) {
-    const siblings = new Map<string, number>();
-    for (const state of states) {
-      const domain = domainOf(state.node);
-      if (domain === undefined) continue;
-      siblings.set(domain, (siblings.get(domain) ?? 0) + (state.siblings.get(ownerUid) ?? 0));
-    }
-    const weight = ln(siblings.size + 2);
-    for (const [i, { node }] of states.entries()) {
-      const count = siblings.get(domainOf(node) ?? "");
-      if (count !== undefined) sums[i]! += count * weight + maxSkew - 1;
-    }
+function bestOf(
+  pod: Pod,
+  feasible: readonly NodeState[],
+  weights: SchedulerProfile["weights"],
+): NodeState[] {
+  const totals = feasible.map(() => 0);
+  for (const { weight, scores } of scorers) {
+    const given = scores(pod, feasible);
+    if (given === null) continue;
+    for (const [i, score] of given.entries()) totals[i]! += weights[weight] * Math.floor(score);
   }
-  const scores = sums.map(Math.round);
-  const most = scores.reduce((a, b) => Math.max(a, b), 0);
-  const least = scores.reduce((a, b) => Math.min(a, b), most);
-  return scores.map((score) =>
-    most === 0 ? 100 : Math.floor((100 * (most + least - score)) / most),
-  );
+  const most = totals.reduce((a, b) => Math.max(a, b), -Infinity);
+  return feasible.filter((_state, i) => totals[i] === most);
+}
+
+function filterByRoom(pod: Pod): (state: NodeState) => boolean {
+  const wanted = requestsOf(pod);
+  return ({ node, pods, requested }) => {
+    const { allocatable } = node.status;
+    return (
+      pods.size < allocatable.maxPods &&
+      requested.cpuMillis + wanted.cpuMillis <= allocatable.cpuMillis &&
+      requested.memoryBytes + wanted.memoryBytes <= allocatable.memoryBytes
+    );
+  };
+}
+
+function filterByHostPorts(pod: Pod): ((state: NodeState) => boolean) | null {
+  const wanted = hostPorts(pod);
+  if (wanted.length === 0) return null;
+  return ({ pods }) => {
+    const taken = new Set([...pods.values()].flatMap(hostPorts));
+    return wanted.every((port) => !taken.has(port));
+  };
 }
 
 /** (capacity - requested) x 100 / capacity, averaged over CPU and memory. */
