@@ -117,7 +117,8 @@ describe("when rules count", () => {
       endpoints: [...stored.endpoints, endpoint("10.0.0.2")],
     }));
     sim.run(seconds(2));
-    expect([proxies[0]!.size().services, endpoints(), costs.length]).toEqual([0, null, 0]);
+    // The first sync, of nothing.
+    expect([proxies[0]!.size().services, endpoints(), costs.length]).toEqual([0, null, 1]);
     hand.patch("Service", "default/web", (stored) => ({
       ...stored,
       metadata: { ...stored.metadata, labels: {} },
