@@ -21,9 +21,8 @@ import {
   type Workload,
 } from "./api/types.ts";
 import { Cloud } from "./cloud/cloud.ts";
-import { SharedInformers } from "./controllers/contract.ts";
 import { reconcileSlices } from "./controllers/endpointReconcile.ts";
-import { createControllers } from "./controllers/index.ts";
+import { ControllerManager } from "./controllers/manager.ts";
 import { mirroredSlices, type MirroredEndpoints } from "./controllers/mirroring.ts";
 import { nameSuffix } from "./controllers/pods.ts";
 import {
@@ -97,7 +96,8 @@ export class Cluster {
   readonly #options: ClusterOptions;
   readonly #commitListeners: CommitListener[] = [];
   readonly #kubelets = new Map<string, Kubelet>();
-  readonly #controllers = createControllers();
+  /** kube-controller-manager with its leader. */
+  readonly controllerManager: ControllerManager;
   /** Pods that were marked not ready for their node's silence. */
   readonly #silenced = new Set<string>();
 
@@ -113,6 +113,7 @@ export class Cluster {
       }
       for (const listener of this.#commitListeners) listener(kind, previous, object);
     });
+    this.controllerManager = new ControllerManager(sim, this.api, profile.controllerManager);
     for (const [index, node] of nodes.entries()) {
       observations.nodeNamed(index, node.metadata.name, node.metadata.labels[ZONE_LABEL] ?? null);
       this.api.preload("Node", node);
@@ -164,9 +165,7 @@ export class Cluster {
    */
   get isQuiet(): boolean {
     return (
-      this.api.isIdle &&
-      this.#controllers.every(({ isIdle }) => isIdle) &&
-      this.proxies.every(({ isIdle }) => isIdle)
+      this.api.isIdle && this.controllerManager.isIdle && this.proxies.every(({ isIdle }) => isIdle)
     );
   }
 
@@ -300,18 +299,7 @@ export class Cluster {
 
   #start(synced: boolean): void {
     const { sim, profile } = this.#options;
-    const { clientQps: qps, clientBurst: burst } = profile.controllerManager;
-    const informers = new SharedInformers(this.api, "kube-controller-manager");
-    for (const controller of this.#controllers) {
-      const client = this.api.client({
-        name: controller.name,
-        qps,
-        burst,
-        user: "system:kube-controller-manager",
-        connection: "kube-controller-manager",
-      });
-      controller.start({ sim, profile: profile.controllerManager, client, informers }, synced);
-    }
+    this.controllerManager.start(synced);
     void new Scheduler(sim, this.api, profile.scheduler);
     for (const kubelet of this.#kubelets.values()) kubelet.start();
     this.#startProxies(synced);
