@@ -131,7 +131,9 @@ export class ChangeLedger {
       const tracked = this.#tracked.get(trackKey(service, pod));
       const change = tracked === undefined ? undefined : match(tracked, usable, observedCauseNs);
       if (change === undefined || change.statusAtNs !== NEVER) continue;
-      change.seenAtNs = observedSeenNs ?? change.atNs;
+      // An older one is of another change: this one no kubelet saw, as when a node is lost.
+      const seenAtNs = observedSeenNs ?? NEVER;
+      change.seenAtNs = seenAtNs >= change.atNs ? seenAtNs : NEVER;
       change.statusAtNs = atNs;
     }
   }
