@@ -67,8 +67,8 @@ test("leaderChange: no controller acts until the Lease has run out, and then ano
   const replacedAt = async (faults: string): Promise<number> => {
     const { events, finish } = await run(faults, "40s");
     finish();
-    const created = events.filter((event) => event.includes(" pod_created "));
-    return Number(created[0]!.split(" ")[0]);
+    const created = events.find((event) => event.includes(" pod_created "));
+    return Number(created!.split(" ")[0]);
   };
   expect(await replacedAt(kill)).toBeLessThan(6.5);
   const late = await replacedAt(`leaderChange({ at: "5s" }), ${kill}`);
