@@ -51,6 +51,8 @@ export interface Dependencies {
     observers: readonly Observer[],
   ) => Run | Promise<Run>;
   readonly look: (scenario: ResolvedScenario) => Promise<Look>;
+  /** Runs a command line in a process of its own, whose talk is on this one's stderr. @returns its exit code */
+  readonly runFresh: (words: readonly string[], signal: AbortSignal) => Promise<number>;
   /** The scenarios that ship with podstorm. */
   readonly listScenarios: () => Promise<readonly ListedScenario[]>;
 }

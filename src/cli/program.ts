@@ -91,6 +91,7 @@ function buildProgram(
   addRun(program, io, dependencies, ended);
   addTrace(program, io, dependencies, ended);
   addRules(program, io, dependencies, ended);
+  addVerify(program, io, dependencies, ended);
   addList(program, io, dependencies, ended);
   return program;
 }
@@ -216,6 +217,20 @@ function familyOption(description: string): Option {
 
 function familyNumber(text: "4" | "6"): 4 | 6 {
   return text === "6" ? 6 : 4;
+}
+
+function addVerify(
+  program: Command,
+  io: Io,
+  dependencies: Dependencies,
+  ended: (code: ExitCodeValue) => void,
+): void {
+  scenarioCommand(program, "verify")
+    .description("run a scenario three times, once in a fresh process, and compare every byte")
+    .action(async (file: string, { env = {}, ...given }: ScenarioOptions) => {
+      const { verifyCommand } = await import("./verify.ts");
+      ended(await verifyCommand({ file, env, ...given }, io, dependencies));
+    });
 }
 
 /** A command about a scenario, with the options that change it. */

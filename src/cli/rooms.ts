@@ -4,6 +4,7 @@
  *
  * Owns: joining the command line to the rooms that load and compile scenarios.
  */
+import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
@@ -24,11 +25,24 @@ export function realDependencies(): Dependencies {
     compile: async (scenario, observers) =>
       (await import("../scenario/compile.ts")).compile(scenario, observers),
     look,
+    runFresh,
     listScenarios: async () =>
       (await import("../scenario/list.ts")).listScenarios(
         fileURLToPath(new URL("scenarios/", packageUrl)),
       ),
   };
+}
+
+function runFresh(words: readonly string[], signal: AbortSignal): Promise<number> {
+  const main = fileURLToPath(new URL("main.js", import.meta.url));
+  const child = spawn(process.execPath, [main, ...words], {
+    stdio: ["ignore", "ignore", "inherit"],
+    signal,
+  });
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => resolve(code ?? 1));
+  });
 }
 
 async function look(scenario: ResolvedScenario): Promise<Look> {

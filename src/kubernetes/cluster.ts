@@ -22,7 +22,8 @@ import { SharedInformers } from "./controllers/contract.ts";
 import { reconcileSlices } from "./controllers/endpointReconcile.ts";
 import { createControllers } from "./controllers/index.ts";
 import { mirroredSlices, type MirroredEndpoints } from "./controllers/mirroring.ts";
-import { nameSuffix, podFor, replicaSetFor } from "./controllers/pods.ts";
+import { nameSuffix } from "./controllers/pods.ts";
+import { restedOwners, restedPods, type RestedKind } from "./controllers/rested.ts";
 import { TopologyCache } from "./controllers/topologyHints.ts";
 import { PodLabelIndex } from "./api/selectorIndex.ts";
 import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./kubelet/contract.ts";
@@ -161,15 +162,10 @@ export class Cluster {
     const { sim, profile, nodes } = this.#options;
     const picture = new ClusterPicture(nodes);
     const stream = sim.streams.get("scheduler/at-rest");
-    const sets = [
-      ...deployments.map((each) => replicaSetFor(this.#preloadRested("Deployment", each))),
-      ...replicaSets,
-    ];
     const wanted: Pod[] = [];
-    for (const set of sets) {
-      const stored = this.#preloadRested("ReplicaSet", set);
-      const names = sim.streams.get(`names/${objectKey(stored)}`);
-      for (let i = 0; i < stored.spec.replicas; i++) wanted.push(podFor(stored, names));
+    for (const { kind, object } of restedOwners(deployments, replicaSets)) {
+      const stored = this.api.preload<RestedKind>(kind, object);
+      wanted.push(...restedPods(stored, sim.streams));
     }
     for (const [index, pod] of [...wanted, ...pods].entries()) {
       const named = { ...pod, metadata: { ...pod.metadata, uid: `pod-${index}` } };
@@ -183,15 +179,6 @@ export class Cluster {
       if (placed === null) throw new Error(`pod ${objectKey(pod)} fits on no node`);
       yield placed;
     }
-  }
-
-  #preloadRested<K extends "Deployment" | "ReplicaSet">(
-    kind: K,
-    owner: K extends "Deployment" ? Deployment : ReplicaSet,
-  ): K extends "Deployment" ? Deployment : ReplicaSet {
-    const { replicas } = owner.spec;
-    const status = { replicas, readyReplicas: replicas, availableReplicas: replicas };
-    return this.api.preload(kind, { ...owner, status } as never) as never;
   }
 
   #writeSlicesAtRest(pods: PodLabelIndex): void {

@@ -8,7 +8,7 @@ export { checkResultsFolder, writeResults, type Results, type ResultsDigest } fr
 export { count, counted, duration, measured, printable } from "./format.ts";
 export { manifest, type ManifestInput, type WallClock } from "./manifest.ts";
 export { notModelled } from "./not-modelled.ts";
-export { replayCommand, shellCommand, type Replay } from "./replay.ts";
+export { replayCommand, replayOptions, shellCommand, type Replay } from "./replay.ts";
 export { summarise, type Summary, type SummaryInput } from "./summary.ts";
 export { summaryFormats, type SummaryFormatName } from "./formats/index.ts";
 export { renderSummary, type TextOptions } from "./summary-text.ts";

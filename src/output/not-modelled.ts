@@ -19,7 +19,7 @@ export const notModelled: readonly string[] = [
   "Docker hosts: user-defined networks, Compose, Swarm and their DNS, health checks and UDP ports are absent; pods have no way to them.",
   "NetworkPolicy, Ingress and service meshes.",
   "The making of cloud load balancers: they are there from the start, without zones and limits of their own.",
-  "Rolling updates between templates, StatefulSets, DaemonSets, Jobs and autoscaling: Deployments and ReplicaSets keep their number of pods.",
+  "StatefulSets, DaemonSets, Jobs and autoscaling; events, whose writes cost real controllers part of their rate; the garbage collection of what a deleted owner leaves.",
   "Preemption, affinity and taints: the scheduler filters by room and node selector and spreads.",
   "Load on the API server: a write costs the same however many are under way; admission, quotas and etcd's limits are absent.",
   "CPU contention between pods of a node: a server's service time does not depend on its neighbours.",

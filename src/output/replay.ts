@@ -4,10 +4,15 @@
  * Owns: writing it so that a POSIX shell reads back exactly what was given.
  */
 
-export interface Replay {
+export interface Replay extends ReplayOptions {
   /** Path as the user gave it; null for a scenario built in code, which no command repeats. */
   readonly file: string | null;
   readonly seed: string;
+}
+
+export interface ReplayOptions {
+  /** undefined when the scenario's own holds. */
+  readonly seed?: string | undefined;
   /** As given with --duration; undefined when the scenario's own held. */
   readonly duration?: string | undefined;
   readonly env: Readonly<Record<string, string>>;
@@ -16,11 +21,17 @@ export interface Replay {
 }
 
 export function replayCommand(replay: Replay): string {
-  const words = ["sim", "run", replay.file ?? "SCENARIO", "--seed", replay.seed];
-  if (replay.duration !== undefined) words.push("--duration", replay.duration);
-  for (const [key, value] of Object.entries(replay.env)) words.push("-e", `${key}=${value}`);
-  for (const text of replay.thresholds ?? []) words.push("--threshold", text);
-  return shellCommand(words);
+  return shellCommand(["sim", "run", replay.file ?? "SCENARIO", ...replayOptions(replay)]);
+}
+
+/** The options that change a scenario, as words of a command line. */
+export function replayOptions({ seed, duration, env, thresholds }: ReplayOptions): string[] {
+  return [
+    ...(seed === undefined ? [] : ["--seed", seed]),
+    ...(duration === undefined ? [] : ["--duration", duration]),
+    ...Object.entries(env).flatMap(([key, value]) => ["-e", `${key}=${value}`]),
+    ...(thresholds ?? []).flatMap((text) => ["--threshold", text]),
+  ];
 }
 
 /** Words as a POSIX shell reads them back. */

@@ -131,6 +131,14 @@ export function fakeDependencies(
     },
     compile: (_scenario, observers) => fakeRun(observers, options),
     look: () => Promise.resolve(fakeLook(options)),
+    runFresh: async (words) => {
+      const io = fakeTerminal();
+      return (await import("../../src/cli/program.ts")).runCli(
+        words,
+        io,
+        fakeDependencies(options),
+      );
+    },
     listScenarios: () =>
       Promise.resolve([{ name: "quiet", file: "scenarios/quiet.ts", question: "Nothing?" }]),
     ...options,

@@ -61,6 +61,50 @@ function files(dir: string): Record<string, string> {
   );
 }
 
+describe("sim verify", () => {
+  it("says so when all three runs gave the same bytes", async () => {
+    const io = fakeTerminal();
+    expect(await sim(["verify", "s.ts", "--seed", "7", "-e", "A=1"], io)).toBe(0);
+    expect(io.out()).toMatch(
+      /^s\.ts: the same bytes in \d+ files, twice in one process and once in a fresh one\n$/,
+    );
+  });
+
+  it("runs all three with the same options", async () => {
+    const asked: (readonly string[])[] = [];
+    const { runFresh, ...rest } = fakeDependencies();
+    const dependencies = fakeDependencies({
+      ...rest,
+      runFresh: (words, signal) => {
+        asked.push(words);
+        return runFresh(words, signal);
+      },
+    });
+    await sim(["verify", "s.ts", "--seed", "7", "-e", "A=1"], fakeTerminal(), dependencies);
+    expect(asked[0]!.slice(0, 6)).toEqual(["run", "s.ts", "--seed", "7", "-e", "A=1"]);
+  });
+
+  it("shows the first line that differs, and gives 1", async () => {
+    const io = fakeTerminal();
+    // The fresh process has another seed, which summary.json holds.
+    const dependencies = fakeDependencies({
+      runFresh: (words) => sim([...words, "--seed", "other"]),
+    });
+    expect(await sim(["verify", "s.ts"], io, dependencies)).toBe(1);
+    expect(io.out()).toBe("");
+    expect(io.err()).toMatch(
+      /other bytes in a fresh process: summary\.json, line 3:\n.*"1",\n.*"other",/,
+    );
+  });
+
+  it("gives 1 when the fresh process fails", async () => {
+    const io = fakeTerminal();
+    const dependencies = fakeDependencies({ runFresh: () => Promise.resolve(2) });
+    expect(await sim(["verify", "s.ts"], io, dependencies)).toBe(1);
+    expect(io.err()).toBe("the run in a fresh process ended with exit code 2\n");
+  });
+});
+
 describe("sim run", () => {
   it("writes the results, prints the summary on stdout, nothing on stderr, and gives 0", async () => {
     const io = fakeTerminal();

@@ -12,17 +12,15 @@ import type { Dependencies } from "../../src/cli/dependencies.ts";
 import { runCli } from "../../src/cli/program.ts";
 import { compile } from "../../src/scenario/compile.ts";
 import { listScenarios, loadScenario } from "../../src/scenario/index.ts";
-import { fakeTerminal } from "../cli/fakes.ts";
+import { fakeDependencies, fakeTerminal } from "../cli/fakes.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "podstorm-golden-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const dependencies: Dependencies = {
-  version: "golden",
+  ...fakeDependencies(),
   loadScenario,
   compile,
-  look: () => Promise.reject(new Error("nobody looks")),
-  listScenarios: async () => listScenarios("scenarios"),
 };
 
 async function run(name: string, out: string, options: readonly string[] = []): Promise<string> {

@@ -21,6 +21,7 @@ import type {
   Service,
 } from "../../src/kubernetes/api/types.ts";
 import { newMeta } from "../../src/kubernetes/controllers/pods.ts";
+import { noDeploymentStatus } from "../../src/kubernetes/controllers/rollout.ts";
 
 export const GIB = 1024 ** 3;
 
@@ -186,7 +187,7 @@ export function replicaSet(replicas: number, minReadyNs = 0): ReplicaSet {
   };
 }
 
-export function deployment(replicas: number): Deployment {
+export function deployment(replicas: number, change: Partial<Deployment["spec"]> = {}): Deployment {
   return {
     kind: "Deployment",
     metadata: { ...newMeta("default", "web"), uid: "uid-of-deployment" },
@@ -198,8 +199,12 @@ export function deployment(replicas: number): Deployment {
       maxUnavailable: "25%",
       strategy: "RollingUpdate",
       minReadyNs: 0,
+      progressDeadlineNs: seconds(600),
+      revisionHistoryLimit: 10,
+      paused: false,
+      ...change,
     },
-    status: noStatus,
+    status: noDeploymentStatus,
   };
 }
 

@@ -56,9 +56,7 @@ test("its files are the scenario that was tried, and `sim run` runs them", async
   const description = "What breaks law 9 solitude?";
   expect(loaded).toEqual({ ...smallest, file, description });
   const terminal = fakeTerminal();
-  const { look } = fakeDependencies();
-  const listed = async () => [];
-  const dependencies = { version: "test", loadScenario, compile, look, listScenarios: listed };
+  const dependencies = { ...fakeDependencies(), loadScenario, compile };
   const argv = ["run", file, "--seed", "1", "--out", `${dirname(file)}/results`];
   expect(await runCli(argv, terminal, dependencies)).toBe(0);
   expect(terminal.err()).toBe("");

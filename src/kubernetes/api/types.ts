@@ -125,6 +125,25 @@ export interface LabelSelector {
   }[];
 }
 
+export interface DeploymentCondition {
+  readonly status: "True" | "False" | "Unknown";
+  readonly reason: string;
+  readonly lastUpdateTimeNs: SimTimeNs;
+  readonly lastTransitionTimeNs: SimTimeNs;
+}
+
+export interface DeploymentStatus {
+  /** Pods of all its ReplicaSets, and those of the present template. */
+  readonly replicas: number;
+  readonly updatedReplicas: number;
+  readonly readyReplicas: number;
+  readonly availableReplicas: number;
+  readonly unavailableReplicas: number;
+  /** Conditions Progressing and Available; null until they are first set. */
+  readonly progressing: DeploymentCondition | null;
+  readonly available: DeploymentCondition | null;
+}
+
 export interface Deployment {
   readonly kind: "Deployment";
   readonly metadata: ObjectMeta;
@@ -137,28 +156,39 @@ export interface Deployment {
     readonly maxUnavailable: number | string;
     readonly strategy: "RollingUpdate" | "Recreate";
     readonly minReadyNs: DurationNs;
+    readonly progressDeadlineNs: DurationNs;
+    readonly revisionHistoryLimit: number;
+    readonly paused: boolean;
   };
-  readonly status: {
-    readonly replicas: number;
-    readonly readyReplicas: number;
-    readonly availableReplicas: number;
-  };
+  readonly status: DeploymentStatus;
+}
+
+export interface ReplicaSpec {
+  readonly replicas: number;
+  readonly selector: LabelSelector;
+  readonly template: PodTemplate;
+  readonly minReadyNs: DurationNs;
+}
+
+export interface ReplicaStatus {
+  readonly replicas: number;
+  readonly readyReplicas: number;
+  readonly availableReplicas: number;
 }
 
 export interface ReplicaSet {
   readonly kind: "ReplicaSet";
   readonly metadata: ObjectMeta;
-  readonly spec: {
-    readonly replicas: number;
-    readonly selector: LabelSelector;
-    readonly template: PodTemplate;
-    readonly minReadyNs: DurationNs;
-  };
-  readonly status: {
-    readonly replicas: number;
-    readonly readyReplicas: number;
-    readonly availableReplicas: number;
-  };
+  readonly spec: ReplicaSpec;
+  readonly status: ReplicaStatus;
+}
+
+/** What a ReplicaSet was before there were any: the same, by the same code. */
+export interface ReplicationController {
+  readonly kind: "ReplicationController";
+  readonly metadata: ObjectMeta;
+  readonly spec: ReplicaSpec;
+  readonly status: ReplicaStatus;
 }
 
 export interface Node {
@@ -273,6 +303,7 @@ export interface ObjectByKind {
   readonly Pod: Pod;
   readonly Deployment: Deployment;
   readonly ReplicaSet: ReplicaSet;
+  readonly ReplicationController: ReplicationController;
   readonly Node: Node;
   readonly Service: Service;
   readonly EndpointSlice: EndpointSlice;

@@ -5,7 +5,7 @@
  */
 import type { Simulation } from "../../engine/index.ts";
 import type { ApiClient, ApiServer, Informer, InformerHandlers } from "../api/contract.ts";
-import type { Kind, ObjectByKind } from "../api/types.ts";
+import { objectKey, type Kind, type ObjectByKind, type Pod } from "../api/types.ts";
 import type { ControllerManagerProfile } from "./profile.ts";
 
 export interface ControllerContext {
@@ -29,6 +29,7 @@ export class SharedInformers {
   readonly #api: ApiServer;
   readonly #watcher: string;
   readonly #informers = new Map<Kind, { informer: Informer<Kind>; handlers: unknown[] }>();
+  #podsByOwner: PodsByOwner | null = null;
 
   constructor(api: ApiServer, watcher: string) {
     this.#api = api;
@@ -54,5 +55,44 @@ export class SharedInformers {
     }
     shared.handlers.push(handlers);
     return shared.informer as unknown as Informer<K>;
+  }
+
+  /** Ask for it before you subscribe to pods: it has heard of a change when your handler hears of it. */
+  podsByOwner(): PodsByOwner {
+    this.#podsByOwner ??= new PodsByOwner(this);
+    return this.#podsByOwner;
+  }
+}
+
+/** The pods of each owner, by its uid. */
+export class PodsByOwner {
+  readonly #pods = new Map<string, Map<string, Pod>>();
+
+  constructor(informers: SharedInformers) {
+    const put = (pod: Pod): void => {
+      const { ownerUid } = pod.metadata;
+      if (ownerUid === null) return;
+      let own = this.#pods.get(ownerUid);
+      if (own === undefined) this.#pods.set(ownerUid, (own = new Map()));
+      own.set(objectKey(pod), pod);
+    };
+    const pods = informers.on("Pod", {
+      added: put,
+      updated: (_previous, pod) => put(pod),
+      deleted: (pod) => this.#remove(pod),
+    });
+    for (const pod of pods.values()) put(pod);
+  }
+
+  #remove(pod: Pod): void {
+    const { ownerUid } = pod.metadata;
+    const own = this.#pods.get(ownerUid ?? "");
+    own?.delete(objectKey(pod));
+    if (own?.size === 0) this.#pods.delete(ownerUid ?? "");
+  }
+
+  /** In order of their arrival. */
+  of(ownerUid: string): Pod[] {
+    return [...(this.#pods.get(ownerUid)?.values() ?? [])];
   }
 }

@@ -5,5 +5,10 @@ import { EndpointSliceController } from "./endpointslice.ts";
 import { ReplicaSetController } from "./replicaset.ts";
 
 export function createControllers(): Controller[] {
-  return [new DeploymentController(), new ReplicaSetController(), new EndpointSliceController()];
+  return [
+    new DeploymentController(),
+    new ReplicaSetController("ReplicaSet"),
+    new ReplicaSetController("ReplicationController"),
+    new EndpointSliceController(),
+  ];
 }

@@ -7,6 +7,9 @@
 import { Fingerprint, type RandomStream } from "../../engine/index.ts";
 import type { Deployment, ObjectMeta, Pod, PodTemplate, ReplicaSet } from "../api/types.ts";
 
+/** The label by which a ReplicaSet of a Deployment tells its pods from those of the others. */
+export const TEMPLATE_HASH_LABEL = "pod-template-hash";
+
 /** The letters of rand.SafeEncodeString: no vowels, nothing that looks like another. */
 const SAFE_LETTERS = "bcdfghjklmnpqrstvwxz2456789";
 
@@ -36,7 +39,7 @@ export function nameSuffix(stream: RandomStream): string {
 export function replicaSetFor(deployment: Deployment): ReplicaSet {
   const { metadata, spec } = deployment;
   const hash = templateHash(spec.template);
-  const labels = { ...spec.template.labels, "pod-template-hash": hash };
+  const labels = { ...spec.template.labels, [TEMPLATE_HASH_LABEL]: hash };
   return {
     kind: "ReplicaSet",
     metadata: {
@@ -48,7 +51,7 @@ export function replicaSetFor(deployment: Deployment): ReplicaSet {
       replicas: spec.replicas,
       selector: {
         ...spec.selector,
-        matchLabels: { ...spec.selector.matchLabels, "pod-template-hash": hash },
+        matchLabels: { ...spec.selector.matchLabels, [TEMPLATE_HASH_LABEL]: hash },
       },
       template: { ...spec.template, labels },
       minReadyNs: spec.minReadyNs,
@@ -57,12 +60,22 @@ export function replicaSetFor(deployment: Deployment): ReplicaSet {
   };
 }
 
-export function podFor(owner: ReplicaSet, stream: RandomStream): Pod {
-  const { metadata, spec } = owner;
+/** A new pod of an owner, with a name that it generates. */
+export function podFor(owner: PodOwner, stream: RandomStream): Pod {
+  return podNamed(owner, `${owner.metadata.name}-${nameSuffix(stream)}`);
+}
+
+/** What makes pods from a template. */
+export interface PodOwner {
+  readonly metadata: ObjectMeta;
+  readonly spec: { readonly template: PodTemplate };
+}
+
+export function podNamed({ metadata, spec }: PodOwner, name: string): Pod {
   return {
     kind: "Pod",
     metadata: {
-      ...newMeta(metadata.namespace, `${metadata.name}-${nameSuffix(stream)}`),
+      ...newMeta(metadata.namespace, name),
       labels: spec.template.labels,
       annotations: spec.template.annotations,
       ownerUid: metadata.uid,
@@ -130,7 +143,16 @@ function ageBucket(ns: number): number {
   return bucket;
 }
 
-function templateHash(template: PodTemplate): string {
+const hashes = new WeakMap<PodTemplate, string>();
+
+/** Of a template as a whole; templates are immutable, so each is hashed once. */
+export function templateHash(template: PodTemplate): string {
+  let hash = hashes.get(template);
+  if (hash === undefined) hashes.set(template, (hash = hashOf(template)));
+  return hash;
+}
+
+function hashOf(template: PodTemplate): string {
   const print = new Fingerprint();
   print.addText(JSON.stringify(template));
   const hex = print.hex();

@@ -10,6 +10,8 @@ export const controllerManagerProfile = {
   retryMaxNs: seconds(1000),
   retryQps: 10,
   retryBurst: 100,
+  /** ExpectationsTimeout of controller_utils.go: after that a controller counts again, seen or not (timings §3). */
+  expectationsTimeoutNs: seconds(300),
   replicaSet: {
     workers: 5,
     /** Unlike the others it never gives up (replica_set.go processNextWorkItem). */

@@ -1,30 +1,41 @@
 /**
- * The ReplicaSet controller: as many active pods as wanted, no more and no fewer.
+ * The ReplicaSet controller: as many active pods as wanted, no more and no fewer. The
+ * ReplicationController's is the same over its own kind, as upstream adapts it.
  *
- * Owns: expectations (it does not count again before it has seen its own creates and deletes), slow-
- * start batches, whom it deletes first. A pod that is being deleted is no longer active, so its
- * replacement is made when its termination begins. Source: pkg/controller/replicaset; timings §3.
+ * Owns: how many pods are made or given up in one sync, whom it deletes first, the status. A pod that is
+ * being deleted is no longer active, so its replacement is made when its termination begins. Refuses to
+ * own: batches and expectations (podControl.ts). Source: pkg/controller/replicaset; timings §3.
  */
 import type { Informer } from "../api/contract.ts";
-import { objectKey, type Pod, type ReplicaSet } from "../api/types.ts";
-import type { Controller, ControllerContext } from "./contract.ts";
+import {
+  objectKey,
+  type ObjectByKind,
+  type Pod,
+  type ReplicaSet,
+  type ReplicationController,
+} from "../api/types.ts";
+import type { Controller, ControllerContext, PodsByOwner } from "./contract.ts";
+import { createPods, deletePods, Expectations } from "./podControl.ts";
 import { compareVictims, isActive, podFor } from "./pods.ts";
+import { retrying, runSteps, written, WriteFailed, type Steps } from "./steps.ts";
 import { WorkQueue } from "./workqueue.ts";
 
-/** Own writes that the informer has not shown yet, by ReplicaSet uid. */
-interface Expectations {
-  creates: number;
-  readonly deletes: Set<string>;
-}
+type Owner = ReplicaSet | ReplicationController;
 
 export class ReplicaSetController implements Controller {
-  readonly name = "replicaset-controller";
+  readonly name: string;
+  readonly #kind: Owner["kind"];
   #context!: ControllerContext;
   #queue!: WorkQueue;
-  #sets!: Informer<"ReplicaSet">;
-  readonly #setsByUid = new Map<string, ReplicaSet>();
-  readonly #podsByOwner = new Map<string, Map<string, Pod>>();
-  readonly #expectations = new Map<string, Expectations>();
+  #sets!: Informer<Owner["kind"]>;
+  #pods!: PodsByOwner;
+  #expectations!: Expectations;
+  readonly #byUid = new Map<string, string>();
+
+  constructor(kind: Owner["kind"] = "ReplicaSet") {
+    this.#kind = kind;
+    this.name = kind === "ReplicaSet" ? "replicaset-controller" : "replication-controller";
+  }
 
   get isIdle(): boolean {
     return this.#queue.isIdle;
@@ -34,161 +45,104 @@ export class ReplicaSetController implements Controller {
     this.#context = context;
     const { sim, profile, informers } = context;
     const { workers, maxRetries } = profile.replicaSet;
-    const options = { ...profile, workers, maxRetries };
-    this.#queue = new WorkQueue(sim, options, (key, done) => this.#sync(key, done));
-    const putSet = (set: ReplicaSet): void => {
-      this.#setsByUid.set(set.metadata.uid, set);
+    this.#queue = new WorkQueue(sim, { ...profile, workers, maxRetries }, (key, done) =>
+      runSteps(retrying(this.#sync(key)), done),
+    );
+    this.#expectations = new Expectations(sim, profile.expectationsTimeoutNs);
+    const seen = (set: Owner): void => {
+      this.#byUid.set(set.metadata.uid, objectKey(set));
       this.#queue.add(objectKey(set));
     };
-    this.#sets = informers.on("ReplicaSet", {
-      added: putSet,
-      updated: (_previous, set) => putSet(set),
-      deleted: (set) => this.#setsByUid.delete(set.metadata.uid),
+    this.#sets = informers.on<Owner["kind"]>(this.#kind, {
+      added: seen,
+      updated: (_previous, set) => seen(set),
+      deleted: ({ metadata }) => {
+        this.#byUid.delete(metadata.uid);
+        this.#expectations.forget(metadata.uid);
+      },
     });
-    const pods = informers.on("Pod", {
+    this.#pods = informers.podsByOwner();
+    informers.on("Pod", {
       added: (pod) => this.#podAdded(pod),
       updated: (_previous, pod) => this.#podUpdated(pod),
       deleted: (pod) => this.#podDeleted(pod),
     });
     for (const set of this.#sets.values()) {
-      this.#setsByUid.set(set.metadata.uid, set);
+      this.#byUid.set(set.metadata.uid, objectKey(set));
       if (!synced) this.#queue.add(objectKey(set));
     }
-    for (const pod of pods.values()) this.#podsOf(pod.metadata.ownerUid)?.set(objectKey(pod), pod);
-  }
-
-  #podsOf(ownerUid: string | null): Map<string, Pod> | null {
-    if (ownerUid === null || !this.#setsByUid.has(ownerUid)) return null;
-    let pods = this.#podsByOwner.get(ownerUid);
-    if (pods === undefined) this.#podsByOwner.set(ownerUid, (pods = new Map()));
-    return pods;
-  }
-
-  #expectationsOf(uid: string): Expectations {
-    let expected = this.#expectations.get(uid);
-    if (expected === undefined) {
-      expected = { creates: 0, deletes: new Set() };
-      this.#expectations.set(uid, expected);
-    }
-    return expected;
   }
 
   #podAdded(pod: Pod): void {
-    const pods = this.#podsOf(pod.metadata.ownerUid);
-    if (pods === null) return;
-    pods.set(objectKey(pod), pod);
-    const expected = this.#expectationsOf(pod.metadata.ownerUid!);
-    if (expected.creates > 0) expected.creates--;
+    this.#expectations.creationSeen(pod.metadata.ownerUid ?? "");
     this.#ask(pod);
   }
 
   #podUpdated(pod: Pod): void {
-    const pods = this.#podsOf(pod.metadata.ownerUid);
-    if (pods === null) return;
-    pods.set(objectKey(pod), pod);
     if (pod.metadata.deletionTimestampNs !== null) this.#deletionSeen(pod);
     this.#ask(pod);
   }
 
   #podDeleted(pod: Pod): void {
-    const pods = this.#podsOf(pod.metadata.ownerUid);
-    if (pods === null) return;
-    pods.delete(objectKey(pod));
     this.#deletionSeen(pod);
     this.#ask(pod);
   }
 
   #deletionSeen(pod: Pod): void {
-    this.#expectationsOf(pod.metadata.ownerUid!).deletes.delete(objectKey(pod));
+    this.#expectations.deletionSeen(pod.metadata.ownerUid ?? "", objectKey(pod));
   }
 
   #ask(pod: Pod): void {
-    const set = this.#setsByUid.get(pod.metadata.ownerUid ?? "");
-    if (set !== undefined) this.#queue.add(objectKey(set));
+    const key = this.#byUid.get(pod.metadata.ownerUid ?? "");
+    if (key !== undefined) this.#queue.add(key);
   }
 
-  #sync(key: string, done: (retry: boolean) => void): void {
+  *#sync(key: string): Steps<void> {
     const set = this.#sets.get(key);
-    if (set === undefined) {
-      done(false);
-      return;
-    }
-    const pods = [...(this.#podsOf(set.metadata.uid)?.values() ?? [])].filter(isActive);
-    const expected = this.#expectationsOf(set.metadata.uid);
-    const satisfied = expected.creates === 0 && expected.deletes.size === 0;
+    if (set === undefined) return;
+    const pods = this.#pods.of(set.metadata.uid).filter(isActive);
+    const failed = this.#expectations.isSatisfied(set.metadata.uid)
+      ? yield* this.#manage(set, pods)
+      : 0;
+    yield* this.#writeStatus(set, pods);
+    if (failed > 0) throw new WriteFailed(`${failed} pods`);
+  }
+
+  /** The number of pods that could not be made or deleted. */
+  *#manage(set: Owner, pods: readonly Pod[]): Steps<number> {
+    const { client, sim, profile } = this.#context;
+    const { burstReplicas, slowStartInitial } = profile.replicaSet;
+    const { uid } = set.metadata;
     const missing = set.spec.replicas - pods.length;
-    const finish = (failed: boolean): void =>
-      this.#writeStatus(set, pods, (retry) => done(retry || failed));
-    const { burstReplicas, slowStartInitial } = this.#context.profile.replicaSet;
-    if (!satisfied || missing === 0) {
-      finish(false);
-    } else if (missing > 0) {
-      const total = Math.min(missing, burstReplicas);
-      expected.creates += total;
-      this.#createBatch(set, total, Math.min(slowStartInitial, total), finish);
-    } else {
-      this.#deleteSurplus(set, pods, Math.min(-missing, burstReplicas), finish);
+    if (missing > 0) {
+      const stream = sim.streams.get(`names/${objectKey(set)}`);
+      const count = Math.min(missing, burstReplicas);
+      this.#expectations.expectCreates(uid, count);
+      const failed = yield* createPods(client, count, slowStartInitial, () => podFor(set, stream));
+      // What was not made will not be seen.
+      this.#expectations.creationSeen(uid, failed);
+      return failed;
     }
+    if (missing === 0) return 0;
+    const victims = this.#victims(pods, Math.min(-missing, burstReplicas));
+    return yield* deletePods(client, this.#expectations, uid, victims);
   }
 
-  /** 1, 2, 4, ... at a time, each batch after the one before has succeeded. */
-  #createBatch(
-    set: ReplicaSet,
-    left: number,
-    size: number,
-    finish: (failed: boolean) => void,
-  ): void {
-    const { client, sim } = this.#context;
-    const stream = sim.streams.get(`names/${objectKey(set)}`);
-    let pending = size;
-    let failed = 0;
-    const answered = (_pod: unknown, error: unknown): void => {
-      if (error !== null) failed++;
-      if (--pending > 0) return;
-      const rest = left - size;
-      if (failed > 0 || rest === 0) {
-        // What was not made will not be seen.
-        this.#expectationsOf(set.metadata.uid).creates -= failed + (failed > 0 ? rest : 0);
-        finish(failed > 0);
-      } else {
-        this.#createBatch(set, rest, Math.min(2 * size, rest), finish);
-      }
-    };
-    for (let i = 0; i < size; i++) client.create("Pod", podFor(set, stream), answered);
-  }
-
-  #deleteSurplus(
-    set: ReplicaSet,
-    pods: Pod[],
-    count: number,
-    finish: (failed: boolean) => void,
-  ): void {
-    const { client, sim } = this.#context;
+  #victims(pods: readonly Pod[], count: number): Pod[] {
     const siblings = new Map<string, number>();
     for (const pod of pods) {
       const node = pod.spec.nodeName ?? "";
       siblings.set(node, (siblings.get(node) ?? 0) + 1);
     }
-    const victims = [...pods].sort(compareVictims(siblings, sim.nowNs)).slice(0, count);
-    const { deletes } = this.#expectationsOf(set.metadata.uid);
-    let pending = victims.length;
-    for (const victim of victims) {
-      const key = objectKey(victim);
-      deletes.add(key);
-      client.delete("Pod", key, { uid: victim.metadata.uid }, (_pod, error) => {
-        if (error !== null) deletes.delete(key);
-        if (--pending === 0) finish(false);
-      });
-    }
+    return [...pods].sort(compareVictims(siblings, this.#context.sim.nowNs)).slice(0, count);
   }
 
-  #writeStatus(set: ReplicaSet, pods: readonly Pod[], done: (retry: boolean) => void): void {
-    const nowNs = this.#context.sim.nowNs;
+  *#writeStatus(set: Owner, pods: readonly Pod[]): Steps<void> {
+    const { nowNs } = this.#context.sim;
     const ready = pods.filter((pod) => pod.status.ready.status);
-    const availableNs = ready.map(
-      (pod) => pod.status.ready.lastTransitionTimeNs + set.spec.minReadyNs,
-    );
-    const later = availableNs.filter((atNs) => atNs > nowNs);
+    const later = ready
+      .map((pod) => pod.status.ready.lastTransitionTimeNs + set.spec.minReadyNs)
+      .filter((atNs) => atNs > nowNs);
     // The next pod to become available changes nothing that would ask for a sync.
     if (later.length > 0) this.#queue.addAfter(objectKey(set), Math.min(...later) - nowNs);
     const status = {
@@ -200,15 +154,14 @@ export class ReplicaSetController implements Controller {
       set.status.replicas === status.replicas &&
       set.status.readyReplicas === status.readyReplicas &&
       set.status.availableReplicas === status.availableReplicas;
-    if (same) {
-      done(false);
-      return;
-    }
-    this.#context.client.patch(
-      "ReplicaSet",
-      objectKey(set),
-      (stored) => ({ ...stored, status }),
-      () => done(false),
+    if (same) return;
+    yield* written<Owner["kind"]>((done) =>
+      this.#context.client.patch<Owner["kind"]>(
+        this.#kind,
+        objectKey(set),
+        (stored: ObjectByKind[Owner["kind"]]) => ({ ...stored, status }),
+        done,
+      ),
     );
   }
 }

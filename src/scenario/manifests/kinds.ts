@@ -11,6 +11,7 @@ import {
   type LabelSelector,
   type PodTemplate,
 } from "../../kubernetes/api/types.ts";
+import { noDeploymentStatus } from "../../kubernetes/controllers/rollout.ts";
 import {
   isRecord,
   boolean,
@@ -67,6 +68,9 @@ const deploymentSchema = z.object({
     selector: selectorSchema,
     template: templateSchema,
     minReadySeconds: wholeSeconds.optional(),
+    progressDeadlineSeconds: wholeSeconds.optional(),
+    revisionHistoryLimit: integer("a number of revisions", 0, 2 ** 31 - 1).optional(),
+    paused: boolean.optional(),
     strategy: z
       .object({
         type: word("RollingUpdate", "Recreate").optional(),
@@ -123,6 +127,7 @@ export function readDeployment({ value, mistakes, objects, ignore }: ManifestCon
   const { spec } = written;
   const template = buildTemplate(spec.selector, spec.template, mistakes);
   const strategy = spec.strategy?.type ?? "RollingUpdate";
+  checkStrategy(spec, mistakes.within(["spec"]));
   objects.deployments.push({
     mistakes,
     object: {
@@ -137,11 +142,47 @@ export function readDeployment({ value, mistakes, objects, ignore }: ManifestCon
         maxUnavailable: spec.strategy?.rollingUpdate?.maxUnavailable ?? "25%",
         strategy,
         minReadyNs: seconds(spec.minReadySeconds ?? 0),
+        progressDeadlineNs: seconds(spec.progressDeadlineSeconds ?? 600),
+        revisionHistoryLimit: spec.revisionHistoryLimit ?? 10,
+        paused: spec.paused ?? false,
       },
-      status: { replicas: 0, readyReplicas: 0, availableReplicas: 0 },
+      status: noDeploymentStatus,
     },
   });
   return true;
+}
+
+/** ValidateDeploymentSpec and ValidateRollingUpdateDeployment (pkg/apis/apps/validation). */
+function checkStrategy(
+  spec: z.output<typeof deploymentSchema>["spec"],
+  mistakes: ManifestContext["mistakes"],
+): void {
+  const { type, rollingUpdate } = spec.strategy ?? {};
+  const within = mistakes.within(["strategy"]);
+  if (type === "Recreate" && rollingUpdate !== undefined) {
+    within.add(["rollingUpdate"], "with type Recreate", 'type "RollingUpdate", or none of it');
+  }
+  const isNone = (value: number | string | undefined): boolean =>
+    value !== undefined && Number.parseInt(String(value), 10) === 0;
+  if (isNone(rollingUpdate?.maxSurge) && isNone(rollingUpdate?.maxUnavailable)) {
+    within.add(
+      ["rollingUpdate", "maxUnavailable"],
+      "0 while maxSurge is 0 too",
+      "one of them above 0",
+    );
+  }
+  const most = Number.parseInt(String(rollingUpdate?.maxUnavailable ?? 0), 10);
+  if (typeof rollingUpdate?.maxUnavailable === "string" && most > 100) {
+    within.add(["rollingUpdate", "maxUnavailable"], `"${most}%"`, "at most 100%");
+  }
+  const { progressDeadlineSeconds: deadline = 600, minReadySeconds = 0 } = spec;
+  if (deadline <= minReadySeconds) {
+    mistakes.add(
+      ["progressDeadlineSeconds"],
+      `${deadline}`,
+      `more than minReadySeconds, ${minReadySeconds}`,
+    );
+  }
 }
 
 export function readReplicaSet(context: ManifestContext): boolean {
