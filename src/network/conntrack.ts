@@ -18,6 +18,7 @@ import {
   canEarlyDrop,
   CtState,
   firstState,
+  isActiveState,
   isInvalidFirst,
   nextSctpState,
   nextTcpState,
@@ -679,14 +680,6 @@ export class Conntrack {
     tables.remove(id);
     if (this.entry === id) this.entry = NO_ENTRY;
   }
-}
-
-/** What IPVS counts as an active connection; UDP never is (tcp_ and sctp_state_active_table). */
-function isActiveState(state: number): boolean {
-  return (
-    state <= CtState.established ||
-    (state >= CtState.sctpCookieWait && state <= CtState.sctpEstablished)
-  );
 }
 
 /** An answer shows that the first packet has passed, however short the way. */
