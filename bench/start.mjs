@@ -1,39 +1,4 @@
-/**
- * Bundles run.ts and runs it on plain node, which on version 20 does not read
- * TypeScript. Options before `--` go to node (such as --cpu-prof), the rest to run.ts.
- */
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { buildSync } from "esbuild";
+/** `npm run bench`: see run.ts. Options before `--` go to node. */
+import { runBundled } from "./bundled.mjs";
 
-const given = process.argv.slice(2);
-const divider = given.indexOf("--");
-const nodeOptions = divider < 0 ? [] : given.slice(0, divider);
-const words = divider < 0 ? given : given.slice(divider + 1);
-
-// Inside the project, where the packages that stay outside the bundle are found.
-const cache = fileURLToPath(new URL("../node_modules/.cache/", import.meta.url));
-mkdirSync(cache, { recursive: true });
-const folder = mkdtempSync(join(cache, "podstorm-bench-"));
-const bundle = join(folder, "bench.mjs");
-try {
-  buildSync({
-    entryPoints: [fileURLToPath(new URL("run.ts", import.meta.url))],
-    outfile: bundle,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    packages: "external",
-    target: "node20",
-    sourcemap: "inline",
-    logLevel: "warning",
-  });
-  const { status } = spawnSync(process.execPath, [...nodeOptions, bundle, ...words], {
-    stdio: "inherit",
-  });
-  process.exitCode = status ?? 1;
-} finally {
-  rmSync(folder, { recursive: true, force: true });
-}
+runBundled(new URL("run.ts", import.meta.url), process.argv.slice(2));

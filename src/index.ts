@@ -18,6 +18,7 @@ export {
   pods,
 } from "./scenario/language/scenario.ts";
 export type {
+  ChaosInput,
   ClientInput,
   ClusterInput,
   ConnectionsInput,

@@ -161,6 +161,7 @@ async function write(
     tables,
     documents: (digest: Parameters<typeof manifest>[1]) => ({
       "summary.json": summaryWith(digest.fingerprint),
+      ...(scenario.drawnFaults === undefined ? {} : { "faults.json": scenario.drawnFaults }),
       "manifest.json": manifest(manifestInput, digest),
     }),
   };

@@ -22,6 +22,8 @@ export interface FaultContext {
   readonly pods: Informer<"Pod">;
   /** Ends the main process of a running pod's first container; false if none runs. */
   readonly crash: (pod: Pod) => boolean;
+  /** `kill -9` of the same process; false if none runs. */
+  readonly sigkill: (pod: Pod) => boolean;
   readonly network: Network;
   readonly stack: NetworkStack;
   readonly machines: Machines;

@@ -12,7 +12,7 @@ export interface FlushConntrackSpec {
 export const flushConntrack: FaultScheduler<FlushConntrackSpec> = (spec, context) => {
   const { sim, observations } = context;
   sim.callAt(spec.atNs, Phase.start, () => {
-    observations.event(sim.nowNs, "fault_began", `host/${spec.hosts.text}`, spec.kind);
+    observations.event(sim.nowNs, "fault", `host/${spec.hosts.text}`, spec.kind);
     for (const { conntrack } of hostsOf(spec.hosts, context)) conntrack?.flush();
   });
 };

@@ -17,9 +17,9 @@ export interface ResetPodsSpec extends PodTargets {
     | { readonly kind: "fraction"; readonly fraction: number };
   /**
    * delete: `kubectl delete pod`. crash: the main process exits and restarts in place, same address.
-   * kill: `kubectl delete pod --grace-period=0 --force`.
+   * kill: `kubectl delete pod --grace-period=0 --force`. sigkill: `kill -9` of the main process on its node.
    */
-  readonly how: "delete" | "crash" | "kill";
+  readonly how: "delete" | "crash" | "kill" | "sigkill";
   readonly atNs: SimTimeNs;
   /** Repeats: `times` in all, `everyNs` apart. */
   readonly everyNs: DurationNs;
@@ -63,6 +63,9 @@ function reset(pod: Pod, spec: ResetPodsSpec, context: FaultContext): void {
     case "crash":
       // Where nothing runs, as while a container restarts, nothing crashes.
       if (!context.crash(pod)) return;
+      break;
+    case "sigkill":
+      if (!context.sigkill(pod)) return;
   }
   observations.event(sim.nowNs, "pod_reset", `pod/${objectKey(pod)}`, spec.how);
 }

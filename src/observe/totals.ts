@@ -182,6 +182,18 @@ export interface FailedStart {
   readonly error: string;
 }
 
+/** Deeds of one kind on one target, or on pods or containers whichever they were. */
+export interface FaultTotals {
+  /** As the event log names it: "partition", or "pod_reset" and how. */
+  readonly fault: string;
+  /** null: pods or containers, `count` of them. */
+  readonly object: string | null;
+  readonly count: number;
+  readonly firstNs: SimTimeNs;
+  /** Of what lasts: its end, null while it was not over. Of pods and containers: the last of them. */
+  readonly lastNs: SimTimeNs | null;
+}
+
 export interface RunTotals {
   readonly clients: readonly ClientTotals[];
   readonly lag: LagTotals;
@@ -192,6 +204,8 @@ export interface RunTotals {
   readonly kubeProxy: KubeProxyTotals;
   /** Clients that looked a name up; absent when none did. */
   readonly dns?: readonly DnsTotals[];
+  /** In the order of their beginnings. */
+  readonly faults: readonly FaultTotals[];
   /** In the order in which they happened, as what follows. */
   readonly targetChanges: readonly TargetChange[];
   readonly failedStarts: readonly FailedStart[];

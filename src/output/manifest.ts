@@ -65,8 +65,13 @@ export function manifest(input: ManifestInput, digest: ResultsDigest): object {
     brokenLaws: end.brokenLaws,
     ignored: scenario.ignored,
     notModelled,
-    files: [...Object.keys(digest.files), "manifest.json", "summary.json"],
+    files: [...Object.keys(digest.files), "manifest.json", "summary.json", ...drawnFile(scenario)],
     sha256: digest.files,
     wallClock: input.wallClock,
   };
+}
+
+/** faults.json: only where chaos has drawn some. */
+function drawnFile({ drawnFaults }: ResolvedScenario): string[] {
+  return drawnFaults === undefined ? [] : ["faults.json"];
 }

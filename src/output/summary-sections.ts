@@ -27,6 +27,7 @@ export function summarySections(summary: Summary): Section[] {
     latency(summary),
     routes(summary),
     dns(summary),
+    faults(summary),
     endpointUpdates(summary),
     lagStages(summary),
     fleet(summary),
@@ -156,6 +157,17 @@ function dns({ dns: clients }: Summary): Section | null {
     ];
   });
   return { title: "DNS", head: ["lookups", "queries", ...quantileHead], rows };
+}
+
+function faults(summary: Summary): Section | null {
+  if (summary.faults.length === 0) return null;
+  const rows = summary.faults.map(({ fault, object, count: times, firstNs, lastNs }) => [
+    printable(object === null ? fault.replaceAll("_", " ") : `${fault} ${object}`),
+    object === null ? count(times) : "",
+    duration(firstNs),
+    lastNs === null ? "the end" : duration(lastNs),
+  ]);
+  return { title: "Faults", head: ["count", "from", "until"], rows };
 }
 
 function endpointUpdates({ lag }: Summary): Section | null {

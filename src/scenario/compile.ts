@@ -189,6 +189,11 @@ function bringUp(scenario: ResolvedScenario, parts: Parts): void {
       if (process !== null) runtime.crash(process, EXIT_ABORTED);
       return process !== null;
     },
+    sigkill: (pod) => {
+      const process = cluster.mainProcess(pod);
+      process?.signal("SIGKILL");
+      return process !== null;
+    },
     network,
     stack,
     machines: new Machines(stack, () => null),

@@ -8,13 +8,12 @@ import { RandomStreams, type DurationNs } from "../engine/index.ts";
 import type { EndpointSlice, Pod, PodTemplate, Service } from "../kubernetes/api/types.ts";
 import { allocateServices } from "./allocate.ts";
 import { checkRoom, resolveNodes } from "./cluster.ts";
-import { checkContainerName, resolveDocker } from "./docker.ts";
-import { hostNames } from "./faults/hostNames.ts";
-import { resolveFaults, type FaultSurroundings } from "./faults/index.ts";
+import { resolveDocker } from "./docker.ts";
+import { faultsOf, type Ignore } from "./faultsOf.ts";
 import { dnsAddress } from "./manifests/coredns.ts";
 import { checkCIDRs } from "./manifests/kubeProxy.ts";
 import type { ManifestObjects, Placed } from "./manifests/objects.ts";
-import { describeValue, type FileMistakes, type Path } from "./mistakes.ts";
+import { describeValue, type FileMistakes } from "./mistakes.ts";
 import type { Profile } from "./profile.ts";
 import type { ResolvedCluster, ResolvedScenario } from "./resolved.ts";
 import { overrideProfile } from "./schema/profile.ts";
@@ -28,14 +27,7 @@ import {
   type PodKind,
 } from "./services.ts";
 import { parseThreshold, THRESHOLD_ALLOWED, type Threshold } from "./thresholds.ts";
-import {
-  checkPodSelector,
-  clientLabels,
-  resolveClients,
-  resolveServers,
-  type KnownNames,
-} from "./targets.ts";
-import { formatDuration } from "./units.ts";
+import { clientLabels, resolveClients, resolveServers, type KnownNames } from "./targets.ts";
 
 /** What a scenario gets from outside its file. */
 export interface Surroundings {
@@ -45,9 +37,6 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string>>;
   readonly defaultProfile: Profile;
 }
-
-/** Lists what was read and has no effect. */
-type Ignore = (object: string, own: FileMistakes, path: Path, reason: string) => void;
 
 /** undefined when a part that all else needs had mistakes. */
 export function resolveScenario(
@@ -85,7 +74,7 @@ export function resolveScenario(
   const zone = cluster?.dns === undefined ? null : profile.kubernetes.dns.zone;
   const known = knownNames(parts, objects, services, mistakes);
   const clients = resolveClients(parts.clients, known, { durationNs, zone }, mistakes);
-  const faults = faultsOf(parts, known, kinds, durationNs, ignore, mistakes);
+  const faults = faultsOf(parts, known, kinds, ignore, mistakes);
   const thresholds = resolveThresholds(parts.thresholds, mistakes);
   const resolved =
     cluster === undefined
@@ -108,37 +97,11 @@ export function resolveScenario(
     cluster: { ...resolved, servers },
     docker: known.docker,
     clients,
-    faults,
+    ...faults,
     profile,
     thresholds,
     ignored: objects.ignored,
   };
-}
-
-function faultsOf(
-  parts: ScenarioParts,
-  known: KnownNames,
-  kinds: readonly PodKind[],
-  durationNs: DurationNs,
-  ignore: Ignore,
-  mistakes: FileMistakes,
-): ResolvedScenario["faults"] {
-  const { docker, nodes, allHosts, allContainers, objects } = known;
-  const surroundings: FaultSurroundings = {
-    durationNs,
-    checkPods(pods, own) {
-      // A workload that could not be read may be the one that is meant.
-      if (objects.complete.workloads) checkPodSelector(pods, kinds, own);
-    },
-    checkContainer(name, own) {
-      if (allContainers) checkContainerName(name, docker, own);
-    },
-    hosts: hostNames(nodes, allHosts ? docker.hosts.map(({ name }) => name) : null),
-  };
-  return resolveFaults(parts.faults, surroundings, mistakes, ({ kind, atNs }, path) => {
-    const reason = `begins at ${formatDuration(atNs)}, the run ends at ${formatDuration(durationNs)}`;
-    ignore(`fault ${kind}`, mistakes, path, reason);
-  });
 }
 
 function resolveThresholds(written: readonly unknown[], mistakes: FileMistakes): Threshold[] {

@@ -19,6 +19,7 @@ import type {
 import type { ContainerSpec } from "../docker/contract.ts";
 import type { DockerOptions } from "../docker/docker.ts";
 import type { MirroredEndpoints } from "../kubernetes/controllers/mirroring.ts";
+import type { DrawnFault } from "./chaos.ts";
 import type { FaultSpec } from "../faults/index.ts";
 import type { NetworkKindName } from "../network/kinds/index.ts";
 import type { ResolverOptions } from "../workload/dns/resolver.ts";
@@ -42,6 +43,8 @@ export interface ResolvedScenario {
   readonly docker: ResolvedDocker;
   readonly clients: readonly ResolvedClient[];
   readonly faults: readonly ResolvedFault[];
+  /** Those of them that chaos has drawn, as an author would write them; absent without chaos. */
+  readonly drawnFaults?: readonly DrawnFault[];
   readonly profile: Profile;
   /** What the run has to keep to. */
   readonly thresholds: readonly Threshold[];

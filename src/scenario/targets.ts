@@ -106,7 +106,10 @@ function findWorkload(
   return null;
 }
 
-function reference(kind: string, { namespace, name }: { namespace: string; name: string }): string {
+export function reference(
+  kind: string,
+  { namespace, name }: { namespace: string; name: string },
+): string {
   return `${namespace === "default" ? "" : `${namespace}/`}${kind}/${name}`;
 }
 

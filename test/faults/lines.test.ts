@@ -130,7 +130,7 @@ test("flushConntrack: a connection in the middle of its life is decided anew, an
   const flush = 'flushConntrack({ hosts: ["node-1", "node-2"], at: "2s" })';
   const { ended, events } = await run(flush, "connections: p.keepAlive()");
   expect(outcomes(ended)).toEqual(["served"]);
-  expect(events).toEqual(["2 fault_began host/node-1+node-2 flushConntrack"]);
+  expect(events).toEqual(["2 fault host/node-1+node-2 flushConntrack"]);
 });
 
 test("stealCpu: services take so many times as long, on that node only", async () => {

@@ -35,6 +35,7 @@ function struck(
   const hits: { pod: string; how: string; atNs: number }[] = [];
   const commits: { pod: string; removed: boolean; atNs: number }[] = [];
   const crashed: string[] = [];
+  const killed: string[] = [];
   const api = new SimulatedApiServer(sim, exactApi, (_kind, previous, object) =>
     commits.push({
       pod: (object ?? previous)!.metadata.name,
@@ -58,9 +59,10 @@ function struck(
       api: hand,
       pods: api.watch("Pod", { watcher: "kubectl", handlers: {} }),
       crash: ({ metadata }) => runs && crashed.push(metadata.name) > 0,
+      sigkill: ({ metadata }) => runs && killed.push(metadata.name) > 0,
     },
   );
-  return { sim, hand, hits, commits, crashed, run: () => sim.run(seconds(1000)) };
+  return { sim, hand, hits, commits, crashed, killed, run: () => sim.run(seconds(1000)) };
 }
 
 const names = (hits: readonly { pod: string }[]): string[] => hits.map((each) => each.pod);
@@ -175,6 +177,16 @@ describe("how", () => {
     run();
     expect(crashed).toEqual(names(hits));
     expect(commits).toEqual([]);
+  });
+
+  test("sigkill: the process is killed on its node, where no process runs none is", () => {
+    const { commits, crashed, killed, hits, run } = struck([{ how: "sigkill" }]);
+    run();
+    expect(killed).toEqual(names(hits));
+    expect([commits, crashed]).toEqual([[], []]);
+    const idle = struck([{ how: "sigkill" }], ten, "faults", false);
+    idle.run();
+    expect(idle.hits).toEqual([]);
   });
 
   test("crash: where no process runs there is none, and no reset in the log", () => {

@@ -7,7 +7,9 @@ import { linuxProfile } from "../../src/network/profile.ts";
 import { NetworkStack } from "../../src/network/stack.ts";
 import { createObservations } from "../../src/observe/observations.ts";
 
-export function faultContext(sim: Simulation): Omit<FaultContext, "api" | "pods" | "crash"> {
+export function faultContext(
+  sim: Simulation,
+): Omit<FaultContext, "api" | "pods" | "crash" | "sigkill"> {
   const network = new Network(sim, linuxProfile);
   const stack = new NetworkStack(network);
   return {

@@ -4,7 +4,7 @@
  * Owns: writing it as the two files that `sim run` reads, and resolving it by the same rules without bundling
  * them, which would take longer than the run.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
@@ -27,9 +27,16 @@ export default defineScenario(${JSON.stringify(input, null, 2)});
 `;
 }
 
-/** @returns the path of the scenario's file, in a folder that stays for whoever looks for the fault */
-export function writeScenario(scenario: WholeScenario, question: string): string {
-  const folder = mkdtempSync(join(tmpdir(), "podstorm-law-"));
+/**
+ * @param folder default: a new one
+ * @returns the path of the scenario's file, in a folder that stays for whoever looks for the fault
+ */
+export function writeScenario(
+  scenario: WholeScenario,
+  question: string,
+  folder = mkdtempSync(join(tmpdir(), "podstorm-law-")),
+): string {
+  mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "cluster.yaml"), manifestText(scenario));
   writeFileSync(join(folder, "scenario.ts"), scenarioText(scenario, question));
   return join(folder, "scenario.ts");

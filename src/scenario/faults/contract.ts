@@ -34,6 +34,34 @@ export interface FaultSurroundings {
   ) => HostGroup;
 }
 
+/** What chaos may strike. */
+export interface ChaosTargets {
+  readonly nodes: readonly string[];
+  readonly zones: readonly string[];
+  readonly workloads: readonly {
+    /** "deploy/NAME" and the like, with the namespace in front where it is not `default`. */
+    readonly reference: string;
+    readonly kind: string;
+    readonly namespace: string;
+    readonly selector: Labels;
+    readonly replicas: number;
+  }[];
+  readonly containers: readonly string[];
+}
+
+/** Targets, and draws of chaos' own stream. */
+export interface ChaosDraw extends ChaosTargets {
+  readonly below: (n: number) => number;
+  readonly pick: <T>(from: readonly T[]) => T;
+  /** A duration of whole milliseconds, both ends included. */
+  readonly between: (lowMs: number, highMs: number) => `${number}ms`;
+  /** A number with two decimals. */
+  readonly share: (low: number, high: number) => number;
+}
+
+/** Draws the fields of a fault but `at`, always with an end; null where there is no target. */
+export type Chaos<Input> = (draw: ChaosDraw) => Omit<Input, "at" | "kind"> | null;
+
 /** A fault that was read, to be completed when all that it may name has been read too. */
 export interface FaultDraft<Spec> {
   readonly path: Path;
@@ -42,6 +70,8 @@ export interface FaultDraft<Spec> {
 }
 
 export interface FaultLanguage<Spec> {
+  /** null for a fault that chaos never draws. */
+  readonly chaos: Chaos<object> | null;
   readonly read: (
     input: unknown,
     path: Path,
@@ -66,7 +96,7 @@ export interface FaultTargets<Targets extends Shape> {
   ) => void;
 }
 
-interface FaultParts<Targets extends Shape, Options extends Shape, Spec> {
+interface FaultParts<Targets extends Shape, Options extends Shape, Spec, Input> {
   /** Read alone as well, so that names are looked up whatever else is wrong with the fault. */
   readonly targets: FaultTargets<Targets>;
   /** All other fields. */
@@ -77,6 +107,7 @@ interface FaultParts<Targets extends Shape, Options extends Shape, Spec> {
     surroundings: FaultSurroundings,
     mistakes: FileMistakes,
   ) => Spec | null;
+  readonly chaos?: Chaos<Input>;
 }
 
 export function faultWord<
@@ -85,16 +116,17 @@ export function faultWord<
   Spec extends { readonly kind: Kind },
   Targets extends Shape,
   Options extends Shape,
->(kind: Kind, parts: FaultParts<Targets, Options, Spec>): FaultWord<Kind, Input, Spec> {
+>(kind: Kind, parts: FaultParts<Targets, Options, Spec, Input>): FaultWord<Kind, Input, Spec> {
   const word = (options: Input): Input & { kind: Kind } => ({ ...options, kind });
   return Object.assign(word, { language: languageOf(kind, parts) });
 }
 
-function languageOf<Spec, Targets extends Shape, Options extends Shape>(
+function languageOf<Spec, Input, Targets extends Shape, Options extends Shape>(
   kind: string,
-  { targets, options, resolve }: FaultParts<Targets, Options, Spec>,
+  { targets, options, resolve, chaos }: FaultParts<Targets, Options, Spec, Input>,
 ): FaultLanguage<Spec> {
   return {
+    chaos: (chaos as Chaos<object> | undefined) ?? null,
     read(input, path, words, mistakes) {
       const named = targets.fields(words);
       const schema = words.fields(kind, { ...named, ...options(words) });

@@ -15,6 +15,7 @@ export const flushConntrack: FaultWord<"flushConntrack", FlushConntrackInput, Fl
   faultWord("flushConntrack", {
     targets: trackedTargets,
     options: ({ duration }) => ({ at: duration }),
+    chaos: ({ nodes, pick }) => (nodes.length === 0 ? null : { hosts: pick(nodes) }),
     resolve: ({ hosts, at }, surroundings) => ({
       kind: "flushConntrack",
       hosts: surroundings.hosts(hosts, "tracked"),

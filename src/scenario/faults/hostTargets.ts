@@ -3,7 +3,7 @@ import type { z } from "zod";
 import type { HostGroup } from "../../faults/hosts.ts";
 import type { FileMistakes } from "../mistakes.ts";
 import type { SchemaWords } from "../schema/words.ts";
-import type { FaultSurroundings, FaultTargets } from "./contract.ts";
+import type { ChaosDraw, FaultSurroundings, FaultTargets } from "./contract.ts";
 
 /**
  * "node-1", "docker-1", "zone/zone-1" for the nodes of a zone, "outside" for all hosts outside, or several of
@@ -58,4 +58,19 @@ export function resolveLine(
     from: hosts(line.from, "any", mistakes?.within(["from"])),
     to: line.to === undefined ? null : hosts(line.to, "any", mistakes?.within(["to"])),
   };
+}
+
+/** A node or a zone against all others or against another; null where there is but one node. */
+export function drawLine({
+  nodes,
+  zones,
+  below,
+  pick,
+}: ChaosDraw): { from: string; to?: string; oneWay: boolean } | null {
+  if (nodes.length < 2) return null;
+  const oneWay = below(3) === 0;
+  const sides = zones.length > 1 && below(2) === 0 ? zones.map((zone) => `zone/${zone}`) : nodes;
+  const from = pick(sides);
+  if (below(2) === 0) return { from, oneWay };
+  return { from, to: pick(sides.filter((side) => side !== from)), oneWay };
 }

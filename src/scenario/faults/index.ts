@@ -8,10 +8,11 @@ import type { FaultSpec } from "../../faults/index.ts";
 import { describeValue, nearest, type FileMistakes, type Path } from "../mistakes.ts";
 import { isRecord } from "../schema/reading.ts";
 import { schemaWords } from "../schema/words.ts";
-import type { FaultDraft, FaultLanguage, FaultSurroundings } from "./contract.ts";
+import type { Chaos, FaultDraft, FaultLanguage, FaultSurroundings } from "./contract.ts";
 import * as words from "./words.ts";
 
 type Kind = FaultSpec["kind"] | keyof typeof words;
+export type FaultKind = FaultSpec["kind"];
 
 const languages: {
   readonly [K in Kind]: { readonly language: FaultLanguage<Extract<FaultSpec, { kind: K }>> };
@@ -22,15 +23,26 @@ const ALLOWED = kinds.map((kind) => `${kind}(...)`).join(", ");
 
 export type { FaultSurroundings };
 
+/** Kinds that chaos may draw. */
+export const chaosKinds: readonly FaultKind[] = kinds.filter((kind) => chaosOf(kind) !== null);
+
+export function chaosOf(kind: FaultKind): Chaos<object> | null {
+  return languages[kind].language.chaos;
+}
+
 /** The faults of a list, each read alone; mistakes go to `mistakes`. */
-export function readFaults(input: unknown, mistakes: FileMistakes): FaultDraft<FaultSpec>[] {
+export function readFaults(
+  input: unknown,
+  mistakes: FileMistakes,
+  place = "faults",
+): FaultDraft<FaultSpec>[] {
   if (input === undefined) return [];
   if (!Array.isArray(input)) {
-    mistakes.add(["faults"], describeValue(input), "a list [ ... ]");
+    mistakes.add([place], describeValue(input), "a list [ ... ]");
     return [];
   }
   return input.flatMap((item: unknown, index) => {
-    const path = ["faults", index];
+    const path = [place, index];
     const written = isRecord(item) ? item["kind"] : undefined;
     const kind = kinds.find((each) => each === written);
     if (kind === undefined) {

@@ -1,7 +1,7 @@
 /** netem(...): latency, jitter, loss, copies, another order or less bandwidth between hosts. */
 import type { NetemSpec } from "../../faults/netem.ts";
 import { faultWord, type FaultWord } from "./contract.ts";
-import { lineTargets, resolveLine, type HostsInput } from "./hostTargets.ts";
+import { drawLine, lineTargets, resolveLine, type HostsInput } from "./hostTargets.ts";
 import { resolveSpan, spanFields, type SpanInput } from "./span.ts";
 import type { Duration } from "../language/scenario.ts";
 
@@ -61,6 +61,21 @@ export const netem: FaultWord<"netem", NetemInput, NetemSpec> = faultWord("netem
       rate: scalar('bits per second, such as 5e6 or "5mbit"', parseRate).optional(),
       limit: integer("packets", 1, 1_000_000).default(DEFAULT_LIMIT),
     };
+  },
+  chaos: (draw) => {
+    const { below, pick, share, between } = draw;
+    const line = drawLine(draw);
+    if (line === null) return null;
+    const effect = pick([
+      () => ({ latency: between(1, 400) }),
+      () => ({ latency: between(20, 200), jitter: between(1, 100) }),
+      () => ({ latency: between(20, 200), reorder: share(0.01, 0.5) }),
+      () => ({ loss: share(0.01, 0.5) }),
+      () => ({ duplicate: share(0.01, 0.5) }),
+      () => ({ rate: 1e6 * (1 + below(50)), limit: 10 + below(200) }),
+      () => ({ latency: between(1, 50), loss: share(0.01, 0.2), duplicate: share(0.01, 0.2) }),
+    ]);
+    return { ...line, ...effect(), for: between(100, 20_000) };
   },
   resolve(written, surroundings, mistakes) {
     const { latency, jitter, reorder, limit, oneWay } = written;

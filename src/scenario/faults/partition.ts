@@ -1,7 +1,7 @@
 /** partition(...): hosts that no longer reach each other. */
 import type { PartitionSpec } from "../../faults/partition.ts";
 import { faultWord, type FaultWord } from "./contract.ts";
-import { lineTargets, resolveLine, type HostsInput } from "./hostTargets.ts";
+import { drawLine, lineTargets, resolveLine, type HostsInput } from "./hostTargets.ts";
 import { resolveSpan, spanFields, type SpanInput } from "./span.ts";
 
 export interface PartitionInput extends SpanInput {
@@ -19,6 +19,10 @@ export const partition: FaultWord<"partition", PartitionInput, PartitionSpec> = 
   {
     targets: lineTargets,
     options: (words) => ({ ...spanFields(words), oneWay: words.boolean.default(false) }),
+    chaos: (draw) => {
+      const line = drawLine(draw);
+      return line && { ...line, for: draw.between(50, 10_000) };
+    },
     resolve: (written, surroundings, mistakes) => ({
       kind: "partition",
       ...resolveSpan(written, mistakes),

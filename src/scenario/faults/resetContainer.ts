@@ -32,6 +32,10 @@ export const resetContainer: FaultWord<"resetContainer", ResetContainerInput, Re
       every: positiveDuration.optional(),
       times: integer("times", 1, 1_000_000).default(1),
     }),
+    chaos: ({ containers, pick }) =>
+      containers.length === 0
+        ? null
+        : { container: pick(containers), how: pick(["restart", "kill", "crash"] as const) },
     resolve({ at, every, ...others }, _surroundings, mistakes) {
       if (others.times > 1 && every === undefined) {
         mistakes.add(["every"], "missing", `the time from one of the ${others.times} to the next`);

@@ -12,8 +12,11 @@ export interface ResetPodsInput extends PodTargetsInput {
   fraction?: number;
   /** Number of the matching pods. Either this or `fraction`. */
   count?: number;
-  /** As `kubectl delete pod`, as a crash in place, or as a forced delete. Default "delete". */
-  how?: "delete" | "crash" | "kill";
+  /**
+   * As `kubectl delete pod`, as a crash in place, as a forced delete, or as `kill -9` of the main process. Default
+   * "delete".
+   */
+  how?: "delete" | "crash" | "kill" | "sigkill";
   at: Duration;
   /** From one reset to the next; needed when `times` is above 1. */
   every?: Duration;
@@ -29,11 +32,21 @@ export const resetPods: FaultWord<"resetPods", ResetPodsInput, ResetPodsSpec> = 
     options: ({ number, integer, word, duration, positiveDuration }) => ({
       fraction: number("a share above 0 up to 1", (n) => n > 0 && n <= 1).optional(),
       count: integer("pods", 1, 1_000_000).optional(),
-      how: word("delete", "crash", "kill").default("delete"),
+      how: word("delete", "crash", "kill", "sigkill").default("delete"),
       at: duration,
       every: positiveDuration.optional(),
       times: integer("resets", 1, MOST_RESETS).optional(),
     }),
+    chaos: ({ workloads, pick, below }) => {
+      if (workloads.length === 0) return null;
+      const { selector, namespace } = pick(workloads);
+      return {
+        selector,
+        namespace,
+        ...pick([{ count: 1 + below(3) }, { fraction: (1 + below(4)) / 4 }]),
+        how: pick(["delete", "crash", "kill", "sigkill"] as const),
+      };
+    },
     resolve({ fraction, count, at, every, times: wanted, ...others }, { durationNs }, mistakes) {
       if ((fraction === undefined) === (count === undefined)) {
         const found =

@@ -17,6 +17,10 @@ export const stealCpu: FaultWord<"stealCpu", StealCpuInput, StealCpuSpec> = faul
     ...spanFields(words),
     share: words.number("a share above 0 and below 1", (n) => n > 0 && n < 1),
   }),
+  chaos: ({ nodes, pick, share, between }) =>
+    nodes.length === 0
+      ? null
+      : { nodes: pick(nodes), share: share(0.1, 0.9), for: between(100, 20_000) },
   resolve: (written, { hosts }, mistakes) => ({
     kind: "stealCpu",
     ...resolveSpan(written, mistakes),

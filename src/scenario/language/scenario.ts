@@ -55,6 +55,8 @@ export interface ScenarioInput {
   servers?: Record<string, ServerInput>;
   clients?: ClientInput[];
   faults?: FaultInput[];
+  /** Faults drawn from a seed, after those above. */
+  chaos?: ChaosInput;
   /** Single constants of the profile, by their path: { kubernetes: { kubeProxy: { ... } } }. */
   profile?: ProfileOverride;
 }
@@ -208,6 +210,18 @@ export interface RetriesInput {
 
 /** What any of the words for faults makes. */
 export type FaultInput = ReturnType<(typeof faultWords)[keyof typeof faultWords]>;
+
+export interface ChaosInput {
+  /** Names the schedule: the same for every seed of the run. Default: the run's own seed. */
+  seed?: string | number;
+  /** Faults a minute, on average. */
+  rate: number;
+  /** Kinds that may come, each of which is on or off by a draw. Default: all that chaos knows. */
+  kinds?: FaultInput["kind"][];
+  /** When they may begin and when no more do. Default: from "0" to the end. */
+  start?: Duration;
+  stop?: Duration;
+}
 
 export interface ScenarioContext {
   /** Values given with -e KEY=VALUE: text, or undefined. Use them as env.KEY ?? "default". */

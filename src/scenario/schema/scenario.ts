@@ -16,6 +16,7 @@ import { labels, labelName } from "../manifests/objects.ts";
 import { describeValue, type FileMistakes, type Path } from "../mistakes.ts";
 import type { ServiceTarget } from "../resolved.ts";
 import { readServer, type ServerSpec } from "../servers/index.ts";
+import { readChaos, type ChaosPart } from "./chaos.ts";
 import { distribution } from "./distribution.ts";
 import {
   DOCKER_TARGETS,
@@ -242,13 +243,23 @@ export interface ScenarioParts {
   readonly servers: readonly (Part<ServerSpec> & { readonly reference: string })[];
   readonly clients: readonly (Part<ClientPart> & { readonly to: TargetPart | undefined })[];
   readonly faults: readonly FaultDraft<FaultSpec>[];
+  readonly chaos: ChaosPart | undefined;
   /** As written: schema/profile.ts reads it. */
   readonly profile: unknown;
   /** As written: ../thresholds.ts reads them. */
   readonly thresholds: readonly unknown[];
 }
 
-const PART_NAMES = ["cluster", "docker", "servers", "clients", "faults", "profile", "thresholds"];
+const PART_NAMES = [
+  "cluster",
+  "docker",
+  "servers",
+  "clients",
+  "faults",
+  "chaos",
+  "profile",
+  "thresholds",
+];
 
 /** Reads all parts of plain data; mistakes go to `mistakes`. */
 export function readScenario(input: unknown, mistakes: FileMistakes): ScenarioParts | undefined {
@@ -257,7 +268,7 @@ export function readScenario(input: unknown, mistakes: FileMistakes): ScenarioPa
     return undefined;
   }
   const { cluster: clusterInput, docker, servers, clients, ...others } = input;
-  const { faults, profile, thresholds, ...rest } = others;
+  const { faults, chaos, profile, thresholds, ...rest } = others;
   const withoutCluster = clusterInput === undefined && docker !== undefined;
   return {
     run: readRun(rest, mistakes),
@@ -271,6 +282,7 @@ export function readScenario(input: unknown, mistakes: FileMistakes): ScenarioPa
       to: quietly(target, item["to"]),
     })),
     faults: readFaults(faults, mistakes),
+    chaos: readChaos(chaos, mistakes),
     profile,
     thresholds: listOf("thresholds", thresholds, mistakes),
   };

@@ -5,7 +5,7 @@
  * draft until their number is known.
  */
 import fc from "fast-check";
-import { resetPods, type FaultInput } from "../../../src/index.ts";
+import { resetPods, type ChaosInput, type FaultInput } from "../../../src/index.ts";
 
 export type ResetDraft = (apps: number) => FaultInput;
 
@@ -42,4 +42,9 @@ function reset(): fc.Arbitrary<ResetDraft> {
             ...(storm === undefined ? {} : { every: `${storm.everyMs}ms`, times: storm.times }),
           }),
     );
+}
+
+/** From one fault in half a minute to one a second. */
+export function chaos(): fc.Arbitrary<ChaosInput> {
+  return fc.record({ seed: fc.nat(), rate: fc.integer({ min: 2, max: 60 }) });
 }

@@ -10,7 +10,7 @@ import fc from "fast-check";
 import type { OriginInput, ScenarioInput } from "../../../src/index.ts";
 import { apps, manifestOf, type App } from "./apps.ts";
 import { clients, type ClientDraft } from "./clients.ts";
-import { resets, type ResetDraft } from "./faults.ts";
+import { chaos, resets, type ResetDraft } from "./faults.ts";
 import { losslessProfiles, lossyProfiles, profiles } from "./profiles.ts";
 
 /** Everything that is needed to write a scenario down: its own file and its manifest. */
@@ -35,6 +35,8 @@ export interface ScenarioNeeds {
   readonly profile?: "default" | "lossless" | "lossy";
   /** Nodes with 13 addresses each, so that they come round again. */
   readonly smallRanges?: boolean;
+  /** Faults of every kind, drawn by the scenario itself; default: no chaos, and one zone. */
+  readonly chaos?: boolean;
   /** Shortest and longest run, in ms. */
   readonly durationMs?: readonly [number, number];
 }
@@ -51,6 +53,7 @@ export function scenarios(needs: ScenarioNeeds = {}): fc.Arbitrary<WholeScenario
       clients: clients(clientsMin),
       faults: resets(faultsMin, faultsMax),
       profile: profile === undefined ? profiles() : PROFILES[profile](),
+      ...(needs.chaos === true ? { chaos: chaos(), zones: fc.integer({ min: 1, max: 3 }) } : {}),
     })
     .map(wholeScenario)
     .map((whole) => (needs.smallRanges ? withSmallRanges(whole) : whole));
@@ -75,9 +78,19 @@ interface Draft {
   readonly clients: readonly ClientDraft[];
   readonly faults: readonly ResetDraft[];
   readonly profile: ScenarioInput["profile"];
+  readonly chaos?: ScenarioInput["chaos"];
+  readonly zones?: number;
 }
 
-function wholeScenario({ nodes, durationMs, coldStart, profile, ...drafts }: Draft): WholeScenario {
+function wholeScenario({
+  nodes,
+  zones,
+  durationMs,
+  coldStart,
+  profile,
+  chaos,
+  ...drafts
+}: Draft): WholeScenario {
   const servers = Object.fromEntries(
     drafts.apps.flatMap(({ server }, i) => (server ? [[`deploy/app-${i}`, server] as const] : [])),
   );
@@ -86,11 +99,12 @@ function wholeScenario({ nodes, durationMs, coldStart, profile, ...drafts }: Dra
       duration: `${durationMs}ms`,
       ...(coldStart ? { coldStart } : {}),
       window: "500ms",
-      cluster: { nodes, manifests: ["./cluster.yaml"] },
+      cluster: { nodes, ...(zones === undefined ? {} : { zones }), manifests: ["./cluster.yaml"] },
       servers,
       clients: drafts.clients.map((make, i) => make(`client-${i}`, drafts.apps)),
       faults: drafts.faults.map((make) => make(drafts.apps.length)),
       ...(profile === undefined ? {} : { profile }),
+      ...(chaos === undefined ? {} : { chaos }),
     },
     manifest: drafts.apps.flatMap(manifestOf),
   };

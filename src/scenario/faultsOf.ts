@@ -1,0 +1,81 @@
+/**
+ * The faults of a scenario: those that are written, and those that chaos draws.
+ *
+ * Owns: what their names are looked up in, and what is late. Chaos' faults come last, read by the same rules as if an
+ * author had written them there: pasted behind the others they are the same faults.
+ */
+import { ZONE_LABEL } from "../kubernetes/api/types.ts";
+import { drawChaos } from "./chaos.ts";
+import { checkContainerName } from "./docker.ts";
+import type { ChaosTargets } from "./faults/contract.ts";
+import { hostNames } from "./faults/hostNames.ts";
+import { readFaults, resolveFaults, type FaultSurroundings } from "./faults/index.ts";
+import type { FileMistakes, Path } from "./mistakes.ts";
+import type { ResolvedScenario } from "./resolved.ts";
+import type { ScenarioParts } from "./schema/scenario.ts";
+import type { PodKind } from "./services.ts";
+import { checkPodSelector, reference, type KnownNames } from "./targets.ts";
+import { formatDuration } from "./units.ts";
+
+/** Lists what was read and has no effect. */
+export type Ignore = (object: string, own: FileMistakes, path: Path, reason: string) => void;
+
+export function faultsOf(
+  parts: ScenarioParts,
+  known: KnownNames,
+  kinds: readonly PodKind[],
+  ignore: Ignore,
+  mistakes: FileMistakes,
+): Pick<ResolvedScenario, "faults" | "drawnFaults"> {
+  const { run, chaos } = parts;
+  const durationNs = run?.duration ?? Number.MAX_SAFE_INTEGER;
+  const named = surroundings(known, kinds, durationNs);
+  const late: Parameters<typeof resolveFaults>[3] = ({ kind, atNs }, path) => {
+    const reason = `begins at ${formatDuration(atNs)}, the run ends at ${formatDuration(durationNs)}`;
+    ignore(`fault ${kind}`, mistakes, path, reason);
+  };
+  const written = resolveFaults(parts.faults, named, mistakes, late);
+  if (chaos === undefined || run === undefined) return { faults: written };
+  const drawnFaults = drawChaos(chaos, { seed: run.seed, durationNs }, targets(known), mistakes);
+  const drawn = resolveFaults(readFaults(drawnFaults, mistakes, "chaos"), named, mistakes, late);
+  return { faults: [...written, ...drawn], drawnFaults };
+}
+
+function surroundings(
+  { docker, nodes, allHosts, allContainers, objects }: KnownNames,
+  kinds: readonly PodKind[],
+  durationNs: number,
+): FaultSurroundings {
+  return {
+    durationNs,
+    checkPods(pods, own) {
+      // A workload that could not be read may be the one that is meant.
+      if (objects.complete.workloads) checkPodSelector(pods, kinds, own);
+    },
+    checkContainer(name, own) {
+      if (allContainers) checkContainerName(name, docker, own);
+    },
+    hosts: hostNames(nodes, allHosts ? docker.hosts.map(({ name }) => name) : null),
+  };
+}
+
+function targets({ nodes, objects, docker }: KnownNames): ChaosTargets {
+  const zones = nodes?.map(({ metadata }) => metadata.labels[ZONE_LABEL]) ?? [];
+  const workload = (
+    object: (typeof objects.deployments | typeof objects.replicaSets)[number]["object"],
+  ): ChaosTargets["workloads"][number] => ({
+    reference: reference(object.kind === "Deployment" ? "deploy" : "rs", object.metadata),
+    kind: object.kind,
+    namespace: object.metadata.namespace,
+    selector: object.spec.template.labels,
+    replicas: object.spec.replicas,
+  });
+  return {
+    nodes: nodes?.map(({ metadata }) => metadata.name) ?? [],
+    zones: [...new Set(zones.filter((zone) => zone !== undefined))],
+    workloads: [...objects.deployments, ...objects.replicaSets].map(({ object }) =>
+      workload(object),
+    ),
+    containers: docker.containers.map(({ name }) => name),
+  };
+}
