@@ -27,7 +27,8 @@ export interface NodeState {
 
 export interface FilterPlugin {
   readonly name: string;
-  readonly fits: (pod: Pod, state: NodeState) => boolean;
+  /** For this pod: whether it fits on a node. Asked for every pod and node, so what is the pod's is found once. */
+  readonly fits: (pod: Pod) => (state: NodeState) => boolean;
 }
 
 export interface ScorePlugin {
@@ -57,46 +58,91 @@ export function scoredRequestsOf(pod: Pod): ResourceRequests {
   return { cpuMillis, memoryBytes };
 }
 
+const everywhere = (): boolean => true;
+
 export const filters: readonly FilterPlugin[] = [
   {
     name: "NodeUnschedulable",
-    fits: (_pod, { node }) => !node.spec.unschedulable && node.status.ready.status,
+    fits:
+      () =>
+      ({ node }) =>
+        !node.spec.unschedulable && node.status.ready.status,
   },
   {
     name: "NodeAffinity",
-    fits: (pod, { node }) => matchesLabels(pod.spec.nodeSelector, node.metadata.labels),
+    fits: ({ spec }) => {
+      if (Object.keys(spec.nodeSelector).length === 0) return everywhere;
+      return ({ node }) => matchesLabels(spec.nodeSelector, node.metadata.labels);
+    },
   },
   {
     name: "NodeResourcesFit",
-    fits: (pod, { node, pods, requested }) => {
-      const { allocatable } = node.status;
+    fits: (pod) => {
       const wanted = requestsOf(pod);
-      return (
-        pods.size < allocatable.maxPods &&
-        requested.cpuMillis + wanted.cpuMillis <= allocatable.cpuMillis &&
-        requested.memoryBytes + wanted.memoryBytes <= allocatable.memoryBytes
-      );
+      return ({ node, pods, requested }) => {
+        const { allocatable } = node.status;
+        return (
+          pods.size < allocatable.maxPods &&
+          requested.cpuMillis + wanted.cpuMillis <= allocatable.cpuMillis &&
+          requested.memoryBytes + wanted.memoryBytes <= allocatable.memoryBytes
+        );
+      };
     },
   },
   {
     name: "NodePorts",
-    fits: (pod, { pods }) => {
+    fits: (pod) => {
       const wanted = hostPorts(pod);
-      if (wanted.length === 0) return true;
-      const taken = new Set([...pods.values()].flatMap(hostPorts));
-      return wanted.every((port) => !taken.has(port));
+      if (wanted.length === 0) return everywhere;
+      return ({ pods }) => {
+        const taken = new Set([...pods.values()].flatMap(hostPorts));
+        return wanted.every((port) => !taken.has(port));
+      };
     },
   },
 ];
 
 export const scorers: readonly ScorePlugin[] = [
   { weight: "podTopologySpread", scores: spreadScores },
-  { weight: "leastAllocated", scores: (pod, states) => states.map((s) => leastAllocated(pod, s)) },
+  {
+    weight: "leastAllocated",
+    scores: (pod, states) => {
+      const wanted = scoredRequestsOf(pod);
+      return states.map((state) => leastAllocated(wanted, state));
+    },
+  },
   {
     weight: "balancedAllocation",
-    scores: (pod, states) => states.map((state) => balancedAllocation(pod, state)),
+    scores: (pod, states) => {
+      const wanted = requestsOf(pod);
+      return states.map((state) => balancedAllocation(wanted, state));
+    },
   },
 ];
+
+/** Where the search for nodes begins: after those that the last one looked at (nextStartNodeIndex). */
+export interface Search {
+  next: number;
+}
+
+/** percentageOfNodesToScore 0: of many nodes a part is enough, 50 % less one for each 125 nodes (timings §4). */
+export function nodesToFind(nodes: number): number {
+  const percentage = Math.max(5, 50 - Math.floor(nodes / 125));
+  return Math.min(nodes, Math.max(100, Math.floor((nodes * percentage) / 100)));
+}
+
+function feasibleNodes(pod: Pod, states: readonly NodeState[], search: Search): NodeState[] {
+  const fitting = filters.map(({ fits }) => fits(pod)).filter((fits) => fits !== everywhere);
+  const wanted = nodesToFind(states.length);
+  const found: NodeState[] = [];
+  let looked = 0;
+  while (looked < states.length && found.length < wanted) {
+    const state = states[(search.next + looked++) % states.length]!;
+    if (fitting.every((fits) => fits(state))) found.push(state);
+  }
+  search.next = states.length === 0 ? 0 : (search.next + looked) % states.length;
+  return found;
+}
 
 /**
  * The node for a pod, or null when none fits. Among equals the choice is uniform, as by upstream's
@@ -107,13 +153,13 @@ export function choose(
   states: readonly NodeState[],
   weights: SchedulerProfile["weights"],
   stream: RandomStream,
+  search: Search,
 ): NodeState | null {
-  const feasible = states.filter((state) => filters.every(({ fits }) => fits(pod, state)));
+  const feasible = feasibleNodes(pod, states, search);
   const totals = feasible.map(() => 0);
   for (const { weight, scores } of scorers) {
-    for (const [i, score] of scores(pod, feasible).entries()) {
-      totals[i]! += weights[weight] * Math.floor(score);
-    }
+    const own = scores(pod, feasible);
+    for (let i = 0; i < own.length; i++) totals[i]! += weights[weight] * Math.floor(own[i]!);
   }
   let best = -1;
   for (const total of totals) best = Math.max(best, total);
@@ -122,14 +168,8 @@ export function choose(
   return equals.length === 0 ? null : equals[Math.floor(draw * equals.length)]!;
 }
 
-/** Default constraints, both ScheduleAnyway (timings §4). */
-const SPREAD = [
-  { maxSkew: 3, domainOf: ({ metadata }: Node): string | undefined => metadata.name },
-  {
-    maxSkew: 5,
-    domainOf: ({ metadata }: Node): string | undefined => metadata.labels[ZONE_LABEL],
-  },
-] as const;
+/** maxSkew of the default constraints, by the label of their domains; both are ScheduleAnyway (timings §4). */
+const MAX_SKEW = { hostname: 3, zone: 5 };
 
 /**
  * PodTopologySpread: for each constraint siblings x ln(domains + 2) + maxSkew - 1, rounded in sum, then
@@ -138,32 +178,41 @@ const SPREAD = [
 function spreadScores(pod: Pod, states: readonly NodeState[]): number[] {
   const { ownerUid } = pod.metadata;
   if (ownerUid === null) return states.map(() => 0);
-  const sums = states.map(() => 0);
-  for (const { maxSkew, domainOf } of SPREAD) {
-    const siblings = new Map<string, number>();
-    for (const state of states) {
-      const domain = domainOf(state.node);
-      if (domain === undefined) continue;
-      siblings.set(domain, (siblings.get(domain) ?? 0) + (state.siblings.get(ownerUid) ?? 0));
-    }
-    const weight = ln(siblings.size + 2);
-    for (const [i, { node }] of states.entries()) {
-      const count = siblings.get(domainOf(node) ?? "");
-      if (count !== undefined) sums[i]! += count * weight + maxSkew - 1;
-    }
-  }
+  // Every node is a domain of its own. PreScore counts them among the nodes that were found.
+  const weight = ln(states.length + 2);
+  const sums = states.map(
+    ({ siblings }) => (siblings.get(ownerUid) ?? 0) * weight + MAX_SKEW.hostname - 1,
+  );
+  if (states.some((state) => zoneOf(state) !== undefined)) addZones(ownerUid, states, sums);
   const scores = sums.map(Math.round);
-  const most = scores.reduce((a, b) => Math.max(a, b), 0);
-  const least = scores.reduce((a, b) => Math.min(a, b), most);
+  const most = scores.reduce((x, y) => Math.max(x, y), 0);
+  const least = scores.reduce((x, y) => Math.min(x, y), most);
   return scores.map((score) =>
     most === 0 ? 100 : Math.floor((100 * (most + least - score)) / most),
   );
 }
 
+function zoneOf({ node }: NodeState): string | undefined {
+  return node.metadata.labels[ZONE_LABEL];
+}
+
+function addZones(ownerUid: string, states: readonly NodeState[], sums: number[]): void {
+  const siblings = new Map<string, number>();
+  for (const state of states) {
+    const zone = zoneOf(state);
+    if (zone === undefined) continue;
+    siblings.set(zone, (siblings.get(zone) ?? 0) + (state.siblings.get(ownerUid) ?? 0));
+  }
+  const weight = ln(siblings.size + 2);
+  for (const [i, state] of states.entries()) {
+    const count = siblings.get(zoneOf(state) ?? "");
+    if (count !== undefined) sums[i]! += count * weight + MAX_SKEW.zone - 1;
+  }
+}
+
 /** (capacity - requested) x 100 / capacity, averaged over CPU and memory. */
-function leastAllocated(pod: Pod, { node, scored }: NodeState): number {
+function leastAllocated(wanted: ResourceRequests, { node, scored }: NodeState): number {
   const { allocatable } = node.status;
-  const wanted = scoredRequestsOf(pod);
   const cpu = freePercent(allocatable.cpuMillis, scored.cpuMillis + wanted.cpuMillis);
   const memory = freePercent(allocatable.memoryBytes, scored.memoryBytes + wanted.memoryBytes);
   return (cpu + memory) / 2;
@@ -178,9 +227,8 @@ function freePercent(capacity: number, used: number): number {
  * true requests, unlike leastAllocated, and none for a pod that requests nothing
  * (noderesources/balanced_allocation.go: useRequested, isBestEffortPod).
  */
-function balancedAllocation(pod: Pod, { node, requested }: NodeState): number {
+function balancedAllocation(wanted: ResourceRequests, { node, requested }: NodeState): number {
   const { allocatable } = node.status;
-  const wanted = requestsOf(pod);
   if (wanted.cpuMillis === 0 && wanted.memoryBytes === 0) return 0;
   const cpu = (requested.cpuMillis + wanted.cpuMillis) / allocatable.cpuMillis;
   const memory = (requested.memoryBytes + wanted.memoryBytes) / allocatable.memoryBytes;

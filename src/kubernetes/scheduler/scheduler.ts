@@ -7,7 +7,7 @@
 import { Phase, type RandomStream, type Simulation } from "../../engine/index.ts";
 import type { ApiClient, ApiServer, Informer } from "../api/contract.ts";
 import { objectKey, type Node, type Pod, type ResourceRequests } from "../api/types.ts";
-import { choose, requestsOf, scoredRequestsOf, type NodeState } from "./placement.ts";
+import { choose, requestsOf, scoredRequestsOf, type NodeState, type Search } from "./placement.ts";
 import type { SchedulerProfile } from "./profile.ts";
 
 /** A node's state that changes as pods come and go. */
@@ -62,6 +62,7 @@ function plus(sum: ResourceRequests, more: ResourceRequests, sign: 1 | -1): Reso
 /** The nodes as a scheduler sees them. Also places pods before the simulation begins. */
 export class ClusterPicture {
   readonly #nodes = new Map<string, NodeInfo>();
+  readonly #search: Search = { next: 0 };
 
   constructor(nodes: Iterable<Node>) {
     for (const node of nodes) this.#nodes.set(node.metadata.name, new NodeInfo(node));
@@ -77,7 +78,7 @@ export class ClusterPicture {
 
   /** The pod with its node, assumed to run there from now on; null when it fits nowhere. */
   place(pod: Pod, profile: SchedulerProfile, stream: RandomStream): Pod | null {
-    const chosen = choose(pod, [...this.#nodes.values()], profile.weights, stream);
+    const chosen = choose(pod, [...this.#nodes.values()], profile.weights, stream, this.#search);
     if (chosen === null) return null;
     const placed = { ...pod, spec: { ...pod.spec, nodeName: chosen.node.metadata.name } };
     this.put(placed);
