@@ -4,7 +4,13 @@
  * Owns: the contract between the command line and scenario/.
  */
 import type { DurationNs, SimTimeNs } from "../engine/index.ts";
-import type { TraceFormat, TraceRequest } from "../inspect/index.ts";
+import type {
+  ExplanationFormat,
+  TimelineFormat,
+  TraceFormat,
+  TraceRequest,
+  Wanted,
+} from "../inspect/index.ts";
 import type { Observer, RunEnd } from "../observe/index.ts";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
 
@@ -25,6 +31,17 @@ export interface Look extends Run {
   rules(node: string, family: 4 | 6): readonly string[];
   /** Sends one packet and follows it. @throws UserError for places that are not there */
   trace(request: TraceRequest, format: TraceFormat): string;
+  /** The lives so far of the pods that match. @throws UserError when there was none */
+  timeline(pods: string, format: TimelineFormat): string;
+}
+
+/** Two runs of one scenario, from which a request is explained. */
+export interface Explaining {
+  /** To be run to its end first. */
+  readonly search: Run;
+  /** Then this one, until that time; null: once is enough. @throws UserError when there was no such request */
+  again(): { readonly run: Run; readonly untilNs: SimTimeNs } | null;
+  explain(format: ExplanationFormat): string;
 }
 
 /** Overrides from the command line, as typed. */
@@ -51,6 +68,7 @@ export interface Dependencies {
     observers: readonly Observer[],
   ) => Run | Promise<Run>;
   readonly look: (scenario: ResolvedScenario) => Promise<Look>;
+  readonly explain: (scenario: ResolvedScenario, wanted: Wanted) => Promise<Explaining>;
   /** Runs a command line in a process of its own, whose talk is on this one's stderr. @returns its exit code */
   readonly runFresh: (words: readonly string[], signal: AbortSignal) => Promise<number>;
   /** The scenarios that ship with podstorm. */

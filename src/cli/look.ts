@@ -1,10 +1,10 @@
 /**
- * `sim rules` and `sim trace`: run up to an instant, look, print.
+ * `sim rules`, `sim trace` and `sim timeline`: run up to an instant, look, print.
  *
  * Owns: `--at`, and the order of these. Refuses to own: what is seen (inspect/), arguments (program.ts).
  */
 import type { SimTimeNs } from "../engine/index.ts";
-import type { TraceFormat, TraceRequest } from "../inspect/index.ts";
+import type { TimelineFormat, TraceFormat, TraceRequest } from "../inspect/index.ts";
 import { shellCommand } from "../output/index.ts";
 import { optionMistake, UserError } from "../scenario/mistakes.ts";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
@@ -43,6 +43,23 @@ export async function rulesCommand(
   io.stdout.write(`${lines.join("\n")}\n`);
 }
 
+export interface TimelineArguments extends LookArguments {
+  readonly pod: string;
+  readonly output: TimelineFormat;
+}
+
+/** To the end of the run, unless `at` says otherwise. @throws UserError, Interrupted, InternalFault */
+export async function timelineCommand(
+  args: TimelineArguments,
+  io: Io,
+  dependencies: Dependencies,
+): Promise<void> {
+  const { pod, output } = args;
+  const words = ["timeline", args.file, "--pod", pod];
+  const look = (run: Look): string => run.timeline(pod, output);
+  io.stdout.write(await lookedAt(args, words, io, dependencies, look, "end"));
+}
+
 /** @throws UserError, Interrupted, InternalFault */
 export async function traceCommand(
   args: TraceArguments,
@@ -57,17 +74,24 @@ export async function traceCommand(
   io.stdout.write(text);
 }
 
-/** @param words of the command, for who has to repeat it */
+/**
+ * @param words of the command, for who has to repeat it
+ * @param otherwise how far to run where `at` does not say
+ */
 async function lookedAt<T>(
   args: LookArguments,
   words: readonly string[],
   io: Io,
   dependencies: Dependencies,
   look: (run: Look) => T,
+  otherwise: "start" | "end" = "start",
 ): Promise<T> {
   const scenario = await dependencies.loadScenario(args.file, overridesOf(args));
   io.signal.throwIfAborted();
-  const atNs = instantOf(args.at, scenario);
+  const atNs =
+    args.at === undefined && otherwise === "end"
+      ? scenario.durationNs
+      : instantOf(args.at, scenario);
   const progress = new Progress(io, false);
   let run: Look | undefined;
   try {
@@ -84,7 +108,10 @@ async function lookedAt<T>(
 }
 
 /** What the same run needs beside the command's own words. */
-function repeated({ at, duration, env }: LookArguments, { seed }: ResolvedScenario): string[] {
+export function repeated(
+  { at, duration, env }: ScenarioOverrides & { readonly at?: string },
+  { seed }: ResolvedScenario,
+): string[] {
   return [
     ...(at === undefined ? [] : ["--at", at]),
     "--seed",

@@ -5,7 +5,7 @@
  * only when it is asked for: help needs none of the rooms below.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import type { TraceFormat } from "../inspect/index.ts";
+import type { ExplanationFormat, TimelineFormat, TraceFormat } from "../inspect/index.ts";
 import type { SummaryFormatName } from "../output/index.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
@@ -37,6 +37,17 @@ interface TraceOptions extends LookOptions {
   readonly to: string;
   readonly family?: "4" | "6";
   readonly output: TraceFormat;
+}
+
+interface TimelineOptions extends LookOptions {
+  readonly pod: string;
+  readonly output: TimelineFormat;
+}
+
+interface ExplainOptions extends ScenarioOptions {
+  readonly request?: string;
+  readonly firstFailure?: string;
+  readonly output: ExplanationFormat;
 }
 
 /**
@@ -91,6 +102,8 @@ function buildProgram(
   addRun(program, io, dependencies, ended);
   addTrace(program, io, dependencies, ended);
   addRules(program, io, dependencies, ended);
+  addTimeline(program, io, dependencies, ended);
+  addExplain(program, io, dependencies, ended);
   addVerify(program, io, dependencies, ended);
   addList(program, io, dependencies, ended);
   return program;
@@ -217,6 +230,73 @@ function familyOption(description: string): Option {
 
 function familyNumber(text: "4" | "6"): 4 | 6 {
   return text === "6" ? 6 : 4;
+}
+
+const timelineExamples = `
+Examples:
+  sim timeline scenarios/reset-storm.ts --pod 'nginx-*' --at 25s
+  sim timeline scenarios/reset-storm.ts --pod nginx-k7pnvt6bkz-jjszx -o json
+`;
+
+const timelineOutputs = ["text", "json"] as const satisfies readonly TimelineFormat[];
+
+function addTimeline(
+  program: Command,
+  io: Io,
+  dependencies: Dependencies,
+  ended: (code: ExitCodeValue) => void,
+): void {
+  scenarioCommand(program, "timeline")
+    .description("show a pod's life, stage by stage, until the last node has stopped sending to it")
+    .requiredOption(
+      "--pod <pattern>",
+      "NAME or NAMESPACE/NAME, with * for any characters",
+      nonEmpty,
+    )
+    .option("--at <t>", 'follow it until then, as "12s" (default: the end of the run)', nonEmpty)
+    .addOption(
+      new Option("-o, --output <format>", "how it is printed")
+        .choices(timelineOutputs)
+        .default("text"),
+    )
+    .addHelpText("after", timelineExamples)
+    .action(async (file: string, { env = {}, ...given }: TimelineOptions) => {
+      const { timelineCommand } = await import("./look.ts");
+      await timelineCommand({ file, env, ...given }, io, dependencies);
+      ended(ExitCode.done);
+    });
+}
+
+const explainExamples = `
+Examples:
+  sim explain scenarios/reset-storm.ts --first-failure refused
+  sim explain scenarios/reset-storm.ts --request 19136 -o json
+`;
+
+const explainOutputs = ["text", "json"] as const satisfies readonly ExplanationFormat[];
+
+function addExplain(
+  program: Command,
+  io: Io,
+  dependencies: Dependencies,
+  ended: (code: ExitCodeValue) => void,
+): void {
+  scenarioCommand(program, "explain")
+    .description("say why a request failed, and which setting would have avoided it")
+    .option("--request <n>", "its number, as failed_requests.csv has it", nonEmpty)
+    .option("--first-failure <cause>", "or the first that failed so", nonEmpty)
+    .addOption(
+      new Option("-o, --output <format>", "how it is printed")
+        .choices(explainOutputs)
+        .default("text"),
+    )
+    .addHelpText("after", explainExamples)
+    .action(async (file: string, { env = {}, ...given }: ExplainOptions) => {
+      await (
+        await import("./explain.ts")
+      ).explainCommand({ file, env, ...given }, io, dependencies);
+      ended(ExitCode.done);
+    });
 }
 
 function addVerify(

@@ -8,7 +8,8 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
-import type { Dependencies, Look } from "./dependencies.ts";
+import type { Wanted } from "../inspect/index.ts";
+import type { Dependencies, Explaining, Look } from "./dependencies.ts";
 
 /** Both src/cli and dist/cli stand two levels below the package's folder. */
 const packageUrl = new URL("../../", import.meta.url);
@@ -25,6 +26,7 @@ export function realDependencies(): Dependencies {
     compile: async (scenario, observers) =>
       (await import("../scenario/compile.ts")).compile(scenario, observers),
     look,
+    explain,
     runFresh,
     listScenarios: async () =>
       (await import("../scenario/list.ts")).listScenarios(
@@ -47,13 +49,27 @@ function runFresh(words: readonly string[], signal: AbortSignal): Promise<number
 
 async function look(scenario: ResolvedScenario): Promise<Look> {
   const { compile } = await import("../scenario/compile.ts");
-  const { nodeRules, traceFirstPacket, traceFormats } = await import("../inspect/index.ts");
-  const run = compile(scenario, []);
+  const { nodeRules, traceFirstPacket, traceFormats, PodLives, timelineFormats, timelineOf } =
+    await import("../inspect/index.ts");
+  const lives = new PodLives();
+  const run = compile(scenario, [lives]);
   return Object.assign(run, {
+    timeline: (...[pods, format]: Parameters<Look["timeline"]>) =>
+      timelineFormats[format](timelineOf(lives, scenario, run.nowNs, pods)),
     rules: (node: string, family: 4 | 6) => nodeRules(run, scenario, node, family),
     trace: (...[request, format]: Parameters<Look["trace"]>) =>
       traceFormats[format](traceFirstPacket(run, scenario, request)),
   });
+}
+
+async function explain(scenario: ResolvedScenario, wanted: Wanted): Promise<Explaining> {
+  const { Explainer, explanationFormats } = await import("../inspect/index.ts");
+  const explainer = new Explainer(scenario, wanted);
+  return {
+    search: explainer.search,
+    again: () => explainer.again(),
+    explain: (format) => explanationFormats[format](explainer.explain()),
+  };
 }
 
 function packageVersion(): string {

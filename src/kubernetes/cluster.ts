@@ -217,7 +217,13 @@ export class Cluster {
     const { clientQps: qps, clientBurst: burst } = profile.controllerManager;
     const informers = new SharedInformers(this.api, "kube-controller-manager");
     for (const controller of this.#controllers) {
-      const client = this.api.client({ name: controller.name, qps, burst });
+      const client = this.api.client({
+        name: controller.name,
+        qps,
+        burst,
+        user: "system:kube-controller-manager",
+        connection: "kube-controller-manager",
+      });
       controller.start({ sim, profile: profile.controllerManager, client, informers }, synced);
     }
     void new Scheduler(sim, this.api, profile.scheduler);
@@ -250,10 +256,8 @@ export class Cluster {
     const { sim, profile, transport, nodes, podCIDR, serviceCIDR, observations } = this.#options;
     const { network } = transport;
     const builder = new RuleBuilder(network.addresses, this.ledger);
-    const services = this.api.watch("Service", { watcher: "rest", handlers: {} });
-    const slices = this.api.watch("EndpointSlice", { watcher: "rest", handlers: {} });
     const base = synced
-      ? proxyBase(services.values(), slices.values(), builder)
+      ? proxyBase(this.api.list("Service"), this.api.list("EndpointSlice"), builder)
       : proxyBase([], [], builder);
     const mode = proxyModes[profile.kubeProxy.mode];
     const ranges = { podCIDRs: podCIDR.split(","), serviceCIDRs: serviceCIDR.split(",") };
@@ -273,6 +277,11 @@ export class Cluster {
         base,
         programmed: (service, rules) => healthServer.sync(service, rules),
         connections: host.conntrack,
+        applied: (service, slices) => {
+          const versions = slices.map((slice) => slice.metadata.resourceVersion);
+          observations.rulesApplied(index, service, Math.max(0, ...versions), sim.nowNs);
+        },
+        triggerProgrammed: (atNs) => observations.networkProgrammed(index, atNs, sim.nowNs),
         synced: (startedAtNs, full, failed) =>
           observations.rulesSynced(index, startedAtNs, sim.nowNs, full ? 1 : 0, failed ? 1 : 0),
       });

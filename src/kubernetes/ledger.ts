@@ -148,9 +148,10 @@ export class ChangeLedger {
       this.#written(service, podUid, conditions.ready, observedCauseNs, atNs);
     }
     for (const { podUid, conditions } of before) {
-      if (conditions.ready && !present.has(podUid)) {
-        this.#written(service, podUid, false, null, atNs);
-      }
+      if (present.has(podUid)) continue;
+      if (conditions.ready) this.#written(service, podUid, false, null, atNs);
+      const left = this.endpointIndex(service, podUid);
+      if (left >= 0) this.#observations.endpointLeftSlice(left, atNs);
     }
   }
 
@@ -211,6 +212,7 @@ export class ChangeLedger {
       kind,
       atNs,
       usable ? 1 : 0,
+      tracked.index,
     );
   }
 

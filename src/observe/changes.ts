@@ -95,6 +95,12 @@ export class Changes implements Observer {
     return atNs === undefined || atNs === never ? null : atNs;
   }
 
+  /** When the pod's kubelet had seen it; null where it needed none. */
+  seenAtNs(id: number): SimTimeNs | null {
+    const seenAtNs = this.#written[id]?.seenAtNs ?? never;
+    return seenAtNs === never ? null : seenAtNs;
+  }
+
   /** When the change was first in an EndpointSlice; null: never. */
   writtenAtNs(id: number): SimTimeNs | null {
     return this.#written[id]?.sliceAtNs ?? null;

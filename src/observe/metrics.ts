@@ -65,6 +65,21 @@ function stage(name: string, meaning: string, emptyWhen?: string): Metric {
 const noKubelet =
   "the change needed no kubelet: the API server itself began the pod's end, or its object went at once";
 
+const staleOutcomes = [
+  ["served", "whose first request was served"],
+  ["refused", "that were refused"],
+  ["unreachable", "that found no way to the host"],
+  ["reset", "that were reset"],
+  ["closed", "that were closed before the first answer"],
+  ["timeout", "whose first request met its deadline"],
+  ["overloaded", "that the server turned away"],
+  ["misrouted", "that another application answered"],
+].map(([name, which]): Metric => ({
+  name: name!,
+  unit: "count",
+  meaning: `Of connections, those ${which}.`,
+}));
+
 function untilShare(percent: number): Metric {
   return {
     name: `until_${percent}_ns`,
@@ -136,6 +151,98 @@ export const metricsFiles: readonly MetricsFile[] = [
       { name: "nodes", unit: "count", meaning: "Nodes of the cluster." },
       { name: "programmed", unit: "count", meaning: "Of them, those that programmed the change." },
       ...[50, 90, 99, 100].map(untilShare),
+    ],
+  },
+  {
+    file: "network_programming_latency.csv",
+    rowPer:
+      "five minutes (from the start of the run) and node, where the node's proxy programmed something",
+    columns: [
+      { name: "node", unit: "name", meaning: "Node whose kube-proxy it is." },
+      windowStart,
+      windowLength,
+      {
+        name: "updates",
+        unit: "count",
+        meaning: "Endpoint changes that came into force on the node in these minutes.",
+      },
+      {
+        name: "p50_ns",
+        unit: "ns",
+        meaning: "Median of the times from when the list of ready pods changed until they did.",
+        emptyWhen: "updates is 0",
+      },
+      {
+        name: "p99_ns",
+        unit: "ns",
+        meaning: "99th percentile of them: the SLI by its definition.",
+        emptyWhen: "updates is 0",
+      },
+      {
+        name: "metric_samples",
+        unit: "count",
+        meaning:
+          "Samples of kubeproxy_network_programming_duration_seconds: trigger times that slices carried.",
+      },
+      {
+        name: "metric_p50_ns",
+        unit: "ns",
+        meaning: "Median, as Prometheus' histogram_quantile() makes it of that metric's buckets.",
+        emptyWhen: "metric_samples is 0",
+      },
+      {
+        name: "metric_p99_ns",
+        unit: "ns",
+        meaning: "99th percentile, likewise.",
+        emptyWhen: "metric_samples is 0",
+      },
+    ],
+  },
+  {
+    file: "stale_routing.csv",
+    rowPer:
+      "time that an endpoint ceased to be usable, and node that then still sent it a new connection; one row with an empty node for an endpoint that got none",
+    columns: [
+      service,
+      { name: "endpoint", unit: "name", meaning: "Endpoint, as ip:port." },
+      { name: "pod", unit: "name", meaning: "Pod behind the endpoint, as namespace/name." },
+      {
+        name: "change",
+        unit: "name",
+        meaning: "How it ceased to be usable: removed or condition, as in endpoint_update_lag.csv.",
+      },
+      { name: "gone_at_ns", unit: "ns", meaning: "When it did, in truth." },
+      {
+        name: "node",
+        unit: "name",
+        meaning:
+          "Node whose rules chose it, or whose client had its address from DNS; or outside the cluster.",
+        emptyWhen: "no node sent it a new connection",
+      },
+      {
+        name: "connections",
+        unit: "count",
+        meaning: "New connections that it was sent from then on until it could be used again.",
+      },
+      {
+        name: "first_after_ns",
+        unit: "ns",
+        meaning: "From gone_at_ns to the first of them.",
+        emptyWhen: "no rules chose it: there was none, or its address came from DNS",
+      },
+      {
+        name: "last_after_ns",
+        unit: "ns",
+        meaning: "From gone_at_ns to the last of them.",
+        emptyWhen: "first_after_ns is empty",
+      },
+      ...staleOutcomes,
+      {
+        name: "other",
+        unit: "count",
+        meaning:
+          "Of connections, those that no client's try tells of: sent elsewhere when the SYN was sent again, opened by a probe, or still open at the end.",
+      },
     ],
   },
   {
@@ -269,6 +376,48 @@ export const metricsFiles: readonly MetricsFile[] = [
         unit: "count",
         meaning:
           "Of count, those whose last try went over a connection opened to an endpoint that was in truth no longer usable (not ready, told to go or gone).",
+      },
+    ],
+  },
+  {
+    file: "failed_requests.csv",
+    rowPer: "failed request, in the order in which they failed: the first 10,000 of them",
+    columns: [
+      {
+        name: "request",
+        unit: "count",
+        meaning:
+          "Number of the request, in order of arrival over all clients, from 0; sim explain takes it.",
+      },
+      client,
+      target,
+      { name: "cause", unit: "name", meaning: "As in failures.csv." },
+      { name: "started_at_ns", unit: "ns", meaning: "When the client wanted it." },
+      { name: "ended_at_ns", unit: "ns", meaning: "When it had failed for good." },
+      { name: "attempts", unit: "count", meaning: "Tries that it took." },
+      {
+        name: "endpoint",
+        unit: "name",
+        meaning: "Endpoint that the last try's connection had been routed to, as ip:port.",
+        emptyWhen: "no rules had chosen one",
+      },
+      {
+        name: "pod",
+        unit: "name",
+        meaning: "Pod behind it, as namespace/name.",
+        emptyWhen: "endpoint is empty",
+      },
+      {
+        name: "node",
+        unit: "name",
+        meaning: "Node whose rules had chosen it.",
+        emptyWhen: "endpoint is empty, or no node had",
+      },
+      {
+        name: "stale_routed",
+        unit: "count",
+        meaning: "1 if the endpoint was in truth no longer usable when it was chosen, else 0.",
+        emptyWhen: "endpoint is empty",
       },
     ],
   },

@@ -88,6 +88,39 @@ export interface Observer {
     attempts: number,
     staleRouted: number,
   ): void;
+  /**
+   * A try of a request begins: over a connection that it opens (`isNew` 1), or over one that is there.
+   * @param request its number, in order of arrival over all clients; 0 for the first
+   * @param attempt 1 for the first try
+   * @param socket the connection's; -1 where none could be opened
+   */
+  attemptStarted?(
+    request: number,
+    client: number,
+    service: number,
+    attempt: number,
+    socket: number,
+    isNew: 0 | 1,
+  ): void;
+  /** @param node who chose the endpoint; both -1 where it is not known */
+  attemptEnded?(request: number, outcome: OutcomeCode, endpoint: number, node: number): void;
+  /**
+   * A request has failed, after requestEnded().
+   * @param routeNote of its last try: twice the endpoint, plus 1 if it was no longer usable then; -1: none
+   */
+  requestFailed?(
+    request: number,
+    client: number,
+    service: number,
+    outcome: OutcomeCode,
+    startedAtNs: SimTimeNs,
+    endedAtNs: SimTimeNs,
+    attempts: number,
+    routeNote: number,
+    node: number,
+  ): void;
+  /** What became of the try that opened a connection to an endpoint which was no longer usable. */
+  staleConnectionEnded?(node: number, endpoint: number, outcome: OutcomeCode): void;
   /** A node chose `endpoint` for a new connection. */
   connectionRouted?(node: number, endpoint: number, atNs: SimTimeNs, staleRouted: number): void;
   /** The text of an address, by the number that other observations give it. */
@@ -110,7 +143,10 @@ export interface Observer {
   endpointRequestStarted?(endpoint: number, atNs: SimTimeNs): void;
   endpointRequestEnded?(endpoint: number, atNs: SimTimeNs): void;
 
-  /** @param usable 1 if the endpoint may get new connections from now on, in truth; else 0 */
+  /**
+   * @param usable 1 if the endpoint may get new connections from now on, in truth; else 0
+   * @param index the endpoint's
+   */
   endpointChanged?(
     id: number,
     service: string,
@@ -118,6 +154,7 @@ export interface Observer {
     change: "added" | "removed" | "condition",
     changedAtNs: SimTimeNs,
     usable: 0 | 1,
+    index: number,
   ): void;
   /**
    * A change has been written into an EndpointSlice for the first time.
@@ -130,6 +167,8 @@ export interface Observer {
     statusAtNs: SimTimeNs | -1,
     atNs: SimTimeNs,
   ): void;
+  /** An endpoint's entry has gone from its EndpointSlice. */
+  endpointLeftSlice?(endpoint: number, atNs: SimTimeNs): void;
   /** A node's rules hold a change; when its kube-proxy was told, took note, and began that sync. */
   endpointProgrammed?(
     id: number,
@@ -139,6 +178,10 @@ export interface Observer {
     trackedAtNs: SimTimeNs,
     syncStartedAtNs: SimTimeNs,
   ): void;
+  /** A node's rules for a Service came into force: made of EndpointSlices up to that resourceVersion. */
+  rulesApplied?(node: number, service: string, version: number, atNs: SimTimeNs): void;
+  /** A node's kube-proxy has programmed what a slice's trigger time tells of: a sample of its own metric. */
+  networkProgrammed?(node: number, triggerNs: SimTimeNs, atNs: SimTimeNs): void;
   nodeNamed?(node: number, name: string, zone: string | null): void;
   /** A node's rules have judged the first packet of a connection to a Service, in so much time. */
   rulesWalked?(node: number, walkNs: DurationNs): void;
@@ -221,6 +264,22 @@ const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Ob
       observer.requestEnded(client, service, outcome, startedAtNs, endedAtNs, attempts, stale);
     }
   },
+  attemptStarted: (list) => (request, client, service, attempt, socket, isNew) => {
+    for (const observer of list) {
+      observer.attemptStarted(request, client, service, attempt, socket, isNew);
+    }
+  },
+  attemptEnded: (list) => (request, outcome, endpoint, node) => {
+    for (const observer of list) observer.attemptEnded(request, outcome, endpoint, node);
+  },
+  requestFailed: (list) => (number, client, service, outcome, from, to, attempts, note, node) => {
+    for (const observer of list) {
+      observer.requestFailed(number, client, service, outcome, from, to, attempts, note, node);
+    }
+  },
+  staleConnectionEnded: (list) => (node, endpoint, outcome) => {
+    for (const observer of list) observer.staleConnectionEnded(node, endpoint, outcome);
+  },
   connectionRouted: (list) => (node, endpoint, atNs, stale) => {
     for (const observer of list) observer.connectionRouted(node, endpoint, atNs, stale);
   },
@@ -238,18 +297,27 @@ const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Ob
   endpointRequestEnded: (list) => (endpoint, atNs) => {
     for (const observer of list) observer.endpointRequestEnded(endpoint, atNs);
   },
-  endpointChanged: (list) => (id, service, endpoint, change, changedAtNs, usable) => {
+  endpointChanged: (list) => (id, service, endpoint, change, changedAtNs, usable, index) => {
     for (const observer of list) {
-      observer.endpointChanged(id, service, endpoint, change, changedAtNs, usable);
+      observer.endpointChanged(id, service, endpoint, change, changedAtNs, usable, index);
     }
   },
   endpointWritten: (list) => (id, seenAtNs, statusAtNs, atNs) => {
     for (const observer of list) observer.endpointWritten(id, seenAtNs, statusAtNs, atNs);
   },
+  endpointLeftSlice: (list) => (endpoint, atNs) => {
+    for (const observer of list) observer.endpointLeftSlice(endpoint, atNs);
+  },
   endpointProgrammed: (list) => (id, node, atNs, deliveredAtNs, trackedAtNs, startedAtNs) => {
     for (const observer of list) {
       observer.endpointProgrammed(id, node, atNs, deliveredAtNs, trackedAtNs, startedAtNs);
     }
+  },
+  rulesApplied: (list) => (node, service, version, atNs) => {
+    for (const observer of list) observer.rulesApplied(node, service, version, atNs);
+  },
+  networkProgrammed: (list) => (node, triggerNs, atNs) => {
+    for (const observer of list) observer.networkProgrammed(node, triggerNs, atNs);
   },
   nodeNamed: (list) => (node, name, zone) => {
     for (const observer of list) observer.nodeNamed(node, name, zone);

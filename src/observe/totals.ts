@@ -182,6 +182,24 @@ export interface FailedStart {
   readonly error: string;
 }
 
+/** One figure of network programming latency, over all nodes. */
+export interface ProgrammingLatency {
+  readonly samples: number;
+  /** null without a sample. */
+  readonly p50Ns: DurationNs | null;
+  readonly p99Ns: DurationNs | null;
+}
+
+export interface NetworkProgrammingTotals {
+  /**
+   * By the SLI's definition. p50Ns is over all updates; p99Ns is what the SLO looks at: the 99th percentile over all
+   * nodes of each node's 99th percentile of 5 minutes.
+   */
+  readonly sli: ProgrammingLatency;
+  /** What kube-proxy's histogram of trigger times would show. */
+  readonly kubeProxyMetric: ProgrammingLatency;
+}
+
 /** Deeds of one kind on one target, or on pods or containers whichever they were. */
 export interface FaultTotals {
   /** As the event log names it: "partition", or "pod_reset" and how. */
@@ -198,6 +216,10 @@ export interface RunTotals {
   readonly clients: readonly ClientTotals[];
   readonly lag: LagTotals;
   readonly stale: StaleTotals;
+  /** What became of new connections to endpoints that were no longer usable. */
+  readonly staleOutcomes: readonly { readonly outcome: string; readonly count: number }[];
+  /** Absent when no endpoint changed. */
+  readonly networkProgrammingLatency?: NetworkProgrammingTotals;
   readonly routes: readonly RouteTotals[];
   readonly skew: readonly SkewTotals[];
   readonly drops: readonly DropTotals[];

@@ -31,6 +31,7 @@ export function summarySections(summary: Summary): Section[] {
     endpointUpdates(summary),
     lagStages(summary),
     fleet(summary),
+    networkProgramming(summary),
     kubeProxy(summary),
     staleRouting(summary),
     skew(summary),
@@ -256,8 +257,28 @@ function kubeProxy({ kubeProxy: own }: Summary): Section | null {
   return { title: "kube-proxy", head: ["count", ...quantileHead], rows, notes };
 }
 
+/** What the SLI is, and what whoever looks at kube-proxy's metric would take it for. */
+function networkProgramming({ networkProgrammingLatency: both }: Summary): Section | null {
+  if (both === undefined) return null;
+  const { sli, kubeProxyMetric } = both;
+  const rowOf = (name: string, { samples, p50Ns, p99Ns }: typeof sli): TextRow => [
+    name,
+    count(samples),
+    duration(p50Ns),
+    duration(p99Ns),
+  ];
+  return {
+    title: "network_programming_latency",
+    head: ["samples", "p50", "p99"],
+    rows: [
+      rowOf("by the SLI's definition", sli),
+      rowOf("as kube-proxy's metric shows it", kubeProxyMetric),
+    ],
+  };
+}
+
 /** Only where connections go to Services. */
-function staleRouting({ stale, requests }: Summary): Section | null {
+function staleRouting({ stale, staleOutcomes, requests }: Summary): Section | null {
   if (stale.connections === 0 && requests.staleRouted === 0) return null;
   return {
     title: "Stale routing",
@@ -270,6 +291,15 @@ function staleRouting({ stale, requests }: Summary): Section | null {
         percentage(stale.staleConnections, stale.connections),
         "",
       ],
+      ...staleOutcomes
+        .filter((each) => each.count > 0)
+        .map(({ outcome, count: of }) => [
+          `  ${outcome}`,
+          "",
+          count(of),
+          percentage(of, stale.staleConnections),
+          "",
+        ]),
       [
         "requests",
         count(requests.ended),

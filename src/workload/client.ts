@@ -102,8 +102,13 @@ interface Request {
   connection: Connection | null;
   /** Goes up when a try ends: an older deadline is void. */
   serial: number;
-  /** Routing of the last try's connection, for observations. */
+  /** Of the run's requests, in order of arrival. */
+  number: number;
+  /** Routing of the last try's connection, and by which host; for observations. */
   routeNote: number;
+  routedBy: number;
+  /** The last try opened its connection. */
+  hasDialled: boolean;
 }
 
 interface Connection {
@@ -205,6 +210,7 @@ export class LoadClient implements Program, SocketHandler {
     const { request } = connection;
     if (request === null) return;
     request.routeNote = socket.routeNote;
+    request.routedBy = socket.routedBy;
     if (!connection.isAnswered) this.#firstAnswer(connection, socket);
     connection.request = null;
     request.connection = null;
@@ -212,7 +218,7 @@ export class LoadClient implements Program, SocketHandler {
     else if (socket.protocol === TransportProtocol.UDP) this.#drop(connection);
     if ((info & 1) !== 0) this.#tryFailed(request, Outcome.overloaded);
     else if (!this.#options.workloads.has(info >> 1)) this.#tryFailed(request, Outcome.misrouted);
-    else this.#finish(request, Outcome.served);
+    else this.#served(request);
   }
 
   /** For observations only: now it is known who the server was, and whom it takes this client for. */
@@ -238,17 +244,17 @@ export class LoadClient implements Program, SocketHandler {
 
   peerClosed(socket: Socket): void {
     const connection = this.#connections[socket.user]!;
-    const note = socket.routeNote;
+    const { routeNote, routedBy } = socket;
     this.#context.programs.transport.close(socket);
-    this.#lose(connection, Outcome.closed, note);
+    this.#lose(connection, Outcome.closed, routeNote, routedBy);
   }
 
   failed(socket: Socket, error: SocketError): void {
     const connection = this.#connections[socket.user]!;
-    const { routeNote } = socket;
+    const { routeNote, routedBy } = socket;
     // A UDP socket lives on, as ours until we close it.
     if (socket.protocol === TransportProtocol.UDP) this.#context.programs.transport.close(socket);
-    this.#lose(connection, CAUSE_OF_ERROR[error], routeNote);
+    this.#lose(connection, CAUSE_OF_ERROR[error], routeNote, routedBy);
   }
 
   #scheduleArrival(fromNs: SimTimeNs): void {
@@ -273,6 +279,7 @@ export class LoadClient implements Program, SocketHandler {
     const request = this.#freeRequests.pop() ?? this.#newRequest();
     request.startedAtNs = programs.sim.nowNs;
     request.attempts = 0;
+    request.number = programs.requests++;
     programs.observations.requestStarted(
       this.#options.client,
       this.#options.service,
@@ -288,7 +295,10 @@ export class LoadClient implements Program, SocketHandler {
       attempts: 0,
       connection: null,
       serial: 0,
+      number: -1,
       routeNote: -1,
+      routedBy: -1,
+      hasDialled: false,
     };
     this.#requests.push(request);
     return request;
@@ -297,11 +307,14 @@ export class LoadClient implements Program, SocketHandler {
   #try(request: Request): void {
     request.attempts++;
     request.routeNote = -1;
+    request.routedBy = -1;
+    request.hasDialled = false;
     this.#armDeadline(request);
     const idle = this.#idle.pop();
     if (idle !== undefined) {
       idle.request = request;
       request.connection = idle;
+      this.#attemptStarted(request, idle.socket);
       this.#sendRequest(idle);
       return;
     }
@@ -338,7 +351,7 @@ export class LoadClient implements Program, SocketHandler {
     if (request.serial !== serial || this.#ended) return;
     const { pick, lookupOnly } = this.#dns!;
     if (addresses.length === 0) this.#tryFailed(request, Outcome.unresolved);
-    else if (lookupOnly) this.#finish(request, Outcome.served);
+    else if (lookupOnly) this.#served(request);
     else this.#dial(request, pick === "first" ? addresses[0]! : this.#anyOf(addresses));
   }
 
@@ -348,12 +361,14 @@ export class LoadClient implements Program, SocketHandler {
     connection.request = request;
     connection.isAnswered = false;
     request.connection = connection;
+    request.hasDialled = true;
     const { transport } = this.#context.programs;
     const { namespace } = this.#context;
     const { index } = connection;
     connection.socket = transport.connect(namespace, address, port, this, index, protocol);
     if (connection.socket !== null) this.#dns?.note(connection.socket, address);
-    if (connection.socket === null) this.#lose(connection, Outcome.no_local_port, -1);
+    this.#attemptStarted(request, connection.socket);
+    if (connection.socket === null) this.#lose(connection, Outcome.no_local_port, -1, -1);
     else if (protocol === TransportProtocol.UDP) this.#sendRequest(connection);
   }
 
@@ -386,7 +401,7 @@ export class LoadClient implements Program, SocketHandler {
   }
 
   /** The connection is gone. A request on it fails with `cause`. */
-  #lose(connection: Connection, cause: OutcomeCode, routeNote: number): void {
+  #lose(connection: Connection, cause: OutcomeCode, routeNote: number, routedBy: number): void {
     const { request } = connection;
     if (request === null) {
       const at = this.#idle.indexOf(connection);
@@ -397,6 +412,7 @@ export class LoadClient implements Program, SocketHandler {
     connection.request = null;
     request.connection = null;
     request.routeNote = routeNote;
+    request.routedBy = routedBy;
     this.#forget(connection);
     this.#tryFailed(request, cause);
   }
@@ -438,13 +454,14 @@ export class LoadClient implements Program, SocketHandler {
       return;
     }
     const socket = connection.socket!;
-    const { routeNote } = socket;
+    const { routeNote, routedBy } = socket;
     this.#context.programs.transport.close(socket);
-    this.#lose(connection, Outcome.timeout, routeNote);
+    this.#lose(connection, Outcome.timeout, routeNote, routedBy);
   }
 
   #tryFailed(request: Request, cause: OutcomeCode): void {
     const { retries } = this.#options;
+    this.#attemptEnded(request, cause);
     if (request.attempts >= retries.maxAttempts) {
       this.#finish(request, cause);
       return;
@@ -456,6 +473,44 @@ export class LoadClient implements Program, SocketHandler {
     const waitNs = Math.round(Math.min(backoffNs, retries.maxBackoffNs) * spread);
     const { programs } = this.#context;
     programs.timeoutAt(programs.sim.nowNs + waitNs, this.#id, Timer.retry, request.index);
+  }
+
+  #served(request: Request): void {
+    this.#attemptEnded(request, Outcome.served);
+    this.#finish(request, Outcome.served);
+  }
+
+  #attemptStarted({ number, attempts, hasDialled }: Request, socket: Socket | null): void {
+    const { observations } = this.#context.programs;
+    const { client, service } = this.#options;
+    const isNew = hasDialled ? 1 : 0;
+    observations.attemptStarted(number, client, service, attempts, socket?.id ?? -1, isNew);
+  }
+
+  #attemptEnded(request: Request, outcome: OutcomeCode): void {
+    const { observations } = this.#context.programs;
+    const { number, routeNote, routedBy, hasDialled } = request;
+    const endpoint = routeNote >> 1;
+    observations.attemptEnded(number, outcome, endpoint, routedBy);
+    if (routeNote < 0 || (routeNote & 1) === 0 || !hasDialled) return;
+    observations.staleConnectionEnded(routedBy, endpoint, outcome);
+  }
+
+  #tellFailure(request: Request, outcome: OutcomeCode): void {
+    const { programs } = this.#context;
+    const { client, service } = this.#options;
+    const { number, startedAtNs, attempts, routeNote, routedBy } = request;
+    programs.observations.requestFailed(
+      number,
+      client,
+      service,
+      outcome,
+      startedAtNs,
+      programs.sim.nowNs,
+      attempts,
+      routeNote,
+      routedBy,
+    );
   }
 
   #finish(request: Request, outcome: OutcomeCode): void {
@@ -471,6 +526,7 @@ export class LoadClient implements Program, SocketHandler {
       request.attempts,
       stale,
     );
+    if (outcome !== Outcome.served) this.#tellFailure(request, outcome);
     this.#freeRequests.push(request);
     if (this.#thinkTime !== null) this.#think(programs.sim.nowNs);
   }

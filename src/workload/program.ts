@@ -59,6 +59,8 @@ export class Programs {
   readonly transport: Transport;
   readonly observations: Observations;
   readonly all: Program[] = [];
+  /** Requests that clients have begun: the next one's number. */
+  requests = 0;
   /** The host that each of them runs on. */
   readonly #hosts: number[] = [];
   /** By address: 1 where observers know its name. */

@@ -8,7 +8,12 @@ import { seconds } from "../../src/engine/index.ts";
 import type { BrokenLaw, Observer } from "../../src/observe/index.ts";
 import type { Dependencies, Look, Run, ScenarioOverrides } from "../../src/cli/dependencies.ts";
 import { Interrupted, type Io } from "../../src/cli/io.ts";
-import type { TraceFormat, TraceRequest } from "../../src/inspect/index.ts";
+import type {
+  ExplanationFormat,
+  TimelineFormat,
+  TraceFormat,
+  TraceRequest,
+} from "../../src/inspect/index.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
 import { conntracks, endNs, hops, play } from "../observe/synthetic.ts";
 
@@ -107,6 +112,7 @@ export function fakeLook(options: RunnerOptions = {}): Look {
   const run = fakeRun([], options);
   return Object.assign(run, {
     rules: (node: string, family: 4 | 6) => [`rules of ${node}, IPv${family}, at ${run.nowNs}`],
+    timeline: (pods: string, format: TimelineFormat) => `${pods} until ${run.nowNs} ${format}\n`,
     trace: ({ from, to }: TraceRequest, format: TraceFormat) =>
       `${format} from ${from} to ${to} at ${run.nowNs}\n`,
   });
@@ -131,6 +137,12 @@ export function fakeDependencies(
     },
     compile: (_scenario, observers) => fakeRun(observers, options),
     look: () => Promise.resolve(fakeLook(options)),
+    explain: (_scenario, wanted) => {
+      const run = fakeRun([], options);
+      const said = JSON.stringify(wanted);
+      const explain = (format: ExplanationFormat): string => `${format} ${said} ${run.nowNs}\n`;
+      return Promise.resolve({ search: run, again: () => null, explain });
+    },
     runFresh: async (words) => {
       const io = fakeTerminal();
       return (await import("../../src/cli/program.ts")).runCli(

@@ -22,6 +22,13 @@ describe("with stand-ins for the rooms", () => {
       "rules of n1, IPv6, at 1000000000\n",
     ],
     [["trace", "s.ts", "--from", "a", "--to", "b"], "text from a to b at 0\n"],
+    [["timeline", "s.ts", "--pod", "a-*"], "a-* until 2000000000 text\n"],
+    [["timeline", "s.ts", "--pod", "a", "-o", "json", ...at1s], "a until 1000000000 json\n"],
+    [["explain", "s.ts", "--request", "6"], 'text {"request":6} 2000000000\n'],
+    [
+      ["explain", "s.ts", "--first-failure", "refused", "-o", "json"],
+      'json {"firstFailure":1} 2000000000\n',
+    ],
     [
       ["trace", "s.ts", "--from", "a", "--to", "b", "-o", "dot", ...at1s],
       "dot from a to b at 1000000000\n",
@@ -39,6 +46,11 @@ describe("with stand-ins for the rooms", () => {
   it.each([
     [["rules", "s.ts"], /required option '--node <name>' not specified/],
     [["rules", "s.ts", "--node", "n1", "--family", "5"], /Allowed choices are 4, 6/],
+    [["timeline", "s.ts"], /required option '--pod <pattern>' not specified/],
+    [["explain", "s.ts"], /--request: neither it nor --first-failure; allowed: one of the two/],
+    [["explain", "s.ts", "--request", "1", "--first-failure", "reset"], /--request: both it and/],
+    [["explain", "s.ts", "--request", "-1"], /--request: "-1"; allowed: a whole number from 0/],
+    [["explain", "s.ts", "--first-failure", "refusd"], /"refusd"; .*did you mean "?refused/],
     [["trace", "s.ts", "--from", "a"], /required option '--to <target>' not specified/],
     [
       ["trace", "s.ts", "--from", "a", "--to", "b", "-o", "svg"],

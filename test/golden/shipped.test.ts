@@ -41,7 +41,12 @@ function bytes(out: string): Record<string, string> {
 const names = listScenarios("scenarios").map(({ name }) => name);
 
 /** What their pages show besides: a scenario, and the parameter that it is run with. */
-const variants = [["etp-local", "HOW=delete"]] as const;
+const variants = [
+  ["affinity-skew", "MODE=nftables"],
+  ["etp-local", "HOW=delete"],
+  ["random-vs-rr", "SCHEDULER=rr"],
+  ["random-vs-rr", "SCHEDULER=lc"],
+] as const;
 
 describe("shipped scenarios", () => {
   it.each(names)("%s prints what it printed", async (name) => {

@@ -4,7 +4,7 @@
  * Owns: one small object of each kind. A test changes what it is about and no more.
  */
 import { ms, seconds } from "../../src/engine/index.ts";
-import type { ApiServerProfile } from "../../src/kubernetes/api/profile.ts";
+import { apiServerProfile, type ApiServerProfile } from "../../src/kubernetes/api/profile.ts";
 import type {
   Container,
   Deployment,
@@ -27,16 +27,24 @@ export const GIB = 1024 ** 3;
 
 /** A commit 10 ms and a half network trip after the call; its event at the watchers 8 ms later. */
 export const exactApi: ApiServerProfile = {
+  ...apiServerProfile,
   writeLatency: { kind: "deterministic", value: ms(10) },
   watchLatency: { kind: "deterministic", value: ms(8) },
   networkNs: ms(0.2),
+  watchSendNs: 0,
 };
 export const WRITE_NS = ms(10.2);
 export const RESPONSE_NS = ms(0.2);
 export const WATCH_NS = ms(8);
 
 /** A client that is never throttled: the test's own hand. */
-export const unthrottled = { name: "test", qps: 1e6, burst: 1e6 } as const;
+export const unthrottled = {
+  name: "test",
+  qps: 1e6,
+  burst: 1e6,
+  /** Exempt from priority and fairness. */
+  user: "system:masters",
+} as const;
 
 const selector: LabelSelector = { matchLabels: { app: "web" }, matchExpressions: [] };
 

@@ -11,6 +11,8 @@ import {
   type OutcomeCode,
   type Row,
 } from "../../src/observe/index.ts";
+import { FAILED_REQUESTS_MAX } from "../../src/observe/recorders/failed-requests.ts";
+import { histogramQuantile } from "../../src/observe/recorders/network-programming.ts";
 import { conntracks, endNs, endpoints, hops, play, recorded, service } from "./synthetic.ts";
 
 const context = { endNs, hops, conntracks };
@@ -33,6 +35,12 @@ const promised: Readonly<Record<string, string>> = {
   "endpoint_update_lag.csv": "service,endpoint,change,node,changed_at_ns,programmed_at_ns,lag_ns",
   "fleet_convergence.csv":
     "service,endpoint,change,changed_at_ns,nodes,programmed,until_50_ns,until_90_ns,until_99_ns,until_100_ns",
+  "network_programming_latency.csv":
+    "node,window_start_ns,window_ns,updates,p50_ns,p99_ns,metric_samples,metric_p50_ns,metric_p99_ns",
+  "stale_routing.csv":
+    "service,endpoint,pod,change,gone_at_ns,node,connections,first_after_ns,last_after_ns",
+  "failed_requests.csv":
+    "request,client,service,cause,started_at_ns,ended_at_ns,attempts,endpoint,pod,node,stale_routed",
   "load_skew.csv":
     "service,window_start_ns,window_ns,requests,endpoints,max_over_mean,cv,jain,gini",
   "endpoint_load.csv":
@@ -121,7 +129,7 @@ describe("endpoint_update_lag.csv", () => {
     const recording = new Recording();
     const hub = createObservations(recording.observers);
     hub.nodeNamed(0, "n", null);
-    hub.endpointChanged(0, service, endpoints[0], "added", 10, 1);
+    hub.endpointChanged(0, service, endpoints[0], "added", 10, 1, 0);
     hub.endpointProgrammed(0, "n", 30, 27, 28, 29);
     hub.endpointProgrammed(0, "n", 50, 47, 48, 49);
     expect(rowsOf("endpoint_update_lag.csv", recording)[0]!.slice(4)).toEqual([
@@ -143,20 +151,20 @@ describe("endpoint_update_lag.csv", () => {
     const hub = createObservations(recording.observers);
     hub.nodeNamed(0, "n", null);
     // Added and removed unseen; unready and ready again unseen; told to go and not yet known.
-    hub.endpointChanged(0, service, endpoints[0], "added", 10, 1);
-    hub.endpointChanged(1, service, endpoints[0], "removed", 20, 0);
-    hub.endpointChanged(2, service, endpoints[1], "condition", 10, 0);
-    hub.endpointChanged(3, service, endpoints[1], "condition", 20, 1);
-    hub.endpointChanged(4, service, endpoints[2], "added", 10, 1);
+    hub.endpointChanged(0, service, endpoints[0], "added", 10, 1, 0);
+    hub.endpointChanged(1, service, endpoints[0], "removed", 20, 0, 0);
+    hub.endpointChanged(2, service, endpoints[1], "condition", 10, 0, 1);
+    hub.endpointChanged(3, service, endpoints[1], "condition", 20, 1, 1);
+    hub.endpointChanged(4, service, endpoints[2], "added", 10, 1, 2);
     hub.endpointProgrammed(4, "n", 15, 12, 13, 14);
-    hub.endpointChanged(5, service, endpoints[2], "removed", 20, 0);
+    hub.endpointChanged(5, service, endpoints[2], "removed", 20, 0, 2);
     const { lag } = recording.totals(context);
     expect([lag.superseded, lag.pending]).toEqual([4, 1]);
   });
 
   it("refuses a node that nobody named", () => {
     const hub = createObservations(new Recording().observers);
-    hub.endpointChanged(0, service, endpoints[0], "added", 10, 1);
+    hub.endpointChanged(0, service, endpoints[0], "added", 10, 1, 0);
     expect(() => hub.endpointProgrammed(0, "ghost", 30, 27, 28, 29)).toThrow(/ghost/);
   });
 
@@ -224,6 +232,97 @@ describe("fleet_convergence.csv", () => {
       [service, b, "removed", ms(600), 2, 2, ms(200), s, s, s],
       [service, c, "added", ms(1200), 2, 1, ms(50), null, null, null],
     ]);
+  });
+});
+
+describe("network_programming_latency.csv", () => {
+  /** Broken on purpose: the SLI from the cause; from the slice; a metric without buckets. */
+  it("has the SLI, from when the kubelet saw it, and what the trigger times make of it", () => {
+    const [one, two] = rowsOf("network_programming_latency.csv");
+    // node-1: condition from 510 to 700, removed from 600 to 800, added from 1200 to 1250 ms. The metric's one sample,
+    // 250 ms since the whole second, falls into the first bucket: half way to 0.25 s, and 0.99 of it.
+    const ofMetric = [1, ms(125), ms(247.5)];
+    expect(one).toEqual(["node-1", 0, seconds(2), 3, ms(190), ms(200), ...ofMetric]);
+    expect(two).toEqual(["node-2", 0, seconds(2), 1, ms(1000), ms(1000), 0, null, null]);
+  });
+
+  it("sums up: the SLI's p99 is that of the nodes' p99s", () => {
+    const { sli, kubeProxyMetric } = recorded().totals(context).networkProgrammingLatency!;
+    expect(sli).toEqual({ samples: 4, p50Ns: ms(190), p99Ns: ms(1000) });
+    expect(kubeProxyMetric).toEqual({ samples: 1, p50Ns: ms(125), p99Ns: ms(247.5) });
+  });
+
+  it("interpolates as histogram_quantile() does, and stops at the last bound", () => {
+    // 2 samples in (1, 2], 2 beyond 300 s: the median is the end of the first bucket.
+    const counts = Array.from({ length: 81 }, () => 0);
+    counts[3] = 2;
+    counts[80] = 2;
+    expect(histogramQuantile(0.25, counts)).toBe(seconds(1.5));
+    expect(histogramQuantile(0.5, counts)).toBe(seconds(2));
+    expect(histogramQuantile(0.99, counts)).toBe(seconds(300));
+  });
+});
+
+describe("stale_routing.csv", () => {
+  it("says who still sent a pod connections, and what became of them; a row for one that got none", () => {
+    const b = [service, endpoints[1], "default/nginx-b"];
+    const fates = [0, 1, 0, 0, 0, 0, 0, 0];
+    // The pod's removal, 100 ms after it became unready, is a departure of its own here.
+    expect(rowsOf("stale_routing.csv")).toEqual([
+      [...b, "condition", ms(500), null, 0, null, null, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+      [...b, "removed", ms(600), "node-2", 1, ms(300), ms(300), ...fates, 0],
+    ]);
+  });
+
+  /** Broken on purpose: what was routed anew counted as served. */
+  it("counts as other what no try tells of", () => {
+    const recording = new Recording();
+    const hub = createObservations(recording.observers);
+    hub.nodeNamed(0, "n", null);
+    hub.serviceNamed(0, service);
+    hub.endpointNamed(0, 0, endpoints[0], "default/nginx-a", "n");
+    hub.endpointChanged(0, service, endpoints[0], "removed", 10, 0, 0);
+    for (const atNs of [11, 12, 13]) hub.connectionRouted(0, 0, atNs, 1);
+    hub.staleConnectionEnded(0, 0, Outcome.served);
+    hub.staleConnectionEnded(0, 0, Outcome.reset);
+    const [row] = rowsOf("stale_routing.csv", recording);
+    expect(row!.slice(5)).toEqual(["n", 3, 1, 3, 1, 0, 0, 1, 0, 0, 0, 0, 1]);
+    const outcomes = recording.totals(context).staleOutcomes;
+    expect(outcomes.filter(({ count }) => count > 0)).toEqual([
+      { outcome: "served", count: 1 },
+      { outcome: "reset", count: 1 },
+      { outcome: "other", count: 1 },
+    ]);
+  });
+});
+
+describe("failed_requests.csv", () => {
+  it("has each failed request with its number, and where its last try went", () => {
+    expect(rowsOf("failed_requests.csv")).toEqual([
+      [
+        6,
+        "web",
+        service,
+        "refused",
+        ms(900),
+        ms(901),
+        3,
+        endpoints[1],
+        "default/nginx-b",
+        "node-2",
+        1,
+      ],
+    ]);
+  });
+
+  it("is bounded: the first of them", () => {
+    const recording = new Recording();
+    const hub = createObservations(recording.observers);
+    for (let i = 0; i < FAILED_REQUESTS_MAX + 5; i++) {
+      hub.requestFailed(i, 0, 0, Outcome.timeout, 0, 1, 1, -1, -1);
+    }
+    const rows = rowsOf("failed_requests.csv", recording);
+    expect([rows.length, rows.at(-1)![0]]).toEqual([FAILED_REQUESTS_MAX, FAILED_REQUESTS_MAX - 1]);
   });
 });
 
@@ -319,9 +418,9 @@ describe("load_skew.csv", () => {
     hub.serviceNamed(0, service);
     hub.endpointNamed(0, 0, endpoints[0], "p", "n");
     hub.endpointNamed(1, 0, endpoints[1], "q", "n");
-    hub.endpointChanged(0, service, endpoints[0], "condition", 10, 0);
+    hub.endpointChanged(0, service, endpoints[0], "condition", 10, 0, 0);
     hub.windowClosed(0, 100);
-    hub.endpointChanged(1, service, endpoints[0], "condition", 110, 1);
+    hub.endpointChanged(1, service, endpoints[0], "condition", 110, 1, 0);
     hub.windowClosed(100, 200);
     expect(rowsOf("load_skew.csv", recording).map((row) => row[4])).toEqual([1, 2]);
   });
@@ -331,9 +430,9 @@ describe("load_skew.csv", () => {
     const hub = createObservations(recording.observers);
     hub.serviceNamed(0, service);
     hub.endpointNamed(0, 0, endpoints[0], "p", "n");
-    hub.endpointChanged(0, service, endpoints[0], "removed", 10, 0);
+    hub.endpointChanged(0, service, endpoints[0], "removed", 10, 0, 0);
     hub.windowClosed(0, 100);
-    hub.endpointChanged(1, service, endpoints[0], "added", 110, 1);
+    hub.endpointChanged(1, service, endpoints[0], "added", 110, 1, 0);
     hub.windowClosed(100, 200);
     expect(rowsOf("load_skew.csv", recording).map((row) => [row[1], row[4]])).toEqual([
       [0, 0],
@@ -347,14 +446,14 @@ describe("load_skew.csv", () => {
     hub.serviceNamed(0, service);
     hub.serviceNamed(1, "default/empty");
     hub.endpointNamed(0, 0, endpoints[0], "p", "n");
-    hub.endpointChanged(0, service, endpoints[0], "removed", 10, 0);
+    hub.endpointChanged(0, service, endpoints[0], "removed", 10, 0, 0);
     hub.windowClosed(0, 100);
     expect(rowsOf("load_skew.csv", recording)).toEqual([
       [service, 0, 100, 0, 0, null, null, null, null, null],
       ["default/empty", 0, 100, 0, 0, null, null, null, null, null],
     ]);
     // The summary has no use for a Service that nothing ever backed.
-    hub.endpointChanged(1, service, endpoints[0], "added", 110, 1);
+    hub.endpointChanged(1, service, endpoints[0], "added", 110, 1, 0);
     hub.windowClosed(100, 200);
     const { skew } = recording.totals(context);
     expect(skew).toMatchObject([{ service, endpointsMin: 0, endpointsMax: 1 }]);

@@ -87,8 +87,8 @@ export function play(observers: readonly Observer[]): void {
     hub.requestEnded(0, 0, Outcome.served, atNs, atNs + ms(10), 1, 0);
   }
   hub.event(ms(500), "pod_deleted", "pod/nginx-b", "resetPods");
-  hub.endpointChanged(0, service, endpoints[1], "condition", ms(500), 0);
-  hub.endpointChanged(1, service, endpoints[1], "removed", ms(600), 0);
+  hub.endpointChanged(0, service, endpoints[1], "condition", ms(500), 0, 1);
+  hub.endpointChanged(1, service, endpoints[1], "removed", ms(600), 0, 1);
   // Of b's readiness the kubelet knew after 10 ms, and its status was stored after 30 ms.
   hub.endpointWritten(0, ms(510), ms(530), ms(560));
   hub.endpointWritten(1, -1, -1, ms(640));
@@ -96,7 +96,9 @@ export function play(observers: readonly Observer[]): void {
   hub.endpointProgrammed(1, "node-1", ms(800), ms(650), ms(650), ms(780));
   hub.requestStarted(0, 0, ms(900));
   hub.connectionRouted(1, 1, ms(900), 1);
+  hub.staleConnectionEnded(1, 1, Outcome.refused);
   hub.requestEnded(0, 0, Outcome.refused, ms(900), ms(901), 3, 1);
+  hub.requestFailed(6, 0, 0, Outcome.refused, ms(900), ms(901), 3, 3, 1);
   hub.rulesWalked(0, 400);
   hub.rulesWalked(0, 600);
   hub.rulesSynced(0, ms(640), ms(700), 0, 0);
@@ -105,9 +107,11 @@ export function play(observers: readonly Observer[]): void {
   hub.rulesSynced(1, ms(900), ms(990), 0, 0);
   hub.windowClosed(0, seconds(1));
   hub.endpointNamed(2, 0, endpoints[2], "default/nginx-c", "node-1");
-  hub.endpointChanged(2, service, endpoints[2], "added", ms(1200), 1);
+  hub.endpointChanged(2, service, endpoints[2], "added", ms(1200), 1, 2);
   hub.endpointWritten(2, ms(1200), ms(1210), ms(1220));
   hub.endpointProgrammed(2, "node-1", ms(1250), ms(1225), ms(1225), ms(1225));
+  // c's Ready condition is of 1.2 s, its time stamp of the whole second.
+  hub.networkProgrammed(0, seconds(1), ms(1250));
   hub.requestStarted(0, 0, ms(1500));
   hub.connectionRouted(0, 2, ms(1500), 0);
   hub.endpointRequestStarted(2, ms(1500));

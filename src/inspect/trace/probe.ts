@@ -47,7 +47,7 @@ export function traceFirstPacket(
   const target = places.target(request.to, family);
   if (from === null || target === null) throw new UserError(places.mistakes);
   const recorder = new PacketRecorder(network, places.placeOf, (host, point, before, after) =>
-    explain(run, scenario, host, point, before, after),
+    explainRules(run, scenario, host, point, before, after),
   );
   const atNs = sim.nowNs;
   const answer = new Answer(() => sim.nowNs - atNs);
@@ -103,7 +103,7 @@ function stepAtConnect(
     afterNs: 0,
     before: recorder.flowOf(before),
     after: recorder.flowOf(after),
-    rules: explain(run, scenario, host, "CONNECT", before, after),
+    rules: explainRules(run, scenario, host, "CONNECT", before, after),
     verdict: verdict === "reject" ? "reject" : "pass",
     cause: verdict === "reject" ? cause : "",
   };
@@ -166,7 +166,7 @@ class Answer implements SocketHandler {
 }
 
 /** The rules that the node's kernel would have matched, walked to the endpoint that the run has chosen. */
-function explain(
+export function explainRules(
   run: Run,
   scenario: ResolvedScenario,
   host: Host,

@@ -40,6 +40,7 @@ export class PacketRecorder implements PacketTap {
   readonly #network: Network;
   readonly #placeOf: (namespace: Namespace) => string;
   readonly #explain: Explain;
+  readonly #isIt: (packet: Packet) => boolean;
   readonly #places = new Map<Hop, string>();
   #packet: Packet | null = null;
   #sentAtNs: SimTimeNs = 0;
@@ -49,10 +50,17 @@ export class PacketRecorder implements PacketTap {
   #point: NatHookPoint = "PREROUTING";
   #isRejected = false;
 
-  constructor(network: Network, placeOf: (namespace: Namespace) => string, explain: Explain) {
+  /** @param isIt whether a packet is the one to follow; the first such is. By default the first that it is told of */
+  constructor(
+    network: Network,
+    placeOf: (namespace: Namespace) => string,
+    explain: Explain,
+    isIt: (packet: Packet) => boolean = () => true,
+  ) {
     this.#network = network;
     this.#placeOf = placeOf;
     this.#explain = explain;
+    this.#isIt = isIt;
     for (const namespace of network.namespaces) {
       const place = placeOf(namespace);
       this.#places.set(namespace.loopback, place);
@@ -139,6 +147,11 @@ export class PacketRecorder implements PacketTap {
     return { kind: "under way", place, cause: "", afterNs: this.#now() };
   }
 
+  /** When it left its socket. */
+  get sentAtNs(): SimTimeNs {
+    return this.#sentAtNs;
+  }
+
   flowOf(view: PacketView): Flow {
     return this.#flow(view);
   }
@@ -147,6 +160,7 @@ export class PacketRecorder implements PacketTap {
   #follows(packet: Packet): boolean {
     if (this.verdict !== null) return false;
     if (this.#packet === null) {
+      if (!this.#isIt(packet)) return false;
       this.#packet = packet;
       this.#sentAtNs = packet.sentAtNs;
       this.first = viewOf(packet);

@@ -18,12 +18,18 @@ export function traceText(trace: Trace): string {
     `${flowText(flow)} TCP SYN`,
   ];
   if (aimedAt !== flow.destination) lines.push(`connect() to ${aimedAt} was given that endpoint`);
-  for (const { place, steps } of stations(trace)) {
-    lines.push("", place);
-    for (const step of steps) lines.push(...stepLines(step));
-  }
-  lines.push("", ...verdictLines(trace));
+  lines.push("", ...stationLines(trace));
   return lines.map((line) => `${printable(line)}\n`).join("");
+}
+
+/** The way alone, and how it ended. */
+export function stationLines(trace: Trace): string[] {
+  const lines = stations(trace).flatMap(({ place, steps }) => [
+    place,
+    ...steps.flatMap(stepLines),
+    "",
+  ]);
+  return [...lines, ...verdictLines(trace)];
 }
 
 function flowText({ source, destination }: Flow): string {

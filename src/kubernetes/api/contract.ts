@@ -7,7 +7,11 @@
 import type { DurationNs } from "../../engine/index.ts";
 import type { Kind, ObjectByKind, ObjectKey } from "./types.ts";
 
-export type WriteError = "NotFound" | "AlreadyExists" | "Conflict";
+/**
+ * Timeout: no answer, whether the write has happened or not. TooManyRequests: turned away, and again each time
+ * that the client has tried anew after a second.
+ */
+export type WriteError = "NotFound" | "AlreadyExists" | "Conflict" | "TooManyRequests" | "Timeout";
 
 /** Called at the instant the response reaches the client: exactly one of the two is non-null. */
 export type WriteCallback<K extends Kind> = (
@@ -65,26 +69,39 @@ export interface Informer<K extends Kind> {
   readonly size: number;
 }
 
+/** An informer that can be ended, with its component. */
+export interface Watch<K extends Kind> extends Informer<K> {
+  stop(): void;
+}
+
 export interface WatchOptions<K extends Kind> {
   /** Who watches: names the random stream of its delivery latency, and shows in traces. */
   readonly watcher: string;
+  /** The connection that the watch shares; absent: one by the watcher's name. */
+  readonly connection?: string;
   /** Field selector spec.nodeName of a Pod watch (kubelets). Absent: everything. */
   readonly nodeName?: string;
   readonly handlers: InformerHandlers<K>;
 }
 
+export interface ClientOptions {
+  readonly name: string;
+  readonly qps: number;
+  readonly burst: number;
+  /** Who it is, by which its priority level is found; absent: an ordinary user of that name. */
+  readonly user?: string;
+  /** The connection that it shares; absent: one by its name. */
+  readonly connection?: string;
+}
+
 export interface ApiServer {
-  client(options: {
-    readonly name: string;
-    readonly qps: number;
-    readonly burst: number;
-  }): ApiClient;
+  client(options: ClientOptions): ApiClient;
   /**
    * Starts a watch whose cache is filled at once with the stored objects (no handler is called for
    * these): a component that has been running since before the simulation began. Later events come
    * in resourceVersion order, each after its delivery latency, with no overtaking in one watch.
    */
-  watch<K extends Kind>(kind: K, options: WatchOptions<K>): Informer<K>;
+  watch<K extends Kind>(kind: K, options: WatchOptions<K>): Watch<K>;
   /** Stores an object at no cost and tells no one. Only before any watch of its kind has started. */
   preload<K extends Kind>(kind: K, object: ObjectByKind[K]): ObjectByKind[K];
 }

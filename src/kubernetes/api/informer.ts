@@ -1,18 +1,23 @@
 /**
- * A watch and its local cache: what one component believes.
+ * A watch and its local cache: what one component believes (client-go's reflector and informer).
  *
- * Owns: delivering events to one watcher, in order and late, and the cache they make. Refuses to own:
- * what the watcher does about them.
+ * Owns: delivering events to one watcher, in order and late; the cache they make; and coming back after
+ * its connection was closed: from where it was, or by a list when that is too old or nobody answers.
+ * Refuses to own: what the watcher does about them. Source: client-go tools/cache/reflector.go; timings §6.
  */
 import {
   Phase,
   sampleNs,
   type Distribution,
+  type DurationNs,
   type RandomStream,
+  type SimTimeNs,
   type Simulation,
 } from "../../engine/index.ts";
-import type { Informer, InformerHandlers, WatchOptions } from "./contract.ts";
+import type { Connection } from "./connection.ts";
+import type { InformerHandlers, Watch, WatchOptions } from "./contract.ts";
 import { OverlayMap } from "./overlayMap.ts";
+import type { ApiServerProfile } from "./profile.ts";
 import { objectKey, type Kind, type ObjectByKind, type ObjectKey } from "./types.ts";
 
 /** A commit as a watch sees it: the object as it is now, or as it last was. */
@@ -21,31 +26,73 @@ export interface WatchEvent<K extends Kind> {
   readonly object: ObjectByKind[K];
 }
 
-export class WatchCache<K extends Kind> implements Informer<K> {
+/** The server's side of one watch. */
+export interface WatchSource<K extends Kind> {
+  /** What is stored now, by the watch's selector. */
+  readonly list: () => ReadonlyMap<ObjectKey, ObjectByKind[K]>;
+  /** Events since a version, by the watch's selector; null when that is too old. */
+  readonly since: (version: number) => readonly WatchEvent<K>[] | null;
+  /** The version that a bookmark told by then. */
+  readonly versionAt: (atNs: SimTimeNs) => number;
+  /** The watch has ended for good. */
+  readonly stopped: () => void;
+}
+
+export class WatchCache<K extends Kind> implements Watch<K> {
   readonly #sim: Simulation;
+  readonly #profile: ApiServerProfile;
   readonly #latency: Distribution;
   readonly #stream: RandomStream;
+  readonly #name: string;
+  readonly #connection: Connection;
+  readonly #source: WatchSource<K>;
   readonly #handlers: InformerHandlers<K>;
   readonly #objects: OverlayMap<ObjectKey, ObjectByKind[K]>;
+  /** The server sends it what happens. */
+  #isWatching = true;
+  /** Counts connections: what an earlier one still holds is void. */
+  #generation = 0;
+  #version: number;
+  #backoffNs: DurationNs;
+  #attemptNs: SimTimeNs = 0;
+  /** Ends for good: its component is no more. */
+  #isStopped = false;
+  /** Lists so far: the first, and those after a watch had expired or nobody had answered. */
+  lists = 1;
   /** When the last event that was sent arrives. */
   lastDeliveryNs = 0;
 
   constructor(
     sim: Simulation,
+    profile: ApiServerProfile,
     latency: Distribution,
     kind: K,
     options: WatchOptions<K>,
-    initial: ReadonlyMap<ObjectKey, ObjectByKind[K]>,
+    connection: Connection,
+    source: WatchSource<K>,
+    version: number,
   ) {
     this.#sim = sim;
+    this.#profile = profile;
     this.#latency = latency;
-    this.#stream = sim.streams.get(`watch/${options.watcher}/${kind}`);
+    this.#name = `watch/${options.watcher}/${kind}`;
+    this.#stream = sim.streams.get(this.#name);
     this.#handlers = options.handlers;
-    this.#objects = new OverlayMap(initial);
+    this.#connection = connection;
+    this.#source = source;
+    this.#version = version;
+    this.#backoffNs = profile.connection.relistBaseNs;
+    this.#objects = new OverlayMap(source.list());
+    connection.onClosed(() => this.#closed());
   }
 
   get size(): number {
     return this.#objects.size;
+  }
+
+  /** Nothing has happened that it would not hear of by now but for its delivery. */
+  get isUpToDate(): boolean {
+    return this.#isStopped || (this.#isWatching && this.#connection.isThrough);
   }
 
   get(key: ObjectKey): ObjectByKind[K] | undefined {
@@ -56,23 +103,133 @@ export class WatchCache<K extends Kind> implements Informer<K> {
     return this.#objects.values();
   }
 
-  /** A commit is on its way to this watcher. No event overtakes an earlier one. */
-  send(event: WatchEvent<K>): void {
-    const arrivalNs = this.#sim.nowNs + sampleNs(this.#latency, this.#stream);
-    this.lastDeliveryNs = Math.max(this.lastDeliveryNs, arrivalNs);
-    this.#sim.callAt(this.lastDeliveryNs, Phase.deliver, () => this.#receive(event));
+  stop(): void {
+    this.#isStopped = true;
+    this.#isWatching = false;
+    this.#generation++;
+    this.#source.stopped();
+  }
+
+  /**
+   * A commit is on its way to this watcher. No event overtakes an earlier one.
+   * @param delayNs until the server comes to this watcher
+   */
+  send(event: WatchEvent<K>, delayNs: DurationNs): void {
+    if (!this.#isWatching) return;
+    const latencyNs = delayNs + sampleNs(this.#latency, this.#stream);
+    if (this.#connection.isThrough) {
+      this.#arrive(event, latencyNs);
+      return;
+    }
+    const generation = this.#generation;
+    this.#connection.pass(
+      () => {
+        if (generation === this.#generation) this.#arrive(event, latencyNs);
+      },
+      () => {},
+    );
+  }
+
+  #arrive(event: WatchEvent<K>, latencyNs: DurationNs): void {
+    this.#connection.sent();
+    this.lastDeliveryNs = Math.max(this.lastDeliveryNs, this.#sim.nowNs + latencyNs);
+    const generation = this.#generation;
+    this.#sim.callAt(this.lastDeliveryNs, Phase.deliver, () => {
+      if (generation === this.#generation) this.#receive(event);
+    });
   }
 
   #receive({ type, object }: WatchEvent<K>): void {
+    this.#version = object.metadata.resourceVersion;
+    if (type === "deleted") this.#drop(object);
+    else this.#put(object);
+  }
+
+  #put(object: ObjectByKind[K]): void {
     const key = objectKey(object);
     const previous = this.#objects.get(key);
-    if (type === "deleted") {
-      this.#objects.delete(key);
-      if (previous !== undefined) this.#handlers.deleted?.(object);
-      return;
-    }
     this.#objects.set(key, object);
     if (previous === undefined) this.#handlers.added?.(object);
     else this.#handlers.updated?.(previous, object);
+  }
+
+  #drop(object: ObjectByKind[K]): void {
+    if (this.#objects.delete(objectKey(object))) this.#handlers.deleted?.(object);
+  }
+
+  /** The connection is gone, and with it the stream of events. */
+  #closed(): void {
+    if (!this.#isWatching) return;
+    this.#isWatching = false;
+    this.#generation++;
+    const { readIdleNs, pingTimeoutNs } = this.#profile.connection;
+    const { bookmarkNs } = this.#profile.watchCache;
+    // A bookmark came at least that long before the silence.
+    const toldNs = this.#sim.nowNs - readIdleNs - pingTimeoutNs - bookmarkNs;
+    this.#version = Math.max(this.#version, this.#source.versionAt(toldNs));
+    this.#connect("watch");
+  }
+
+  #connect(how: "watch" | "list"): void {
+    if (this.#isStopped) return;
+    this.#attemptNs = this.#sim.nowNs;
+    this.#connection.pass(
+      () => this.#sim.callAfter(this.#profile.networkNs, Phase.deliver, () => this.#begin(how)),
+      () => this.#later(),
+    );
+  }
+
+  /** The request has reached the server. */
+  #begin(how: "watch" | "list"): void {
+    if (this.#isStopped) return;
+    const events = how === "watch" ? this.#source.since(this.#version) : null;
+    if (how === "list") {
+      this.#list();
+    } else if (events === null) {
+      // 410 Gone: too old resource version.
+      this.#later();
+    } else {
+      this.#isWatching = true;
+      const { watchSendNs } = this.#profile;
+      for (const [index, event] of events.entries()) this.send(event, index * watchSendNs);
+    }
+  }
+
+  /** BackoffUntil: 0.8 s doubling to 30 s, each times 1 to 2; anew after two minutes of peace. */
+  #later(): void {
+    const { relistBaseNs, relistMaxNs } = this.#profile.connection;
+    if (this.#sim.nowNs - this.#attemptNs > 4 * relistMaxNs) this.#backoffNs = relistBaseNs;
+    const draw = this.#sim.streams.get(`${this.#name}/backoff`).uniform();
+    const waitNs = Math.floor(this.#backoffNs * (1 + draw));
+    this.#backoffNs = Math.min(relistMaxNs, 2 * this.#backoffNs);
+    this.#sim.callAfter(waitNs, Phase.start, () => this.#connect("list"));
+  }
+
+  /** The whole state, then what happens after it. */
+  #list(): void {
+    const { networkNs, watchSendNs } = this.#profile;
+    const listed = this.#source.list();
+    this.lists++;
+    this.#isWatching = true;
+    this.lastDeliveryNs = Math.max(
+      this.lastDeliveryNs,
+      this.#sim.nowNs + networkNs + listed.size * watchSendNs,
+    );
+    const generation = this.#generation;
+    this.#sim.callAt(this.lastDeliveryNs, Phase.deliver, () => {
+      if (generation === this.#generation) this.#replace(listed);
+    });
+  }
+
+  /** DeltaFIFO.Replace: what is new or newer, then what has gone, as it was last known. */
+  #replace(listed: ReadonlyMap<ObjectKey, ObjectByKind[K]>): void {
+    for (const [key, object] of listed) {
+      const { resourceVersion } = object.metadata;
+      this.#version = Math.max(this.#version, resourceVersion);
+      if (this.#objects.get(key)?.metadata.resourceVersion !== resourceVersion) this.#put(object);
+    }
+    for (const object of this.#objects.values()) {
+      if (!listed.has(objectKey(object))) this.#drop(object);
+    }
   }
 }

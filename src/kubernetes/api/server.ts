@@ -1,48 +1,70 @@
 /**
- * The API server and its store.
+ * The API server: what becomes of a request, and who hears of a write.
  *
- * Owns: objects with resourceVersions, what a write costs, optimistic concurrency, graceful deletion
- * of pods, and telling the watchers. Refuses to own: any reaction to a change (controllers, kubelets,
- * proxies, each through its own watch).
+ * Owns: what a write costs, its seat, its time-out, and telling the watchers one after the other; and
+ * standing still, being slow, and being cut off from a client. Refuses to own: the objects (store.ts), the
+ * queues for a seat (flowControl.ts), and any reaction to a change (controllers, kubelets, proxies, each
+ * through its own watch).
  *
- * Not modelled: authentication, admission, quotas, requests in flight, etcd's own limits.
+ * Not modelled: authentication, admission, quotas, etcd's own limits, several servers.
  */
 import {
   createDistribution,
   Phase,
   sampleNs,
   type Distribution,
-  type DurationNs,
+  type EventHandle,
   type RandomStream,
+  type SimTimeNs,
   type Simulation,
 } from "../../engine/index.ts";
+import { Connection } from "./connection.ts";
 import type {
   ApiClient,
   ApiServer,
-  Informer,
+  ClientOptions,
+  Watch,
   WatchOptions,
   WriteCallback,
-  WriteError,
 } from "./contract.ts";
+import { FlowControl } from "./flowControl.ts";
 import { WatchCache, type WatchEvent } from "./informer.ts";
+import type { Seat } from "./priorityLevel.ts";
 import type { ApiServerProfile } from "./profile.ts";
+import { nodeOf, ObjectStore, type Result } from "./store.ts";
 import { TokenBucket } from "./tokenBucket.ts";
-import {
-  objectKey,
-  type Kind,
-  type ObjectByKind,
-  type ObjectKey,
-  type ObjectMeta,
-  type Pod,
-} from "./types.ts";
-
-type Result<K extends Kind> = { readonly object: ObjectByKind[K] } | { readonly error: WriteError };
-type DeleteOptions = { readonly gracePeriodNs?: DurationNs | null; readonly uid?: string | null };
+import type { Kind, ObjectByKind, ObjectKey } from "./types.ts";
+import { WatchHistory } from "./watchHistory.ts";
 
 /** A client's side of the server. */
-interface Connection {
+interface Client {
   readonly bucket: TokenBucket;
   readonly stream: RandomStream;
+  readonly user: string;
+  readonly connection: Connection;
+}
+
+/** One call, from its client's queue to its answer. */
+interface Request {
+  readonly client: Client;
+  readonly kind: Kind;
+  readonly namespace: string;
+  readonly commit: () => Result<Kind>;
+  readonly done: WriteCallback<Kind> | undefined;
+  readonly writeNs: number;
+  tries: number;
+  isAnswered: boolean;
+  /** Ends the connection's interest in it. */
+  settle: () => void;
+}
+
+/** A request that has its seat. */
+interface Execution {
+  readonly request: Request;
+  readonly seat: Seat | null;
+  readonly startNs: SimTimeNs;
+  readonly end: () => void;
+  timer: EventHandle;
 }
 
 /** Told of every commit at its instant, for observation only. */
@@ -56,246 +78,369 @@ export type CommitListener = <K extends Kind>(
 interface Watchers {
   readonly all: WatchCache<Kind>[];
   readonly byNode: Map<string, WatchCache<Kind>[]>;
+  readonly history: WatchHistory;
+  /** When the server will have sent all that it has been told of. */
+  sentNs: SimTimeNs;
 }
 
-/** The objects of a kind at one resourceVersion: all of them, and each node's pods. */
-interface Snapshot {
-  readonly resourceVersion: number;
-  readonly byNode: Map<string | undefined, Map<ObjectKey, ObjectByKind[Kind]>>;
-}
+/** What stands still. The server: it answers nobody. etcd: reads and watches go on, writes do not end. */
+export type Stall = "server" | "etcd";
+
+/** mutating_work_estimator.go: so many watchers' events are one seat's work for so long. */
+const WATCHES_PER_SEAT = 10;
+const EVENT_ADDITIONAL_NS = 5_000_000;
+const MAX_SEATS = 10;
+/** A request may take this share of its level's seats, and one in any case. */
+const MAX_SEATS_SHARE = 0.15;
 
 export class SimulatedApiServer implements ApiServer {
+  readonly flowControl: FlowControl;
   readonly #sim: Simulation;
   readonly #profile: ApiServerProfile;
   readonly #writeLatency: Distribution;
   readonly #watchLatency: Distribution;
-  readonly #stores = new Map<Kind, Map<ObjectKey, ObjectByKind[Kind]>>();
+  readonly #store: ObjectStore;
   readonly #watchers = new Map<Kind, Watchers>();
-  readonly #snapshots = new Map<Kind, Snapshot>();
-  readonly #onCommit: CommitListener;
-  #resourceVersion = 0;
-  #uids = 0;
-  #lastAnswerNs = 0;
+  readonly #connections = new Map<string, Connection>();
+  readonly #stalls = new Set<Stall>();
+  /** Writes that would have ended while something stood still. */
+  readonly #suspended = new Set<Execution>();
+  #slowness = 1;
+  #underWay = 0;
 
   constructor(sim: Simulation, profile: ApiServerProfile, onCommit: CommitListener = () => {}) {
     this.#sim = sim;
     this.#profile = profile;
     this.#writeLatency = createDistribution(profile.writeLatency);
     this.#watchLatency = createDistribution(profile.watchLatency);
-    this.#onCommit = onCommit;
+    this.flowControl = new FlowControl(sim, profile);
+    this.#store = new ObjectStore(sim, (kind, previous, now, last) => {
+      onCommit(kind, previous, now);
+      this.#announce(kind, { type: now === null ? "deleted" : "put", object: last });
+    });
   }
 
-  client(options: {
-    readonly name: string;
-    readonly qps: number;
-    readonly burst: number;
-  }): ApiClient {
-    const connection: Connection = {
+  client(options: ClientOptions): ApiClient {
+    const client: Client = {
       bucket: new TokenBucket(options.qps, options.burst),
       // Its own stream: what one component writes moves no draw of another.
       stream: this.#sim.streams.get(`api/write/${options.name}`),
+      user: options.user ?? options.name,
+      connection: this.#connectionOf(options.connection ?? options.name),
     };
+    const store = this.#store;
     return {
       name: options.name,
       create: (kind, object, done) =>
-        this.#request(connection, () => this.#create(kind, object), done),
+        this.#request(
+          client,
+          kind,
+          object.metadata.namespace,
+          () => store.create(kind, object),
+          done,
+        ),
       update: (kind, object, done) =>
-        this.#request(connection, () => this.#update(kind, object), done),
+        this.#request(
+          client,
+          kind,
+          object.metadata.namespace,
+          () => store.update(kind, object),
+          done,
+        ),
       patch: (kind, key, change, done) =>
-        this.#request(connection, () => this.#patch(kind, key, change), done),
+        this.#request(client, kind, namespaceOf(key), () => store.patch(kind, key, change), done),
       delete: (kind, key, deleteOptions, done) =>
-        this.#request(connection, () => this.#delete(kind, key, deleteOptions), done),
+        this.#request(
+          client,
+          kind,
+          namespaceOf(key),
+          () => store.delete(kind, key, deleteOptions),
+          done,
+        ),
     };
   }
 
-  watch<K extends Kind>(kind: K, options: WatchOptions<K>): Informer<K> {
-    const { nodeName } = options;
+  watch<K extends Kind>(kind: K, options: WatchOptions<K>): Watch<K> {
+    const { nodeName, watcher } = options;
+    const watchers = this.#watchersOf(kind);
+    const source = {
+      list: () => this.#store.snapshot(kind, nodeName),
+      since: (version: number) => {
+        const events = watchers.history.since(version) as WatchEvent<K>[] | null;
+        if (nodeName === undefined || events === null) return events;
+        return events.filter(({ object }) => nodeOf(object) === nodeName);
+      },
+      versionAt: (atNs: SimTimeNs) => watchers.history.versionAt(atNs),
+      stopped: () => void among.splice(among.indexOf(erased), 1),
+    };
     const cache = new WatchCache(
       this.#sim,
+      this.#profile,
       this.#watchLatency,
       kind,
       options,
-      this.#snapshot(kind, nodeName),
+      this.#connectionOf(options.connection ?? watcher),
+      source,
+      this.#store.resourceVersion,
     );
-    const watchers = this.#watchersOf(kind);
     const erased = cache as unknown as WatchCache<Kind>;
-    if (nodeName === undefined) watchers.all.push(erased);
-    else watchers.byNode.set(nodeName, [...(watchers.byNode.get(nodeName) ?? []), erased]);
+    const among = nodeName === undefined ? watchers.all : ofNode(watchers, nodeName);
+    among.push(erased);
     return cache;
   }
 
   preload<K extends Kind>(kind: K, object: ObjectByKind[K]): ObjectByKind[K] {
-    const stored = this.#complete(object, { creation: true });
-    this.#store(kind).set(objectKey(stored), stored);
-    return stored;
+    return this.#store.preload(kind, object);
   }
 
   /** The objects of a kind as stored, for whoever checks a run: no component may know them. */
   list<K extends Kind>(kind: K): Iterable<ObjectByKind[K]> {
-    return this.#store(kind).values();
+    return this.#store.of(kind).values();
   }
 
   /** Nothing that was asked of the server is still under way, in either direction. */
   get isIdle(): boolean {
     const { nowNs } = this.#sim;
-    if (this.#lastAnswerNs > nowNs) return false;
+    if (this.#underWay > 0 || this.#stalls.size > 0) return false;
     for (const { all, byNode } of this.#watchers.values()) {
       for (const caches of [all, ...byNode.values()]) {
-        if (caches.some(({ lastDeliveryNs }) => lastDeliveryNs > nowNs)) return false;
+        if (caches.some((each) => each.lastDeliveryNs > nowNs || !each.isUpToDate)) return false;
       }
     }
     return true;
   }
 
-  /** What a new watch lists. Watches that begin in one state share one snapshot. */
-  #snapshot<K extends Kind>(
-    kind: K,
-    nodeName: string | undefined,
-  ): ReadonlyMap<ObjectKey, ObjectByKind[K]> {
-    let snapshot = this.#snapshots.get(kind);
-    if (snapshot?.resourceVersion !== this.#resourceVersion) {
-      snapshot = { resourceVersion: this.#resourceVersion, byNode: new Map() };
-      const all = new Map(this.#store(kind));
-      snapshot.byNode.set(undefined, all);
-      for (const [key, object] of all) {
-        const node = nodeOf(object);
-        if (node === null) continue;
-        let ofNode = snapshot.byNode.get(node);
-        if (ofNode === undefined) snapshot.byNode.set(node, (ofNode = new Map()));
-        ofNode.set(key, object);
-      }
-      this.#snapshots.set(kind, snapshot);
-    }
-    const found = snapshot.byNode.get(nodeName) ?? new Map<ObjectKey, ObjectByKind[Kind]>();
-    return found as unknown as ReadonlyMap<ObjectKey, ObjectByKind[K]>;
+  /** The server, or only its etcd, stands still until it resumes. */
+  pause(what: Stall = "server"): void {
+    if (this.#stalls.has(what)) return;
+    this.#stalls.add(what);
+    if (what === "server") for (const each of this.#connections.values()) each.cut("server");
   }
 
-  /** A call: waits for its token, travels, costs a write, commits, and the response travels back. */
+  /** What was under way goes on from where it was. */
+  resume(what: Stall = "server"): void {
+    if (!this.#stalls.delete(what)) return;
+    if (what === "server") for (const each of this.#connections.values()) each.mend("server");
+    if (this.#stalls.size > 0) return;
+    for (const execution of this.#suspended) {
+      this.#suspended.delete(execution);
+      this.#sim.cancel(execution.timer);
+      this.#commit(execution);
+    }
+  }
+
+  /** Writes that begin from now on take `factor` times as long; 1 is as ever. */
+  slow(factor: number): void {
+    this.#slowness = factor;
+  }
+
+  /**
+   * Cuts a component off: "kubelet/NODE", "kube-proxy/NODE", "kube-controller-manager", "kube-scheduler".
+   * Its requests and watches find out as a client of a dead connection does.
+   */
+  disconnect(component: string): void {
+    this.#connectionOf(component).cut("partition");
+  }
+
+  reconnect(component: string): void {
+    this.#connectionOf(component).mend("partition");
+  }
+
+  #connectionOf(name: string): Connection {
+    let connection = this.#connections.get(name);
+    if (connection === undefined) {
+      connection = new Connection(name, this.#sim, this.#profile);
+      if (this.#stalls.has("server")) connection.cut("server");
+      this.#connections.set(name, connection);
+    }
+    return connection;
+  }
+
+  /** A call: waits for its token, travels, waits for a seat, costs a write, commits, and is answered. */
   #request<K extends Kind>(
-    { bucket, stream }: Connection,
+    client: Client,
+    kind: K,
+    namespace: string,
     commit: () => Result<K>,
     done: WriteCallback<K> | undefined,
   ): void {
+    const request: Request = {
+      client,
+      kind,
+      namespace,
+      commit: commit as () => Result<Kind>,
+      done: done as WriteCallback<Kind> | undefined,
+      writeNs: sampleNs(this.#writeLatency, client.stream),
+      tries: 0,
+      isAnswered: false,
+      settle: () => {},
+    };
+    this.#underWay++;
+    this.#try(request);
+  }
+
+  /** Takes a token and sends, now or when its turn has come. */
+  #try(request: Request): void {
+    const waitNs = request.client.bucket.take(this.#sim.nowNs);
+    if (waitNs === 0) this.#send(request);
+    else this.#sim.callAfter(waitNs, Phase.start, () => this.#send(request));
+  }
+
+  #send(request: Request): void {
+    const { connection } = request.client;
+    const lost = (): void => this.#answer(request, { error: "Timeout" });
+    request.settle = connection.expectAnswer(lost);
+    connection.pass(() => this.#arriving(request), lost);
+  }
+
+  /**
+   * The request is on its way to the server, where it will find a seat if there is one now: all that arrive
+   * before it are counted already. Then no event is needed for its arrival.
+   */
+  #arriving(request: Request): void {
     const { networkNs } = this.#profile;
-    const waitNs = bucket.take(this.#sim.nowNs);
-    const writeNs = sampleNs(this.#writeLatency, stream);
-    const commitNs = this.#sim.nowNs + waitNs + networkNs + writeNs;
-    this.#lastAnswerNs = Math.max(this.#lastAnswerNs, commitNs + networkNs);
-    this.#sim.callAt(commitNs, Phase.topology, () => {
-      const result = commit();
-      if (done === undefined) return;
-      this.#sim.callAfter(networkNs, Phase.deliver, () => {
-        if ("object" in result) done(result.object, null);
-        else done(null, result.error);
+    const arrivalNs = this.#sim.nowNs + networkNs;
+    const { level, flow } = this.flowControl.classify({
+      user: request.client.user,
+      kind: request.kind,
+      namespace: request.namespace,
+    });
+    const { seats, lingerNs } = this.#widthOf(request, level?.seats ?? Infinity);
+    const run = (seat: Seat | null, startNs: SimTimeNs): void =>
+      this.#execute(request, seat, startNs, () => {
+        if (seat !== null) level!.end(seat, lingerNs);
       });
+    if (level === null) {
+      run(null, arrivalNs);
+      return;
+    }
+    const seat = level.tryStart(flow, seats);
+    if (seat !== null) {
+      run(seat, arrivalNs);
+      return;
+    }
+    this.#sim.callAt(arrivalNs, Phase.deliver, () =>
+      level.admit(
+        flow,
+        seats,
+        (granted) => run(granted, this.#sim.nowNs),
+        () => this.#refuse(request),
+      ),
+    );
+  }
+
+  /** Seats of a write, by how many watchers will be told of it. */
+  #widthOf({ kind }: Request, levelSeats: number): { seats: number; lingerNs: number } {
+    const count = this.#watchersOf(kind).all.length;
+    if (count < WATCHES_PER_SEAT) return { seats: 1, lingerNs: 0 };
+    const work = Math.ceil(count / WATCHES_PER_SEAT);
+    const most = Math.max(1, Math.min(MAX_SEATS, Math.floor(MAX_SEATS_SHARE * levelSeats)));
+    const seats = Math.min(work, most);
+    return { seats, lingerNs: Math.ceil((work * EVENT_ADDITIONAL_NS) / seats) };
+  }
+
+  #execute(request: Request, seat: Seat | null, startNs: SimTimeNs, end: () => void): void {
+    const execution: Execution = { request, seat, startNs, end, timer: 0 };
+    const { requestTimeoutNs } = this.#profile;
+    const writeNs = request.writeNs * this.#slowness;
+    if (writeNs > requestTimeoutNs) {
+      this.#sim.callAt(startNs + requestTimeoutNs, Phase.timeout, () => this.#giveUp(execution));
+      return;
+    }
+    this.#sim.callAt(startNs + Math.round(writeNs), Phase.topology, () => {
+      if (this.#stalls.size === 0) {
+        this.#commit(execution);
+        return;
+      }
+      this.#suspended.add(execution);
+      const deadlineNs = Math.max(this.#sim.nowNs, startNs + requestTimeoutNs);
+      execution.timer = this.#sim.callAt(deadlineNs, Phase.timeout, () =>
+        this.#deadline(execution),
+      );
     });
   }
 
-  #create<K extends Kind>(kind: K, object: ObjectByKind[K]): Result<K> {
-    if (this.#store(kind).has(objectKey(object))) return { error: "AlreadyExists" };
-    return { object: this.#put(kind, null, this.#complete(object, { creation: true })) };
+  /** etcd has not answered in time. A server that stands still itself notices nothing. */
+  #deadline(execution: Execution): void {
+    if (this.#stalls.has("server")) return;
+    this.#suspended.delete(execution);
+    this.#giveUp(execution);
   }
 
-  #update<K extends Kind>(kind: K, object: ObjectByKind[K]): Result<K> {
-    const stored = this.#store(kind).get(objectKey(object));
-    if (stored === undefined) return { error: "NotFound" };
-    if (stored.metadata.resourceVersion !== object.metadata.resourceVersion) {
-      return { error: "Conflict" };
+  #giveUp({ request, end }: Execution): void {
+    end();
+    this.#respond(request, { error: "Timeout" });
+  }
+
+  #commit({ request, end }: Execution): void {
+    const result = request.commit();
+    end();
+    this.#respond(request, result);
+  }
+
+  /** 429: client-go waits as long as Retry-After says, and tries again with a new token. */
+  #refuse(request: Request): void {
+    const { networkNs, retryAfterNs, maxRetries } = this.#profile;
+    if (request.tries++ >= maxRetries) {
+      this.#respond(request, { error: "TooManyRequests" });
+      return;
     }
-    return { object: this.#put(kind, stored, this.#complete(object, { creation: false })) };
+    request.settle();
+    this.#sim.callAfter(networkNs + retryAfterNs, Phase.start, () => this.#try(request));
   }
 
-  #patch<K extends Kind>(
-    kind: K,
-    key: ObjectKey,
-    change: (stored: ObjectByKind[K]) => ObjectByKind[K] | null,
-  ): Result<K> {
-    const stored = this.#store(kind).get(key);
-    if (stored === undefined) return { error: "NotFound" };
-    const changed = change(stored);
-    if (changed === null) return { object: stored };
-    return { object: this.#put(kind, stored, this.#complete(changed, { creation: false })) };
+  #respond(request: Request, result: Result<Kind>): void {
+    if (request.isAnswered) return;
+    const lost = (): void => this.#answer(request, { error: "Timeout" });
+    request.client.connection.pass(() => {
+      this.#sim.callAfter(this.#profile.networkNs, Phase.deliver, () =>
+        this.#answer(request, result),
+      );
+    }, lost);
   }
 
-  #delete(kind: Kind, key: ObjectKey, options: DeleteOptions): Result<Kind> {
-    const stored = this.#store(kind).get(key);
-    if (stored === undefined) return { error: "NotFound" };
-    if (options.uid && stored.metadata.uid !== options.uid) return { error: "NotFound" };
-    if (stored.kind === "Pod") {
-      const graceNs = graceOf(stored as Pod, options);
-      if (graceNs > 0) return { object: this.#beginDeletion(stored as Pod, graceNs) };
-    }
-    this.#store(kind).delete(key);
-    const last = this.#complete(stored, { creation: false });
-    this.#announce(kind, stored, { type: "deleted", object: last } as WatchEvent<Kind>);
-    return { object: last };
+  #answer(request: Request, result: Result<Kind>): void {
+    if (request.isAnswered) return;
+    request.isAnswered = true;
+    request.settle();
+    this.#underWay--;
+    if ("object" in result) request.done?.(result.object, null);
+    else request.done?.(null, result.error);
   }
 
-  /** The grace period only ever shrinks; the deletion time is that of the first delete. */
-  #beginDeletion(pod: Pod, graceNs: DurationNs): Pod {
-    const { deletionTimestampNs, deletionGracePeriodNs } = pod.metadata;
-    if (deletionGracePeriodNs !== null && deletionGracePeriodNs <= graceNs) return pod;
-    const metadata: ObjectMeta = {
-      ...pod.metadata,
-      deletionTimestampNs: deletionTimestampNs ?? this.#sim.nowNs,
-      deletionGracePeriodNs: graceNs,
-    };
-    return this.#put("Pod", pod, this.#complete<"Pod">({ ...pod, metadata }, { creation: false }));
-  }
-
-  #put<K extends Kind>(
-    kind: K,
-    previous: ObjectByKind[K] | null,
-    object: ObjectByKind[K],
-  ): ObjectByKind[K] {
-    this.#store(kind).set(objectKey(object), object);
-    this.#announce(kind, previous, { type: "put", object });
-    return object;
-  }
-
-  #announce<K extends Kind>(kind: K, previous: ObjectByKind[K] | null, event: WatchEvent<K>): void {
-    this.#onCommit(kind, previous, event.type === "put" ? event.object : null);
+  /** One watcher after the other, in the order in which they came: the last hears last. */
+  #announce<K extends Kind>(kind: K, event: WatchEvent<K>): void {
+    const { nowNs } = this.#sim;
+    const { watchSendNs } = this.#profile;
     const watchers = this.#watchersOf(kind);
-    for (const cache of watchers.all) cache.send(event);
-    const node = nodeOf(event.object);
-    if (node === null) return;
-    for (const cache of watchers.byNode.get(node) ?? []) cache.send(event);
-  }
-
-  #complete<K extends Kind>(
-    object: ObjectByKind[K],
-    { creation }: { readonly creation: boolean },
-  ): ObjectByKind[K] {
-    const metadata: ObjectMeta = {
-      ...object.metadata,
-      uid: object.metadata.uid === "" ? `uid-${++this.#uids}` : object.metadata.uid,
-      resourceVersion: ++this.#resourceVersion,
-      creationTimestampNs: creation ? this.#sim.nowNs : object.metadata.creationTimestampNs,
+    watchers.history.add(nowNs, event as unknown as WatchEvent<Kind>);
+    let atNs = Math.max(nowNs, watchers.sentNs);
+    const tell = (cache: WatchCache<Kind>): void => {
+      cache.send(event as unknown as WatchEvent<Kind>, atNs - nowNs);
+      atNs += watchSendNs;
     };
-    return { ...object, metadata };
-  }
-
-  #store<K extends Kind>(kind: K): Map<ObjectKey, ObjectByKind[K]> {
-    let store = this.#stores.get(kind);
-    if (store === undefined) this.#stores.set(kind, (store = new Map()));
-    return store as Map<ObjectKey, ObjectByKind[K]>;
+    for (const cache of watchers.all) tell(cache);
+    const node = nodeOf(event.object);
+    for (const cache of (node === null ? undefined : watchers.byNode.get(node)) ?? []) tell(cache);
+    watchers.sentNs = atNs;
   }
 
   #watchersOf(kind: Kind): Watchers {
     let watchers = this.#watchers.get(kind);
-    if (watchers === undefined)
-      this.#watchers.set(kind, (watchers = { all: [], byNode: new Map() }));
+    if (watchers === undefined) {
+      const history = new WatchHistory(this.#profile.watchCache);
+      this.#watchers.set(kind, (watchers = { all: [], byNode: new Map(), history, sentNs: 0 }));
+    }
     return watchers;
   }
 }
 
-function nodeOf(object: ObjectByKind[Kind]): string | null {
-  return object.kind === "Pod" ? object.spec.nodeName : null;
+function ofNode({ byNode }: Watchers, nodeName: string): WatchCache<Kind>[] {
+  let caches = byNode.get(nodeName);
+  if (caches === undefined) byNode.set(nodeName, (caches = []));
+  return caches;
 }
 
-/** rest.BeforeDelete and the pod strategy: unscheduled and finished pods go at once (timings §1.3). */
-function graceOf(pod: Pod, options: DeleteOptions): DurationNs {
-  if (pod.spec.nodeName === null) return 0;
-  if (pod.status.phase === "Succeeded" || pod.status.phase === "Failed") return 0;
-  return options.gracePeriodNs ?? pod.spec.terminationGracePeriodNs;
+function namespaceOf(key: ObjectKey): string {
+  return key.slice(0, key.indexOf("/"));
 }

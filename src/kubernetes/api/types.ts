@@ -209,6 +209,17 @@ export interface Node {
   };
 }
 
+/** coordination.k8s.io/v1: who is alive, or who leads, and since when it has said so. */
+export interface Lease {
+  readonly kind: "Lease";
+  readonly metadata: ObjectMeta;
+  readonly spec: {
+    readonly holderIdentity: string;
+    readonly renewTimeNs: SimTimeNs;
+    readonly leaseDurationNs: DurationNs;
+  };
+}
+
 export type ServiceType = "ClusterIP" | "NodePort" | "LoadBalancer" | "ExternalName";
 export type TrafficPolicy = "Cluster" | "Local";
 
@@ -307,7 +318,11 @@ export interface ObjectByKind {
   readonly Node: Node;
   readonly Service: Service;
   readonly EndpointSlice: EndpointSlice;
+  readonly Lease: Lease;
 }
+
+/** Namespace of the kubelets' Leases, each named as its node. */
+export const NODE_LEASE_NAMESPACE = "kube-node-lease";
 
 export type Kind = keyof ObjectByKind;
 

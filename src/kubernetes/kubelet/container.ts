@@ -29,6 +29,7 @@ export interface ContainerContext {
   readonly sandbox: () => Sandbox;
   /** Something that the PLEG or a probe would show has changed. */
   readonly readinessChanged: (ready: boolean) => void;
+  readonly started: () => void;
   readonly exited: () => void;
 }
 
@@ -87,6 +88,7 @@ export class Container {
     sim.callAfter(sampleNs(startTime, stream), Phase.topology, () => {
       if (this.#stopping) return;
       this.#run();
+      this.#context.started();
       done();
     });
   }

@@ -56,6 +56,7 @@ export class Kubelet {
     const { api, profile, nodeName } = options;
     const client = api.client({
       name: `kubelet/${nodeName}`,
+      user: `system:node:${nodeName}`,
       qps: profile.statusQps,
       burst: profile.statusBurst,
     });

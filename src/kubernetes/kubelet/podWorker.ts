@@ -14,7 +14,7 @@ import {
 } from "../../engine/index.ts";
 import { objectKey, type Pod, type PodStatus } from "../api/types.ts";
 import { Container } from "./container.ts";
-import type { Sandbox } from "./contract.ts";
+import type { Sandbox, Signal } from "./contract.ts";
 import type { KubeletContext } from "./kubelet.ts";
 
 const NS_PER_SECOND = seconds(1);
@@ -147,9 +147,20 @@ export class PodWorker {
       // executePreStopHook counts whole seconds.
       const usedNs = preStopNs - (preStopNs % NS_PER_SECOND);
       const killNs = preStopNs + Math.max(profile.minimumGraceNs, graceNs - usedNs);
-      sim.callAfter(preStopNs, Phase.start, () => container.signal("SIGTERM"));
-      sim.callAfter(killNs, Phase.timeout, () => container.signal("SIGKILL"));
+      if (preStopNs > 0) this.#event("pre_stop", container.spec.name);
+      sim.callAfter(preStopNs, Phase.start, () => this.#signal(container, "SIGTERM"));
+      sim.callAfter(killNs, Phase.timeout, () => this.#signal(container, "SIGKILL"));
     }
+  }
+
+  #signal(container: Container, signal: Signal): void {
+    if (container.running) this.#event(signal.toLowerCase(), container.spec.name);
+    container.signal(signal);
+  }
+
+  #event(kind: string, detail: string): void {
+    const { sim, observations } = this.#context;
+    observations.event(sim.nowNs, kind, `pod/${this.key}`, detail);
   }
 
   #sample(distribution: Distribution): number {
@@ -158,16 +169,17 @@ export class PodWorker {
 
   #addSandbox(): void {
     if (this.#terminating) return;
-    const { sim, network, node, profile, observations, nodeName } = this.#context;
+    const { sim, network, node, profile, nodeName } = this.#context;
     this.#sandbox = network.add(node, this.#pod.metadata.name);
     if (this.#sandbox === null) {
-      observations.event(sim.nowNs, "no_address", `pod/${this.key}`, nodeName);
+      this.#event("no_address", nodeName);
       // Jitter of the back-off: times 1 to 1.5 (timings §1.2).
       const jitter = sim.streams.get(`kubelet/${nodeName}/${this.key}/retry`).uniform();
       const retryNs = Math.round(profile.addressRetryNs * (1 + jitter / 2));
       sim.callAfter(retryNs, Phase.start, () => this.#addSandbox());
       return;
     }
+    this.#event("sandbox_created", this.#podIPs().join(" "));
     this.#makeContainers(false);
     this.#startNext(0);
   }
@@ -191,6 +203,7 @@ export class PodWorker {
             this.#observe();
             this.#statusChanged();
           },
+          started: () => this.#event("container_started", container.spec.name),
           exited: () => this.#containerExited(container),
         },
         phaseNs,
@@ -207,8 +220,7 @@ export class PodWorker {
   }
 
   #containerExited(container: Container): void {
-    const { sim, observations } = this.#context;
-    observations.event(sim.nowNs, "container_exited", `pod/${this.key}`, container.spec.name);
+    this.#event("container_exited", container.spec.name);
     this.#observe();
     if (this.#terminating) this.#endIfStopped();
     else this.#exitedUnseen.add(container);
@@ -259,7 +271,10 @@ export class PodWorker {
     for (const container of this.#containers) container.stopProbes();
     const teardownNs = this.#sandbox === null ? 0 : this.#sample(distributions.teardown);
     sim.callAfter(teardownNs, Phase.topology, () => {
-      if (this.#sandbox !== null) network.del(this.#sandbox);
+      if (this.#sandbox !== null) {
+        network.del(this.#sandbox);
+        this.#event("sandbox_removed", this.#podIPs().join(" "));
+      }
       if (this.#objectGone) {
         forget(this);
         return;

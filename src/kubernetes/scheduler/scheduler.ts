@@ -106,7 +106,12 @@ export class Scheduler {
     this.#sim = sim;
     this.#profile = profile;
     const { clientQps: qps, clientBurst: burst } = profile;
-    this.#client = api.client({ name: "kube-scheduler", qps, burst });
+    this.#client = api.client({
+      name: "kube-scheduler",
+      qps,
+      burst,
+      user: "system:kube-scheduler",
+    });
     this.#stream = sim.streams.get("scheduler");
     const nodes = api.watch("Node", { watcher: "kube-scheduler", handlers: {} });
     this.#picture = new ClusterPicture(nodes.values());

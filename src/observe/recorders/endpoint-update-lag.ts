@@ -8,6 +8,7 @@ import type { DurationNs } from "../../engine/index.ts";
 import { lagStages, type Changes } from "../changes.ts";
 import type { Directory } from "../directory.ts";
 import { columnsOf } from "../metrics.ts";
+import { quantile, rank } from "../quantiles.ts";
 import type { Recorder, Row, Table } from "../recorder.ts";
 import type {
   ChangeKind,
@@ -173,16 +174,6 @@ export class EndpointUpdateLag implements Recorder {
     }
     return slowest;
   }
-}
-
-/** The q-quantile of sorted values: the smallest value that at least q of them do not exceed. */
-function quantile(sorted: Float64Array, q: number): number {
-  return sorted[rank(q, sorted.length)]!;
-}
-
-/** Index of the ceil(q n)-th of n sorted values; q n is rounded first, as 0.99 * 100 is not 99. */
-function rank(q: number, count: number): number {
-  return Math.max(0, Math.ceil(Math.round(q * count * 1e6) / 1e6) - 1);
 }
 
 function quantiles(sorted: Float64Array): DurationQuantiles | null {

@@ -15,12 +15,15 @@ import { Dns } from "./dns.ts";
 import { EndpointLoad } from "./endpoint-load.ts";
 import { EndpointUpdateLag } from "./endpoint-update-lag.ts";
 import { Events } from "./events.ts";
+import { FailedRequests } from "./failed-requests.ts";
 import { Failures } from "./failures.ts";
 import { Hops } from "./hops.ts";
 import { KubeProxies } from "./kube-proxies.ts";
 import { LoadSkew } from "./load-skew.ts";
+import { NetworkProgramming } from "./network-programming.ts";
 import { Requests } from "./requests.ts";
 import { Routes } from "./routes.ts";
+import { StaleRouting } from "./stale-routing.ts";
 
 /** What several recorders need is observed once and shared. */
 interface Shared {
@@ -31,11 +34,14 @@ interface Shared {
 
 const recorderTable: readonly ((shared: Shared) => Recorder)[] = [
   ({ changes, directory }) => new EndpointUpdateLag(changes, directory),
+  ({ changes, directory }) => new NetworkProgramming(changes, directory),
+  ({ directory }) => new StaleRouting(directory),
   ({ endpointWindows, directory }) => new LoadSkew(endpointWindows, directory),
   ({ endpointWindows, changes, directory }) =>
     new EndpointLoad(endpointWindows, changes, directory),
   ({ directory }) => new Requests(directory),
   ({ directory }) => new Failures(directory),
+  ({ directory }) => new FailedRequests(directory),
   ({ directory }) => new Routes(directory),
   ({ directory }) => new Dns(directory),
   () => new Hops(),

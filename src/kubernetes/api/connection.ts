@@ -1,0 +1,164 @@
+/**
+ * A component's HTTP/2 connection to the API server, which its requests and its watches share.
+ *
+ * Owns: whether what one side sends reaches the other, what waits for that, and when the client gives a
+ * silent connection up and dials anew. Refuses to own: what is sent. Source: apimachinery
+ * pkg/util/net/http.go (read-idle and ping time-outs), client-go; timings §6.
+ */
+import { Phase, type EventHandle, type SimTimeNs, type Simulation } from "../../engine/index.ts";
+import type { ApiServerProfile } from "./profile.ts";
+
+/** A message that cannot get through at the moment. */
+interface Held {
+  readonly sentNs: SimTimeNs;
+  readonly deliver: () => void;
+  readonly lost: () => void;
+}
+
+/** SYNs of a dial that is not answered go out again after so many seconds (timings §10). */
+const SYN_RETRIES_S = [1, 2, 3, 4, 5, 7, 11, 19, 35];
+const NS_PER_SECOND = 1_000_000_000;
+
+export class Connection {
+  readonly name: string;
+  readonly #sim: Simulation;
+  readonly #profile: ApiServerProfile;
+  /** What keeps the two apart, by cause: a partition, a server that stands still. */
+  readonly #causes = new Set<string>();
+  /** As the client sees it: it has not closed the connection. */
+  #isOpen = true;
+  /** Sent and not acknowledged, in order: on a dead connection, or until a dial succeeds. */
+  #held: Held[] = [];
+  #lastFrameNs: SimTimeNs = 0;
+  #timer: EventHandle = 0;
+  #dialledNs: SimTimeNs | null = null;
+  /** Requests that have no answer yet, each told when the connection is closed. */
+  #unanswered = new Set<() => void>();
+  readonly #onClosed: (() => void)[] = [];
+
+  constructor(name: string, sim: Simulation, profile: ApiServerProfile) {
+    this.name = name;
+    this.#sim = sim;
+    this.#profile = profile;
+  }
+
+  /** What is sent now arrives. */
+  get isThrough(): boolean {
+    return this.#isOpen && this.#causes.size === 0 && this.#held.length === 0;
+  }
+
+  /** A frame is on its way. */
+  sent(): void {
+    this.#lastFrameNs = this.#sim.nowNs;
+  }
+
+  onClosed(listener: () => void): void {
+    this.#onClosed.push(listener);
+  }
+
+  /** A request is under way until the returned function is called; `lost` if the connection closes first. */
+  expectAnswer(lost: () => void): () => void {
+    this.#unanswered.add(lost);
+    return () => void this.#unanswered.delete(lost);
+  }
+
+  /** Sends something, in either direction: now, or when TCP gets it through; `lost` when it never does. */
+  pass(deliver: () => void, lost: () => void): void {
+    if (this.isThrough) {
+      this.sent();
+      deliver();
+      return;
+    }
+    this.#held.push({ sentNs: this.#sim.nowNs, deliver, lost });
+    if (!this.#isOpen && this.#dialledNs === null) this.#dial();
+  }
+
+  /** From now on nothing passes, for this cause among others. */
+  cut(cause: string): void {
+    this.#causes.add(cause);
+    if (this.#causes.size > 1 || !this.#isOpen) return;
+    const { readIdleNs, pingTimeoutNs } = this.#profile.connection;
+    // An idle connection is pinged each readIdle, and the answer counts as a frame.
+    const idleNs = (this.#sim.nowNs - this.#lastFrameNs) % readIdleNs;
+    this.#arm(this.#sim.nowNs - idleNs + readIdleNs + pingTimeoutNs, () => this.#close());
+  }
+
+  mend(cause: string): void {
+    if (!this.#causes.delete(cause) || this.#causes.size > 0) return;
+    if (!this.#isOpen) {
+      if (this.#dialledNs !== null) this.#arm(this.#nextSynNs(), () => this.#connected());
+    } else if (this.#held.length === 0) {
+      this.#sim.cancel(this.#timer);
+    } else {
+      this.#arm(this.#nextRetransmitNs(), () => this.#flush());
+    }
+  }
+
+  #arm(atNs: SimTimeNs, then: () => void): void {
+    this.#sim.cancel(this.#timer);
+    this.#timer = this.#sim.callAt(atNs, Phase.timeout, then);
+  }
+
+  #nextRetransmitNs(): SimTimeNs {
+    let waitNs = this.#profile.connection.retransmitNs;
+    let atNs = this.#held[0]!.sentNs + waitNs;
+    while (atNs < this.#sim.nowNs) atNs += waitNs *= 2;
+    return atNs;
+  }
+
+  /** No frame and no answer to the ping: the transport closes the connection under all that use it. */
+  #close(): void {
+    this.#isOpen = false;
+    const held = this.#held;
+    this.#held = [];
+    const unanswered = this.#unanswered;
+    this.#unanswered = new Set();
+    for (const lost of unanswered) lost();
+    for (const { lost } of held) lost();
+    for (const listener of this.#onClosed) listener();
+  }
+
+  #dial(): void {
+    const { nowNs } = this.#sim;
+    const { networkNs, connection } = this.#profile;
+    this.#dialledNs = nowNs;
+    if (this.#causes.size > 0) {
+      this.#arm(nowNs + connection.dialTimeoutNs, () => this.#dialFailed());
+      return;
+    }
+    // TCP and TLS: a round trip each.
+    this.#arm(nowNs + 4 * networkNs, () => this.#connected());
+  }
+
+  #nextSynNs(): SimTimeNs {
+    const { nowNs } = this.#sim;
+    const retries = SYN_RETRIES_S.map((each) => this.#dialledNs! + each * NS_PER_SECOND);
+    return retries.find((atNs) => atNs >= nowNs) ?? nowNs;
+  }
+
+  #dialFailed(): void {
+    this.#dialledNs = null;
+    const held = this.#held;
+    this.#held = [];
+    for (const { lost } of held) lost();
+  }
+
+  #connected(): void {
+    if (this.#causes.size > 0) {
+      const { dialTimeoutNs } = this.#profile.connection;
+      const endNs = Math.max(this.#sim.nowNs, this.#dialledNs! + dialTimeoutNs);
+      this.#arm(endNs, () => this.#dialFailed());
+      return;
+    }
+    this.#dialledNs = null;
+    this.#isOpen = true;
+    this.#flush();
+  }
+
+  #flush(): void {
+    this.sent();
+    const held = this.#held;
+    this.#held = [];
+    for (const { deliver } of held) deliver();
+  }
+}
