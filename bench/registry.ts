@@ -10,6 +10,7 @@ import { clusterBuild } from "./model/cluster-build.ts";
 import { endpointChanges } from "./model/changes.ts";
 import { proxyBuild, proxyChange } from "./model/proxy-scale.ts";
 import { requestsKeepAlive, requestsNewConnection } from "./model/requests.ts";
+import { rollout } from "./model/rollout.ts";
 import { resetStorm } from "./model/storm.ts";
 
 export const benchmarks: readonly Benchmark[] = [
@@ -32,5 +33,6 @@ export const benchmarks: readonly Benchmark[] = [
   proxyChange("ipvs", 10_000),
   proxyChange("ebpf", 10),
   proxyChange("ebpf", 10_000),
+  rollout,
   resetStorm,
 ];

@@ -12,10 +12,13 @@ import {
   ZONE_LABEL,
   type Deployment,
   type EndpointSlice,
+  type Kind,
   type Node,
   type Pod,
+  type PodDisruptionBudget,
   type ReplicaSet,
   type Service,
+  type Workload,
 } from "./api/types.ts";
 import { Cloud } from "./cloud/cloud.ts";
 import { SharedInformers } from "./controllers/contract.ts";
@@ -23,7 +26,12 @@ import { reconcileSlices } from "./controllers/endpointReconcile.ts";
 import { createControllers } from "./controllers/index.ts";
 import { mirroredSlices, type MirroredEndpoints } from "./controllers/mirroring.ts";
 import { nameSuffix } from "./controllers/pods.ts";
-import { restedOwners, restedPods, type RestedKind } from "./controllers/rested.ts";
+import {
+  restedBudgets,
+  restedOwners,
+  restedPods,
+  type OtherWorkload,
+} from "./controllers/rested.ts";
 import { TopologyCache } from "./controllers/topologyHints.ts";
 import { PodLabelIndex } from "./api/selectorIndex.ts";
 import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./kubelet/contract.ts";
@@ -58,6 +66,8 @@ export interface ClusterContents {
   readonly deployments: readonly Deployment[];
   readonly replicaSets: readonly ReplicaSet[];
   readonly pods: readonly Pod[];
+  readonly workloads?: readonly OtherWorkload[];
+  readonly budgets?: readonly PodDisruptionBudget[];
   /** Slices that users keep, and Endpoints that are mirrored. */
   readonly endpointSlices?: readonly EndpointSlice[];
   readonly mirrored?: readonly MirroredEndpoints[];
@@ -102,6 +112,9 @@ export class Cluster {
       const running = this.api.preload("Pod", kubelet.startAtRest(pod));
       pods.set(running);
     }
+    for (const budget of restedBudgets(contents.budgets ?? [], (kind) => this.api.list(kind))) {
+      this.api.preload("PodDisruptionBudget", budget);
+    }
     this.#writeSlicesAtRest(pods);
     this.#keepSlices(contents);
     this.#start(true);
@@ -111,6 +124,8 @@ export class Cluster {
   startCold(contents: ClusterContents): void {
     for (const deployment of contents.deployments) this.api.preload("Deployment", deployment);
     for (const set of contents.replicaSets) this.api.preload("ReplicaSet", set);
+    for (const each of contents.workloads ?? []) this.api.preload<Kind>(each.kind, each);
+    for (const budget of contents.budgets ?? []) this.api.preload("PodDisruptionBudget", budget);
     for (const pod of contents.pods) this.api.preload("Pod", pod);
     this.#keepSlices(contents);
     this.#start(false);
@@ -158,16 +173,16 @@ export class Cluster {
   }
 
   /** Pods of every owner, each with a node, by the scheduler's own judgement. */
-  *#placeAtRest({ deployments, replicaSets, pods }: ClusterContents): Generator<Pod> {
+  *#placeAtRest(contents: ClusterContents): Generator<Pod> {
     const { sim, profile, nodes } = this.#options;
     const picture = new ClusterPicture(nodes);
     const stream = sim.streams.get("scheduler/at-rest");
     const wanted: Pod[] = [];
-    for (const { kind, object } of restedOwners(deployments, replicaSets)) {
-      const stored = this.api.preload<RestedKind>(kind, object);
-      wanted.push(...restedPods(stored, sim.streams));
+    for (const owner of restedOwners(contents, nodes)) {
+      const stored = this.api.preload<Workload["kind"]>(owner.kind, owner);
+      wanted.push(...restedPods(stored, nodes, sim.streams));
     }
-    for (const [index, pod] of [...wanted, ...pods].entries()) {
+    for (const [index, pod] of [...wanted, ...contents.pods].entries()) {
       const named = { ...pod, metadata: { ...pod.metadata, uid: `pod-${index}` } };
       if (named.spec.nodeName !== null) {
         // It has its node: no scheduler is asked.

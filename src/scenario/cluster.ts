@@ -11,9 +11,12 @@ import {
   type Node,
   type Pod,
   type PodSpec,
+  type Workload,
 } from "../kubernetes/api/types.ts";
+import { isEligible } from "../kubernetes/controllers/daemonset.ts";
 import { parsePrefix, parsePrefixes, type Prefix } from "../network/address.ts";
 import {
+  ownersOf,
   startMeta,
   type ManifestObjects,
   type NodeDraft,
@@ -228,7 +231,7 @@ export function checkRoom(
   clientPods: number,
   mistakes: FileMistakes,
 ): void {
-  const demands = demandsOf(objects);
+  const demands = demandsOf(objects, nodes);
   const total = demands.reduce((sum, { pods }) => sum + pods, clientPods);
   const room = nodes.reduce((sum, node) => sum + podRoom(node), 0);
   if (total > room) {
@@ -243,19 +246,31 @@ export function checkRoom(
   for (const { object, mistakes: own } of objects.pods) checkNodeName(object, nodes, own);
 }
 
+/** Pods of a workload at a time, surges not counted. */
+export function podsOf(owner: Workload, nodes: readonly Node[]): number {
+  if (owner.kind === "Job")
+    return Math.min(owner.spec.parallelism, owner.spec.completions ?? Infinity);
+  if (owner.kind !== "DaemonSet") return owner.spec.replicas;
+  return nodes.filter((node) => isEligible(owner, node)).length;
+}
+
 interface Demand {
   readonly pods: number;
   readonly spec: PodSpec;
   readonly mistakes: FileMistakes;
 }
 
-function demandsOf({ deployments, replicaSets, pods }: ManifestObjects): Demand[] {
-  const made = [...deployments, ...replicaSets].map(({ object, mistakes }) => ({
-    pods: object.spec.replicas,
+function demandsOf(objects: ManifestObjects, nodes: readonly Node[]): Demand[] {
+  const made = ownersOf(objects).map(({ object, mistakes }) => ({
+    pods: podsOf(object, nodes),
     spec: object.spec.template.spec,
     mistakes,
   }));
-  const bare = pods.map(({ object, mistakes }) => ({ pods: 1, spec: object.spec, mistakes }));
+  const bare = objects.pods.map(({ object, mistakes }) => ({
+    pods: 1,
+    spec: object.spec,
+    mistakes,
+  }));
   return [...made, ...bare];
 }
 

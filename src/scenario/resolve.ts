@@ -5,7 +5,7 @@
  * finds; the result counts only when there was no mistake. Refuses to own: files and the engine.
  */
 import { RandomStreams, type DurationNs } from "../engine/index.ts";
-import type { EndpointSlice, Pod, PodTemplate, Service } from "../kubernetes/api/types.ts";
+import type { EndpointSlice, Pod, Service, Workload } from "../kubernetes/api/types.ts";
 import { allocateServices } from "./allocate.ts";
 import { checkRoom, resolveNodes } from "./cluster.ts";
 import { resolveDocker } from "./docker.ts";
@@ -196,29 +196,21 @@ function resolveCluster(
     0,
   );
   checkRoom(nodes, objects, clientPods, mistakes);
-  const listening = (namespace: string, template: PodTemplate): PodTemplate => ({
-    ...template,
-    spec: withListenedPorts(template.spec, namespace, template.labels, services),
-  });
+  const withPorts = <T extends Workload>(owner: T): T => {
+    const { template } = owner.spec;
+    const { namespace } = owner.metadata;
+    const spec = withListenedPorts(template.spec, namespace, template.labels, services);
+    return { ...owner, spec: { ...owner.spec, template: { ...template, spec } } };
+  };
   return {
     nodes,
     network: cluster.network,
     podCIDR: cluster.podCIDR,
     serviceCIDR: cluster.serviceCIDR,
-    deployments: objects.deployments.map(({ object }) => ({
-      ...object,
-      spec: {
-        ...object.spec,
-        template: listening(object.metadata.namespace, object.spec.template),
-      },
-    })),
-    replicaSets: objects.replicaSets.map(({ object }) => ({
-      ...object,
-      spec: {
-        ...object.spec,
-        template: listening(object.metadata.namespace, object.spec.template),
-      },
-    })),
+    deployments: objects.deployments.map(({ object }) => withPorts(object)),
+    replicaSets: objects.replicaSets.map(({ object }) => withPorts(object)),
+    workloads: objects.workloads.map(({ object }) => withPorts(object)),
+    budgets: objects.budgets.map(({ object }) => object),
     pods: objects.pods.map(({ object }): Pod => {
       const { namespace, labels } = object.metadata;
       return { ...object, spec: withListenedPorts(object.spec, namespace, labels, services) };
@@ -273,13 +265,14 @@ function clientKinds({ clients }: ScenarioParts): PodKind[] {
 
 /** Two objects of one kind cannot have one name. */
 function checkUnique(objects: ManifestObjects): void {
-  const { deployments, replicaSets, pods, services, endpointSlices } = objects;
-  for (const list of [deployments, replicaSets, pods, services, endpointSlices]) {
+  const { deployments, replicaSets, workloads, budgets, pods, services, endpointSlices } = objects;
+  const all = [deployments, replicaSets, workloads, budgets, pods, services, endpointSlices];
+  for (const list of all) {
     const places = new Map<string, string>();
     for (const { object, mistakes } of list as readonly Placed<Pod | Service | EndpointSlice>[]) {
       const key = `${object.metadata.namespace}/${object.metadata.name}`;
-      const first = places.get(key);
-      if (first === undefined) places.set(key, mistakes.place());
+      const first = places.get(`${object.kind} ${key}`);
+      if (first === undefined) places.set(`${object.kind} ${key}`, mistakes.place());
       else {
         const found = `a second ${object.kind} ${key}; the first is at ${first}`;
         mistakes.add(["metadata", "name"], found, "unique names");

@@ -12,12 +12,14 @@ import type {
   Labels,
   Node,
   Pod,
+  PodDisruptionBudget,
   ReplicaSet,
   Service,
   ServicePort,
 } from "../kubernetes/api/types.ts";
 import type { ContainerSpec } from "../docker/contract.ts";
 import type { DockerOptions } from "../docker/docker.ts";
+import type { OtherWorkload } from "../kubernetes/controllers/rested.ts";
 import type { MirroredEndpoints } from "../kubernetes/controllers/mirroring.ts";
 import type { DrawnFault } from "./chaos.ts";
 import type { FaultSpec } from "../faults/index.ts";
@@ -66,6 +68,8 @@ export interface ResolvedCluster {
   readonly serviceCIDR: string;
   readonly deployments: readonly Deployment[];
   readonly replicaSets: readonly ReplicaSet[];
+  readonly workloads: readonly OtherWorkload[];
+  readonly budgets: readonly PodDisruptionBudget[];
   readonly pods: readonly Pod[];
   /** Everything that the API server and the cloud give is allocated already. */
   readonly services: readonly Service[];
@@ -80,7 +84,7 @@ export interface ResolvedCluster {
 
 /** What the processes of matching pods do. Pods that match none listen and answer with the default. */
 export type ResolvedServer = ServerSpec & {
-  /** namespace/name of the Deployment, ReplicaSet or Pod. */
+  /** namespace/name of the workload or Pod. */
   readonly workload: string;
 };
 

@@ -15,7 +15,12 @@ import {
   type PodSpec,
   type Service,
 } from "../kubernetes/api/types.ts";
-import type { ManifestObjects, Placed, ServiceDraft } from "./manifests/objects.ts";
+import {
+  ownersOf,
+  type ManifestObjects,
+  type Placed,
+  type ServiceDraft,
+} from "./manifests/objects.ts";
 import { nearest, type FileMistakes } from "./mistakes.ts";
 
 /** Pods of one kind that a Service may select. */
@@ -27,14 +32,14 @@ export interface PodKind {
   readonly spec: PodSpec | null;
 }
 
-export function podKinds({ deployments, replicaSets, pods }: ManifestObjects): PodKind[] {
-  const made = [...deployments, ...replicaSets].map(({ object }) => ({
+export function podKinds(objects: ManifestObjects): PodKind[] {
+  const made = ownersOf(objects).map(({ object }) => ({
     title: `${object.kind} ${object.metadata.name}`,
     namespace: object.metadata.namespace,
     labels: object.spec.template.labels,
     spec: object.spec.template.spec,
   }));
-  const bare = pods.map(({ object }) => ({
+  const bare = objects.pods.map(({ object }) => ({
     title: `Pod ${object.metadata.name}`,
     namespace: object.metadata.namespace,
     labels: object.metadata.labels,
@@ -72,7 +77,7 @@ export function knownLabels(kinds: readonly PodKind[], namespace: string): strin
   return [...new Set(texts)];
 }
 
-const IGNORED_WORKLOAD = /^(StatefulSet|DaemonSet|Job|CronJob|ReplicationController) /;
+const IGNORED_WORKLOAD = /^CronJob /;
 
 /** The workloads whose pods are not there because their kind is ignored. */
 function ignoredWorkloads({ ignored }: ManifestObjects): string {

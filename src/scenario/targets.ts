@@ -8,20 +8,20 @@ import type { DurationNs } from "../engine/index.ts";
 import {
   familyOf,
   objectKey,
-  type Deployment,
   type IpFamily,
   type Labels,
   type Node,
   type Pod,
-  type ReplicaSet,
   type Service,
   type ServicePort,
+  type Workload,
 } from "../kubernetes/api/types.ts";
 import { linuxProfile } from "../network/profile.ts";
 import { namesToAsk } from "../workload/dns/resolver.ts";
+import { podsOf } from "./cluster.ts";
 import { checkHost, resolveDockerTarget } from "./docker.ts";
 import { DNS_SERVICE } from "./manifests/coredns.ts";
-import type { ManifestObjects, Placed } from "./manifests/objects.ts";
+import { ownersOf, type ManifestObjects, type Placed } from "./manifests/objects.ts";
 import { describeValue, nearest, type FileMistakes } from "./mistakes.ts";
 import type { ResolvedClient, ResolvedDocker, ResolvedServer } from "./resolved.ts";
 import type {
@@ -50,13 +50,20 @@ function parseReference(text: string): Reference | null {
 }
 
 /** kubectl's short names. */
-const WORKLOAD_KINDS: Readonly<Record<string, "deployments" | "replicaSets" | "pods">> = {
-  deploy: "deployments",
-  deployment: "deployments",
-  rs: "replicaSets",
-  replicaset: "replicaSets",
-  po: "pods",
-  pod: "pods",
+const WORKLOAD_KINDS: Readonly<Record<string, (Workload | Pod)["kind"]>> = {
+  deploy: "Deployment",
+  deployment: "Deployment",
+  rs: "ReplicaSet",
+  replicaset: "ReplicaSet",
+  rc: "ReplicationController",
+  replicationcontroller: "ReplicationController",
+  sts: "StatefulSet",
+  statefulset: "StatefulSet",
+  ds: "DaemonSet",
+  daemonset: "DaemonSet",
+  job: "Job",
+  po: "Pod",
+  pod: "Pod",
 };
 
 export function resolveServers(
@@ -83,27 +90,33 @@ function findWorkload(
   text: string,
   objects: ManifestObjects,
   mistakes: FileMistakes,
-): Placed<Deployment | ReplicaSet | Pod> | null {
+): Placed<Workload | Pod> | null {
   const parsed = parseReference(text);
-  const list = parsed === null ? undefined : WORKLOAD_KINDS[parsed.kind];
+  const kind = parsed === null ? undefined : WORKLOAD_KINDS[parsed.kind];
+  const all: readonly Placed<Workload | Pod>[] = [...ownersOf(objects), ...objects.pods];
   const found =
-    parsed === null || list === undefined || parsed.port !== null
+    parsed === null || kind === undefined || parsed.port !== null
       ? undefined
-      : objects[list].find(
-          ({ object: { metadata } }) =>
-            metadata.namespace === parsed.namespace && metadata.name === parsed.name,
+      : all.find(
+          ({ object: { kind: own, metadata } }) =>
+            own === kind &&
+            metadata.namespace === parsed.namespace &&
+            metadata.name === parsed.name,
         );
   if (found !== undefined) return found;
-  const known = Object.entries({
-    deploy: objects.deployments,
-    rs: objects.replicaSets,
-    pod: objects.pods,
-  }).flatMap(([kind, each]) => each.map(({ object }) => reference(kind, object.metadata)));
+  const known = all.map(({ object }) => reference(shortName(object.kind), object.metadata));
   const allowed = `one of ${known.join(", ") || "the manifests' workloads: there are none"}`;
   if (objects.complete.workloads) {
     mistakes.add([], `no workload ${describeValue(text)}`, allowed, nearest(text, known));
   }
   return null;
+}
+
+/** The shortest of a kind's names, but "pod" for a Pod. */
+function shortName(kind: (Workload | Pod)["kind"]): string {
+  return kind === "Pod"
+    ? "pod"
+    : Object.keys(WORKLOAD_KINDS).find((name) => WORKLOAD_KINDS[name] === kind)!;
 }
 
 export function reference(
@@ -199,7 +212,7 @@ function originOf(
       const found = findWorkload(from.workload, objects, own);
       if (found === null) return null;
       const { object } = found;
-      const replicas = object.kind === "Pod" ? 1 : object.spec.replicas;
+      const replicas = object.kind === "Pod" ? 1 : podsOf(object, nodes ?? []);
       checkUsers(value, replicas, mistakes);
       const { namespace, name } = object.metadata;
       return { kind: "sidecar", replicas, labels, at: `${namespace}/${name}` };

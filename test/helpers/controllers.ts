@@ -56,6 +56,8 @@ export type Running = ReturnType<typeof runControllers>;
 export interface FakeKubelets {
   readonly readyNs: (pod: Pod) => DurationNs | null;
   readonly goneNs: DurationNs;
+  /** Where the scheduler puts it. Default: node-0. */
+  readonly nodeOf?: (pod: Pod) => string;
 }
 
 /**
@@ -75,7 +77,7 @@ export function fakeKubelets(
         const key = objectKey(pod);
         hand.patch("Pod", key, (stored) => ({
           ...stored,
-          spec: { ...stored.spec, nodeName: "node-0" },
+          spec: { ...stored.spec, nodeName: options.nodeOf?.(pod) ?? "node-0" },
           status: { ...stored.status, phase: "Running" },
         }));
         const afterNs = options.readyNs(pod);

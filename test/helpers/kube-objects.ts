@@ -7,19 +7,27 @@ import { ms, seconds } from "../../src/engine/index.ts";
 import { apiServerProfile, type ApiServerProfile } from "../../src/kubernetes/api/profile.ts";
 import type {
   Container,
+  DaemonSet,
   Deployment,
   Endpoint,
   EndpointSlice,
+  Job,
   LabelSelector,
   Node,
   ObjectMeta,
   Pod,
+  PodDisruptionBudget,
   PodSpec,
   PodStatus,
   Probe,
   ReplicaSet,
   Service,
+  StatefulSet,
 } from "../../src/kubernetes/api/types.ts";
+import { noDaemonSetStatus } from "../../src/kubernetes/controllers/daemonset.ts";
+import { noJobStatus } from "../../src/kubernetes/controllers/job.ts";
+import { noStatefulSetStatus } from "../../src/kubernetes/controllers/statefulset.ts";
+import { noDisruptionStatus } from "../../src/kubernetes/controllers/disruption.ts";
 import { newMeta } from "../../src/kubernetes/controllers/pods.ts";
 import { noDeploymentStatus } from "../../src/kubernetes/controllers/rollout.ts";
 
@@ -213,6 +221,71 @@ export function deployment(replicas: number, change: Partial<Deployment["spec"]>
       ...change,
     },
     status: noDeploymentStatus,
+  };
+}
+
+export function statefulSet(
+  replicas: number,
+  change: Partial<StatefulSet["spec"]> = {},
+): StatefulSet {
+  const spec = { ...change, template: change.template ?? template };
+  return {
+    kind: "StatefulSet",
+    metadata: { ...newMeta("default", "db"), uid: "uid-of-stateful-set" },
+    spec: {
+      replicas,
+      selector,
+      minReadyNs: 0,
+      podManagementPolicy: "OrderedReady",
+      updateStrategy: "RollingUpdate",
+      partition: 0,
+      ...spec,
+    },
+    status: noStatefulSetStatus(spec.template),
+  };
+}
+
+export function daemonSet(change: Partial<DaemonSet["spec"]> = {}): DaemonSet {
+  return {
+    kind: "DaemonSet",
+    metadata: { ...newMeta("default", "agent"), uid: "uid-of-daemon-set" },
+    spec: {
+      selector,
+      template,
+      minReadyNs: 0,
+      updateStrategy: "RollingUpdate",
+      maxSurge: 0,
+      maxUnavailable: 1,
+      ...change,
+    },
+    status: noDaemonSetStatus,
+  };
+}
+
+export function job(change: Partial<Job["spec"]> = {}): Job {
+  return {
+    kind: "Job",
+    metadata: { ...newMeta("default", "batch"), uid: "uid-of-job" },
+    spec: { parallelism: 1, completions: 1, backoffLimit: 6, selector, template, ...change },
+    status: noJobStatus,
+  };
+}
+
+export function budget(
+  change: Partial<PodDisruptionBudget["spec"]> = {},
+  name = "web",
+): PodDisruptionBudget {
+  return {
+    kind: "PodDisruptionBudget",
+    metadata: { ...newMeta("default", name), uid: `uid-of-budget-${name}` },
+    spec: {
+      selector,
+      minAvailable: null,
+      maxUnavailable: null,
+      unhealthyPodEvictionPolicy: "IfHealthyBudget",
+      ...change,
+    },
+    status: noDisruptionStatus,
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { ms, seconds } from "../../src/engine/index.ts";
-import type { Deployment, Pod, ReplicaSet } from "../../src/kubernetes/api/types.ts";
+import type { Deployment, Pod, ReplicaSet, Workload } from "../../src/kubernetes/api/types.ts";
 import { DeploymentController } from "../../src/kubernetes/controllers/deployment.ts";
 import { replicaSetFor } from "../../src/kubernetes/controllers/pods.ts";
 import { ReplicaSetController } from "../../src/kubernetes/controllers/replicaset.ts";
@@ -57,9 +57,10 @@ function atRest(
     const ready = live.filter(({ status }) => status.ready.status);
     return { ready: ready.length, live: live.length, all: pods.length };
   };
-  for (const { kind, object } of restedOwners([deployment(replicas, change)], [])) {
-    const stored = run.api.preload(kind, object);
-    for (const [i, pod] of restedPods(stored, run.sim.streams).entries()) {
+  const owners = { deployments: [deployment(replicas, change)], replicaSets: [] };
+  for (const owner of restedOwners(owners, [])) {
+    const stored = run.api.preload<Workload["kind"]>(owner.kind, owner);
+    for (const [i, pod] of restedPods(stored, [], run.sim.streams).entries()) {
       run.api.preload("Pod", restedPod(pod, i));
     }
   }

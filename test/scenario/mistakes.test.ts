@@ -154,8 +154,8 @@ describe("in the scenario", () => {
   test("a Service whose pods are of an ignored kind names it", async () => {
     const manifest = `${webManifest()}
 ---
-apiVersion: apps/v1
-kind: StatefulSet
+apiVersion: batch/v1
+kind: CronJob
 metadata: { name: db }
 ---
 apiVersion: v1
@@ -165,7 +165,7 @@ spec: { selector: { app: db }, ports: [{ port: 5432 }] }
 `;
     const found = await inManifest(manifest);
     expect(found).toHaveLength(1);
-    expect(found[0]).toContain("app=db matches no pod (ignored: StatefulSet db); allowed: ");
+    expect(found[0]).toContain("app=db matches no pod (ignored: CronJob db); allowed: ");
   });
 
   test("two clients of one name", async () => {

@@ -109,7 +109,7 @@ apiVersion: v1
 kind: List
 items:
 - {apiVersion: v1, kind: ConfigMap, metadata: {name: c}}
-- {apiVersion: batch/v1, kind: Job, metadata: {name: j, namespace: prod}}
+- {apiVersion: batch/v1, kind: CronJob, metadata: {name: j, namespace: prod}}
 - {apiVersion: serving.knative.dev/v1, kind: Service, metadata: {name: k}}
 - {apiVersion: v1, kind: Service, metadata: {name: h}, spec: {clusterIP: None, selector: {app: web}, ports: [{port: 1}]}}
 - {apiVersion: v1, kind: Pod, metadata: {name: p, ownerReferences: [{kind: ReplicaSet, name: r}]}}
@@ -122,7 +122,7 @@ items:
   expect(seen).toEqual([
     "Deployment web @11: affinity is not modelled yet: pods spread evenly",
     "ConfigMap c @23: configuration has no effect on the simulated network",
-    "Job prod/j @24: Job is not modelled yet",
+    "CronJob prod/j @24: CronJob is not modelled yet",
     "Service k @25: a Service of serving.knative.dev/v1 is not modelled",
     "Pod p @27: belongs to ReplicaSet r, which makes its own",
     "Namespace prod @28: unknown field spec.brandNew",

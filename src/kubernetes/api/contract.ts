@@ -11,7 +11,14 @@ import type { Kind, ObjectByKind, ObjectKey } from "./types.ts";
  * Timeout: no answer, whether the write has happened or not. TooManyRequests: turned away, and again each time
  * that the client has tried anew after a second.
  */
-export type WriteError = "NotFound" | "AlreadyExists" | "Conflict" | "TooManyRequests" | "Timeout";
+export type WriteError =
+  | "NotFound"
+  | "AlreadyExists"
+  | "Conflict"
+  | "TooManyRequests"
+  | "Timeout"
+  /** An eviction of a pod that two budgets cover. */
+  | "InternalError";
 
 /** Called at the instant the response reaches the client: exactly one of the two is non-null. */
 export type WriteCallback<K extends Kind> = (
@@ -52,6 +59,15 @@ export interface ApiClient {
     key: ObjectKey,
     options: { readonly gracePeriodNs?: DurationNs | null; readonly uid?: string | null },
     done?: WriteCallback<Kind>,
+  ): void;
+  /**
+   * The eviction subresource of a pod: a delete, if its PodDisruptionBudget allows it (eviction.ts).
+   * TooManyRequests: the budget is spent; nobody tries again by himself.
+   */
+  evict(
+    key: ObjectKey,
+    options: { readonly gracePeriodNs?: DurationNs | null },
+    done?: WriteCallback<"Pod">,
   ): void;
 }
 

@@ -27,6 +27,7 @@ import type {
   WatchOptions,
   WriteCallback,
 } from "./contract.ts";
+import { evict } from "./eviction.ts";
 import { FlowControl } from "./flowControl.ts";
 import { WatchCache, type WatchEvent } from "./informer.ts";
 import type { Seat } from "./priorityLevel.ts";
@@ -155,6 +156,14 @@ export class SimulatedApiServer implements ApiServer {
           kind,
           namespaceOf(key),
           () => store.delete(kind, key, deleteOptions),
+          done,
+        ),
+      evict: (key, evictOptions, done) =>
+        this.#request(
+          client,
+          "Pod",
+          namespaceOf(key),
+          () => evict(store, key, evictOptions, this.#sim.nowNs),
           done,
         ),
     };

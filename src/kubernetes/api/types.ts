@@ -191,6 +191,97 @@ export interface ReplicationController {
   readonly status: ReplicaStatus;
 }
 
+export interface StatefulSet {
+  readonly kind: "StatefulSet";
+  readonly metadata: ObjectMeta;
+  readonly spec: ReplicaSpec & {
+    readonly podManagementPolicy: "OrderedReady" | "Parallel";
+    readonly updateStrategy: "RollingUpdate" | "OnDelete";
+    /** Pods of a lower ordinal keep the revision that they have. */
+    readonly partition: number;
+  };
+  readonly status: StatefulSetStatus;
+}
+
+export interface StatefulSetStatus extends ReplicaStatus {
+  readonly currentReplicas: number;
+  readonly updatedReplicas: number;
+  /** Hashes of the templates that the pods have now, and will have. */
+  readonly currentRevision: string;
+  readonly updateRevision: string;
+  /** What the ControllerRevision of the current revision holds. */
+  readonly currentTemplate: PodTemplate;
+}
+
+export interface DaemonSet {
+  readonly kind: "DaemonSet";
+  readonly metadata: ObjectMeta;
+  readonly spec: Omit<ReplicaSpec, "replicas"> & {
+    readonly updateStrategy: "RollingUpdate" | "OnDelete";
+    readonly maxSurge: number | string;
+    readonly maxUnavailable: number | string;
+  };
+  readonly status: DaemonSetStatus;
+}
+
+export interface DaemonSetStatus {
+  readonly desiredNumberScheduled: number;
+  readonly currentNumberScheduled: number;
+  readonly updatedNumberScheduled: number;
+  readonly numberReady: number;
+  readonly numberAvailable: number;
+  readonly numberMisscheduled: number;
+}
+
+export interface Job {
+  readonly kind: "Job";
+  readonly metadata: ObjectMeta;
+  readonly spec: {
+    readonly parallelism: number;
+    /** null: as soon as one pod has succeeded, and the others have ended. */
+    readonly completions: number | null;
+    readonly backoffLimit: number;
+    readonly selector: LabelSelector;
+    readonly template: PodTemplate;
+  };
+  readonly status: JobStatus;
+}
+
+export interface JobStatus {
+  readonly active: number;
+  readonly ready: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  /** Complete or Failed; null while it runs. */
+  readonly finished: "Complete" | "Failed" | null;
+}
+
+/** Whatever makes pods from a template. */
+export type Workload =
+  Deployment | ReplicaSet | ReplicationController | StatefulSet | DaemonSet | Job;
+
+export interface PodDisruptionBudget {
+  readonly kind: "PodDisruptionBudget";
+  readonly metadata: ObjectMeta;
+  readonly spec: {
+    readonly selector: LabelSelector;
+    /** One of the two; integer or percentage text. */
+    readonly minAvailable: number | string | null;
+    readonly maxUnavailable: number | string | null;
+    readonly unhealthyPodEvictionPolicy: "IfHealthyBudget" | "AlwaysAllow";
+  };
+  readonly status: DisruptionStatus;
+}
+
+export interface DisruptionStatus {
+  readonly disruptionsAllowed: number;
+  readonly currentHealthy: number;
+  readonly desiredHealthy: number;
+  readonly expectedPods: number;
+  /** Pods whose eviction was granted and that the controller has not yet seen to go, and since when. */
+  readonly disruptedPods: Readonly<Record<string, SimTimeNs>>;
+}
+
 export interface Node {
   readonly kind: "Node";
   readonly metadata: ObjectMeta;
@@ -315,6 +406,10 @@ export interface ObjectByKind {
   readonly Deployment: Deployment;
   readonly ReplicaSet: ReplicaSet;
   readonly ReplicationController: ReplicationController;
+  readonly StatefulSet: StatefulSet;
+  readonly DaemonSet: DaemonSet;
+  readonly Job: Job;
+  readonly PodDisruptionBudget: PodDisruptionBudget;
   readonly Node: Node;
   readonly Service: Service;
   readonly EndpointSlice: EndpointSlice;

@@ -86,14 +86,41 @@ export function desiredGroups(
     if (!isEndpoint(pod)) continue;
     const address = pod.status.podIPs.find((each) => familyOf(each) === family);
     if (address === undefined) continue;
-    const ports = portsOf(service, pod);
-    const key = JSON.stringify(ports);
+    const { ports, key, endpoint, identity } = memberOf(
+      service,
+      pod,
+      address,
+      zoneOf(pod.spec.nodeName!),
+    );
     let group = groups.get(key);
     if (group === undefined) groups.set(key, (group = { ports, endpoints: new Map() }));
-    const endpoint = endpointOf(service, pod, address, zoneOf(pod.spec.nodeName!));
-    group.endpoints.set(identityOf(endpoint), endpoint);
+    group.endpoints.set(identity, endpoint);
   }
   return [...groups.values()];
+}
+
+interface Member {
+  readonly service: Service;
+  readonly ports: SlicePorts;
+  readonly key: string;
+  readonly endpoint: Endpoint;
+  readonly identity: string;
+}
+
+/** What each version of a pod last was in a Service: a sync looks at all pods, and few have changed. */
+const members = new WeakMap<Pod, Member>();
+
+function memberOf(service: Service, pod: Pod, address: IpText, zone: string | undefined): Member {
+  const known = members.get(pod);
+  if (known?.service === service && known.endpoint.address === address) {
+    if (known.endpoint.zone === zone) return known;
+  }
+  const ports = portsOf(service, pod);
+  const endpoint = endpointOf(service, pod, address, zone);
+  const key = JSON.stringify(ports);
+  const member: Member = { service, ports, key, endpoint, identity: identityOf(endpoint) };
+  members.set(pod, member);
+  return member;
 }
 
 /**

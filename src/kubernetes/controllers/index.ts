@@ -1,14 +1,22 @@
 /** The controllers of kube-controller-manager: one line each. */
 import type { Controller } from "./contract.ts";
 import { DeploymentController } from "./deployment.ts";
+import { DaemonSetController } from "./daemonset.ts";
+import { DisruptionController } from "./disruption.ts";
 import { EndpointSliceController } from "./endpointslice.ts";
+import { JobController } from "./job.ts";
 import { ReplicaSetController } from "./replicaset.ts";
+import { StatefulSetController } from "./statefulset.ts";
 
 export function createControllers(): Controller[] {
   return [
     new DeploymentController(),
     new ReplicaSetController("ReplicaSet"),
     new ReplicaSetController("ReplicationController"),
+    new StatefulSetController(),
+    new DaemonSetController(),
+    new JobController(),
+    new DisruptionController(),
     new EndpointSliceController(),
   ];
 }

@@ -4,7 +4,12 @@
  * Owns: a new pod from a template, generated names, what counts as active, and the order in which a
  * ReplicaSet gives pods up. Source: pkg/controller/controller_utils.go; timings §3.
  */
-import { Fingerprint, type RandomStream } from "../../engine/index.ts";
+import {
+  Fingerprint,
+  type DurationNs,
+  type RandomStream,
+  type SimTimeNs,
+} from "../../engine/index.ts";
 import type { Deployment, ObjectMeta, Pod, PodTemplate, ReplicaSet } from "../api/types.ts";
 
 /** The label by which a ReplicaSet of a Deployment tells its pods from those of the others. */
@@ -89,6 +94,16 @@ export function podNamed({ metadata, spec }: PodOwner, name: string): Pod {
       observedCauseNs: 0,
     },
   };
+}
+
+/** Running and ready. */
+export function isReady({ status }: Pod): boolean {
+  return status.phase === "Running" && status.ready.status;
+}
+
+/** When a ready pod has been ready for minReadySeconds. */
+export function availableAtNs({ status }: Pod, minReadyNs: DurationNs): SimTimeNs {
+  return status.ready.lastTransitionTimeNs + minReadyNs;
 }
 
 /** Neither finished nor on its way out: what a ReplicaSet counts. */

@@ -25,6 +25,37 @@ export const controllerManagerProfile = {
     /** maxRetries of deployment_controller.go. */
     maxRetries: 15,
   },
+  statefulSet: {
+    /** --concurrent-statefulset-syncs (timings §3). */
+    workers: 5,
+    maxRetries: Infinity,
+  },
+  daemonSet: {
+    /** --concurrent-daemonset-syncs; creates or deletes in one sync, at most (timings §3). */
+    workers: 2,
+    maxRetries: Infinity,
+    burstReplicas: 250,
+    /** From one failed pod of a node to the next, doubling (timings §3). */
+    failedPodBackoffNs: seconds(1),
+    failedPodBackoffMaxNs: seconds(900),
+  },
+  job: {
+    /** --concurrent-job-syncs; creates or deletes in one sync, at most (timings §3). */
+    workers: 5,
+    maxRetries: Infinity,
+    burstReplicas: 500,
+    /** What pods' changes are gathered for before a sync (timings §3). */
+    batchPeriodNs: seconds(1),
+    /** After a pod has failed, doubling (timings §3). */
+    failureBackoffNs: seconds(10),
+    failureBackoffMaxNs: seconds(600),
+  },
+  disruption: {
+    workers: 1,
+    maxRetries: Infinity,
+    /** A pod whose eviction was granted and that is not going after this long counts again (timings §3). */
+    deletionTimeoutNs: seconds(120),
+  },
   endpointSlice: {
     /** --concurrent-service-endpoint-syncs (timings §2). */
     workers: 5,

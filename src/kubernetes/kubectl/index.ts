@@ -18,8 +18,8 @@ import {
 import { templateHash, TEMPLATE_HASH_LABEL } from "../controllers/pods.ts";
 import { revisionOf } from "../controllers/rollout.ts";
 
-export type ScalableKind = "Deployment" | "ReplicaSet" | "ReplicationController";
-export type RolloutKind = "Deployment";
+export type ScalableKind = "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet";
+export type RolloutKind = "Deployment" | "StatefulSet" | "DaemonSet";
 
 /** kubectl scale --replicas=N. */
 export function scale<K extends ScalableKind>(

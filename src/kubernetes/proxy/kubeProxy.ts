@@ -223,10 +223,11 @@ export class KubeProxy {
   }
 
   #putSlice(slice: EndpointSlice, now: EndpointSlice | null): void {
-    const key = objectKey(slice);
+    const { name } = slice.metadata;
     const known = this.#slices.get(slice.service) ?? [];
-    const others = known.filter((each) => objectKey(each) !== key);
-    const previous = known.find((each) => objectKey(each) === key) ?? null;
+    // Slices of one Service are in one namespace: their names tell them apart.
+    const others = known.filter((each) => each.metadata.name !== name);
+    const previous = known.find((each) => each.metadata.name === name) ?? null;
     this.#tracker.endpointsArrived(previous, now, this.#options.sim.nowNs);
     this.#slices.set(slice.service, now === null ? others : [...others, now]);
   }
@@ -439,8 +440,22 @@ function countMissing(
   let count = 0;
   for (const rules of these) {
     const other = those.find((each) => each.position === rules.position);
-    const texts = new Set(other?.all.map(({ text }) => text));
-    for (const { text } of rules.all) if (!texts.has(text)) count++;
+    count += other === undefined ? rules.all.length : missingFrom(other, rules);
+  }
+  return count;
+}
+
+/** Nodes share the versions of rules: what differs between two of them is found once for all nodes. */
+const missing = new WeakMap<ServicePortRules, WeakMap<ServicePortRules, number>>();
+
+function missingFrom(other: ServicePortRules, rules: ServicePortRules): number {
+  let known = missing.get(other);
+  if (known === undefined) missing.set(other, (known = new WeakMap()));
+  let count = known.get(rules);
+  if (count === undefined) {
+    const texts = new Set(other.all.map(({ text }) => text));
+    count = rules.all.filter(({ text }) => !texts.has(text)).length;
+    known.set(rules, count);
   }
   return count;
 }

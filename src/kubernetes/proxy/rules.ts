@@ -217,6 +217,7 @@ export class RuleBuilder {
     nodeName: string,
   ): RuleEndpoint[] {
     const byText = new Map<string, RuleEndpoint>();
+    const key = objectKey(service);
     for (const slice of slices) {
       if (slice.addressType !== (family === 4 ? "IPv4" : "IPv6")) continue;
       const target = slice.ports.find(
@@ -238,7 +239,7 @@ export class RuleBuilder {
           address: this.#addresses.intern(address),
           port: target.port,
           podUid,
-          index: this.#ledger.endpointIndex(objectKey(service), podUid),
+          index: this.#ledger.endpointIndex(key, podUid),
         });
       }
     }

@@ -13,14 +13,13 @@ import {
   matchesSelector,
   objectKey,
   type Container,
-  type Deployment,
   type IpFamily,
   type Labels,
   type Node,
   type Pod,
   type PodSpec,
-  type ReplicaSet,
   type Service,
+  type Workload,
 } from "../../kubernetes/api/types.ts";
 import type { ClientOptions } from "../../workload/client.ts";
 import type { ProgramSpec } from "../../workload/models.ts";
@@ -45,7 +44,7 @@ export type Dialled = Pick<
   "service" | "addresses" | "port" | "protocol" | "workloads"
 >;
 
-interface Workload {
+interface NamedWorkload {
   readonly key: string;
   readonly labels: Labels;
   readonly owns: (pod: Pod) => boolean;
@@ -57,7 +56,7 @@ export class Workloads {
   readonly #scenario: ResolvedScenario;
   readonly #network: Network;
   readonly #docker: DockerWorkloads;
-  readonly #workloads: readonly Workload[];
+  readonly #workloads: readonly NamedWorkload[];
   /** Indices by pair: of thousands of workloads few have to be asked whose pod it is. */
   readonly #byPair = new Map<string | null, number[]>();
   readonly #clientReplicas = new Map<string, number>();
@@ -188,7 +187,7 @@ export class Workloads {
 
 /** Number of the workloads of the cluster; the containers of Docker hosts come after them. */
 export function workloadCount({ cluster }: ResolvedScenario): number {
-  return cluster.deployments.length + cluster.replicaSets.length + cluster.pods.length;
+  return ownersIn(cluster).length + cluster.pods.length;
 }
 
 /** Number of the workload that a client's own pod lies in. */
@@ -225,8 +224,12 @@ function ofFamily(addresses: readonly string[], family: IpFamily): readonly stri
   return own.length > 0 ? own : addresses;
 }
 
-function workloadsOf({ cluster }: ResolvedScenario): Workload[] {
-  const sets = [...cluster.deployments, ...cluster.replicaSets].map((owner) => ({
+function ownersIn({ deployments, replicaSets, workloads }: ResolvedCluster): Workload[] {
+  return [...deployments, ...replicaSets, ...workloads];
+}
+
+function workloadsOf({ cluster }: ResolvedScenario): NamedWorkload[] {
+  const sets = ownersIn(cluster).map((owner) => ({
     key: objectKey(owner),
     labels: owner.spec.template.labels,
     owns: (pod: Pod) =>
@@ -287,9 +290,9 @@ function sidecarName({ name }: ResolvedClient): string {
 /** The workloads of the cluster, with a container more for each client in their pods. */
 export function withSidecars(
   scenario: ResolvedScenario,
-): Pick<ResolvedCluster, "deployments" | "replicaSets" | "pods"> {
-  const { deployments, replicaSets, pods } = scenario.cluster;
-  const withClients = (owner: Deployment | ReplicaSet | Pod, spec: PodSpec): PodSpec => {
+): Pick<ResolvedCluster, "deployments" | "replicaSets" | "workloads" | "pods"> {
+  const { deployments, replicaSets, workloads, pods } = scenario.cluster;
+  const withClients = (owner: Workload | Pod, spec: PodSpec): PodSpec => {
     const clients = scenario.clients.filter(
       ({ from }) => from.kind === "sidecar" && from.at === objectKey(owner),
     );
@@ -297,7 +300,7 @@ export function withSidecars(
     const added = clients.map((client) => clientContainer(sidecarName(client)));
     return { ...spec, containers: [...spec.containers, ...added] };
   };
-  const withTemplate = <Owner extends Deployment | ReplicaSet>(owner: Owner): Owner => {
+  const withTemplate = <Owner extends Workload>(owner: Owner): Owner => {
     const { template } = owner.spec;
     const spec = withClients(owner, template.spec);
     return { ...owner, spec: { ...owner.spec, template: { ...template, spec } } };
@@ -305,6 +308,7 @@ export function withSidecars(
   return {
     deployments: deployments.map(withTemplate),
     replicaSets: replicaSets.map(withTemplate),
+    workloads: workloads.map(withTemplate),
     pods: pods.map((pod) => ({ ...pod, spec: withClients(pod, pod.spec) })),
   };
 }

@@ -104,6 +104,46 @@ export const fieldsByKind: Readonly<Record<string, FieldTree>> = {
     },
   },
   ReplicaSet: { ...object, spec: { ...names("replicas minReadySeconds"), selector, template } },
+  ReplicationController: {
+    ...object,
+    spec: { ...names("replicas minReadySeconds selector"), template },
+  },
+  StatefulSet: {
+    ...object,
+    spec: {
+      ...names(
+        `replicas minReadySeconds podManagementPolicy revisionHistoryLimit serviceName ordinals
+         persistentVolumeClaimRetentionPolicy volumeClaimTemplates`,
+      ),
+      selector,
+      template,
+      updateStrategy: { type: true, rollingUpdate: names("partition maxUnavailable") },
+    },
+  },
+  DaemonSet: {
+    ...object,
+    spec: {
+      ...names("minReadySeconds revisionHistoryLimit"),
+      selector,
+      template,
+      updateStrategy: { type: true, rollingUpdate: names("maxSurge maxUnavailable") },
+    },
+  },
+  Job: {
+    ...object,
+    spec: {
+      ...names(
+        `activeDeadlineSeconds backoffLimit backoffLimitPerIndex completionMode completions managedBy
+         manualSelector maxFailedIndexes parallelism podFailurePolicy podReplacementPolicy selector
+         successPolicy suspend ttlSecondsAfterFinished`,
+      ),
+      template,
+    },
+  },
+  PodDisruptionBudget: {
+    ...object,
+    spec: { ...names("maxUnavailable minAvailable unhealthyPodEvictionPolicy"), selector },
+  },
   Pod: { ...object, spec: podSpec },
   Service: {
     ...object,

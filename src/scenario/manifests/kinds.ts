@@ -9,6 +9,7 @@ import { seconds } from "../../engine/index.ts";
 import {
   matchesSelector,
   type LabelSelector,
+  type PodSpec,
   type PodTemplate,
 } from "../../kubernetes/api/types.ts";
 import { noDeploymentStatus } from "../../kubernetes/controllers/rollout.ts";
@@ -28,9 +29,9 @@ import { buildPodSpec, noticePodSpec, podSpecSchema, templateSchema, wholeSecond
 
 /** The greatest number of pods of one workload: more than the largest clusters run. */
 const MOST_REPLICAS = 150_000;
-const replicas = integer("a number of pods", 0, MOST_REPLICAS);
+export const replicas = integer("a number of pods", 0, MOST_REPLICAS);
 
-const selectorSchema: z.ZodType<LabelSelector> = z
+export const selectorSchema: z.ZodType<LabelSelector> = z
   .object({
     matchLabels: labels.optional(),
     matchExpressions: z
@@ -52,7 +53,7 @@ const selectorSchema: z.ZodType<LabelSelector> = z
     })),
   }));
 
-const intOrPercent: z.ZodType<number | string> = scalar(
+export const intOrPercent: z.ZodType<number | string> = scalar(
   'a whole number from 0 or a percentage such as "25%"',
   (input) => {
     const isCount = typeof input === "number" && Number.isInteger(input) && input >= 0;
@@ -152,6 +153,10 @@ export function readDeployment({ value, mistakes, objects, ignore }: ManifestCon
   return true;
 }
 
+export function isZero(value: number | string | undefined): boolean {
+  return value !== undefined && Number.parseInt(String(value), 10) === 0;
+}
+
 /** ValidateDeploymentSpec and ValidateRollingUpdateDeployment (pkg/apis/apps/validation). */
 function checkStrategy(
   spec: z.output<typeof deploymentSchema>["spec"],
@@ -162,9 +167,7 @@ function checkStrategy(
   if (type === "Recreate" && rollingUpdate !== undefined) {
     within.add(["rollingUpdate"], "with type Recreate", 'type "RollingUpdate", or none of it');
   }
-  const isNone = (value: number | string | undefined): boolean =>
-    value !== undefined && Number.parseInt(String(value), 10) === 0;
-  if (isNone(rollingUpdate?.maxSurge) && isNone(rollingUpdate?.maxUnavailable)) {
+  if (isZero(rollingUpdate?.maxSurge) && isZero(rollingUpdate?.maxUnavailable)) {
     within.add(
       ["rollingUpdate", "maxUnavailable"],
       "0 while maxSurge is 0 too",
@@ -261,10 +264,12 @@ export function readNamespace({ value, mistakes }: ManifestContext): boolean {
   return read(z.object({ metadata: metadataSchema }), value, mistakes) !== undefined;
 }
 
-function buildTemplate(
+/** @param policies the restart policies that the kind allows, the one by default first */
+export function buildTemplate(
   selector: LabelSelector,
   written: z.output<typeof templateSchema>,
   mistakes: ManifestContext["mistakes"],
+  policies: readonly PodSpec["restartPolicy"][] = ["Always"],
 ): PodTemplate {
   const template = mistakes.within(["spec", "template"]);
   const own = written.metadata?.labels ?? {};
@@ -274,8 +279,10 @@ function buildTemplate(
   else if (!matchesSelector(selector, own)) {
     mistakes.add(["spec", "selector"], "does not match the labels of the template");
   }
-  if (written.spec.restartPolicy !== undefined && written.spec.restartPolicy !== "Always") {
-    template.add(["spec", "restartPolicy"], `"${written.spec.restartPolicy}"`, '"Always"');
+  const policy = written.spec.restartPolicy ?? "Always";
+  if (!policies.includes(policy)) {
+    const allowed = policies.map((each) => `"${each}"`).join(" or ");
+    template.add(["spec", "restartPolicy"], `"${policy}"`, allowed);
   }
   return {
     labels: own,
@@ -285,13 +292,13 @@ function buildTemplate(
 }
 
 /** Whether another object made this one: a dump of a live cluster holds both. */
-function isOwned({ value, ignore }: ManifestContext): boolean {
+export function isOwned({ value, ignore }: ManifestContext): boolean {
   const owner = ownerOf(value);
   if (owner !== null) ignore([], `belongs to ${owner}, which makes its own`);
   return owner !== null;
 }
 
-function templateSpec(value: Record<string, unknown>): unknown {
+export function templateSpec(value: Record<string, unknown>): unknown {
   const spec = value["spec"];
   const template = isRecord(spec) ? spec["template"] : undefined;
   return isRecord(template) ? template["spec"] : undefined;

@@ -12,9 +12,12 @@ import type {
   Labels,
   ObjectMeta,
   Pod,
+  PodDisruptionBudget,
   ReplicaSet,
   Service,
+  Workload,
 } from "../../kubernetes/api/types.ts";
+import type { OtherWorkload } from "../../kubernetes/controllers/rested.ts";
 import type { EndpointSubset } from "../../kubernetes/controllers/mirroring.ts";
 import type { FileMistakes, Path } from "../mistakes.ts";
 import type { Profile } from "../profile.ts";
@@ -66,6 +69,8 @@ export interface Ignored {
 export interface ManifestObjects {
   readonly deployments: Placed<Deployment>[];
   readonly replicaSets: Placed<ReplicaSet>[];
+  readonly workloads: Placed<OtherWorkload>[];
+  readonly budgets: Placed<PodDisruptionBudget>[];
   readonly pods: Placed<Pod>[];
   readonly services: Placed<ServiceDraft>[];
   readonly endpointSlices: Placed<EndpointSlice>[];
@@ -76,6 +81,15 @@ export interface ManifestObjects {
   readonly ignored: Ignored[];
   /** False once an object of the sort could not be read: then a missing name may be that one's. */
   readonly complete: { workloads: boolean; services: boolean };
+}
+
+/** Everything that makes pods from a template. */
+export function ownersOf({
+  deployments,
+  replicaSets,
+  workloads,
+}: Pick<ManifestObjects, "deployments" | "replicaSets" | "workloads">): Placed<Workload>[] {
+  return [...deployments, ...replicaSets, ...workloads];
 }
 
 /** What the reader of one kind gets; it returns false when the object could not be read. */

@@ -20,6 +20,13 @@ import { readDeployment, readNamespace, readNode, readPod, readReplicaSet } from
 import { readConfigMap, readKubeProxyConfiguration } from "./kubeProxy.ts";
 import type { ManifestContext, ManifestObjects } from "./objects.ts";
 import { readService } from "./service.ts";
+import {
+  readDaemonSet,
+  readJob,
+  readPodDisruptionBudget,
+  readReplicationController,
+  readStatefulSet,
+} from "./workloads.ts";
 import { readYaml } from "./yaml.ts";
 
 /** The kinds that are read: one line each. */
@@ -31,6 +38,11 @@ const readers: Readonly<
 > = {
   Deployment: { apiVersion: "apps/v1", read: readDeployment },
   ReplicaSet: { apiVersion: "apps/v1", read: readReplicaSet },
+  ReplicationController: { apiVersion: "v1", read: readReplicationController },
+  StatefulSet: { apiVersion: "apps/v1", read: readStatefulSet },
+  DaemonSet: { apiVersion: "apps/v1", read: readDaemonSet },
+  Job: { apiVersion: "batch/v1", read: readJob },
+  PodDisruptionBudget: { apiVersion: "policy/v1", read: readPodDisruptionBudget },
   Pod: { apiVersion: "v1", read: readPod },
   Service: { apiVersion: "v1", read: readService },
   EndpointSlice: { apiVersion: "discovery.k8s.io/v1", read: readEndpointSlice },
@@ -59,13 +71,8 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 const NOT_YET = new Set([
-  "DaemonSet",
-  "StatefulSet",
-  "Job",
   "CronJob",
-  "ReplicationController",
   "HorizontalPodAutoscaler",
-  "PodDisruptionBudget",
   "NetworkPolicy",
   "Ingress",
   "Gateway",
@@ -76,6 +83,7 @@ const NOT_YET = new Set([
 
 /** Kinds that hold no pods: a missing workload is none of these. */
 const NO_WORKLOADS = new Set([
+  "PodDisruptionBudget",
   "Service",
   "EndpointSlice",
   "Endpoints",
@@ -98,6 +106,8 @@ export function noObjects(): ManifestObjects {
   return {
     deployments: [],
     replicaSets: [],
+    workloads: [],
+    budgets: [],
     pods: [],
     services: [],
     endpointSlices: [],
