@@ -6,8 +6,9 @@
 import type { SimTimeNs } from "../engine/index.ts";
 import type { Namespace } from "../network/host.ts";
 
-/** `-p HOSTIP:HOSTPORT:CONTAINERPORT`. */
+/** `-p HOSTIP:HOSTPORT:CONTAINERPORT/PROTOCOL`. */
 export interface PublishedPort {
+  readonly protocol: "tcp" | "udp";
   readonly hostIP: string;
   readonly hostPort: number;
   readonly containerPort: number;
@@ -30,8 +31,9 @@ export interface ContainerSpec {
   readonly image: string;
   /** `host`: in the host's own namespace, as `docker run --network host`. */
   readonly network: "bridge" | "host";
-  /** Ports that its process listens on. */
+  /** Ports that its process listens on, of TCP and of UDP. */
   readonly exposedPorts: readonly number[];
+  readonly exposedUdpPorts: readonly number[];
   readonly publish: readonly PublishedPort[];
   readonly restart: RestartPolicy;
   /** When `docker run` is given; 0 for a container that has been running when the simulation begins. */

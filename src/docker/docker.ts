@@ -15,7 +15,8 @@ import { DockerContainer } from "./container.ts";
 import type { ContainerSpec, Launch } from "./contract.ts";
 import { DockerNatRules } from "./natRules.ts";
 import type { DockerProfile } from "./profile.ts";
-import { PublishedPorts } from "./publishedPorts.ts";
+import { PublishedPorts, type Proxies } from "./publishedPorts.ts";
+import { UdpProxies } from "./udpProxy.ts";
 import { UserlandProxies } from "./userlandProxy.ts";
 
 export interface DockerOptions {
@@ -40,6 +41,14 @@ interface Daemon {
   readonly ports: PublishedPorts;
 }
 
+function proxiesOf(
+  transport: Transport,
+  { proxyRelayNs, proxyUdpTimeoutNs }: DockerProfile,
+): Proxies {
+  const udp = new UdpProxies(transport, proxyRelayNs, proxyUdpTimeoutNs);
+  return { tcp: new UserlandProxies(transport, proxyRelayNs), udp };
+}
+
 export class Docker {
   /** By name, in the order of their creation. */
   readonly containers = new Map<string, DockerContainer>();
@@ -52,7 +61,7 @@ export class Docker {
     const { transport, stack, profile, bridgeCIDR, userlandProxy } = options;
     const { network } = transport;
     if (options.hosts.length > 0) network.useLoopback();
-    const proxies = userlandProxy ? new UserlandProxies(transport, profile.proxyRelayNs) : null;
+    const proxies = userlandProxy ? proxiesOf(transport, profile) : null;
     for (const machine of options.hosts) {
       const { natNsPerPacket, nsPerRule } = profile;
       const host = network.addHost({

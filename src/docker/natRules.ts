@@ -10,24 +10,24 @@
  *   DOCKER                   -i docker0 -j RETURN
  *   DOCKER ! -i docker0      -p tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
  *
- * So a container that dials its own host's port, and whoever dials 127.0.0.1, comes to docker-proxy. With
+ * A UDP port has the same rule with -p udp. So a container that dials its own host's port, and whoever dials 127.0.0.1, comes to docker-proxy. With
  * --userland-proxy=false both are translated too (hairpin), and a source that could not be answered is masqueraded.
  *
- * Not modelled: the filter table (whatever reaches the bridge was translated or comes from the host itself),
- * and the deletion of conntrack entries when a container stops.
+ * Not modelled: the filter table (whatever reaches the bridge was translated or comes from the host itself).
  */
 import { NO_ADDRESS, type AddressId } from "../network/address.ts";
 import type { Host } from "../network/host.ts";
-import {
-  TransportProtocol,
-  type FirstPacket,
-  type NatDecision,
-  type NatHookPoint,
-  type NatRules,
+import type {
+  FirstPacket,
+  NatDecision,
+  NatHookPoint,
+  NatRules,
+  TransportProtocolNumber,
 } from "../network/nat.ts";
 import type { Network } from "../network/network.ts";
 
 export interface DnatRule {
+  readonly protocol: TransportProtocolNumber;
   /** NO_ADDRESS: any address of the host. */
   readonly hostAddress: AddressId;
   readonly hostPort: number;
@@ -71,13 +71,15 @@ export class DockerNatRules implements NatRules {
         (fromBridge ||
           (point === "OUTPUT" && packet.destination === this.#network.addresses.loopback))
       );
-    if (entersChain && packet.protocol === TransportProtocol.TCP) this.#translate(packet, decision);
+    if (entersChain) this.#translate(packet, decision);
+    // No rule of the daemon's says --random-fully: a port is kept if it can be.
+    decision.randomFully = false;
     decision.masquerade = this.#isMasqueraded(packet, decision.dnatAddress, fromBridge);
   }
 
   #translate(packet: FirstPacket, decision: NatDecision): void {
     for (const [index, rule] of this.#chain.entries()) {
-      if (rule.hostPort !== packet.destinationPort) continue;
+      if (rule.protocol !== packet.protocol || rule.hostPort !== packet.destinationPort) continue;
       if (rule.hostAddress !== NO_ADDRESS && rule.hostAddress !== packet.destination) continue;
       decision.dnatAddress = rule.containerAddress;
       decision.dnatPort = rule.containerPort;

@@ -4,26 +4,27 @@
  * Owns: which (address, port) a container of this daemon holds; 0.0.0.0 conflicts with every address. Refuses
  * to own: what other processes hold, which only bind() tells. Source: moby libnetwork/portallocator; timings §8.
  */
-import { ANY_ADDRESS } from "./contract.ts";
+import { ANY_ADDRESS, type PublishedPort } from "./contract.ts";
 
 export class PortAllocator {
-  /** By port: the addresses that hold it. */
-  readonly #held = new Map<number, Set<string>>();
+  /** By protocol and port: the addresses that hold it. */
+  readonly #held = new Map<string, Set<string>>();
 
   /** @returns null, or the daemon's error */
-  request(hostIP: string, hostPort: number): string | null {
-    const held = this.#held.get(hostPort) ?? new Set();
+  request({ protocol, hostIP, hostPort }: PublishedPort): string | null {
+    const key = `${protocol} ${hostPort}`;
+    const held = this.#held.get(key) ?? new Set();
     for (const other of held) {
       if (conflicts(other, hostIP)) {
         return `Bind for ${other}:${hostPort} failed: port is already allocated`;
       }
     }
-    this.#held.set(hostPort, held.add(hostIP));
+    this.#held.set(key, held.add(hostIP));
     return null;
   }
 
-  release(hostIP: string, hostPort: number): void {
-    this.#held.get(hostPort)?.delete(hostIP);
+  release({ protocol, hostIP, hostPort }: PublishedPort): void {
+    this.#held.get(`${protocol} ${hostPort}`)?.delete(hostIP);
   }
 }
 

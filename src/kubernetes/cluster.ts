@@ -279,7 +279,13 @@ export class Cluster {
     const { messageBytes } = profile.loadBalancer.healthCheck;
     for (const [index, { metadata }] of nodes.entries()) {
       const host = network.hosts[index]!;
-      const healthServer = new ServiceHealthServer(transport, host.namespace, messageBytes);
+      const isHealthy = (): boolean => this.proxies[index]!.isHealthy;
+      const healthServer = new ServiceHealthServer(
+        transport,
+        host.namespace,
+        messageBytes,
+        isHealthy,
+      );
       this.#healthServers.push(healthServer);
       const proxy = new KubeProxy({
         sim,

@@ -48,8 +48,9 @@ import { Flag, ICMP_FLAGS, type Packet } from "./packet.ts";
 import type { LinuxProfile } from "./profile.ts";
 import { DueQueue } from "./dueQueue.ts";
 
-/** What track() decided about the packet. `invalid`: it belongs to nothing and passes untranslated. */
-export const Track = { pass: 0, drop: 1, reject: 2, invalid: 3 } as const;
+/** Of a packet. `invalid`: it belongs to nothing and passes untranslated. `local`: the host itself answers. */
+export const Track = { pass: 0, drop: 1, reject: 2, invalid: 3, local: 4 } as const;
+const REFUSALS = [Track.pass, Track.drop, Track.reject, Track.local] as const;
 export type TrackVerdict = (typeof Track)[keyof typeof Track];
 
 /** An entry as `conntrack -L` shows it: both tuples. */
@@ -136,6 +137,7 @@ export class Conntrack {
     destination: NO_ADDRESS,
     destinationPort: 0,
     destinationIsLocal: false,
+    isMidstream: false,
     originSocket: -1,
     originGeneration: 0,
   };
@@ -479,9 +481,13 @@ export class Conntrack {
   }
 
   private setState(id: EntryId, state: CtStateCode): void {
-    if (this.watcher !== null) this.tellOfState(this.watcher, id, state);
+    let lifeNs = this.timeouts[state]!;
+    if (this.watcher !== null) {
+      this.tellOfState(this.watcher, id, state);
+      lifeNs = Math.min(lifeNs, this.watcher.lifeNs(id, state));
+    }
     this.tables.setState(id, state);
-    this.tables.expiresAtNs[id] = this.sim.nowNs + this.timeouts[state]!;
+    this.tables.expiresAtNs[id] = this.sim.nowNs + lifeNs;
   }
 
   private tellOfState(watcher: ConnectionWatcher, id: EntryId, state: CtStateCode): void {
@@ -504,7 +510,7 @@ export class Conntrack {
     this.walkNs = decision.walkNs;
     if (decision.verdict !== NatVerdict.accept) {
       this.cause = decision.rule;
-      return decision.verdict === NatVerdict.reject ? Track.reject : Track.drop;
+      return REFUSALS[decision.verdict];
     }
     const sourceNat = this.setReply(packet, decision);
     if (this.reply.destinationPort === NO_PORT) {
@@ -540,6 +546,8 @@ export class Conntrack {
     first.destination = packet.destination;
     first.destinationPort = packet.destinationPort;
     first.destinationIsLocal = isLocal;
+    first.isMidstream =
+      packet.protocol === TransportProtocol.TCP && (packet.flags & Flag.syn) === 0;
     first.originSocket = packet.originSocket;
     first.originGeneration = packet.originGeneration;
     decision.verdict = NatVerdict.accept;

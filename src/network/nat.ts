@@ -5,6 +5,7 @@
  * the rest; kubernetes/proxy implements it.
  */
 import type { AddressId } from "./address.ts";
+import type { CtStateCode } from "./conntrackStates.ts";
 import type { EntryId } from "./conntrackTable.ts";
 import type { DurationNs } from "../engine/index.ts";
 
@@ -26,12 +27,15 @@ export interface FirstPacket {
   readonly destinationPort: number;
   /** Whether `destination` is an address of this host itself (fib type LOCAL). */
   readonly destinationIsLocal: boolean;
+  /** TCP: in the middle of a connection that is not tracked, or no longer. */
+  readonly isMidstream?: boolean;
   /** The socket that sent it, and which use of its slot, for observations only. */
   readonly originSocket: number;
   readonly originGeneration: number;
 }
 
-export const NatVerdict = { accept: 0, drop: 1, reject: 2 } as const;
+/** `local`: to a socket of the host itself, whatever its address, and untracked. */
+export const NatVerdict = { accept: 0, drop: 1, reject: 2, local: 3 } as const;
 export type NatVerdictCode = (typeof NatVerdict)[keyof typeof NatVerdict];
 
 /** Filled in by the rules; reused between calls, so copy what you keep. */
@@ -61,6 +65,10 @@ export interface NatRules {
 
 /** Keeps books of the connections that rules have translated. */
 export interface ConnectionWatcher {
+  /** How long an established TCP connection may be silent, for its own table. */
+  readonly establishedNs: DurationNs;
+  /** The same for an entry in any state; the sooner of both takes the entry. */
+  lifeNs(entry: EntryId, state: CtStateCode): DurationNs;
   /** decide() has just judged the first packet of this entry. */
   began(entry: EntryId): void;
   /** TCP: a connection is active from its SYN until one side closes it. */

@@ -393,6 +393,10 @@ export class NetworkStack {
     verdict: TrackVerdict,
     atNs: SimTimeNs,
   ): void {
+    if (verdict === Track.local) {
+      this.#toLocal(packet, host.namespace, atNs);
+      return;
+    }
     if (verdict === Track.reject) {
       this.#icmpError(packet, host, Flag.icmpPortUnreachable, point === "OUTPUT", atNs);
     }

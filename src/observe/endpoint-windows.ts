@@ -91,6 +91,10 @@ export class EndpointWindows implements Observer {
     this.staleConnections[endpoint]! += staleRouted;
   }
 
+  connectionDialled(node: number, endpoint: number, atNs: SimTimeNs, staleRouted: number): void {
+    this.connectionRouted(node, endpoint, atNs, staleRouted);
+  }
+
   endpointRequestStarted(endpoint: number, atNs: SimTimeNs): void {
     this.requests[endpoint]! += 1;
     this.inFlightNs[endpoint]! += this.inFlight[endpoint]! * (atNs - this.inFlightAtNs[endpoint]!);

@@ -317,7 +317,8 @@ export const metricsFiles: readonly MetricsFile[] = [
       {
         name: "connections",
         unit: "count",
-        meaning: "New connections that nodes routed to the endpoint in the window.",
+        meaning:
+          "New connections to the endpoint in the window: those that nodes routed there, and those of clients that dial it by an address from DNS.",
       },
       {
         name: "in_flight_mean",

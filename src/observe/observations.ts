@@ -123,6 +123,8 @@ export interface Observer {
   staleConnectionEnded?(node: number, endpoint: number, outcome: OutcomeCode): void;
   /** A node chose `endpoint` for a new connection. */
   connectionRouted?(node: number, endpoint: number, atNs: SimTimeNs, staleRouted: number): void;
+  /** A client on `node` dials `endpoint` itself, by an address that DNS gave: a headless Service. */
+  connectionDialled?(node: number, endpoint: number, atNs: SimTimeNs, staleRouted: number): void;
   /** The text of an address, by the number that other observations give it. */
   addressNamed?(address: number, text: string): void;
   /**
@@ -282,6 +284,9 @@ const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Ob
   },
   connectionRouted: (list) => (node, endpoint, atNs, stale) => {
     for (const observer of list) observer.connectionRouted(node, endpoint, atNs, stale);
+  },
+  connectionDialled: (list) => (node, endpoint, atNs, stale) => {
+    for (const observer of list) observer.connectionDialled(node, endpoint, atNs, stale);
   },
   addressNamed: (list) => (address, text) => {
     for (const observer of list) observer.addressNamed(address, text);

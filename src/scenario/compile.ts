@@ -134,7 +134,9 @@ function join(scenario: ResolvedScenario, observers: readonly Observer[]): Parts
   });
   workloads.useServices((key) => cluster.ledger.serviceIndex(key));
   const dns =
-    scenario.cluster.dns === undefined ? null : new ClusterDns(scenario, transport, cluster);
+    scenario.cluster.dns === undefined
+      ? null
+      : new ClusterDns(scenario, transport, cluster, observations);
   workloads.useDns(dns);
   const rooms = { sim, observations, network, stack, transport, programs, runtime, cluster };
   return { ...rooms, docker, dns, workloads, dockerWorkloads };

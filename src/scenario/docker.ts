@@ -10,13 +10,13 @@ import { parsePrefix, parsePrefixes } from "../network/address.ts";
 import { checkApart, hostAddresses } from "./cluster.ts";
 import { nearest, type FileMistakes } from "./mistakes.ts";
 import type { DockerTarget, ResolvedContainer, ResolvedDocker } from "./resolved.ts";
-import type { ContainerPart, DockerPart, DockerTargetPart } from "./schema/docker.ts";
+import type { ContainerPart, DockerPart, DockerTargetPart, PortPart } from "./schema/docker.ts";
 import type { ClientPart, ClusterPart } from "./schema/scenario.ts";
 
 /** CPUs of a Docker host: as a node's by default. */
 const HOST_CORES = 4;
 /** What a container that says nothing about ports listens on. */
-const DEFAULT_PORT = 80;
+const DEFAULT_PORT: PortPart = { port: 80, protocol: "tcp" };
 
 const NO_DOCKER: ResolvedDocker = {
   hosts: [],
@@ -77,14 +77,21 @@ function checkNetworks(
 
 function containerOf(part: ContainerPart): ResolvedContainer {
   const { name, host, image, publish, network, restart, start, server } = part;
-  const published = publish.map(({ containerPort }) => containerPort);
-  const listened = published.length === 0 ? [DEFAULT_PORT] : published;
+  const published = publish.map(({ containerPort, protocol }) => ({
+    port: containerPort,
+    protocol,
+  }));
+  const listened = part.expose ?? (published.length === 0 ? [DEFAULT_PORT] : published);
+  const portsOf = (wanted: PortPart["protocol"]): number[] => [
+    ...new Set(listened.flatMap(({ port, protocol }) => (protocol === wanted ? [port] : []))),
+  ];
   return {
     name,
     host,
     image: image ?? name,
     network,
-    exposedPorts: [...new Set(part.expose ?? listened)],
+    exposedPorts: portsOf("tcp"),
+    exposedUdpPorts: portsOf("udp"),
     publish,
     restart,
     startNs: start,
@@ -132,9 +139,21 @@ function checkHostIP(
 }
 
 /** Host ports that a container holds: published ones, and all of one in the host's network. */
-function heldPorts({ network, publish, exposedPorts }: ResolvedContainer): PublishedPort[] {
+function heldPorts({
+  network,
+  publish,
+  exposedPorts,
+  exposedUdpPorts,
+}: ResolvedContainer): PublishedPort[] {
   if (network === "bridge") return [...publish];
-  return exposedPorts.map((port) => ({ hostIP: ANY_ADDRESS, hostPort: port, containerPort: port }));
+  const held = (ports: readonly number[], protocol: PortPart["protocol"]): PublishedPort[] =>
+    ports.map((port) => ({
+      protocol,
+      hostIP: ANY_ADDRESS,
+      hostPort: port,
+      containerPort: port,
+    }));
+  return [...held(exposedPorts, "tcp"), ...held(exposedUdpPorts, "udp")];
 }
 
 /**
@@ -152,7 +171,7 @@ function checkHostPorts(
   const earlier = containers
     .slice(0, index)
     .filter(({ host, startNs }) => host === own.host && startNs === 0);
-  for (const [at, { hostIP, hostPort }] of heldPorts(own).entries()) {
+  for (const [at, { protocol, hostIP, hostPort }] of heldPorts(own).entries()) {
     const others = [
       ...earlier.flatMap((each) => heldPorts(each).map((port) => ({ name: each.name, ...port }))),
       ...heldPorts(own)
@@ -160,13 +179,18 @@ function checkHostPorts(
         .map((port) => ({ name: own.name, ...port })),
     ];
     const other = others.find(
-      (each) => each.hostPort === hostPort && conflicts(each.hostIP, hostIP),
+      (each) =>
+        each.protocol === protocol && each.hostPort === hostPort && conflicts(each.hostIP, hostIP),
     );
     if (other === undefined) continue;
     const field = parts[index]!.network === "bridge" ? ["publish", at] : ["network"];
-    const found = `port ${hostPort} of ${own.host}, which container "${other.name}" holds from the beginning`;
+    const found = `port ${portText(hostPort, protocol)} of ${own.host}, which container "${other.name}" holds from the beginning`;
     mistakes.add(field, found, "another host port, or a later start");
   }
+}
+
+function portText(port: number, protocol: string): string {
+  return protocol.toLowerCase() === "udp" ? `${port}/udp` : String(port);
 }
 
 export function checkHost(name: string, { hosts }: ResolvedDocker, mistakes: FileMistakes): void {
@@ -204,29 +228,31 @@ export function resolveDockerTarget(
 ): DockerTarget | null {
   if (!allHosts) return null;
   const kind = from?.kind;
+  const at = { port: to.port, protocol: to.protocol === "udp" ? "UDP" : "TCP" } as const;
   if (to.via === "localhost") {
     if (kind === "host" && allContainers) {
       const host = (from as { host: string }).host;
-      checkServed(host, to.port, docker, mistakes.within(["port"]));
+      checkServed(host, at, docker, mistakes.within(["port"]));
     } else if (kind !== undefined && kind !== "host" && kind !== "sidecar") {
       const found = "localhost, where nobody else runs beside this client";
       mistakes.add([], found, "from: onHost(...) or sidecar(...)");
     }
-    return { via: "localhost", port: to.port };
+    return { via: "localhost", ...at };
   }
   if (kind === "pod" || kind === "sidecar") {
     const found = `${to.via}(...) from a pod: ways from pods to Docker hosts are not modelled`;
     mistakes.add([], found, "from: outside(...), onHost(...) or containers(...)");
   }
   return to.via === "container"
-    ? containerTarget(to, docker, allContainers, mistakes.within(["container"]))
-    : hostPortTarget(to, docker, allContainers, mistakes.within(["hostPort"]));
+    ? containerTarget(to.name, at, docker, allContainers, mistakes.within(["container"]))
+    : hostPortTarget(to.name, at, docker, allContainers, mistakes.within(["hostPort"]));
 }
 
-type Named = DockerTargetPart & { readonly via: "container" | "hostPort" };
+type Port = Pick<DockerTarget, "port" | "protocol">;
 
 function containerTarget(
-  { name, port }: Named,
+  name: string,
+  at: Port,
   docker: ResolvedDocker,
   allContainers: boolean,
   mistakes: FileMistakes,
@@ -236,46 +262,49 @@ function containerTarget(
   if (found === null) return null;
   if (found.network === "host") {
     mistakes.add([], `container ${name} has no address of its own`, 'hostPort("HOST:PORT")');
-  } else if (!found.exposedPorts.includes(port)) {
-    const allowed = `one of its ports ${found.exposedPorts.join(", ")}`;
-    mistakes.add([], `container ${name} does not listen on ${port}`, allowed);
+    return { via: "container", container: name, ...at };
   }
-  return { via: "container", container: name, port };
+  const { exposedPorts, exposedUdpPorts } = found;
+  const listened = at.protocol === "UDP" ? exposedUdpPorts : exposedPorts;
+  if (!listened.includes(at.port)) {
+    const known = [...exposedPorts, ...exposedUdpPorts.map((port) => portText(port, "udp"))];
+    const wanted = portText(at.port, at.protocol);
+    const allowed = `one of its ports ${known.join(", ")}`;
+    mistakes.add([], `container ${name} does not listen on ${wanted}`, allowed);
+  }
+  return { via: "container", container: name, ...at };
 }
 
 function hostPortTarget(
-  { name, port }: Named,
+  name: string,
+  at: Port,
   docker: ResolvedDocker,
   allContainers: boolean,
   mistakes: FileMistakes,
 ): DockerTarget {
   checkHost(name, docker, mistakes);
   const isKnown = docker.hosts.some((host) => host.name === name);
-  if (isKnown && allContainers) checkServed(name, port, docker, mistakes);
-  return { via: "hostPort", host: name, port };
+  if (isKnown && allContainers) checkServed(name, at, docker, mistakes);
+  return { via: "hostPort", host: name, ...at };
 }
 
 /** Containers that serve a port of a host, whenever they run. */
 export function serversOfPort(
   { containers }: ResolvedDocker,
   host: string,
-  port: number,
+  { port, protocol }: Port,
 ): ResolvedContainer[] {
-  return containers.filter(
-    (each) => each.host === host && heldPorts(each).some(({ hostPort }) => hostPort === port),
-  );
+  const isMeant = (each: PublishedPort): boolean =>
+    each.hostPort === port && each.protocol === protocol.toLowerCase();
+  return containers.filter((each) => each.host === host && heldPorts(each).some(isMeant));
 }
 
-function checkServed(
-  host: string,
-  port: number,
-  docker: ResolvedDocker,
-  mistakes: FileMistakes,
-): void {
-  if (serversOfPort(docker, host, port).length > 0) return;
+function checkServed(host: string, at: Port, docker: ResolvedDocker, mistakes: FileMistakes): void {
+  if (serversOfPort(docker, host, at).length > 0) return;
   const ports = docker.containers
     .filter((each) => each.host === host)
-    .flatMap((each) => heldPorts(each).map(({ hostPort }) => hostPort));
+    .flatMap((each) => heldPorts(each).map((port) => portText(port.hostPort, port.protocol)));
   const known = [...new Set(ports)].join(", ") || "there are none";
-  mistakes.add([], `no container of ${host} publishes port ${port}`, `published ports: ${known}`);
+  const wanted = portText(at.port, at.protocol);
+  mistakes.add([], `no container of ${host} publishes port ${wanted}`, `published ports: ${known}`);
 }

@@ -135,13 +135,14 @@ export interface ServiceTarget {
 }
 
 /** An address that no Service stands behind. */
-export type DockerTarget =
-  /** The address of a container, looked up when the client starts. */
-  | { readonly via: "container"; readonly container: string; readonly port: number }
-  /** A Docker host's own address. */
-  | { readonly via: "hostPort"; readonly host: string; readonly port: number }
+export type DockerTarget = { readonly port: number; readonly protocol: "TCP" | "UDP" } & (
+  | /** The address of a container, looked up when the client starts. */
+    { readonly via: "container"; readonly container: string }
+    /** A Docker host's own address. */
+  | { readonly via: "hostPort"; readonly host: string }
   /** 127.0.0.1 where the client runs. */
-  | { readonly via: "localhost"; readonly port: number };
+  | { readonly via: "localhost" }
+);
 
 export interface ResolvedClient {
   readonly name: string;

@@ -22,6 +22,8 @@ export interface DnsRun {
   readonly requests: readonly (Timed & { readonly stale: number })[];
   readonly lookupsStarted: number;
   readonly queriesSent: number;
+  /** Connections that clients made by an address from DNS: to endpoints, and those to ones that had gone. */
+  readonly dialled: { readonly all: number; readonly stale: number };
   readonly brokenLaws: readonly BrokenLaw[];
   readonly drops: Readonly<Record<string, number>>;
 }
@@ -45,6 +47,7 @@ export default { duration: "${duration}", ${fields} } as any;`;
   const queries: Timed[] = [];
   const requests: (Timed & { stale: number })[] = [];
   const begun = { lookups: 0, queries: 0 };
+  const dialled = { all: 0, stale: 0 };
   const run = compile(scenario, [
     {
       lookupStarted: () => void begun.lookups++,
@@ -53,6 +56,10 @@ export default { duration: "${duration}", ${fields} } as any;`;
       dnsQuerySent: () => void begun.queries++,
       dnsQueryEnded: (_client, result, startNs, endNs) =>
         void queries.push({ result: queryResultNames[result]!, startNs, endNs }),
+      connectionDialled: (_node, _endpoint, _atNs, stale) => {
+        dialled.all++;
+        dialled.stale += stale;
+      },
       requestEnded: (_client, _service, outcome, startNs, endNs, _attempts, stale) =>
         void requests.push({ result: outcomeNames[outcome]!, startNs, endNs, stale }),
     },
@@ -64,7 +71,7 @@ export default { duration: "${duration}", ${fields} } as any;`;
     for (const [cause, count] of causes) drops[cause] = (drops[cause] ?? 0) + count;
   }
   const { brokenLaws } = run.finish();
-  const sums = { lookupsStarted: begun.lookups, queriesSent: begun.queries };
+  const sums = { dialled, lookupsStarted: begun.lookups, queriesSent: begun.queries };
   return { run, lookups, queries, requests, ...sums, drops, brokenLaws };
 }
 

@@ -135,6 +135,7 @@ const CONTAINER: Omit<ContainerSpec, "name"> = {
   image: "nginx",
   network: "bridge",
   exposedPorts: [80],
+  exposedUdpPorts: [],
   publish: [],
   restart: { name: "no", maximumRetryCount: null },
   startNs: 0,
@@ -143,7 +144,7 @@ const CONTAINER: Omit<ContainerSpec, "name"> = {
 /** The workload's number is the container's place in the order of creation. */
 function launcher(
   programs: Programs,
-  { host, name, exposedPorts }: ContainerSpec & { name: string },
+  { host, name, exposedPorts, exposedUdpPorts }: ContainerSpec & { name: string },
   workload: number,
   change: Partial<ServerOptions>,
 ): Launch {
@@ -153,7 +154,7 @@ function launcher(
       {
         workload,
         ports: exposedPorts,
-        udpPorts: [],
+        udpPorts: exposedUdpPorts,
         sctpPorts: [],
         concurrency: 8,
         queueLimit: 64,
@@ -183,10 +184,12 @@ const CLIENT: Omit<ClientOptions, "addresses" | "port"> = {
   stopNs: seconds(1.5),
 };
 
-/** "8080:80". */
+/** "8080:80", "53:53/udp". */
 export function published(...texts: string[]): ContainerSpec["publish"] {
   return texts.map((text) => {
-    const [containerPort, hostPort, hostIP = "0.0.0.0"] = text.split(":").toReversed();
-    return { hostIP, hostPort: Number(hostPort), containerPort: Number(containerPort) };
+    const protocol = text.endsWith("/udp") ? "udp" : "tcp";
+    const ports = text.replace(/\/.*/, "").split(":").toReversed();
+    const [containerPort, hostPort, hostIP = "0.0.0.0"] = ports;
+    return { protocol, hostIP, hostPort: Number(hostPort), containerPort: Number(containerPort) };
   });
 }

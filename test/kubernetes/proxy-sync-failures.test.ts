@@ -138,3 +138,26 @@ describe("network programming latency", () => {
     expect(proxies[0]!.programming.count).toBe(0);
   });
 });
+
+describe("kube-proxy's own health", () => {
+  // Broken on purpose: a failed sync counted as one that has programmed the change; no time-out at all.
+  test("is lost when a change has waited for two sync periods, and comes back with the next sync", () => {
+    const { sim, hand, proxies } = runningProxies({ slices: [slice("s", three)] });
+    const [proxy] = proxies;
+    const healthy = (atNs: number): boolean => {
+      sim.run(atNs);
+      return proxy!.isHealthy;
+    };
+    expect(healthy(0)).toBe(true);
+    proxy!.breakSyncsUntil(seconds(70));
+    hand.patch("EndpointSlice", "default/s", without("10.0.0.2"));
+    const dueNs = HEARD_NS + seconds(60);
+    // Failed at once and after 30 s; the retry after 60 s is still under way.
+    expect(healthy(dueNs - 1)).toBe(true);
+    expect(proxy!.failures).toBe(2);
+    expect(healthy(dueNs)).toBe(false);
+    expect(healthy(seconds(80))).toBe(false);
+    expect(healthy(seconds(100))).toBe(true);
+    expect(proxy!.isIdle).toBe(true);
+  });
+});

@@ -684,6 +684,8 @@ describe("whoever keeps books of connections", () => {
     bench.nat = dnat(SERVER, 80);
     const told: string[] = [];
     bench.table.watcher = {
+      establishedNs: Infinity,
+      lifeNs: () => Infinity,
       began: (entry) => told.push(`began ${entry}`),
       activity: (entry, isActive) => told.push(`${isActive ? "active" : "inactive"} ${entry}`),
       reopened: (entry) => told.push(`reopened ${entry}`),

@@ -17,6 +17,7 @@ const calls: { readonly [Name in keyof Required<Observer>]: Parameters<Required<
     requestStarted: [5, 6, 7],
     requestEnded: [8, 9, Outcome.timeout, 10, 11, 12, 1],
     connectionRouted: [13, 14, 15, 0],
+    connectionDialled: [13, 14, 15, 0],
     endpointRequestStarted: [16, 17],
     endpointRequestEnded: [18, 19],
     endpointChanged: [20, "service", "endpoint", "removed", 21, 0, 57],

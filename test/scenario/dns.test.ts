@@ -160,7 +160,11 @@ spec: { clusterIP: None, selector: { app: web }, ports: [{ port: 80 }] }
     const lastNs = failedUntil(run);
     expect(lastNs).toBeGreaterThan(seconds(10 + 20));
     expect(lastNs).toBeLessThan(seconds(10 + 30 + 20 + 0.1));
-    expect(run.requests.filter((each) => each.stale === 1).length).toBeGreaterThan(50);
+    const staleRequests = run.requests.filter((each) => each.stale === 1).length;
+    expect(staleRequests).toBeGreaterThan(50);
+    // Each of them dialled an endpoint, which the endpoint's books show. Seen to fail without the observation.
+    expect(run.dialled.stale).toBe(staleRequests);
+    expect(run.dialled.all).toBe(run.requests.length);
     perfect(run);
   });
 

@@ -46,6 +46,7 @@ test("a container that says little: on docker-1, on the bridge, listening on 80,
       image: "web",
       network: "bridge",
       exposedPorts: [80],
+      exposedUdpPorts: [],
       publish: [],
       restart: { name: "no", maximumRetryCount: null },
       startNs: 0,
@@ -53,7 +54,7 @@ test("a container that says little: on docker-1, on the bridge, listening on 80,
     },
     expect.objectContaining({
       exposedPorts: [81],
-      publish: [{ hostIP: "127.0.0.1", hostPort: 8080, containerPort: 81 }],
+      publish: [{ protocol: "tcp", hostIP: "127.0.0.1", hostPort: 8080, containerPort: 81 }],
     }),
   ]);
 });
@@ -123,11 +124,11 @@ test.each<[what: string, fields: string, expected: string[]]>([
   ],
   [
     "ports that are none",
-    docker('{ name: "a", publish: ["80", "0:80", "53:53/udp"] }'),
+    docker('{ name: "a", publish: ["80", "0:80", "53:53/sctp"] }'),
     [
-      'scenario.ts:4:59 docker.containers[0].publish[0]: "80"; allowed: a published port: "[ADDRESS:]HOSTPORT:CONTAINERPORT", such as "8080:80"',
-      'scenario.ts:4:65 docker.containers[0].publish[1]: "0:80" (ports go from 1 to 65535); allowed: a published port: "[ADDRESS:]HOSTPORT:CONTAINERPORT", such as "8080:80"',
-      'scenario.ts:4:73 docker.containers[0].publish[2]: "53:53/udp" (udp is not modelled for published ports); allowed: a published port: "[ADDRESS:]HOSTPORT:CONTAINERPORT", such as "8080:80"',
+      'scenario.ts:4:59 docker.containers[0].publish[0]: "80"; allowed: a published port: "[ADDRESS:]HOSTPORT:CONTAINERPORT[/udp]", such as "8080:80"',
+      'scenario.ts:4:65 docker.containers[0].publish[1]: "0:80" (ports go from 1 to 65535); allowed: a published port: "[ADDRESS:]HOSTPORT:CONTAINERPORT[/udp]", such as "8080:80"',
+      'scenario.ts:4:73 docker.containers[0].publish[2]: "53:53/sctp" (sctp is not modelled for published ports); allowed: a published port: "[ADDRESS:]HOSTPORT:CONTAINERPORT[/udp]", such as "8080:80"',
     ],
   ],
   [
@@ -203,4 +204,32 @@ test.each<[what: string, fields: string, expected: string[]]>([
   ],
 ])("%s", async (_what, fields, expected) => {
   expect(await mistakes(fields)).toEqual(expected);
+});
+
+test("a UDP port is published, exposed and dialled by its protocol", async () => {
+  const containers =
+    'containers: [{ name: "dns", publish: ["53:5353/udp"], expose: [80, "5353/udp"] }]';
+  const clients = (to: string) =>
+    `docker: { ${containers} }, clients: [{ name: "c", from: onHost("docker-1"), to: ${to}, load: openLoop(1) }],`;
+  const scenario = await loadFiles({ "scenario.ts": text(clients('hostPort("docker-1:53/udp")')) });
+  expect(scenario.docker.containers[0]).toMatchObject({
+    exposedPorts: [80],
+    exposedUdpPorts: [5353],
+    publish: [{ protocol: "udp", hostIP: "0.0.0.0", hostPort: 53, containerPort: 5353 }],
+  });
+  expect(scenario.clients[0]!.to).toEqual({
+    via: "hostPort",
+    host: "docker-1",
+    port: 53,
+    protocol: "UDP",
+  });
+  expect(await mistakes(clients('hostPort("docker-1:53")'))).toEqual([
+    expect.stringContaining(
+      "no container of docker-1 publishes port 53; allowed: published ports: 53/udp",
+    ),
+  ]);
+  expect(await mistakes(clients('container("dns:5353")'))).toEqual([
+    expect.stringContaining("does not listen on 5353; allowed: one of its ports 80, 5353/udp"),
+  ]);
+  expect(await mistakes(clients('localhost("53/udp")'))).toEqual([]);
 });

@@ -2,8 +2,10 @@
  * kube-proxy's answers to load balancers: how many ready endpoints of a Service are on this node.
  *
  * Owns: a listener on each health-check node port, and the answer: 200 with one or more, else 503; and
- * kube-proxy's healthz, which is well as long as it runs. It knows what the node has programmed, no more. Source: pkg/proxy/healthcheck/service_health.go; rules of
- * kube-proxy, section 14 (docs/sources.md). Not modelled: 503 because kube-proxy itself is unhealthy.
+ * kube-proxy's own healthz. Both are 503 while kube-proxy is unhealthy: a change has waited for too long to be
+ * programmed. It knows what the node has programmed, no more. Source: pkg/proxy/healthcheck/service_health.go and
+ * proxy_health.go; rules of kube-proxy, section 14 (docs/sources.md). Not modelled: 503 because the node is
+ * being deleted (NodeEligible).
  */
 import type { Namespace } from "../../network/host.ts";
 import type { Listener, ListenerHandler, Socket } from "../../network/socket.ts";
@@ -28,8 +30,16 @@ export class ServiceHealthServer implements ListenerHandler {
   readonly #answerBytes: number;
   readonly #byService = new Map<string, HealthCheck>();
   readonly #byPort = new Map<number, HealthCheck>();
+  readonly #isHealthy: () => boolean;
 
-  constructor(transport: Transport, namespace: Namespace, answerBytes: number) {
+  /** @param isHealthy whether kube-proxy is: asked for each answer */
+  constructor(
+    transport: Transport,
+    namespace: Namespace,
+    answerBytes: number,
+    isHealthy: () => boolean,
+  ) {
+    this.#isHealthy = isHealthy;
     this.#transport = transport;
     this.#namespace = namespace;
     this.#answerBytes = answerBytes;
@@ -67,9 +77,9 @@ export class ServiceHealthServer implements ListenerHandler {
 
   message(socket: Socket, message: number): void {
     const { localPort } = socket;
-    const isWell =
+    const isServed =
       localPort === HEALTHZ_PORT || (this.#byPort.get(localPort)?.localEndpoints ?? 0) > 0;
-    const info = isWell ? 0 : UNAVAILABLE;
+    const info = isServed && this.#isHealthy() ? 0 : UNAVAILABLE;
     this.#transport.send(socket, this.#answerBytes, message, info, true);
   }
 

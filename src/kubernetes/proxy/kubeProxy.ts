@@ -102,6 +102,10 @@ export class KubeProxy {
   #isFlushed = false;
   /** The node's kernel, once the rules are there. */
   dataPlane: ProgrammedRules | null = null;
+  /** When the oldest change came that is not programmed yet; null for none. */
+  #pendingSinceNs: SimTimeNs | null = null;
+  /** No sync has succeeded yet. */
+  #isStarting: boolean;
   /** Syncs done, and how many of them failed. */
   syncs = 0;
   failures = 0;
@@ -121,6 +125,7 @@ export class KubeProxy {
     this.#programmed = new OverlayMap(base.programmed);
     this.#endpoints = base.size.endpoints;
     this.#fullSyncDue = base.table.servicePorts === 0;
+    this.#isStarting = this.#fullSyncDue;
     this.#tracker = new ChangeTracker(sim.nowNs);
     const { minSyncPeriodNs: minPeriodNs, syncPeriodNs } = options.mode.settings(profile);
     this.#syncPeriodNs = syncPeriodNs;
@@ -146,6 +151,13 @@ export class KubeProxy {
     });
     if (this.#fullSyncDue) this.#programAll(slices.values());
     else for (const service of base.nodeSpecific) this.#takeOver(service);
+  }
+
+  /** ProxyHealthServer.Health: as it starts, and unless a change has waited for two sync periods. */
+  get isHealthy(): boolean {
+    const { nowNs } = this.#options.sim;
+    if (this.#isStarting || this.#pendingSinceNs === null) return true;
+    return nowNs - this.#pendingSinceNs < 2 * this.#syncPeriodNs;
   }
 
   /** All that it has been told is programmed. */
@@ -205,7 +217,7 @@ export class KubeProxy {
   #programAll(slices: Iterable<EndpointSlice>): void {
     for (const slice of slices) this.#putSlice(slice, slice);
     for (const service of this.#services.values()) this.#tracker.changed(objectKey(service));
-    if (!this.#tracker.isEmpty) this.#runner.request();
+    if (!this.#tracker.isEmpty) this.#request();
   }
 
   #sliceChanged(slice: EndpointSlice): void {
@@ -213,13 +225,13 @@ export class KubeProxy {
     const written = slice.metadata.annotations[LAST_CHANGE_TRIGGER_TIME];
     const triggerNs = written === undefined ? NaN : Number(written);
     this.#tracker.sliceChanged(slice.service, Number.isFinite(triggerNs) ? triggerNs : null);
-    this.#runner.request();
+    this.#request();
   }
 
   #sliceDeleted(slice: EndpointSlice): void {
     this.#putSlice(slice, null);
     this.#tracker.sliceDeleted(slice.service);
-    this.#runner.request();
+    this.#request();
   }
 
   #putSlice(slice: EndpointSlice, now: EndpointSlice | null): void {
@@ -234,6 +246,11 @@ export class KubeProxy {
 
   #changed(service: string): void {
     this.#tracker.changed(service);
+    this.#request();
+  }
+
+  #request(): void {
+    this.#pendingSinceNs ??= this.#options.sim.nowNs;
     this.#runner.request();
   }
 
@@ -287,6 +304,8 @@ export class KubeProxy {
         this.#lastFullNs = nowNs;
       }
       this.#observeLatency(taken.triggers);
+      this.#pendingSinceNs = null;
+      this.#isStarting = false;
     }
     this.#runner.finished(!failed);
     return !failed;

@@ -89,6 +89,12 @@ export const kubeProxyProfile = {
     minSyncPeriodNs: 0,
     syncPeriodNs: seconds(30),
     scheduler: "rr" as SchedulerName,
+    /**
+     * `ipvsadm --set`: how long a TCP connection may be silent, and one after a FIN. The kernel's, which kube-proxy
+     * leaves alone (kubernetes/kubernetes#84041: 900 120 300).
+     */
+    tcpTimeoutNs: seconds(900),
+    tcpFinTimeoutNs: seconds(120),
     /** graceful_termination.go, rsCheckDeleteInterval: how often drained servers are looked at. */
     drainCheckNs: minutes(1),
     /**

@@ -41,6 +41,10 @@ export class EndpointLoad implements Recorder {
     this.#lastStale.set(endpoint, { node, atNs });
   }
 
+  connectionDialled(node: number, endpoint: number, atNs: SimTimeNs, staleRouted: number): void {
+    this.connectionRouted(node, endpoint, atNs, staleRouted);
+  }
+
   tables(): readonly Table[] {
     return [{ file, columns: columnsOf(file), rows: { [Symbol.iterator]: () => this.#rows() } }];
   }

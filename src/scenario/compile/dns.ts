@@ -12,6 +12,7 @@ import { ClusterRecords } from "../../kubernetes/dns/records.ts";
 import { NO_ADDRESS, type AddressId } from "../../network/address.ts";
 import type { Network } from "../../network/network.ts";
 import type { Transport } from "../../network/transport.ts";
+import type { Observations } from "../../observe/observations.ts";
 import type { DnsUse } from "../../workload/client.ts";
 import { namesToAsk } from "../../workload/dns/resolver.ts";
 import { DNS_PORT, type DnsServerOptions } from "../../workload/dns/server.ts";
@@ -28,17 +29,24 @@ export class ClusterDns {
   readonly #network: Network;
   readonly #transport: Transport;
   readonly #cluster: Cluster;
+  readonly #observations: Observations;
   readonly #messages = new DnsMessages();
   readonly #nameserver: AddressId;
   readonly #outsideNames: ReadonlySet<string>;
 
   /** @param scenario one whose cluster has DNS */
-  constructor(scenario: ResolvedScenario, transport: Transport, cluster: Cluster) {
+  constructor(
+    scenario: ResolvedScenario,
+    transport: Transport,
+    cluster: Cluster,
+    observations: Observations,
+  ) {
     const { network } = transport;
     this.#scenario = scenario;
     this.#transport = transport;
     this.#network = network;
     this.#cluster = cluster;
+    this.#observations = observations;
     const { nodeLocal, address } = scenario.cluster.dns!;
     const { dns } = scenario.profile.kubernetes;
     this.#outsideNames = outsideNames(scenario);
@@ -72,7 +80,9 @@ export class ClusterDns {
         if (endpoint < 0) return;
         const stale = ledger.isGone(endpoint) ? 1 : 0;
         const { id, generation, namespace } = socket;
-        this.#transport.noteRoute(id, generation, endpoint, stale, namespace!.host);
+        const { host } = namespace!;
+        this.#transport.noteRoute(id, generation, endpoint, stale, host);
+        this.#observations.connectionDialled(host, endpoint, this.#network.sim.nowNs, stale);
       },
     };
   }

@@ -52,7 +52,7 @@ export class DockerWorkloads {
     const service = this.#scenario.cluster.services.length + this.targets.indexOf(targetName(to));
     const { port } = to;
     const workloads = new Set(this.#behind(client, to));
-    const protocol = TransportProtocol.TCP;
+    const protocol = TransportProtocol[to.protocol];
     return { service, port, protocol, workloads, addresses: [this.#addressOf(to)] };
   }
 
@@ -71,7 +71,7 @@ export class DockerWorkloads {
     if (to.via === "container") return [this.#workloadOf(to.container)];
     if (from.kind === "sidecar") return [workloadIndex(this.#scenario, from.at!)];
     const host = to.via === "hostPort" ? to.host : from.at!;
-    const servers = serversOfPort(this.#scenario.docker, host, to.port);
+    const servers = serversOfPort(this.#scenario.docker, host, to);
     return servers.map(({ name }) => this.#workloadOf(name));
   }
 
@@ -82,8 +82,9 @@ export class DockerWorkloads {
 }
 
 function targetName(to: DockerTarget): string {
-  if (to.via === "container") return `container/${to.container}:${to.port}`;
-  return `${to.via === "hostPort" ? to.host : "localhost"}:${to.port}`;
+  const port = to.protocol === "TCP" ? to.port : `${to.port}/udp`;
+  if (to.via === "container") return `container/${to.container}:${port}`;
+  return `${to.via === "hostPort" ? to.host : "localhost"}:${port}`;
 }
 
 export interface DockerParts {
@@ -114,12 +115,12 @@ export function bringUpDocker(scenario: ResolvedScenario, parts: DockerParts): v
 
 function launcher(
   { programs }: DockerParts,
-  { host, name, exposedPorts }: ContainerSpec,
+  { host, name, exposedPorts, exposedUdpPorts }: ContainerSpec,
   programOf: () => ProgramSpec,
 ): Launch {
   return (namespace, run, started, exited) => {
     const context = { programs, namespace, name: `${host}/${name}/${run}`, exited };
-    return launch(context, programOf(), exposedPorts, started);
+    return launch(context, programOf(), { exposedPorts, exposedUdpPorts }, started);
   };
 }
 
@@ -129,11 +130,12 @@ type Context = Parameters<typeof startProgram>[0];
 function launch(
   context: Context,
   spec: ProgramSpec,
-  ports: readonly number[],
+  exposed: Pick<ContainerSpec, "exposedPorts" | "exposedUdpPorts">,
   started: boolean,
 ): Program {
   if (spec.kind !== "client" || spec.options.addresses[0] !== NO_ADDRESS) {
-    return startProgram(context, spec, { ports, udpPorts: [], sctpPorts: [], started });
+    const { exposedPorts: ports, exposedUdpPorts: udpPorts } = exposed;
+    return startProgram(context, spec, { ports, udpPorts, sctpPorts: [], started });
   }
   const { programs, name, exited } = context;
   const { sim, observations } = programs;
@@ -156,6 +158,7 @@ function createClients(parts: DockerParts, index: number, client: ResolvedClient
       image: "podstorm/client",
       network: "bridge",
       exposedPorts: [],
+      exposedUdpPorts: [],
       publish: [],
       restart: { name: "always", maximumRetryCount: null },
       startNs: lookUpNs(client),
@@ -186,7 +189,8 @@ export function startClient(
   name = `host/${client.name}`,
 ): void {
   const context = { programs, namespace, name, exited: () => {} };
-  const start = (): void => void launch(context, specOf(), [], true);
+  const start = (): void =>
+    void launch(context, specOf(), { exposedPorts: [], exposedUdpPorts: [] }, true);
   const atNs = lookUpNs(client);
   if (atNs === 0) start();
   else programs.sim.callAt(atNs, Phase.start, start);

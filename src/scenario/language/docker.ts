@@ -27,10 +27,10 @@ export interface ContainerInput {
   host?: string;
   /** For the reader. Default: the name. */
   image?: string;
-  /** `docker run -p`: "8080:80" or "127.0.0.1:8080:80". */
+  /** `docker run -p`: "8080:80", "127.0.0.1:8080:80" or "53:53/udp". */
   publish?: string[];
-  /** Ports that its process listens on. Default: the container's side of `publish`, or 80. */
-  expose?: number[];
+  /** Ports that its process listens on: 80 or "53/udp". Default: the container's side of `publish`, or 80. */
+  expose?: (number | string)[];
   /** "host": in the host's own network namespace. Default "bridge". */
   network?: "bridge" | "host";
   /** `docker run --restart`. Default "no". */
@@ -72,7 +72,7 @@ export interface HostPortInput {
 
 export interface LocalhostInput {
   kind: "localhost";
-  port: number;
+  port: number | string;
 }
 
 /** Clients in containers of their own on a Docker host. */
@@ -91,20 +91,20 @@ export function sidecar(workload: string): SidecarOriginInput {
 }
 
 /**
- * "NAME:PORT": the container's address on its bridge, as `docker inspect` shows it when the client starts;
+ * "NAME:PORT", or "NAME:PORT/udp": the container's address on its bridge, as `docker inspect` shows it when the client starts;
  * remembered from then on.
  */
 export function container(reference: string): ContainerTargetInput {
   return { kind: "container", container: reference };
 }
 
-/** "HOST:PORT": a port of a Docker host, by the host's own address. */
+/** "HOST:PORT", or "HOST:PORT/udp": a port of a Docker host, by the host's own address. */
 export function hostPort(reference: string): HostPortInput {
   return { kind: "hostPort", hostPort: reference };
 }
 
-/** 127.0.0.1 where the client runs: on a Docker host, or in a pod. */
-export function localhost(port: number): LocalhostInput {
+/** 127.0.0.1 where the client runs: on a Docker host, or in a pod. Of UDP: localhost("53/udp"). */
+export function localhost(port: number | string): LocalhostInput {
   return { kind: "localhost", port };
 }
 

@@ -62,6 +62,9 @@ const schema = z.object({
     .object({
       ...periods,
       scheduler: word(...(Object.keys(schedulers) as SchedulerName[]), "").optional(),
+      tcpTimeout: duration.optional(),
+      tcpFinTimeout: duration.optional(),
+      udpTimeout: duration.optional(),
     })
     .optional(),
   conntrack: z
@@ -139,12 +142,15 @@ function readConfiguration(
 }
 
 function noticeUnmodelled(
-  { detectLocalMode, conntrack }: Written,
+  { detectLocalMode, conntrack, ipvs }: Written,
   base: Path,
   ignore: ManifestContext["ignore"],
 ): void {
   if (detectLocalMode !== undefined && !["", "ClusterCIDR"].includes(detectLocalMode)) {
     ignore([...base, "detectLocalMode"], "pods are recognised by the cluster's CIDR");
+  }
+  if (ipvs?.udpTimeout) {
+    ignore([...base, "ipvs", "udpTimeout"], "UDP flows last as long as conntrack says");
   }
   if (conntrack?.maxPerCore === 0) {
     ignore([...base, "conntrack", "maxPerCore"], "the table's size stays that of the profile");
@@ -180,6 +186,8 @@ function applied(profile: Profile, written: Written): Profile {
           ...kubeProxy.ipvs,
           ...periodsOf(ipvs),
           ...(ipvs?.scheduler ? { scheduler: ipvs.scheduler } : {}),
+          ...(ipvs?.tcpTimeout ? { tcpTimeoutNs: ipvs.tcpTimeout } : {}),
+          ...(ipvs?.tcpFinTimeout ? { tcpFinTimeoutNs: ipvs.tcpFinTimeout } : {}),
         },
       },
     },

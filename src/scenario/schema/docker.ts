@@ -28,22 +28,38 @@ import { ipv4Prefix } from "./prefix.ts";
 
 const MOST_HOSTS = 1000;
 
-const port = integer("a port", 1, 65_535);
-
 const publishedPort: z.ZodType<PublishedPort> = scalar(
-  'a published port: "[ADDRESS:]HOSTPORT:CONTAINERPORT", such as "8080:80"',
+  'a published port: "[ADDRESS:]HOSTPORT:CONTAINERPORT[/udp]", such as "8080:80"',
   (input) => {
     const match = /^(?:([\d.]+):)?(\d{1,5}):(\d{1,5})(?:\/(\w+))?$/.exec(String(input));
     if (typeof input !== "string" || match === null) return null;
     const [, hostIP = ANY_ADDRESS, host, container, protocol = "tcp"] = match;
-    if (protocol !== "tcp") return { problem: `${protocol} is not modelled for published ports` };
+    if (protocol !== "tcp" && protocol !== "udp") {
+      return { problem: `${protocol} is not modelled for published ports` };
+    }
     const [hostPort, containerPort] = [Number(host), Number(container)];
     const isPort = (n: number): boolean => n >= 1 && n <= 65_535;
     return isPort(hostPort) && isPort(containerPort)
-      ? { value: { hostIP, hostPort, containerPort } }
+      ? { value: { protocol, hostIP, hostPort, containerPort } }
       : { problem: "ports go from 1 to 65535" };
   },
 );
+
+/** A port with its protocol, as `docker run --expose` has it. */
+export interface PortPart {
+  readonly port: number;
+  readonly protocol: "tcp" | "udp";
+}
+
+/** 53, "53" or "53/udp". */
+const exposedPort: z.ZodType<PortPart> = scalar('a port such as 80 or "53/udp"', (input) => {
+  const match = /^(\d{1,5})(?:\/(tcp|udp))?$/.exec(String(input));
+  if ((typeof input !== "number" && typeof input !== "string") || match === null) return null;
+  const number = Number(match[1]);
+  return number >= 1 && number <= 65_535
+    ? { value: { port: number, protocol: (match[2] ?? "tcp") as PortPart["protocol"] } }
+    : { problem: "ports go from 1 to 65535" };
+});
 
 const restartPolicy: z.ZodType<RestartPolicy> = scalar(
   '"no", "always", "unless-stopped", "on-failure" or "on-failure:N"',
@@ -71,7 +87,7 @@ const containerFields = object({
   host: text("the name of a Docker host").default("docker-1"),
   image: text("the name of an image").optional(),
   publish: z.array(publishedPort).default([]),
-  expose: z.array(port).optional(),
+  expose: z.array(exposedPort).optional(),
   network: word("bridge", "host").default("bridge"),
   restart: restartPolicy.default({ name: "no", maximumRetryCount: null }),
   start: duration.default(0),
@@ -108,8 +124,8 @@ export function readDocker(input: unknown, mistakes: FileMistakes): DockerPart |
 
 /** A target that is an address rather than a Service. */
 export type DockerTargetPart =
-  | { readonly via: "container" | "hostPort"; readonly name: string; readonly port: number }
-  | { readonly via: "localhost"; readonly port: number };
+  | ({ readonly via: "container" | "hostPort"; readonly name: string } & PortPart)
+  | ({ readonly via: "localhost" } & PortPart);
 
 export const DOCKER_TARGETS = 'container("NAME:PORT"), hostPort("HOST:PORT") or localhost(PORT)';
 
@@ -121,15 +137,16 @@ export function dockerTarget(
   const kind = isRecord(input) ? input["kind"] : undefined;
   if (!isRecord(input)) return null;
   if (kind === "localhost") {
-    const value = context.nested(fields("localhost", { port }), input);
-    return value === undefined ? undefined : { via: "localhost", port: value.port };
+    const value = context.nested(fields("localhost", { port: exposedPort }), input);
+    return value === undefined ? undefined : { via: "localhost", ...value.port };
   }
   if (kind !== "container" && kind !== "hostPort") return null;
-  const match = /^([a-z0-9][a-z0-9.-]*):(\d{1,5})$/.exec(String(input[kind]));
+  const match = /^([a-z0-9][a-z0-9.-]*):(\d{1,5})(?:\/(tcp|udp))?$/.exec(String(input[kind]));
   if (match === null) {
     const allowed = kind === "container" ? '"NAME:PORT"' : '"HOST:PORT"';
     context.mistake([kind], describeValue(input[kind]), `${allowed}, such as "web:80"`);
     return undefined;
   }
-  return { via: kind, name: match[1]!, port: Number(match[2]) };
+  const protocol = (match[3] ?? "tcp") as PortPart["protocol"];
+  return { via: kind, name: match[1]!, port: Number(match[2]), protocol };
 }

@@ -64,6 +64,9 @@ interface Lookup {
   pending: number;
   unsent: number;
   addresses: (readonly AddressId[])[];
+  /** The resolver's mode when this attempt began: one question after the other; each from a socket. */
+  isSingle: boolean;
+  reopens: boolean;
   ttlSeconds: number;
   worstRcode: number;
 }
@@ -146,7 +149,7 @@ export class Resolver implements SocketHandler {
     this.#queryEnded(lookup, type, answer.rcode);
     noteAnswer(lookup, answer);
     if (lookup.pending === 0 && lookup.unsent === 0) this.#answered(lookup);
-    else if (lookup.unsent !== 0 && this.#reopen) this.#openAnew(lookup);
+    else if (lookup.unsent !== 0 && lookup.reopens) this.#openAnew(lookup);
     else if (lookup.unsent !== 0) this.#sendNext(lookup);
   }
 
@@ -193,6 +196,8 @@ export class Resolver implements SocketHandler {
       pending: 0,
       unsent: 0,
       addresses: [],
+      isSingle: false,
+      reopens: false,
       ttlSeconds: 0,
       worstRcode: 0,
     };
@@ -203,6 +208,8 @@ export class Resolver implements SocketHandler {
   /** One attempt at one name: its questions, from a socket of its own. */
   #open(lookup: Lookup): void {
     lookup.unsent = this.#wanted;
+    lookup.isSingle = this.#singleRequest;
+    lookup.reopens = this.#reopen;
     lookup.addresses = [NO_ADDRESSES, NO_ADDRESSES];
     lookup.worstRcode = Rcode.NOERROR;
     lookup.ttlSeconds = Infinity;
@@ -222,7 +229,7 @@ export class Resolver implements SocketHandler {
     }
     this.#armDeadline(lookup);
     this.#sendNext(lookup);
-    if (!this.#singleRequest && lookup.unsent !== 0) this.#sendNext(lookup);
+    if (!lookup.isSingle && lookup.unsent !== 0) this.#sendNext(lookup);
   }
 
   #armDeadline(lookup: Lookup): void {
@@ -259,14 +266,18 @@ export class Resolver implements SocketHandler {
 
   /** With one of two answers glibc asks again one after the other, then from a socket each. */
   #timedOut(lookup: Lookup): void {
-    const isHalf = lookup.pending !== this.#wanted && !(this.#reopen && this.#singleRequest);
-    const hasOne = lookup.pending !== 0 && lookup.unsent === 0 && isHalf;
+    const hasOne = lookup.pending !== this.#wanted && lookup.unsent === 0;
     this.#giveUp(lookup, QueryResult.timeout);
     if (!hasOne) {
       this.#again(lookup, LookupResult.timeout);
       return;
     }
-    if (this.#singleRequest) this.#reopen = true;
+    // That mode failed as well: what it has is what it returns.
+    if (lookup.reopens) {
+      this.#answered(lookup);
+      return;
+    }
+    if (lookup.isSingle) this.#reopen = true;
     this.#singleRequest = true;
     this.#open(lookup);
   }

@@ -7,16 +7,22 @@
  * section 10.
  *
  * A virtual server is made when its first packet comes: before that nothing could tell it from one that
- * was there. Not modelled: IPVS' own time-outs (900, 120 and 300 s; connections live as long as conntrack
- * says), and persistence that outlives its time-out because a connection does.
+ * was there. A TCP connection that has been silent for longer than IPVS' own time-out is forgotten, its
+ * conntrack entry with it; its next packet is no SYN, so nothing schedules it, and the node, whose address the
+ * Service's is (kube-ipvs0), answers with a RST. Not modelled: UDP's own time-out of 300 s, by which a flow keeps its server
+ * when conntrack has forgotten it, and persistence that outlives its time-out because a connection does.
  */
-import { Phase } from "../../../engine/index.ts";
+import { Phase, seconds, type DurationNs } from "../../../engine/index.ts";
 import type { AddressId } from "../../../network/address.ts";
 import type { EntryId } from "../../../network/conntrackTable.ts";
+import { CtState, type CtStateCode } from "../../../network/conntrackStates.ts";
 import {
+  NatVerdict,
   TransportProtocol,
   type ConnectionWatcher,
   type FirstPacket,
+  type NatDecision,
+  type NatHookPoint,
 } from "../../../network/nat.ts";
 import type { DataPlane, ProxyMode } from "../contract.ts";
 import type { Hashed, RealServer } from "../ipvs/schedulers.ts";
@@ -30,6 +36,9 @@ import {
   type ServicePortRules,
 } from "../rules.ts";
 
+/** tcp_timeouts[] of ip_vs_proto_tcp.c, where conntrack's differ and nothing sets them. */
+const CLOSE_WAIT_NS = seconds(60);
+
 export const ipvsTraits: RouteTraits = {
   localhostNodePorts: false,
   nodePortsOnAllAddresses: true,
@@ -41,7 +50,17 @@ export const ipvsTraits: RouteTraits = {
   withoutLocal: "virtualServer",
 };
 
+/** Only a SYN is scheduled (sloppy_tcp is off); what else comes for a virtual server is for the host itself. */
+class IpvsRules extends RoutedRules {
+  override decide(point: NatHookPoint, packet: FirstPacket, decision: NatDecision): void {
+    super.decide(point, packet, decision);
+    const isServed = this.route.verdict === "endpoints";
+    if (isServed && packet.isMidstream === true) decision.verdict = NatVerdict.local;
+  }
+}
+
 export class Ipvs implements Chooser, ConnectionWatcher {
+  readonly establishedNs: DurationNs;
   readonly #plane: DataPlane;
   readonly #servers = new Map<number, VirtualServer>();
   readonly #byPort = new Map<number, VirtualServer[]>();
@@ -59,6 +78,7 @@ export class Ipvs implements Chooser, ConnectionWatcher {
 
   constructor(plane: DataPlane) {
     this.#plane = plane;
+    this.establishedNs = plane.profile.ipvs.tcpTimeoutNs;
   }
 
   /** Real servers of the virtual one that listens there; null before its first packet. */
@@ -67,6 +87,7 @@ export class Ipvs implements Chooser, ConnectionWatcher {
   }
 
   choose(route: Route, packet: FirstPacket): RuleEndpoint | null {
+    if (packet.isMidstream === true) return null;
     const server = this.#pick(this.#serverFor(route, packet), route, packet);
     this.#chosen = server;
     this.#chosenIsTcp = packet.protocol === TransportProtocol.TCP;
@@ -89,6 +110,14 @@ export class Ipvs implements Chooser, ConnectionWatcher {
       if (kept.length > 0) this.#byPort.set(position, kept);
       else this.#byPort.delete(position);
     }
+  }
+
+  /** ip_vs_conn_expire() drops the conntrack entry too. */
+  lifeNs(entry: EntryId, state: CtStateCode): DurationNs {
+    if (!this.#connections.has(entry)) return Infinity;
+    if (state === CtState.established) return this.establishedNs;
+    if (state === CtState.finWait) return this.#plane.profile.ipvs.tcpFinTimeoutNs;
+    return state === CtState.closeWait ? CLOSE_WAIT_NS : Infinity;
   }
 
   began(entry: EntryId): void {
@@ -232,7 +261,7 @@ export const ipvs: ProxyMode = {
   rules(plane) {
     const state = new Ipvs(plane);
     return {
-      nat: new RoutedRules(plane, ipvsTraits, state),
+      nat: new IpvsRules(plane, ipvsTraits, state),
       socketNat: null,
       watcher: state,
       changed: (before, after) => state.changed(before, after),

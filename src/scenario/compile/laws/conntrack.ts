@@ -118,8 +118,10 @@ function passedHost(
     return null;
   const peer = sockets[socket.peer];
   const isWhole = peer?.state === SocketState.established && peer.peer === socket.id;
-  if (!isWhole || nowNs >= network.profile.conntrack.establishedNs) return null;
+  if (!isWhole) return null;
   const host = network.hosts[namespace.host]!;
+  const watchedNs = host.conntrack?.watcher?.establishedNs ?? Infinity;
+  if (nowNs >= Math.min(watchedNs, network.profile.conntrack.establishedNs)) return null;
   return host.conntrack !== null && hasKeptAll(host.conntrack) ? host : null;
 }
 

@@ -19,8 +19,8 @@ export function* hostPorts({
   const holders = new Map<string, Holder[]>();
   for (const { spec, isPublished } of docker?.containers.values() ?? []) {
     if (!isPublished) continue;
-    for (const { hostIP, hostPort } of spec.publish) {
-      const key = `${spec.host}:${hostPort}`;
+    for (const { protocol, hostIP, hostPort } of spec.publish) {
+      const key = `${spec.host}:${hostPort}${protocol === "udp" ? "/udp" : ""}`;
       const others = holders.get(key) ?? [];
       const other = others.find(
         (each) => each.hostIP === hostIP || [each.hostIP, hostIP].includes(ANY_ADDRESS),
