@@ -59,6 +59,12 @@ export interface ListedScenario {
   readonly question: string;
 }
 
+export interface Template {
+  readonly name: string;
+  readonly scenario: string;
+  readonly manifest: string;
+}
+
 export interface Dependencies {
   readonly version: string;
   /** Rejects with a UserError that holds every mistake found. */
@@ -71,6 +77,8 @@ export interface Dependencies {
   readonly explain: (scenario: ResolvedScenario, wanted: Wanted) => Promise<Explaining>;
   /** Runs a command line in a process of its own, whose talk is on this one's stderr. @returns its exit code */
   readonly runFresh: (words: readonly string[], signal: AbortSignal) => Promise<number>;
+  /** The scenario that a first one begins as. */
+  readonly template: () => Promise<Template>;
   /** The scenarios that ship with podstorm. */
   readonly listScenarios: () => Promise<readonly ListedScenario[]>;
 }

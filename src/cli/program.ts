@@ -104,6 +104,7 @@ function buildProgram(
   addRules(program, io, dependencies, ended);
   addTimeline(program, io, dependencies, ended);
   addExplain(program, io, dependencies, ended);
+  addInit(program, io, dependencies, ended);
   addVerify(program, io, dependencies, ended);
   addList(program, io, dependencies, ended);
   return program;
@@ -296,6 +297,21 @@ function addExplain(
         await import("./explain.ts")
       ).explainCommand({ file, env, ...given }, io, dependencies);
       ended(ExitCode.done);
+    });
+}
+
+function addInit(
+  program: Command,
+  io: Io,
+  dependencies: Dependencies,
+  ended: (code: ExitCodeValue) => void,
+): void {
+  program
+    .command("init")
+    .argument("[file]", "scenario to write; its manifest is written beside it", "scenario.ts")
+    .description("write a commented first scenario, with the manifest it reads")
+    .action(async (file: string) => {
+      ended(await (await import("./init.ts")).initCommand(file, io, dependencies));
     });
 }
 

@@ -6,6 +6,7 @@
  */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
 import type { Wanted } from "../inspect/index.ts";
@@ -28,11 +29,20 @@ export function realDependencies(): Dependencies {
     look,
     explain,
     runFresh,
+    template: async () => ({
+      name: "first",
+      scenario: await shipped("first.ts"),
+      manifest: await shipped("first.yaml"),
+    }),
     listScenarios: async () =>
       (await import("../scenario/list.ts")).listScenarios(
         fileURLToPath(new URL("scenarios/", packageUrl)),
       ),
   };
+}
+
+function shipped(file: string): Promise<string> {
+  return readFile(new URL(`scenarios/${file}`, packageUrl), "utf8");
 }
 
 function runFresh(words: readonly string[], signal: AbortSignal): Promise<number> {

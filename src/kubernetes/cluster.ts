@@ -6,7 +6,7 @@
 import type { Simulation } from "../engine/index.ts";
 import type { Transport } from "../network/transport.ts";
 import type { Observations } from "../observe/observations.ts";
-import { SimulatedApiServer } from "./api/server.ts";
+import { SimulatedApiServer, type CommitListener } from "./api/server.ts";
 import {
   objectKey,
   ZONE_LABEL,
@@ -82,6 +82,7 @@ export class Cluster {
   /** What each node's rules are made of, in the order of the nodes. */
   readonly planes: DataPlane[] = [];
   readonly #options: ClusterOptions;
+  readonly #commitListeners: CommitListener[] = [];
   readonly #kubelets = new Map<string, Kubelet>();
   readonly #controllers = createControllers();
 
@@ -95,6 +96,7 @@ export class Cluster {
         const slices = [previous, object] as [EndpointSlice | null, EndpointSlice | null];
         this.ledger.sliceWritten(...slices, sim.nowNs);
       }
+      for (const listener of this.#commitListeners) listener(kind, previous, object);
     });
     for (const [index, node] of nodes.entries()) {
       observations.nodeNamed(index, node.metadata.name, node.metadata.labels[ZONE_LABEL] ?? null);
@@ -102,6 +104,11 @@ export class Cluster {
     }
     for (const service of services) this.ledger.addService(this.api.preload("Service", service));
     for (const [index, node] of nodes.entries()) this.#addKubelet(index, node.metadata.name);
+  }
+
+  /** Tells of every commit from now on, for whoever checks a run: no component may know them. */
+  onCommit(listener: CommitListener): void {
+    this.#commitListeners.push(listener);
   }
 
   /** As if it had run for days: pods placed, ready and in the slices, every node's rules in force. */

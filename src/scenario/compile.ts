@@ -68,6 +68,7 @@ export function compile(scenario: ResolvedScenario, observers: readonly Observer
   const laws = new LawWatch(scenario);
   const parts = join(scenario, [...observers, ...laws.observers]);
   const { sim, observations, network, stack, transport, cluster } = parts;
+  laws.attach(cluster, sim);
   bringUp(scenario, parts);
   const windows = sampleWindows(sim, scenario, (startNs, endNs) =>
     observations.windowClosed(startNs, endNs),

@@ -7,6 +7,7 @@
 import { seconds } from "../../src/engine/index.ts";
 import type { BrokenLaw, Observer } from "../../src/observe/index.ts";
 import type { Dependencies, Look, Run, ScenarioOverrides } from "../../src/cli/dependencies.ts";
+import { realDependencies } from "../../src/cli/rooms.ts";
 import { Interrupted, type Io } from "../../src/cli/io.ts";
 import type {
   ExplanationFormat,
@@ -143,6 +144,7 @@ export function fakeDependencies(
       const explain = (format: ExplanationFormat): string => `${format} ${said} ${run.nowNs}\n`;
       return Promise.resolve({ search: run, again: () => null, explain });
     },
+    template: realDependencies().template,
     runFresh: async (words) => {
       const io = fakeTerminal();
       return (await import("../../src/cli/program.ts")).runCli(

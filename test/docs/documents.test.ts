@@ -71,7 +71,9 @@ function commandsIn(each: Document): string[] {
 async function isUnderstood(command: string): Promise<boolean> {
   const loaded = new Error("understood");
   loaded.name = "UserError";
-  const dependencies = fakeDependencies({ loadScenario: () => Promise.reject(loaded) });
+  // What a command would read first: nothing is run or written.
+  const unread = () => Promise.reject(loaded);
+  const dependencies = fakeDependencies({ loadScenario: unread, template: unread });
   const terminal = fakeTerminal();
   const code = await runCli(command.split(/\s+/).slice(1), terminal, dependencies);
   return code === 0 || terminal.err() === "understood\n";

@@ -2,8 +2,9 @@
  * Dual-stack Services from the manifest to the packets: two ClusterIPs, slices of each family, clients of
  * each family by every way in, DNS, and what `sim rules` and `sim trace` show of it.
  *
- * Seen to fail: with the rules of one family made of the other's slices too, with only the primary ClusterIP programmed, with both record types asked whatever the client
- * speaks, and with a trace that takes the Service's primary address whatever the sender has.
+ * Seen to fail: with the rules of one family made of the other's slices too, with only the primary
+ * ClusterIP programmed, with both record types asked whatever the client speaks, with affinity forgotten, and
+ * with a trace that takes the Service's primary address whatever the sender has.
  */
 import { describe, expect, test } from "vitest";
 import { seconds } from "../../src/engine/index.ts";
@@ -39,6 +40,7 @@ spec:
 ${service("web", "type: LoadBalancer, ipFamilyPolicy: RequireDualStack, externalIPs: [192.0.2.80, '2001:db8:e::80']")}
 ${service("prefer", "ipFamilyPolicy: PreferDualStack, ipFamilies: [IPv6]")}
 ${service("single", "ipFamilyPolicy: SingleStack")}
+${service("sticky", "ipFamilyPolicy: RequireDualStack, sessionAffinity: ClientIP")}
 ${service("direct", "clusterIP: None, ipFamilyPolicy: PreferDualStack")}`;
 
 const WAYS = {
@@ -97,6 +99,8 @@ interface Seen {
   /** By client. */
   readonly outcomes: Readonly<Record<string, readonly string[]>>;
   readonly queries: readonly number[];
+  /** The endpoint of each connection that a node routed. */
+  readonly routed: readonly number[];
   /** Families that each client has dialled. */
   readonly dialled: Readonly<Record<string, readonly IpFamily[]>>;
 }
@@ -105,12 +109,14 @@ async function play(clients: readonly Client[], mode?: string): Promise<Seen> {
   const scenario = await load(clients, mode);
   const outcomes = new Map<string, Set<string>>();
   const queries = clients.map(() => 0);
+  const routed: number[] = [];
   const run = compile(scenario, [
     {
       requestEnded: (client, _service, outcome) => {
         const { name } = scenario.clients[client]!;
         outcomes.set(name, (outcomes.get(name) ?? new Set()).add(outcomeNames[outcome]!));
       },
+      connectionRouted: (_node, endpoint) => void routed.push(endpoint),
       dnsQuerySent: (client) => void queries[client]!++,
     },
   ]);
@@ -126,6 +132,7 @@ async function play(clients: readonly Client[], mode?: string): Promise<Seen> {
     scenario,
     outcomes: Object.fromEntries([...outcomes].map(([name, each]) => [name, [...each]])),
     queries,
+    routed,
     dialled: Object.fromEntries(dialled),
   };
 }
@@ -136,6 +143,18 @@ describe.each(["iptables", "nftables", "ipvs", "ebpf"])("in %s mode", (mode) => 
     expect(outcomes).toEqual(Object.fromEntries(all.map(({ name }) => [name, ["served"]])));
     for (const { name, ipFamily } of scenario.clients) expect(dialled[name]).toEqual([ipFamily]);
     expect(run.finish().brokenLaws).toEqual([]);
+  });
+
+  test.each(["IPv4", "IPv6"])("affinity holds for %s", async (family) => {
+    const client = (name: string) => ({
+      name,
+      fields: `to: "svc/${name}:8080", ipFamily: "${family}"`,
+    });
+    const sticky = await play([client("sticky")], mode);
+    expect(sticky.routed.length).toBeGreaterThan(100);
+    expect(new Set(sticky.routed).size).toBe(1);
+    const free = await play([client("web")], mode);
+    expect(new Set(free.routed).size).toBe(4);
   });
 });
 

@@ -4,6 +4,8 @@
  * Owns: the list. Refuses to own: any check, and mending anything. Laws 6 (reach) and 7 (balance) need
  * traffic of their own: only test/laws checks them.
  */
+import type { SimTimeNs } from "../../../engine/index.ts";
+import type { Cluster } from "../../../kubernetes/cluster.ts";
 import type { Observer } from "../../../observe/observations.ts";
 import { objectKey } from "../../../kubernetes/api/types.ts";
 import type { BrokenLaw } from "../../../observe/report.ts";
@@ -17,6 +19,7 @@ import { LagStagesWatch } from "./lagStages.ts";
 import { MembershipWatch } from "./membership.ts";
 import { StabilityWatch } from "./stability.ts";
 import { uniqueness } from "./uniqueness.ts";
+import { WorkloadWatch } from "./workloads.ts";
 
 /** Watches one run. */
 export class LawWatch {
@@ -24,6 +27,8 @@ export class LawWatch {
   readonly #membership: MembershipWatch;
   readonly #stability = new StabilityWatch();
   readonly #lagStages = new LagStagesWatch();
+
+  readonly #workloads = new WorkloadWatch();
 
   constructor({ cluster, profile }: ResolvedScenario) {
     const local = cluster.services.filter(
@@ -39,6 +44,11 @@ export class LawWatch {
     return [this.#requests, this.#membership, this.#stability, this.#lagStages];
   }
 
+  /** Begins to look at what is written. */
+  attach(cluster: Cluster, clock: { readonly nowNs: SimTimeNs }): void {
+    this.#workloads.attach(cluster, clock);
+  }
+
   brokenLaws(context: LawContext): BrokenLaw[] {
     return [
       ...packetConservation(context),
@@ -50,6 +60,7 @@ export class LawWatch {
       ...uniqueness(context),
       ...hostPorts(context),
       ...tracking(context),
+      ...this.#workloads.broken(context),
     ];
   }
 }
