@@ -44,6 +44,7 @@ import { KubeProxy, proxyBase } from "./proxy/kubeProxy.ts";
 import { proxyModes } from "./proxy/modes/index.ts";
 import { nodeView } from "./proxy/nodeView.ts";
 import { RuleBuilder } from "./proxy/rules.ts";
+import { priorityOf } from "./scheduler/preemption.ts";
 import { ClusterPicture, Scheduler } from "./scheduler/scheduler.ts";
 
 export interface ClusterOptions {
@@ -85,6 +86,8 @@ export class Cluster {
   readonly #commitListeners: CommitListener[] = [];
   readonly #kubelets = new Map<string, Kubelet>();
   readonly #controllers = createControllers();
+  /** Pods that were marked not ready for their node's silence. */
+  readonly #silenced = new Set<string>();
 
   constructor(options: ClusterOptions) {
     const { sim, observations, profile, services, nodes } = options;
@@ -189,8 +192,12 @@ export class Cluster {
       const stored = this.api.preload<Workload["kind"]>(owner.kind, owner);
       wanted.push(...restedPods(stored, nodes, sim.streams));
     }
-    for (const [index, pod] of [...wanted, ...contents.pods].entries()) {
-      const named = { ...pod, metadata: { ...pod.metadata, uid: `pod-${index}` } };
+    const all = [...wanted, ...contents.pods].map((pod, index) => ({
+      ...pod,
+      metadata: { ...pod.metadata, uid: `pod-${index}` },
+    }));
+    // In days the important ones have got their place.
+    for (const named of all.sort((a, b) => priorityOf(b) - priorityOf(a))) {
       if (named.spec.nodeName !== null) {
         // It has its node: no scheduler is asked.
         picture.put(named);
@@ -198,8 +205,9 @@ export class Cluster {
         continue;
       }
       const placed = picture.place(named, profile.scheduler, stream);
-      if (placed === null) throw new Error(`pod ${objectKey(pod)} fits on no node`);
-      yield placed;
+      // It is still pending: taints, affinity or spread constraints leave it no node.
+      if (placed === null) this.api.preload("Pod", named);
+      else yield placed;
     }
   }
 
@@ -336,6 +344,17 @@ export class Cluster {
     }
   }
 
+  /** The node lifecycle controller speaks for silent nodes: their kubelets have told the book nothing. */
+  #noteSilenced(pod: Pod): void {
+    const { nowNs } = this.#options.sim;
+    const { uid } = pod.metadata;
+    const { ready, observedCauseNs } = pod.status;
+    const isSilenced = !ready.status && observedCauseNs === nowNs;
+    if (isSilenced) this.#silenced.add(uid);
+    else if (!ready.status || !this.#silenced.delete(uid)) return;
+    this.ledger.readiness(pod, ready.status, nowNs);
+  }
+
   /** What the API commits about pods, for the book of changes and the event log. */
   #podCommitted(previous: Pod | null, pod: Pod | null): void {
     const { sim, observations } = this.#options;
@@ -355,6 +374,7 @@ export class Cluster {
     } else if (previous.spec.nodeName === null && pod.spec.nodeName !== null) {
       event("pod_scheduled", pod, pod.spec.nodeName);
     } else if (previous.status.ready.status !== pod.status.ready.status) {
+      this.#noteSilenced(pod);
       this.ledger.statusWritten(pod, nowNs);
       event(pod.status.ready.status ? "pod_ready" : "pod_not_ready", pod, pod.spec.nodeName ?? "");
     }

@@ -4,6 +4,7 @@
  * Owns: putting the components' profiles together under one version name. Each component's constants
  * stand in its own profile.ts with unit and source.
  */
+import { seconds } from "../engine/index.ts";
 import { apiServerProfile } from "./api/profile.ts";
 import { controllerManagerProfile } from "./controllers/profile.ts";
 import { loadBalancerProfile } from "./cloud/profile.ts";
@@ -24,3 +25,27 @@ export const kubernetes136 = {
 };
 
 export type KubernetesProfile = typeof kubernetes136;
+
+/** What differs from 1.36, as far as docs/sources.md records it: everything else is taken to be the same. */
+const kubernetes132: KubernetesProfile = {
+  ...kubernetes136,
+  version: "1.32",
+  kubelet: { ...kubeletProfile, crashBackoffPollNs: seconds(10) },
+  kubeProxy: { ...kubeProxyProfile, syncBurst: 2 },
+};
+
+const kubernetes128: KubernetesProfile = {
+  ...kubernetes132,
+  version: "1.28",
+  controllerManager: {
+    ...controllerManagerProfile,
+    nodeLifecycle: { ...controllerManagerProfile.nodeLifecycle, graceNs: seconds(40) },
+  },
+};
+
+/** By version: the constants of a scenario that names it. */
+export const kubernetesVersions: Readonly<Record<string, KubernetesProfile>> = {
+  "1.36": kubernetes136,
+  "1.32": kubernetes132,
+  "1.28": kubernetes128,
+};

@@ -21,7 +21,7 @@ export const notModelled: readonly string[] = [
   "NetworkPolicy, Ingress and service meshes.",
   "The making of cloud load balancers: they are there from the start, without zones and limits of their own.",
   "CronJobs and autoscaling; indexed Jobs, their deadlines and failure policies; volumes of StatefulSets; events, whose writes cost real controllers part of their rate; the garbage collection of what a deleted owner leaves.",
-  "Preemption, affinity and taints: the scheduler filters by room and node selector and spreads.",
+  "Scheduling by volumes, images, several profiles, gates and PodDisruptionBudgets; pressure conditions of nodes.",
   "Admission, quotas and etcd's own limits; several API servers. Priority levels lend each other no seats.",
   "CPU contention between pods of a node: a server's service time does not depend on its neighbours.",
   "CPU quota, memory limits and warm-up of servers; calls from one service to another.",

@@ -111,6 +111,7 @@ function buildNode(
       podCIDR: podCIDRs[0] ?? "",
       podCIDRs: podCIDRs.map((each) => each ?? ""),
       unschedulable: draft.unschedulable,
+      ...(draft.taints === undefined ? {} : { taints: draft.taints }),
     },
     status: {
       internalIP: internalIPs[0] ?? "",

@@ -5,7 +5,11 @@
  * ends in `Ns` is written without the suffix, as a Kubernetes duration.
  */
 import { dockerProfile, type DockerProfile } from "../docker/profile.ts";
-import { kubernetes136, type KubernetesProfile } from "../kubernetes/profile.ts";
+import {
+  kubernetes136,
+  kubernetesVersions,
+  type KubernetesProfile,
+} from "../kubernetes/profile.ts";
 import { schedulers } from "../kubernetes/proxy/ipvs/schedulers.ts";
 import { proxyModes } from "../kubernetes/proxy/modes/index.ts";
 import { linuxProfile, type LinuxProfile } from "../network/profile.ts";
@@ -21,6 +25,7 @@ export interface Profile {
 
 /** Constants that name one of a few, by their path: what they may say. All other text is free. */
 export const profileChoices: Readonly<Record<string, readonly string[]>> = {
+  "kubernetes.version": Object.keys(kubernetesVersions),
   "kubernetes.kubeProxy.mode": Object.keys(proxyModes),
   "kubernetes.kubeProxy.iptables.backend": Object.keys(
     kubernetes136.kubeProxy.iptables.partialSync,
@@ -29,6 +34,24 @@ export const profileChoices: Readonly<Record<string, readonly string[]>> = {
   "kubernetes.kubeProxy.ebpf.algorithm": ["random", "maglev"],
   "server.onSigterm": ["drain", "exit", "ignore"],
 };
+
+/** The profile of the version that an override names, if it names one that there is. */
+export function profileOfVersion(standard: Profile, override: unknown): Profile {
+  const version =
+    isRecord(override) && isRecord(override["kubernetes"])
+      ? override["kubernetes"]["version"]
+      : undefined;
+  if (typeof version !== "string" || !Object.hasOwn(kubernetesVersions, version)) return standard;
+  return {
+    ...standard,
+    name: `kubernetes-${version}`,
+    kubernetes: kubernetesVersions[version]!,
+  };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
 
 export const defaultProfile: Profile = {
   name: "kubernetes-1.36",

@@ -11,10 +11,11 @@ import { checkRoom, resolveNodes } from "./cluster.ts";
 import { resolveDocker } from "./docker.ts";
 import { faultsOf, type Ignore } from "./faultsOf.ts";
 import { dnsAddress } from "./manifests/coredns.ts";
+import { admitPriorities } from "./manifests/scheduling.ts";
 import { checkCIDRs } from "./manifests/kubeProxy.ts";
 import type { ManifestObjects, Placed } from "./manifests/objects.ts";
 import { describeValue, type FileMistakes } from "./mistakes.ts";
-import type { Profile } from "./profile.ts";
+import { profileOfVersion, type Profile } from "./profile.ts";
 import type { ResolvedCluster, ResolvedScenario } from "./resolved.ts";
 import { overrideProfile } from "./schema/profile.ts";
 import type { ClusterPart, DnsPart, ScenarioParts } from "./schema/scenario.ts";
@@ -48,6 +49,7 @@ export function resolveScenario(
   const { defaultProfile, description, ...own } = surroundings;
   const profile = resolveProfile(parts, objects, defaultProfile, mistakes);
   checkUnique(objects);
+  admitPriorities(objects);
   const { run, cluster } = parts;
   // Without the cluster's ranges nothing can be allocated, but names can still be checked.
   const streams = new RandomStreams(run?.seed ?? "1");
@@ -123,7 +125,8 @@ function resolveProfile(
   mistakes: FileMistakes,
 ): Profile {
   // kube-proxy's own configuration comes before what the scenario says.
-  const { name, ...constants } = kubeProxy?.(defaultProfile) ?? defaultProfile;
+  const standard = profileOfVersion(defaultProfile, profile);
+  const { name, ...constants } = kubeProxy?.(standard) ?? standard;
   const overridden = overrideProfile(constants, profile, mistakes);
   const resolved = {
     name,
@@ -131,6 +134,15 @@ function resolveProfile(
     kubernetes: withDns(overridden.kubernetes, cluster?.dns),
   };
   checkCIDRs(resolved, mistakes);
+  const { version, kubeProxy: proxy } = resolved.kubernetes;
+  if (version === "1.28" && proxy.mode === "nftables") {
+    const path = ["profile", "kubernetes", "kubeProxy", "mode"];
+    mistakes.add(
+      path,
+      '"nftables" in Kubernetes 1.28',
+      "iptables, ipvs or ebpf; nftables came with 1.29",
+    );
+  }
   return resolved;
 }
 

@@ -35,11 +35,12 @@ export function runningProxies(
     cold?: boolean;
     mode?: ProxyMode;
     connections?: ConnectionTable;
+    ledger?: ChangeLedger;
   } = {},
 ) {
   const { services = [service()], slices = [], nodes = ["node-0"], cold = false } = options;
   const sim = new Simulation({ seed: "proxy" });
-  const ledger = new ChangeLedger(createObservations([]));
+  const ledger = options.ledger ?? new ChangeLedger(createObservations([]));
   const api = new SimulatedApiServer(sim, exactApi);
   for (const each of services) ledger.addService(api.preload("Service", each));
   for (const each of slices) api.preload("EndpointSlice", each);

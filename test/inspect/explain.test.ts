@@ -29,6 +29,8 @@ interface Knobs {
   readonly minSyncPeriod?: string;
   readonly keepAlive?: boolean;
   readonly localPorts?: number;
+  readonly readiness?: boolean;
+  readonly startupTime?: string;
 }
 
 /** Four pods on two nodes, one client; pods are reset from 3 s on. */
@@ -42,6 +44,7 @@ function scenarioWith(knobs: Knobs): Promise<ResolvedScenario> {
       : `faults: [resetPods({ selector: "app=web", count: 1, how: "${how}", at: "3s", every: "300ms", times: ${times} })],`;
   const connections = keepAlive ? "keepAlive({ poolSize: 50 })" : "perRequest()";
   const profile = `profile: {
+    server: { startupTime: "${knobs.startupTime ?? "500ms"}" },
     kubernetes: { kubeProxy: { iptables: { minSyncPeriod: "${knobs.minSyncPeriod ?? "1s"}" } } },
     network: { tcp: { localPortLast: ${32_767 + (knobs.localPorts ?? 28_000)} } },
   },`;
@@ -51,10 +54,14 @@ function scenarioWith(knobs: Knobs): Promise<ResolvedScenario> {
   const { preStopS = 0, graceS = 30 } = knobs;
   const preStop =
     preStopS === 0 ? "" : `lifecycle: { preStop: { sleep: { seconds: ${preStopS} } } },`;
+  const readiness =
+    knobs.readiness === true
+      ? "readinessProbe: { tcpSocket: { port: 80 }, periodSeconds: 1 },"
+      : "";
   const manifest = webManifest({
     replicas: 4,
     spec: `\n      terminationGracePeriodSeconds: ${graceS}`,
-  }).replace("image: web,", `image: web, ${preStop}`);
+  }).replace("image: web,", `image: web, ${preStop} ${readiness}`);
   const words = "perRequest, keepAlive, ";
   const text = scenarioText(fields).replace("import { ", `import { ${words}`);
   return loadFiles(
@@ -99,6 +106,12 @@ const cases: readonly Case[] = [
     cause: "timeout",
     before: { ...quickly, minSyncPeriod: "4s" },
     after: () => ({ ...quickly, minSyncPeriod: "0s" }),
+  },
+  {
+    rule: "readinessProbe",
+    cause: "refused",
+    before: { times: 3, preStopS: 5, startupTime: "2s" },
+    after: () => ({ times: 3, preStopS: 5, startupTime: "2s", readiness: true }),
   },
   {
     rule: "retries",

@@ -163,7 +163,7 @@ describe("Scheduler", () => {
     const scores = scorers
       .find((each) => each.weight === "leastAllocated")!
       .scores(pod("new"), states);
-    expect(scores[0]!).toBeLessThan(scores[1]!);
+    expect(scores![0]!).toBeLessThan(scores![1]!);
   });
 
   test("a pod seen again while its bind is under way is not placed twice", () => {

@@ -10,11 +10,12 @@ function runs(
   requestsNs: readonly number[],
   costNs: number,
   succeeds: (run: number) => boolean = () => true,
+  burst = 0,
 ): [number, number][] {
   const { minSyncPeriodNs: minPeriodNs, syncPeriodNs: retryNs } = kubeProxyProfile.iptables;
   const sim = new Simulation({ seed: "runner" });
   const done: [number, number][] = [];
-  const runner = new BoundedFrequencyRunner(sim, { minPeriodNs, retryNs }, () => {
+  const runner = new BoundedFrequencyRunner(sim, { minPeriodNs, retryNs, burst }, () => {
     const startNs = sim.nowNs;
     sim.callAfter(costNs, Phase.topology, () => {
       done.push([startNs, sim.nowNs]);
@@ -103,4 +104,13 @@ describe("a failed run", () => {
       seconds(6.3),
     ]);
   });
+});
+
+test("before 1.34 two runs may follow each other at once, then one each second (util/async, burst 2)", () => {
+  // Requests each 100 ms, runs of 50 ms; a token comes back a second after it was taken. Broken on purpose: with a burst of 1 the second waits as in 1.36.
+  const requests = Array.from({ length: 40 }, (_, i) => seconds(5) + i * ms(100));
+  const old = starts(runs(requests, ms(50), () => true, 2)).map((atNs) => atNs / seconds(1));
+  expect(old.slice(0, 4)).toEqual([5, 5.1, 6, 7]);
+  const now = starts(runs(requests, ms(50))).map((atNs) => atNs / seconds(1));
+  expect(now.slice(0, 3)).toEqual([5, 6.05, 7.1]);
 });

@@ -91,6 +91,21 @@ const terminationGracePeriod: Rule = ({ outcome, life, tries, endedAtNs }) => {
   };
 };
 
+/** Its container ran, which is all that is asked of a pod without a readiness probe; its process did not listen yet. */
+const readinessProbe: Rule = ({ outcome, departure, packet, life, rules }) => {
+  if (outcome !== "refused" || departure !== null || rules === null) return null;
+  if (packet?.verdict.kind !== "delivered") return null;
+  const ready = life?.steps.findLast(
+    ({ stage, atNs }) => stage === "ready" && atNs <= rules.decidedAtNs,
+  );
+  if (ready === undefined) return null;
+  return {
+    setting:
+      "readinessProbe: one that asks the port that the Service sends to (a pod without is ready as soon as its containers run)",
+    because: `the pod had counted as ready for ${duration(rules.decidedAtNs - ready.atNs)}, and nobody listened there yet`,
+  };
+};
+
 /** The server was there, and the client did not wait for it. */
 const timeout: Rule = ({ outcome, departure, packet, options }) => {
   if (outcome !== "timeout" || departure !== null || options === null) return null;
@@ -122,6 +137,7 @@ const rules = {
   preStop,
   graceful,
   minSyncPeriod,
+  readinessProbe,
   terminationGracePeriod,
   retries,
   timeout,

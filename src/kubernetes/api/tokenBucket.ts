@@ -16,6 +16,11 @@ export class TokenBucket {
     this.#burst = burst;
   }
 
+  /** A token is there now. */
+  has(nowNs: SimTimeNs): boolean {
+    return this.#emptyAtNs + this.#intervalNs <= nowNs;
+  }
+
   /** Takes a token, of the future if need be. @returns how long the caller waits for it */
   take(nowNs: SimTimeNs): DurationNs {
     // A bucket full at t holds `burst` tokens: it was empty burst intervals earlier.

@@ -7,6 +7,8 @@
  * object with a greater resourceVersion.
  */
 import type { DurationNs, SimTimeNs } from "../../engine/index.ts";
+import type { Affinity, TopologySpreadConstraint } from "./scheduling.ts";
+import type { Taint, Toleration } from "./taints.ts";
 
 export type Protocol = "TCP" | "UDP" | "SCTP";
 
@@ -76,6 +78,13 @@ export interface PodSpec {
   readonly restartPolicy: "Always" | "OnFailure" | "Never";
   readonly hostNetwork: boolean;
   readonly nodeSelector: Labels;
+  readonly tolerations?: readonly Toleration[];
+  readonly affinity?: Affinity;
+  readonly topologySpreadConstraints?: readonly TopologySpreadConstraint[];
+  readonly priorityClassName?: string;
+  /** Of its PriorityClass, or as written; absent: 0. */
+  readonly priority?: number;
+  readonly preemptionPolicy?: "PreemptLowerPriority" | "Never";
 }
 
 export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed";
@@ -290,13 +299,15 @@ export interface Node {
     /** One of each family, `podCIDR` the first. */
     readonly podCIDRs: readonly string[];
     readonly unschedulable: boolean;
+    readonly taints?: readonly Taint[];
   };
   readonly status: {
     readonly internalIP: IpText;
     /** One of each family, `internalIP` the first. */
     readonly internalIPs: readonly IpText[];
     readonly allocatable: ResourceRequests & { readonly maxPods: number };
-    readonly ready: PodCondition;
+    /** `unknown`: nobody has heard of the node, and `status` is false. */
+    readonly ready: PodCondition & { readonly unknown?: boolean };
   };
 }
 

@@ -5,8 +5,11 @@ import { DaemonSetController } from "./daemonset.ts";
 import { DisruptionController } from "./disruption.ts";
 import { EndpointSliceController } from "./endpointslice.ts";
 import { JobController } from "./job.ts";
+import { NodeLifecycleController } from "./nodeLifecycle.ts";
+import { PodGCController } from "./podGC.ts";
 import { ReplicaSetController } from "./replicaset.ts";
 import { StatefulSetController } from "./statefulset.ts";
+import { TaintEvictionController } from "./taintEviction.ts";
 
 export function createControllers(): Controller[] {
   return [
@@ -18,5 +21,8 @@ export function createControllers(): Controller[] {
     new JobController(),
     new DisruptionController(),
     new EndpointSliceController(),
+    new NodeLifecycleController(),
+    new TaintEvictionController(),
+    new PodGCController(),
   ];
 }

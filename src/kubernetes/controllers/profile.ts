@@ -73,6 +73,27 @@ export const controllerManagerProfile = {
     /** overloadThreshold of topologycache.go: an endpoint's share of load above its fair one (timings §2.1). */
     overloadThreshold: 0.2,
   },
+  nodeLifecycle: {
+    /** --node-monitor-period and --node-monitor-grace-period (timings §5). */
+    monitorPeriodNs: seconds(5),
+    graceNs: seconds(50),
+    /** --node-startup-grace-period. */
+    startupGraceNs: seconds(60),
+    /** UpdateNodeHealth and MarkPodsNotReady: nodes at a time (scheduler.UpdateWorkerSize). */
+    workers: 8,
+    /** nodeEvictionPeriod: how often the zones' queues are looked at (timings §5). */
+    evictionPeriodNs: ms(100),
+    /** --node-eviction-rate and --secondary-node-eviction-rate: nodes a second in a zone (timings §5). */
+    evictionRate: 0.1,
+    secondaryEvictionRate: 0.01,
+    /** --large-cluster-size-threshold: a partly disrupted zone of no more nodes loses none (timings §5). */
+    largeZoneNodes: 50,
+  },
+  podGC: {
+    /** gcCheckPeriod and quarantineTime (timings §3). */
+    checkPeriodNs: seconds(20),
+    quarantineNs: seconds(40),
+  },
   mirroring: {
     /** --mirroring-max-endpoints-per-subset (timings §2). */
     maxEndpointsPerSubset: 1000,

@@ -120,7 +120,9 @@ export class Container {
    */
   #restartAt(dueNs: number): void {
     const { sim, profile, stream } = this.#context;
-    const leftNs = Math.min(profile.podResyncNs, Math.max(0, dueNs - sim.nowNs));
+    const { crashBackoffPollNs: pollNs, podResyncNs } = profile;
+    const untilNs = Math.max(0, dueNs - sim.nowNs);
+    const leftNs = untilNs > 0 && pollNs > 0 ? pollNs : Math.min(podResyncNs, untilNs);
     const waitNs = Math.round(leftNs * (1 + stream.uniform() / 2));
     sim.callAfter(waitNs, Phase.start, () => {
       if (this.#stopping) return;

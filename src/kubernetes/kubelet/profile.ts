@@ -32,6 +32,8 @@ export const kubeletProfile = {
   /** CrashLoopBackOff: first restart at once, then 10 s doubling to 5 min (timings §1.4). */
   crashBackoffBaseNs: seconds(10),
   crashBackoffMaxNs: minutes(5),
+  /** Up to 1.32 a pod worker looks that often whether the back-off is over; 0: it knows when (timings §1.4). */
+  crashBackoffPollNs: 0,
   /** A container that ran this long starts over with its back-off. */
   crashBackoffResetNs: seconds(600),
 };

@@ -97,9 +97,14 @@ function noteDifferences(
   let cut = 0;
   const most = Math.min(before.length, after.length) - from;
   while (cut < most && before.at(-1 - cut) === after.at(-1 - cut)) cut++;
-  const old = new Set(before.slice(from, before.length - cut));
-  for (const endpoint of after.slice(from, after.length - cut)) {
-    if (!old.delete(endpoint)) times.set(endpoint.podUid, atNs);
+  const gone = before.slice(from, before.length - cut);
+  const old = new Map(gone.map((endpoint) => [endpoint.podUid, endpoint]));
+  for (const { podUid, conditions, observedCauseNs } of after.slice(from, after.length - cut)) {
+    const was = old.get(podUid);
+    old.delete(podUid);
+    const isSame =
+      was?.conditions.ready === conditions.ready && was.observedCauseNs === observedCauseNs;
+    if (!isSame) times.set(podUid, atNs);
   }
-  for (const { podUid } of old) times.set(podUid, atNs);
+  for (const podUid of old.keys()) times.set(podUid, atNs);
 }

@@ -129,9 +129,8 @@ export class KubeProxy {
     this.#tracker = new ChangeTracker(sim.nowNs);
     const { minSyncPeriodNs: minPeriodNs, syncPeriodNs } = options.mode.settings(profile);
     this.#syncPeriodNs = syncPeriodNs;
-    this.#runner = new BoundedFrequencyRunner(sim, { minPeriodNs, retryNs: syncPeriodNs }, () =>
-      this.#startSync(),
-    );
+    const periods = { minPeriodNs, retryNs: syncPeriodNs, burst: profile.syncBurst };
+    this.#runner = new BoundedFrequencyRunner(sim, periods, () => this.#startSync());
     const watcher = `kube-proxy/${node.name}`;
     this.#services = api.watch("Service", {
       watcher,

@@ -7,6 +7,8 @@ export const kubeProxyProfile = {
   mode: "iptables" as ProxyModeName,
   /** A full sync even when nothing failed; not in large-cluster mode (timings §7.1). */
   fullSyncPeriodNs: hours(1),
+  /** Syncs that the runner lets go one after the other before minSyncPeriod counts; 0: none (timings §7.1). */
+  syncBurst: 0,
   /** More endpoints than that in all: large-cluster mode (timings §7.2). */
   largeClusterEndpoints: 1000,
   /** --nodeport-addresses: CIDRs, or "primary"; empty: the mode's default. */

@@ -1,18 +1,27 @@
 /**
- * kube-proxy's bounded-frequency runner, as of Kubernetes 1.34 and later.
+ * kube-proxy's bounded-frequency runner.
  *
  * Owns: when a sync may start. An idle proxy reacts at once; requests during a sync or the pause after
- * it become one run, which starts minSyncPeriod after the end of the last. There is no burst. A
- * failed run is tried again after the retry period, or sooner on a new request. Source:
- * pkg/proxy/runner/bounded_frequency_runner.go; timings §7.1.
+ * it become one run, which starts minSyncPeriod after the end of the last. Since 1.34 there is no burst; before,
+ * a token bucket let two runs go at once. A failed run is tried again after the retry period, or sooner on a new request. Source:
+ * pkg/util/async (burst), pkg/proxy/runner/bounded_frequency_runner.go; timings §7.1.
  */
-import { Phase, type DurationNs, type EventHandle, type Simulation } from "../../engine/index.ts";
+import {
+  Phase,
+  seconds,
+  type DurationNs,
+  type EventHandle,
+  type SimTimeNs,
+  type Simulation,
+} from "../../engine/index.ts";
+import { TokenBucket } from "../api/tokenBucket.ts";
 
 export class BoundedFrequencyRunner {
   readonly #sim: Simulation;
   readonly #minPeriodNs: DurationNs;
   readonly #retryNs: DurationNs;
   readonly #start: () => void;
+  readonly #bucket: TokenBucket | null;
   #running = false;
   #wanted = false;
   #lastEndNs = -Infinity;
@@ -21,12 +30,20 @@ export class BoundedFrequencyRunner {
   /** @param start begins a run, which ends with a call of finished() */
   constructor(
     sim: Simulation,
-    periods: { readonly minPeriodNs: DurationNs; readonly retryNs: DurationNs },
+    periods: {
+      readonly minPeriodNs: DurationNs;
+      readonly retryNs: DurationNs;
+      /** 0 or absent: none. */
+      readonly burst?: number;
+    },
     start: () => void,
   ) {
     this.#sim = sim;
     this.#minPeriodNs = periods.minPeriodNs;
     this.#retryNs = periods.retryNs;
+    const { minPeriodNs, burst = 0 } = periods;
+    this.#bucket =
+      burst > 0 && minPeriodNs > 0 ? new TokenBucket(seconds(1) / minPeriodNs, burst) : null;
     this.#start = start;
   }
 
@@ -38,14 +55,20 @@ export class BoundedFrequencyRunner {
   /** Asks for a run. */
   request(): void {
     this.#wanted = true;
-    if (!this.#running) this.#arm(Math.max(this.#sim.nowNs, this.#lastEndNs + this.#minPeriodNs));
+    if (!this.#running) this.#arm(this.#soonestNs());
   }
 
   finished(success: boolean): void {
     this.#running = false;
     this.#lastEndNs = this.#sim.nowNs;
-    if (this.#wanted) this.#arm(this.#lastEndNs + this.#minPeriodNs);
+    if (this.#wanted) this.#arm(this.#soonestNs());
     else if (!success) this.#arm(this.#lastEndNs + this.#retryNs);
+  }
+
+  #soonestNs(): SimTimeNs {
+    const { nowNs } = this.#sim;
+    if (this.#bucket?.has(nowNs) === true) return nowNs;
+    return Math.max(nowNs, this.#lastEndNs + this.#minPeriodNs);
   }
 
   #arm(atNs: number): void {
@@ -56,6 +79,7 @@ export class BoundedFrequencyRunner {
     this.#timer = this.#sim.callAt(atNs, Phase.start, () => {
       this.#running = true;
       this.#wanted = false;
+      this.#bucket?.take(atNs);
       this.#start();
     });
   }

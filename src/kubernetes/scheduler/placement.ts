@@ -4,38 +4,21 @@
  * Owns: the two tables of plugins and choosing by them. Refuses to own: the queue and the binding
  * (scheduler.ts). Source: pkg/scheduler/framework/plugins; timings §4.
  */
-import { ln, type RandomStream } from "../../engine/index.ts";
+import type { RandomStream } from "../../engine/index.ts";
+import type { Pod, ResourceRequests } from "../api/types.ts";
+import type { FilterPlugin, NodeState, ScorePlugin } from "./contract.ts";
+import { filterByPods, podAffinityScores } from "./interPodAffinity.ts";
 import {
-  matchesLabels,
-  ZONE_LABEL,
-  type Node,
-  type Pod,
-  type ResourceRequests,
-} from "../api/types.ts";
+  fitsNodeAffinity,
+  fitsTaints,
+  fitsUnschedulable,
+  nodeAffinityScores,
+  taintScores,
+} from "./nodeAffinity.ts";
 import type { SchedulerProfile } from "./profile.ts";
+import { filterBySpread, spreadScores } from "./topologySpread.ts";
 
-/** A node with what runs on it, by requests. Terminating pods count until their object is gone. */
-export interface NodeState {
-  readonly node: Node;
-  readonly pods: ReadonlyMap<string, Pod>;
-  readonly requested: ResourceRequests;
-  /** The same with upstream's assumption for containers that request nothing. */
-  readonly scored: ResourceRequests;
-  /** Pods that are not being deleted, by owner. */
-  readonly siblings: ReadonlyMap<string, number>;
-}
-
-export interface FilterPlugin {
-  readonly name: string;
-  /** For this pod: whether it fits on a node. Asked for every pod and node, so what is the pod's is found once. */
-  readonly fits: (pod: Pod) => (state: NodeState) => boolean;
-}
-
-export interface ScorePlugin {
-  readonly weight: keyof SchedulerProfile["weights"];
-  /** 0..100 for each node, in order. */
-  readonly scores: (pod: Pod, states: readonly NodeState[]) => readonly number[];
-}
+export type { NodeState } from "./contract.ts";
 
 export function requestsOf(pod: Pod): ResourceRequests {
   let cpuMillis = 0;
@@ -58,161 +41,151 @@ export function scoredRequestsOf(pod: Pod): ResourceRequests {
   return { cpuMillis, memoryBytes };
 }
 
-const everywhere = (): boolean => true;
-
 export const filters: readonly FilterPlugin[] = [
   {
     name: "NodeUnschedulable",
-    fits:
-      () =>
-      ({ node }) =>
-        !node.spec.unschedulable && node.status.ready.status,
+    filter: (pod) => (state) => fitsUnschedulable(pod, state.node),
+    isResolvable: false,
+    helpedBy: ["nodeAdded", "nodeUpdated"],
+  },
+  {
+    name: "TaintToleration",
+    filter: (pod) => (state) => fitsTaints(pod, state.node),
+    isResolvable: false,
+    helpedBy: ["nodeAdded", "nodeUpdated"],
   },
   {
     name: "NodeAffinity",
-    fits: ({ spec }) => {
-      if (Object.keys(spec.nodeSelector).length === 0) return everywhere;
-      return ({ node }) => matchesLabels(spec.nodeSelector, node.metadata.labels);
-    },
-  },
-  {
-    name: "NodeResourcesFit",
-    fits: (pod) => {
-      const wanted = requestsOf(pod);
-      return ({ node, pods, requested }) => {
-        const { allocatable } = node.status;
-        return (
-          pods.size < allocatable.maxPods &&
-          requested.cpuMillis + wanted.cpuMillis <= allocatable.cpuMillis &&
-          requested.memoryBytes + wanted.memoryBytes <= allocatable.memoryBytes
-        );
-      };
-    },
+    filter: (pod) => (state) => fitsNodeAffinity(pod, state.node),
+    isResolvable: false,
+    helpedBy: ["nodeAdded", "nodeUpdated"],
   },
   {
     name: "NodePorts",
-    fits: (pod) => {
-      const wanted = hostPorts(pod);
-      if (wanted.length === 0) return everywhere;
-      return ({ pods }) => {
-        const taken = new Set([...pods.values()].flatMap(hostPorts));
-        return wanted.every((port) => !taken.has(port));
-      };
-    },
+    filter: filterByHostPorts,
+    isResolvable: true,
+    helpedBy: ["podDeleted", "nodeAdded"],
+  },
+  {
+    name: "NodeResourcesFit",
+    filter: filterByRoom,
+    isResolvable: true,
+    helpedBy: ["podDeleted", "nodeAdded", "nodeUpdated"],
+  },
+  {
+    name: "PodTopologySpread",
+    filter: filterBySpread,
+    isResolvable: true,
+    helpedBy: ["podAdded", "podDeleted", "nodeAdded", "nodeUpdated"],
+  },
+  {
+    name: "InterPodAffinity",
+    filter: filterByPods,
+    isResolvable: true,
+    helpedBy: ["podAdded", "podDeleted", "nodeAdded", "nodeUpdated"],
   },
 ];
 
 export const scorers: readonly ScorePlugin[] = [
+  { weight: "taintToleration", scores: taintScores },
+  { weight: "nodeAffinity", scores: nodeAffinityScores },
   { weight: "podTopologySpread", scores: spreadScores },
-  {
-    weight: "leastAllocated",
-    scores: (pod, states) => {
-      const wanted = scoredRequestsOf(pod);
-      return states.map((state) => leastAllocated(wanted, state));
-    },
-  },
+  { weight: "interPodAffinity", scores: podAffinityScores },
+  { weight: "leastAllocated", scores: (pod, states) => states.map((s) => leastAllocated(pod, s)) },
   {
     weight: "balancedAllocation",
-    scores: (pod, states) => {
-      const wanted = requestsOf(pod);
-      return states.map((state) => balancedAllocation(wanted, state));
-    },
+    scores: (pod, states) => states.map((state) => balancedAllocation(pod, state)),
   },
 ];
 
-/** Where the search for nodes begins: after those that the last one looked at (nextStartNodeIndex). */
-export interface Search {
-  next: number;
-}
+/** What became of a pod: a node, or the names of the filters that turned it away somewhere. */
+export type Choice = { /** Nodes that were looked at. */ readonly looked: number } & (
+  { readonly state: NodeState } | { readonly state: null; readonly rejectedBy: ReadonlySet<string> }
+);
 
-/** percentageOfNodesToScore 0: of many nodes a part is enough, 50 % less one for each 125 nodes (timings §4). */
-export function nodesToFind(nodes: number): number {
-  const percentage = Math.max(5, 50 - Math.floor(nodes / 125));
-  return Math.min(nodes, Math.max(100, Math.floor((nodes * percentage) / 100)));
-}
-
-function feasibleNodes(pod: Pod, states: readonly NodeState[], search: Search): NodeState[] {
-  const fitting = filters.map(({ fits }) => fits(pod)).filter((fits) => fits !== everywhere);
-  const wanted = nodesToFind(states.length);
-  const found: NodeState[] = [];
-  let looked = 0;
-  while (looked < states.length && found.length < wanted) {
-    const state = states[(search.next + looked++) % states.length]!;
-    if (fitting.every((fits) => fits(state))) found.push(state);
-  }
-  search.next = states.length === 0 ? 0 : (search.next + looked) % states.length;
-  return found;
+/** Every question that the filters have about a pod, with their names. */
+export function questionsOf(pod: Pod, states: readonly NodeState[]) {
+  return filters.flatMap(({ name, filter, isResolvable }) => {
+    const passes = filter(pod, states);
+    return passes === null ? [] : [{ name, passes, isResolvable }];
+  });
 }
 
 /**
- * The node for a pod, or null when none fits. Among equals the choice is uniform, as by upstream's
- * reservoir sampling; one draw a pod.
+ * The node for a pod. Among equals the choice is uniform, as by upstream's reservoir sampling; one draw a pod.
+ * @param states in the order in which they are looked at; only so many that fit are compared
  */
 export function choose(
   pod: Pod,
   states: readonly NodeState[],
   weights: SchedulerProfile["weights"],
   stream: RandomStream,
-  search: Search,
-): NodeState | null {
-  const feasible = feasibleNodes(pod, states, search);
+): Choice {
+  const questions = questionsOf(pod, states);
+  const rejectedBy = new Set<string>();
+  const enough = feasibleNodes(states.length);
+  const feasible: NodeState[] = [];
+  let looked = 0;
+  for (const state of states) {
+    looked++;
+    const refusal = questions.find(({ passes }) => !passes(state));
+    if (refusal === undefined) feasible.push(state);
+    else rejectedBy.add(refusal.name);
+    if (feasible.length >= enough) break;
+  }
+  const best = bestOf(pod, feasible, weights);
+  const draw = stream.uniform();
+  if (best.length === 0) return { looked, state: null, rejectedBy };
+  return { looked, state: best[Math.floor(draw * best.length)]! };
+}
+
+/** numFeasibleNodesToFind: all of fewer than 100; else (50 - nodes / 125) %, at least 5 % and 100 nodes. */
+export function feasibleNodes(nodes: number): number {
+  if (nodes < 100) return nodes;
+  const percent = Math.max(5, Math.floor(50 - nodes / 125));
+  return Math.max(100, Math.floor((nodes * percent) / 100));
+}
+
+function bestOf(
+  pod: Pod,
+  feasible: readonly NodeState[],
+  weights: SchedulerProfile["weights"],
+): NodeState[] {
   const totals = feasible.map(() => 0);
   for (const { weight, scores } of scorers) {
-    const own = scores(pod, feasible);
-    for (let i = 0; i < own.length; i++) totals[i]! += weights[weight] * Math.floor(own[i]!);
+    const given = scores(pod, feasible);
+    if (given === null) continue;
+    for (const [i, score] of given.entries()) totals[i]! += weights[weight] * Math.floor(score);
   }
-  let best = -1;
-  for (const total of totals) best = Math.max(best, total);
-  const equals = feasible.filter((_state, i) => totals[i] === best);
-  const draw = stream.uniform();
-  return equals.length === 0 ? null : equals[Math.floor(draw * equals.length)]!;
+  const most = totals.reduce((a, b) => Math.max(a, b), -Infinity);
+  return feasible.filter((_state, i) => totals[i] === most);
 }
 
-/** maxSkew of the default constraints, by the label of their domains; both are ScheduleAnyway (timings §4). */
-const MAX_SKEW = { hostname: 3, zone: 5 };
-
-/**
- * PodTopologySpread: for each constraint siblings x ln(domains + 2) + maxSkew - 1, rounded in sum, then
- * turned over so that few siblings score high (podtopologyspread/scoring.go).
- */
-function spreadScores(pod: Pod, states: readonly NodeState[]): number[] {
-  const { ownerUid } = pod.metadata;
-  if (ownerUid === null) return states.map(() => 0);
-  // Every node is a domain of its own. PreScore counts them among the nodes that were found.
-  const weight = ln(states.length + 2);
-  const sums = states.map(
-    ({ siblings }) => (siblings.get(ownerUid) ?? 0) * weight + MAX_SKEW.hostname - 1,
-  );
-  if (states.some((state) => zoneOf(state) !== undefined)) addZones(ownerUid, states, sums);
-  const scores = sums.map(Math.round);
-  const most = scores.reduce((x, y) => Math.max(x, y), 0);
-  const least = scores.reduce((x, y) => Math.min(x, y), most);
-  return scores.map((score) =>
-    most === 0 ? 100 : Math.floor((100 * (most + least - score)) / most),
-  );
+function filterByRoom(pod: Pod): (state: NodeState) => boolean {
+  const wanted = requestsOf(pod);
+  return ({ node, pods, requested }) => {
+    const { allocatable } = node.status;
+    return (
+      pods.size < allocatable.maxPods &&
+      requested.cpuMillis + wanted.cpuMillis <= allocatable.cpuMillis &&
+      requested.memoryBytes + wanted.memoryBytes <= allocatable.memoryBytes
+    );
+  };
 }
 
-function zoneOf({ node }: NodeState): string | undefined {
-  return node.metadata.labels[ZONE_LABEL];
-}
-
-function addZones(ownerUid: string, states: readonly NodeState[], sums: number[]): void {
-  const siblings = new Map<string, number>();
-  for (const state of states) {
-    const zone = zoneOf(state);
-    if (zone === undefined) continue;
-    siblings.set(zone, (siblings.get(zone) ?? 0) + (state.siblings.get(ownerUid) ?? 0));
-  }
-  const weight = ln(siblings.size + 2);
-  for (const [i, state] of states.entries()) {
-    const count = siblings.get(zoneOf(state) ?? "");
-    if (count !== undefined) sums[i]! += count * weight + MAX_SKEW.zone - 1;
-  }
+function filterByHostPorts(pod: Pod): ((state: NodeState) => boolean) | null {
+  const wanted = hostPorts(pod);
+  if (wanted.length === 0) return null;
+  return ({ pods }) => {
+    const taken = new Set([...pods.values()].flatMap(hostPorts));
+    return wanted.every((port) => !taken.has(port));
+  };
 }
 
 /** (capacity - requested) x 100 / capacity, averaged over CPU and memory. */
-function leastAllocated(wanted: ResourceRequests, { node, scored }: NodeState): number {
+function leastAllocated(pod: Pod, { node, scored }: NodeState): number {
   const { allocatable } = node.status;
+  const wanted = scoredRequestsOf(pod);
   const cpu = freePercent(allocatable.cpuMillis, scored.cpuMillis + wanted.cpuMillis);
   const memory = freePercent(allocatable.memoryBytes, scored.memoryBytes + wanted.memoryBytes);
   return (cpu + memory) / 2;
@@ -227,8 +200,9 @@ function freePercent(capacity: number, used: number): number {
  * true requests, unlike leastAllocated, and none for a pod that requests nothing
  * (noderesources/balanced_allocation.go: useRequested, isBestEffortPod).
  */
-function balancedAllocation(wanted: ResourceRequests, { node, requested }: NodeState): number {
+function balancedAllocation(pod: Pod, { node, requested }: NodeState): number {
   const { allocatable } = node.status;
+  const wanted = requestsOf(pod);
   if (wanted.cpuMillis === 0 && wanted.memoryBytes === 0) return 0;
   const cpu = (requested.cpuMillis + wanted.cpuMillis) / allocatable.cpuMillis;
   const memory = (requested.memoryBytes + wanted.memoryBytes) / allocatable.memoryBytes;

@@ -13,7 +13,14 @@ export const schedulerProfile = {
   /** After that long it is tried again though nothing has changed (timings §4). */
   unschedulableFlushNs: minutes(5),
   /** Weights of the scores (timings §4). */
-  weights: { podTopologySpread: 2, leastAllocated: 1, balancedAllocation: 1 },
+  weights: {
+    taintToleration: 3,
+    nodeAffinity: 2,
+    podTopologySpread: 2,
+    interPodAffinity: 2,
+    leastAllocated: 1,
+    balancedAllocation: 1,
+  },
 };
 
 export type SchedulerProfile = typeof schedulerProfile;

@@ -57,16 +57,50 @@ const container: FieldTree = {
   startupProbe: probe,
 };
 
+const podAffinityTerm: FieldTree = {
+  ...names("namespaces topologyKey matchLabelKeys mismatchLabelKeys"),
+  labelSelector: selector,
+  namespaceSelector: selector,
+};
+
+const podAffinity: FieldTree = {
+  requiredDuringSchedulingIgnoredDuringExecution: podAffinityTerm,
+  preferredDuringSchedulingIgnoredDuringExecution: { weight: true, podAffinityTerm },
+};
+
+const nodeTerm: FieldTree = {
+  matchExpressions: names("key operator values"),
+  matchFields: names("key operator values"),
+};
+
+const affinity: FieldTree = {
+  nodeAffinity: {
+    requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: nodeTerm },
+    preferredDuringSchedulingIgnoredDuringExecution: { weight: true, preference: nodeTerm },
+  },
+  podAffinity,
+  podAntiAffinity: podAffinity,
+};
+
 const podSpec: FieldTree = {
   ...names(
-    `activeDeadlineSeconds affinity automountServiceAccountToken dnsConfig dnsPolicy
+    `activeDeadlineSeconds automountServiceAccountToken dnsConfig dnsPolicy
      enableServiceLinks ephemeralContainers hostAliases hostIPC hostNetwork hostPID hostUsers
      hostname hostnameOverride imagePullSecrets nodeName nodeSelector os overhead preemptionPolicy
      priority priorityClassName readinessGates resourceClaims resources restartPolicy
      runtimeClassName schedulerName schedulingGates securityContext serviceAccount
      serviceAccountName setHostnameAsFQDN shareProcessNamespace subdomain
-     terminationGracePeriodSeconds tolerations topologySpreadConstraints volumes workloadRef`,
+     terminationGracePeriodSeconds volumes workloadRef`,
   ),
+  tolerations: names("key operator value effect tolerationSeconds"),
+  affinity,
+  topologySpreadConstraints: {
+    ...names(
+      `maxSkew topologyKey whenUnsatisfiable minDomains nodeAffinityPolicy nodeTaintsPolicy
+       matchLabelKeys`,
+    ),
+    labelSelector: selector,
+  },
   containers: container,
   initContainers: container,
 };
@@ -179,7 +213,14 @@ export const fieldsByKind: Readonly<Record<string, FieldTree>> = {
   },
   Node: {
     ...object,
-    spec: names("podCIDR podCIDRs providerID unschedulable taints configSource externalID"),
+    spec: {
+      ...names("podCIDR podCIDRs providerID unschedulable configSource externalID"),
+      taints: names("key value effect timeAdded"),
+    },
+  },
+  PriorityClass: {
+    ...names("apiVersion kind value globalDefault description preemptionPolicy"),
+    metadata,
   },
   ConfigMap: { ...object, ...names("data binaryData immutable") },
   KubeProxyConfiguration: kubeProxyFields,

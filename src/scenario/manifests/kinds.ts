@@ -24,34 +24,14 @@ import {
   text,
   word,
 } from "../schema/reading.ts";
-import { labels, metadataSchema, ownerOf, startMeta, type ManifestContext } from "./objects.ts";
+import { metadataSchema, ownerOf, startMeta, type ManifestContext } from "./objects.ts";
+import { buildTaints, taintSchema } from "./scheduling.ts";
+import { selectorSchema } from "./selector.ts";
 import { buildPodSpec, noticePodSpec, podSpecSchema, templateSchema, wholeSeconds } from "./pod.ts";
 
 /** The greatest number of pods of one workload: more than the largest clusters run. */
 const MOST_REPLICAS = 150_000;
 export const replicas = integer("a number of pods", 0, MOST_REPLICAS);
-
-export const selectorSchema: z.ZodType<LabelSelector> = z
-  .object({
-    matchLabels: labels.optional(),
-    matchExpressions: z
-      .array(
-        z.object({
-          key: text("a label key"),
-          operator: word("In", "NotIn", "Exists", "DoesNotExist"),
-          values: z.array(text("a label value")).optional(),
-        }),
-      )
-      .optional(),
-  })
-  .transform(({ matchLabels, matchExpressions }) => ({
-    matchLabels: matchLabels ?? {},
-    matchExpressions: (matchExpressions ?? []).map(({ key, operator, values }) => ({
-      key,
-      operator,
-      values: values ?? [],
-    })),
-  }));
 
 export const intOrPercent: z.ZodType<number | string> = scalar(
   'a whole number from 0 or a percentage such as "25%"',
@@ -98,7 +78,11 @@ const podSchema = z.object({ metadata: metadataSchema, spec: podSpecSchema });
 const nodeSchema = z.object({
   metadata: metadataSchema,
   spec: z
-    .object({ podCIDR: text("a CIDR").optional(), unschedulable: boolean.optional() })
+    .object({
+      podCIDR: text("a CIDR").optional(),
+      unschedulable: boolean.optional(),
+      taints: z.array(taintSchema).optional(),
+    })
     .optional(),
   status: z
     .object({
@@ -236,12 +220,9 @@ export function readPod(context: ManifestContext): boolean {
   return true;
 }
 
-export function readNode({ value, mistakes, objects, ignore }: ManifestContext): boolean {
+export function readNode({ value, mistakes, objects }: ManifestContext): boolean {
   const written = read(nodeSchema, value, mistakes);
   if (written === undefined) return false;
-  if (isRecord(value["spec"]) && value["spec"]["taints"] !== undefined) {
-    ignore(["spec", "taints"], "taints and tolerations are not modelled yet");
-  }
   const { spec, status } = written;
   const address = status?.addresses?.find(({ type }) => type === "InternalIP")?.address;
   objects.nodes.push({
@@ -251,6 +232,7 @@ export function readNode({ value, mistakes, objects, ignore }: ManifestContext):
       podCIDR: spec?.podCIDR ?? null,
       internalIP: address ?? null,
       unschedulable: spec?.unschedulable ?? false,
+      ...(spec?.taints === undefined ? {} : { taints: buildTaints(spec.taints) }),
       cpuMillis: status?.allocatable?.cpu ?? status?.capacity?.cpu ?? null,
       memoryBytes: status?.allocatable?.memory ?? status?.capacity?.memory ?? null,
       maxPods: status?.allocatable?.pods ?? status?.capacity?.pods ?? null,

@@ -5,6 +5,7 @@
  * share. Refuses to own: any single kind.
  */
 import { z } from "zod";
+import type { Taint } from "../../kubernetes/api/taints.ts";
 import type {
   Deployment,
   EndpointSlice,
@@ -55,6 +56,7 @@ export interface NodeDraft {
   readonly podCIDR: string | null;
   readonly internalIP: string | null;
   readonly unschedulable: boolean;
+  readonly taints?: readonly Taint[];
   readonly cpuMillis: number | null;
   readonly memoryBytes: number | null;
   readonly maxPods: number | null;
@@ -64,6 +66,14 @@ export interface Ignored {
   readonly object: string;
   readonly place: string;
   readonly reason: string;
+}
+
+/** A PriorityClass as written. */
+export interface PriorityClassDraft {
+  readonly name: string;
+  readonly value: number;
+  readonly isDefault: boolean;
+  readonly preemptionPolicy: "PreemptLowerPriority" | "Never";
 }
 
 export interface ManifestObjects {
@@ -76,6 +86,7 @@ export interface ManifestObjects {
   readonly endpointSlices: Placed<EndpointSlice>[];
   readonly endpoints: Placed<EndpointsDraft>[];
   readonly nodes: Placed<NodeDraft>[];
+  readonly priorityClasses: Placed<PriorityClassDraft>[];
   /** What kube-proxy's own configuration makes of the profile; null without one. */
   kubeProxy: ((profile: Profile) => Profile) | null;
   readonly ignored: Ignored[];

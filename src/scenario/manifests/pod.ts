@@ -26,6 +26,7 @@ import {
   word,
 } from "../schema/reading.ts";
 import { labelName, labels, metadataSchema } from "./objects.ts";
+import { buildScheduling, schedulingFields } from "./scheduling.ts";
 
 /** Seconds whose nanoseconds are exact. */
 export const LONGEST_SECONDS = 9_007_199;
@@ -98,6 +99,7 @@ export const podSpecSchema = z.object({
   restartPolicy: word("Always", "OnFailure", "Never").optional(),
   hostNetwork: boolean.optional(),
   nodeSelector: labels.optional(),
+  ...schedulingFields,
 });
 
 export const templateSchema = z.object({
@@ -127,6 +129,7 @@ export function buildPodSpec(
     restartPolicy: written.restartPolicy ?? "Always",
     hostNetwork: false,
     nodeSelector: written.nodeSelector ?? {},
+    ...buildScheduling(written, mistakes),
   };
 }
 
@@ -254,13 +257,9 @@ function checkPorts(containers: readonly WrittenContainer[], mistakes: FileMista
 
 /** Fields that change behaviour in a real cluster and not yet here, with what happens instead. */
 const WITHOUT_EFFECT: readonly (readonly [field: string, reason: string])[] = [
-  ["affinity", "affinity is not modelled yet: pods spread evenly"],
-  ["tolerations", "taints and tolerations are not modelled yet"],
-  ["topologySpreadConstraints", "not modelled yet: pods spread evenly"],
   ["initContainers", "init containers are not modelled yet: they take no time"],
   ["readinessGates", "readiness gates are not modelled yet: they count as open"],
   ["schedulingGates", "scheduling gates are not modelled yet: they count as open"],
-  ["priorityClassName", "priorities are not modelled yet"],
   ["schedulerName", "there is one scheduler"],
   ["activeDeadlineSeconds", "not modelled yet: pods run on"],
 ];
@@ -284,6 +283,9 @@ export function noticePodSpec(
   for (const [field, reason] of WITHOUT_EFFECT) {
     if (spec[field] !== undefined) ignore([...path, field], reason);
   }
+  for (const field of ["affinity", "topologySpreadConstraints"]) {
+    noticeWithin(spec[field], [...path, field], ignore);
+  }
   const containers: unknown[] = Array.isArray(spec["containers"]) ? spec["containers"] : [];
   for (const [index, container] of containers.entries()) {
     const at = [...path, "containers", index];
@@ -306,6 +308,32 @@ export function noticePodSpec(
     ) {
       ignore([...at, "ports"], "host ports are not modelled yet");
     }
+  }
+}
+
+/** Parts of affinity and spread constraints that are read and have no effect. */
+const SCHEDULING_WITHOUT_EFFECT: Readonly<Record<string, string>> = {
+  namespaceSelector: "not modelled: only namespaces by name",
+  matchFields: "not modelled: only matchExpressions",
+  matchLabelKeys: "not modelled: only labelSelector",
+  mismatchLabelKeys: "not modelled: only labelSelector",
+  nodeAffinityPolicy: "nodes count as with Honor",
+  nodeTaintsPolicy: "nodes count as with Ignore",
+};
+
+function noticeWithin(
+  value: unknown,
+  path: Path,
+  ignore: (path: Path, reason: string) => void,
+): void {
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) noticeWithin(item, [...path, index], ignore);
+  }
+  if (!isRecord(value)) return;
+  for (const [name, part] of Object.entries(value)) {
+    const reason = SCHEDULING_WITHOUT_EFFECT[name];
+    if (reason === undefined) noticeWithin(part, [...path, name], ignore);
+    else ignore([...path, name], reason);
   }
 }
 

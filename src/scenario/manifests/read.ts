@@ -19,6 +19,7 @@ import { checkFieldNames, fieldsByKind } from "./fields.ts";
 import { readDeployment, readNamespace, readNode, readPod, readReplicaSet } from "./kinds.ts";
 import { readConfigMap, readKubeProxyConfiguration } from "./kubeProxy.ts";
 import type { ManifestContext, ManifestObjects } from "./objects.ts";
+import { readPriorityClass } from "./scheduling.ts";
 import { readService } from "./service.ts";
 import {
   readDaemonSet,
@@ -49,6 +50,7 @@ const readers: Readonly<
   Endpoints: { apiVersion: "v1", read: readEndpoints },
   Node: { apiVersion: "v1", read: readNode },
   Namespace: { apiVersion: "v1", read: readNamespace },
+  PriorityClass: { apiVersion: "scheduling.k8s.io/v1", read: readPriorityClass },
   ConfigMap: { apiVersion: "v1", read: readConfigMap },
   KubeProxyConfiguration: {
     apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
@@ -88,6 +90,7 @@ const NO_WORKLOADS = new Set([
   "EndpointSlice",
   "Endpoints",
   "Node",
+  "PriorityClass",
   "Namespace",
   "ConfigMap",
   "KubeProxyConfiguration",
@@ -113,6 +116,7 @@ export function noObjects(): ManifestObjects {
     endpointSlices: [],
     endpoints: [],
     nodes: [],
+    priorityClasses: [],
     kubeProxy: null,
     ignored: [],
     complete: { workloads: true, services: true },

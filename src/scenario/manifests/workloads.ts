@@ -11,15 +11,8 @@ import { noJobStatus } from "../../kubernetes/controllers/job.ts";
 import { noStatefulSetStatus } from "../../kubernetes/controllers/statefulset.ts";
 import type { FileMistakes } from "../mistakes.ts";
 import { integer, isRecord, read, word } from "../schema/reading.ts";
-import {
-  buildTemplate,
-  intOrPercent,
-  isOwned,
-  isZero,
-  replicas,
-  selectorSchema,
-  templateSpec,
-} from "./kinds.ts";
+import { buildTemplate, intOrPercent, isOwned, isZero, replicas, templateSpec } from "./kinds.ts";
+import { selectorSchema } from "./selector.ts";
 import { labels, metadataSchema, startMeta, type ManifestContext } from "./objects.ts";
 import { noticePodSpec, templateSchema, wholeSeconds } from "./pod.ts";
 

@@ -14,6 +14,7 @@ import { tracking } from "./conntrack.ts";
 import { packetConservation, RequestLedger } from "./conservation.ts";
 import type { LawContext } from "./contract.ts";
 import { convergence } from "./convergence.ts";
+import { deadEndpoints } from "./deadEndpoints.ts";
 import { hostPorts } from "./hostPorts.ts";
 import { LagStagesWatch } from "./lagStages.ts";
 import { MembershipWatch } from "./membership.ts";
@@ -55,6 +56,7 @@ export class LawWatch {
       ...this.#requests.broken(context),
       ...this.#membership.broken(),
       ...convergence(context),
+      ...deadEndpoints(context),
       ...this.#stability.broken(context),
       ...this.#lagStages.broken(),
       ...uniqueness(context),

@@ -1,0 +1,52 @@
+/**
+ * What a scheduler plugin is given, and what it gives back.
+ *
+ * Owns: the contract. Members: filters.ts and scores.ts list them.
+ */
+import type { Node, Pod, ResourceRequests } from "../api/types.ts";
+import type { SchedulerProfile } from "./profile.ts";
+
+/** A node with what runs on it, by requests. Terminating pods count until their object is gone. */
+export interface NodeState {
+  readonly node: Node;
+  readonly pods: ReadonlyMap<string, Pod>;
+  readonly requested: ResourceRequests;
+  /** The same with upstream's assumption for containers that request nothing. */
+  readonly scored: ResourceRequests;
+  /** Pods that are not being deleted, by owner. */
+  readonly siblings: ReadonlyMap<string, number>;
+}
+
+/** Events that may let a pod in that was turned away: what upstream's queueing hints look at first. */
+export type ClusterEvent = "podAdded" | "podDeleted" | "nodeAdded" | "nodeUpdated";
+
+export interface FilterPlugin {
+  readonly name: string;
+  /** Of what is to be asked of each node; null: nothing, for this pod. */
+  readonly filter: (
+    pod: Pod,
+    states: readonly NodeState[],
+  ) => ((state: NodeState) => boolean) | null;
+  /** Taking pods off the node may help. */
+  readonly isResolvable: boolean;
+  readonly helpedBy: readonly ClusterEvent[];
+}
+
+export interface ScorePlugin {
+  readonly weight: keyof SchedulerProfile["weights"];
+  /** 0..100 for each node, in order; null: nothing to say about this pod. */
+  readonly scores: (pod: Pod, states: readonly NodeState[]) => readonly number[] | null;
+}
+
+/** Every pod of the states, with its node. */
+export function* podsOf(states: readonly NodeState[]): Generator<readonly [Pod, Node]> {
+  for (const { node, pods } of states) for (const pod of pods.values()) yield [pod, node];
+}
+
+export function labelOf(node: Node, key: string): string | undefined {
+  if (key === HOSTNAME_LABEL) return node.metadata.name;
+  return Object.hasOwn(node.metadata.labels, key) ? node.metadata.labels[key] : undefined;
+}
+
+/** Every node has it. */
+export const HOSTNAME_LABEL = "kubernetes.io/hostname";

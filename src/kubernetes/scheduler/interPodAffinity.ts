@@ -1,0 +1,128 @@
+/**
+ * InterPodAffinity: pods that want to be, or must not be, in one domain with others.
+ *
+ * Owns: its filter and its score. Source: framework/plugins/interpodaffinity; timings §4.
+ */
+import type { PodAffinityTerm } from "../api/scheduling.ts";
+import { matchesSelector, type Node, type Pod } from "../api/types.ts";
+import { labelOf, podsOf, type NodeState } from "./contract.ts";
+
+/** Weight of others' required affinity in the score (hardPodAffinityWeight). */
+const HARD_WEIGHT = 1;
+
+/** Whether a term of `owner` means `pod`. */
+function means(owner: Pod, { labelSelector, namespaces }: PodAffinityTerm, pod: Pod): boolean {
+  const { namespace } = pod.metadata;
+  const isInScope =
+    namespaces.length === 0
+      ? namespace === owner.metadata.namespace
+      : namespaces.includes(namespace);
+  return isInScope && matchesSelector(labelSelector, pod.metadata.labels);
+}
+
+const domainKey = (key: string, value: string): string => `${key}=${value}`;
+
+function count(
+  into: Map<string, number>,
+  { topologyKey }: PodAffinityTerm,
+  node: Node,
+  by: number,
+): void {
+  const value = labelOf(node, topologyKey);
+  if (value === undefined) return;
+  const key = domainKey(topologyKey, value);
+  into.set(key, (into.get(key) ?? 0) + by);
+}
+
+function has(
+  counts: ReadonlyMap<string, number>,
+  { topologyKey }: PodAffinityTerm,
+  node: Node,
+): boolean {
+  const value = labelOf(node, topologyKey);
+  return value !== undefined && (counts.get(domainKey(topologyKey, value)) ?? 0) > 0;
+}
+
+export function filterByPods(
+  pod: Pod,
+  states: readonly NodeState[],
+): ((state: NodeState) => boolean) | null {
+  const wanted = pod.spec.affinity?.podRequired ?? [];
+  const unwanted = pod.spec.affinity?.antiRequired ?? [];
+  const near = wanted.map(() => new Map<string, number>());
+  const apart = unwanted.map(() => new Map<string, number>());
+  /** Domains whose pods do not bear this one. */
+  const closed = new Map<string, number>();
+  let others = 0;
+  for (const [other, node] of podsOf(states)) {
+    for (const term of other.spec.affinity?.antiRequired ?? []) {
+      others++;
+      if (means(other, term, pod)) count(closed, term, node, 1);
+    }
+    // Upstream counts a pod for affinity when it matches all terms together.
+    if (wanted.length > 0 && wanted.every((term) => means(pod, term, other))) {
+      for (const [i, term] of wanted.entries()) count(near[i]!, term, node, 1);
+    }
+    for (const [i, term] of unwanted.entries()) {
+      if (means(pod, term, other)) count(apart[i]!, term, node, 1);
+    }
+  }
+  if (wanted.length + unwanted.length + others === 0) return null;
+  // The first of a group that wants to be together may go anywhere.
+  const isFirst =
+    near.every(({ size }) => size === 0) && wanted.every((term) => means(pod, term, pod));
+  return ({ node }) =>
+    unwanted.every((term, i) => !has(apart[i]!, term, node)) &&
+    !isClosed(closed, node) &&
+    wanted.every(
+      (term, i) =>
+        has(near[i]!, term, node) || (isFirst && labelOf(node, term.topologyKey) !== undefined),
+    );
+}
+
+function isClosed(closed: ReadonlyMap<string, number>, node: Node): boolean {
+  for (const key of closed.keys()) {
+    const split = key.indexOf("=");
+    if (labelOf(node, key.slice(0, split)) === key.slice(split + 1)) return true;
+  }
+  return false;
+}
+
+/** Weights of all terms that hold in a node's domains, from the least to the greatest as 0 to 100. */
+export function podAffinityScores(pod: Pod, states: readonly NodeState[]): number[] | null {
+  const own = pod.spec.affinity;
+  const sums = new Map<string, number>();
+  for (const [other, node] of podsOf(states)) {
+    for (const { weight, term } of own?.podPreferred ?? []) {
+      if (means(pod, term, other)) count(sums, term, node, weight);
+    }
+    for (const { weight, term } of own?.antiPreferred ?? []) {
+      if (means(pod, term, other)) count(sums, term, node, -weight);
+    }
+    const theirs = other.spec.affinity;
+    if (theirs === undefined) continue;
+    for (const term of theirs.podRequired) {
+      if (means(other, term, pod)) count(sums, term, node, HARD_WEIGHT);
+    }
+    for (const { weight, term } of theirs.podPreferred) {
+      if (means(other, term, pod)) count(sums, term, node, weight);
+    }
+    for (const { weight, term } of theirs.antiPreferred) {
+      if (means(other, term, pod)) count(sums, term, node, -weight);
+    }
+  }
+  if (sums.size === 0) return null;
+  const raw = states.map(({ node }) => {
+    let sum = 0;
+    for (const [key, weight] of sums) {
+      const split = key.indexOf("=");
+      if (labelOf(node, key.slice(0, split)) === key.slice(split + 1)) sum += weight;
+    }
+    return sum;
+  });
+  const most = raw.reduce((a, b) => Math.max(a, b), -Infinity);
+  const least = raw.reduce((a, b) => Math.min(a, b), Infinity);
+  return raw.map((sum) =>
+    most === least ? 0 : Math.floor((100 * (sum - least)) / (most - least)),
+  );
+}
