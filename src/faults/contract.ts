@@ -8,11 +8,24 @@
 import type { Simulation } from "../engine/index.ts";
 import type { DockerContainer } from "../docker/container.ts";
 import type { ApiClient, Informer } from "../kubernetes/api/contract.ts";
-import type { Pod } from "../kubernetes/api/types.ts";
+import type { Kind, Pod } from "../kubernetes/api/types.ts";
 import type { Network } from "../network/network.ts";
 import type { NetworkStack } from "../network/stack.ts";
 import type { Observations } from "../observe/observations.ts";
 import type { Machines } from "./machines.ts";
+import type { Overlaps } from "./overlaps.ts";
+
+/** What can happen to the API server and to the ways to it. */
+export interface ApiServerSwitches {
+  /** The server, or only its etcd, stands still. */
+  pause(what: "server" | "etcd"): void;
+  resume(what: "server" | "etcd"): void;
+  /** Writes take so many times as long. */
+  slow(factor: number): void;
+  /** "kubelet/NODE", "kube-proxy/NODE", "kube-controller-manager", "kube-scheduler". */
+  disconnect(component: string): void;
+  reconnect(component: string): void;
+}
 
 export interface FaultContext {
   readonly sim: Simulation;
@@ -20,13 +33,21 @@ export interface FaultContext {
   /** kubectl's connection to the API server, and what `kubectl get pods -A` would list. */
   readonly api: ApiClient;
   readonly pods: Informer<"Pod">;
+  /** What `kubectl get` of another kind would list; watched from the first time that a fault asks. */
+  readonly listed: <K extends Kind>(kind: K) => Informer<K>;
   /** Ends the main process of a running pod's first container; false if none runs. */
   readonly crash: (pod: Pod) => boolean;
   /** `kill -9` of the same process; false if none runs. */
   readonly sigkill: (pod: Pod) => boolean;
+  /** The kernel kills the same process for its memory; false if none runs. */
+  readonly oomKill: (pod: Pod) => boolean;
   readonly network: Network;
   readonly stack: NetworkStack;
   readonly machines: Machines;
+  readonly overlaps: Overlaps;
+  /** By node. As often as one is stopped it has to be started. */
+  readonly kubeProxies: ReadonlyMap<string, { stop(): void; start(): void }>;
+  readonly apiServer: ApiServerSwitches;
   /** Names of the nodes and Docker hosts; all other hosts stand outside. */
   readonly inside: ReadonlySet<string>;
   /** Containers of Docker hosts by name, as `docker ps -a` lists them. */

@@ -1,19 +1,45 @@
 /** The faults there are: one line each. Their words are ../scenario/faults. */
 import type { FaultContext, FaultScheduler } from "./contract.ts";
+import { apiOutage } from "./apiOutage.ts";
+import { cordon } from "./cordon.ts";
+import { crashNode } from "./crashNode.ts";
+import { drain } from "./drain.ts";
 import { flushConntrack } from "./flushConntrack.ts";
+import { freezeNode } from "./freezeNode.ts";
 import { netem } from "./netem.ts";
 import { partition } from "./partition.ts";
+import { partitionApi } from "./partitionApi.ts";
 import { resetContainer } from "./resetContainer.ts";
 import { resetPods } from "./resetPods.ts";
+import { rolloutRestart } from "./rolloutRestart.ts";
+import { rolloutUndo } from "./rolloutUndo.ts";
+import { scale } from "./scale.ts";
+import { setImage } from "./setImage.ts";
+import { slowApi } from "./slowApi.ts";
 import { stealCpu } from "./stealCpu.ts";
+import { stopKubeProxy } from "./stopKubeProxy.ts";
+import { zoneOutage } from "./zoneOutage.ts";
 
 const members = {
+  apiOutage,
+  cordon,
+  crashNode,
+  drain,
   flushConntrack,
+  freezeNode,
   netem,
   partition,
+  partitionApi,
   resetContainer,
   resetPods,
+  rolloutRestart,
+  rolloutUndo,
+  scale,
+  setImage,
+  slowApi,
   stealCpu,
+  stopKubeProxy,
+  zoneOutage,
 };
 
 type SpecOf<Scheduler> = Scheduler extends FaultScheduler<infer Spec> ? Spec : never;

@@ -8,6 +8,7 @@
 import { HostState, type Host, type HostStateCode } from "../network/host.ts";
 import type { Network } from "../network/network.ts";
 import type { NetworkStack } from "../network/stack.ts";
+import { Overlaps } from "./overlaps.ts";
 
 /** What runs on a machine beside the kernel: a node's kubelet, its containers and its kube-proxy. */
 export interface MachineSoftware {
@@ -25,13 +26,13 @@ interface Machine {
   readonly software: MachineSoftware | null;
   off: number;
   frozen: number;
-  readonly stretches: number[];
 }
 
 export class Machines {
   readonly #network: Network;
   readonly #stack: NetworkStack;
   readonly #softwareOf: (host: Host) => MachineSoftware | null;
+  readonly #overlaps = new Overlaps();
   readonly #machines = new Map<Host, Machine>();
 
   constructor(stack: NetworkStack, softwareOf: (host: Host) => MachineSoftware | null) {
@@ -52,18 +53,9 @@ export class Machines {
 
   /** @returns what gives the CPUs back */
   stretchCpu(host: Host, factor: number): () => void {
-    const { stretches } = this.#machineOf(host);
-    const apply = (): void =>
-      this.#network.stretchCpu(
-        host,
-        stretches.reduce((product, each) => product * each, 1),
-      );
-    stretches.push(factor);
-    apply();
-    return () => {
-      stretches.splice(stretches.indexOf(factor), 1);
-      apply();
-    };
+    return this.#overlaps.scale(host.name, factor, (product) =>
+      this.#network.stretchCpu(host, product),
+    );
   }
 
   #during(host: Host, change: (machine: Machine, by: number) => void): () => void {
@@ -96,7 +88,7 @@ export class Machines {
   #machineOf(host: Host): Machine {
     let machine = this.#machines.get(host);
     if (machine === undefined) {
-      machine = { software: this.#softwareOf(host), off: 0, frozen: 0, stretches: [] };
+      machine = { software: this.#softwareOf(host), off: 0, frozen: 0 };
       this.#machines.set(host, machine);
     }
     return machine;

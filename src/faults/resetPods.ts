@@ -17,9 +17,11 @@ export interface ResetPodsSpec extends PodTargets {
     | { readonly kind: "fraction"; readonly fraction: number };
   /**
    * delete: `kubectl delete pod`. crash: the main process exits and restarts in place, same address.
-   * kill: `kubectl delete pod --grace-period=0 --force`. sigkill: `kill -9` of the main process on its node.
+   * kill: `kubectl delete pod --grace-period=0 --force`. sigkill: `kill -9` of the main process on its node. oom: the
+   * kernel does that because of its memory. evict: the
+   * eviction API, which a PodDisruptionBudget may refuse.
    */
-  readonly how: "delete" | "crash" | "kill" | "sigkill";
+  readonly how: "delete" | "crash" | "kill" | "sigkill" | "oom" | "evict";
   readonly atNs: SimTimeNs;
   /** Repeats: `times` in all, `everyNs` apart. */
   readonly everyNs: DurationNs;
@@ -66,6 +68,28 @@ function reset(pod: Pod, spec: ResetPodsSpec, context: FaultContext): void {
       break;
     case "sigkill":
       if (!context.sigkill(pod)) return;
+      break;
+    case "oom":
+      if (!context.oomKill(pod)) return;
+      break;
+    case "evict":
+      evict(pod, context);
+      return;
   }
   observations.event(sim.nowNs, "pod_reset", `pod/${objectKey(pod)}`, spec.how);
+}
+
+/** Asks once. @param done later: the budget is spent for now */
+export function evict(
+  pod: Pod,
+  { api, observations, sim }: FaultContext,
+  options: { readonly gracePeriodNs?: DurationNs | null } = {},
+  done: (answer: "goes" | "later" | "refused") => void = () => {},
+): void {
+  const object = `pod/${objectKey(pod)}`;
+  api.evict(objectKey(pod), options, (_stored, error) => {
+    if (error === null) observations.event(sim.nowNs, "pod_reset", object, "evict");
+    else observations.event(sim.nowNs, "eviction_refused", object, error);
+    done(error === null ? "goes" : error === "TooManyRequests" ? "later" : "refused");
+  });
 }

@@ -21,9 +21,8 @@ import {
   type Workload,
 } from "./api/types.ts";
 import { Cloud } from "./cloud/cloud.ts";
-import { SharedInformers } from "./controllers/contract.ts";
 import { reconcileSlices } from "./controllers/endpointReconcile.ts";
-import { createControllers } from "./controllers/index.ts";
+import { ControllerManager } from "./controllers/manager.ts";
 import { mirroredSlices, type MirroredEndpoints } from "./controllers/mirroring.ts";
 import { nameSuffix } from "./controllers/pods.ts";
 import {
@@ -35,6 +34,7 @@ import {
 import { TopologyCache } from "./controllers/topologyHints.ts";
 import { PodLabelIndex } from "./api/selectorIndex.ts";
 import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./kubelet/contract.ts";
+import type { ImageSizes } from "./kubelet/images.ts";
 import { Kubelet } from "./kubelet/kubelet.ts";
 import { ChangeLedger } from "./ledger.ts";
 import type { KubernetesProfile } from "./profile.ts";
@@ -60,6 +60,9 @@ export interface ClusterOptions {
   readonly podCIDR: string;
   readonly serviceCIDR: string;
   readonly services: readonly Service[];
+  /** See KubeletOptions. */
+  readonly images?: ImageSizes;
+  readonly countsMemory?: boolean;
 }
 
 /** What users create beside nodes and Services. */
@@ -74,6 +77,14 @@ export interface ClusterContents {
   readonly mirrored?: readonly MirroredEndpoints[];
 }
 
+/** All that a node does but for its kernel. */
+export interface NodeSoftware {
+  freeze(): void;
+  resume(): void;
+  crash(): void;
+  boot(): void;
+}
+
 export class Cluster {
   readonly api: SimulatedApiServer;
   readonly ledger: ChangeLedger;
@@ -85,7 +96,8 @@ export class Cluster {
   readonly #options: ClusterOptions;
   readonly #commitListeners: CommitListener[] = [];
   readonly #kubelets = new Map<string, Kubelet>();
-  readonly #controllers = createControllers();
+  /** kube-controller-manager with its leader. */
+  readonly controllerManager: ControllerManager;
   /** Pods that were marked not ready for their node's silence. */
   readonly #silenced = new Set<string>();
 
@@ -101,6 +113,7 @@ export class Cluster {
       }
       for (const listener of this.#commitListeners) listener(kind, previous, object);
     });
+    this.controllerManager = new ControllerManager(sim, this.api, profile.controllerManager);
     for (const [index, node] of nodes.entries()) {
       observations.nodeNamed(index, node.metadata.name, node.metadata.labels[ZONE_LABEL] ?? null);
       this.api.preload("Node", node);
@@ -152,15 +165,55 @@ export class Cluster {
    */
   get isQuiet(): boolean {
     return (
-      this.api.isIdle &&
-      this.#controllers.every(({ isIdle }) => isIdle) &&
-      this.proxies.every(({ isIdle }) => isIdle)
+      this.api.isIdle && this.controllerManager.isIdle && this.proxies.every(({ isIdle }) => isIdle)
     );
   }
 
   /** The process of a running pod's main container; null if none runs. */
   mainProcess(pod: Pod): ContainerProcess | null {
     return this.#kubelets.get(pod.spec.nodeName ?? "")?.mainProcess(pod) ?? null;
+  }
+
+  /** By node, for faults. */
+  kubeProxies(): Map<string, KubeProxy> {
+    const names = this.#options.nodes.map(({ metadata }) => metadata.name);
+    return new Map(this.proxies.map((proxy, i) => [names[i]!, proxy]));
+  }
+
+  /** What runs on a node beside its kernel, for faults; null for a host that is no node. */
+  software(nodeName: string): NodeSoftware | null {
+    const kubelet = this.#kubelets.get(nodeName);
+    const { nodes, transport } = this.#options;
+    const index = nodes.findIndex(({ metadata }) => metadata.name === nodeName);
+    const proxy = this.proxies[index];
+    if (kubelet === undefined || proxy === undefined) return null;
+    const { namespace } = transport.network.hosts[index]!;
+    return {
+      freeze() {
+        kubelet.freeze();
+        proxy.freeze();
+      },
+      resume() {
+        kubelet.resume();
+        proxy.resume();
+      },
+      crash() {
+        kubelet.crash();
+        proxy.stop();
+        proxy.forgetRules();
+        transport.closeNamespace(namespace);
+      },
+      boot() {
+        namespace.alive = true;
+        proxy.start();
+        kubelet.boot();
+      },
+    };
+  }
+
+  /** A node's kubelet, for faults. */
+  kubelet(nodeName: string): Kubelet | undefined {
+    return this.#kubelets.get(nodeName);
   }
 
   #addKubelet(node: number, nodeName: string): void {
@@ -178,6 +231,8 @@ export class Cluster {
       ledger: this.ledger,
       observations,
       addressText: (id) => addresses.text(id),
+      images: this.#options.images ?? new Map(),
+      countsMemory: this.#options.countsMemory ?? false,
     });
     this.#kubelets.set(nodeName, kubelet);
   }
@@ -244,18 +299,7 @@ export class Cluster {
 
   #start(synced: boolean): void {
     const { sim, profile } = this.#options;
-    const { clientQps: qps, clientBurst: burst } = profile.controllerManager;
-    const informers = new SharedInformers(this.api, "kube-controller-manager");
-    for (const controller of this.#controllers) {
-      const client = this.api.client({
-        name: controller.name,
-        qps,
-        burst,
-        user: "system:kube-controller-manager",
-        connection: "kube-controller-manager",
-      });
-      controller.start({ sim, profile: profile.controllerManager, client, informers }, synced);
-    }
+    this.controllerManager.start(synced);
     void new Scheduler(sim, this.api, profile.scheduler);
     for (const kubelet of this.#kubelets.values()) kubelet.start();
     this.#startProxies(synced);
@@ -311,6 +355,8 @@ export class Cluster {
         builder,
         ledger: this.ledger,
         base,
+        process: { stopped: () => healthServer.stop(), started: () => healthServer.start() },
+        cpuStretch: () => host.cpuStretch,
         programmed: (service, rules) => healthServer.sync(service, rules),
         connections: host.conntrack,
         applied: (service, slices) => {

@@ -42,7 +42,7 @@ export interface ArrivalTimes {
 interface Tracked {
   /** Dense index of the endpoint for observations. */
   readonly index: number;
-  readonly address: string;
+  address: string;
   usable: boolean;
   readonly changes: Change[];
   /** Changes that slices told of under another cause than their own, by `told()`. */
@@ -131,7 +131,9 @@ export class ChangeLedger {
       const tracked = this.#tracked.get(trackKey(service, pod));
       const change = tracked === undefined ? undefined : match(tracked, usable, observedCauseNs);
       if (change === undefined || change.statusAtNs !== NEVER) continue;
-      change.seenAtNs = observedSeenNs ?? change.atNs;
+      // An older one is of another change: this one no kubelet saw, as when a node is lost.
+      const seenAtNs = observedSeenNs ?? NEVER;
+      change.seenAtNs = seenAtNs >= change.atNs ? seenAtNs : NEVER;
       change.statusAtNs = atNs;
     }
   }
@@ -218,16 +220,20 @@ export class ChangeLedger {
 
   #track(service: Service, pod: Pod): Tracked {
     const key = trackKey(service, pod);
+    const address = endpointAddress(service, pod);
     let tracked = this.#tracked.get(key);
     if (tracked === undefined) {
       const index = this.#gone.length;
-      const address = endpointAddress(service, pod);
-      tracked = { index, address, usable: false, changes: [], toldAs: new Map() };
+      tracked = { index, address: "", usable: false, changes: [], toldAs: new Map() };
       this.#tracked.set(key, tracked);
-      this.#lastAt.set(`${objectKey(service)}|${pod.status.podIPs[0] ?? ""}`, index);
       this.#gone.push(0);
+    }
+    // Its node has booted, and the pod has a new sandbox: the same endpoint at another address.
+    if (tracked.address !== address) {
+      tracked.address = address;
+      this.#lastAt.set(`${objectKey(service)}|${pod.status.podIPs[0] ?? ""}`, tracked.index);
       this.#observations.endpointNamed(
-        index,
+        tracked.index,
         this.serviceIndex(objectKey(service)),
         address,
         objectKey(pod),

@@ -47,6 +47,7 @@ import {
 } from "./nat.ts";
 import { Flag, ICMP_FLAGS, type Packet } from "./packet.ts";
 import type { LinuxProfile } from "./profile.ts";
+import { ConntrackCounters } from "./conntrackCounters.ts";
 import { DueQueue } from "./dueQueue.ts";
 
 /** Of a packet. `invalid`: it belongs to nothing and passes untranslated. `local`: the host itself answers. */
@@ -249,6 +250,7 @@ export class Conntrack {
 
   /** `conntrack -F`: every entry goes. */
   flush(): void {
+    this.counters.flushes++;
     this.counters.deleted += this.count;
     while (this.count > 0) this.remove(this.own[this.count - 1]!);
   }

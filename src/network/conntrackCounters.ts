@@ -1,8 +1,6 @@
-/**
- * What a host counts about its connection tracking.
- *
- * Owns: the counters, by their names in /proc/net/stat/nf_conntrack. Refuses to own: when each counts.
- */
+/** What a host counts of its connection tracking. */
+
+/** Counters of /proc/net/stat/nf_conntrack. */
 export class ConntrackCounters {
   inserted = 0;
   /** First packets dropped at the end of their way, because the entry of another had taken their tuple. */
@@ -16,4 +14,6 @@ export class ConntrackCounters {
   clashResolved = 0;
   /** Entries deleted by whoever programs the host (conntrack -D). */
   deleted = 0;
+  /** Times that the whole table was emptied. */
+  flushes = 0;
 }

@@ -116,6 +116,7 @@ export class Host {
   bridgeNetwork: Prefix | null = null;
   /** null: the host tracks no connections and translates nothing (a client outside). */
   readonly conntrack: Conntrack | null;
+  readonly cores: number;
   nat: NatRules | null = null;
   /** Only for a host that tracks nothing. null: what arrives is for the host itself. */
   steering: Steering | null = null;
@@ -152,6 +153,7 @@ export class Host {
     readonly switchPort: Hop;
     readonly bridge: Hop | null;
     readonly conntrack: Conntrack | null;
+    readonly cores: number;
     readonly addresses: AddressTable;
     readonly fabric: FabricLookup;
   }) {
@@ -163,6 +165,7 @@ export class Host {
     this.switchPort = options.switchPort;
     this.bridge = options.bridge;
     this.conntrack = options.conntrack;
+    this.cores = options.cores;
     this.#addresses = options.addresses;
     this.#fabric = options.fabric;
   }

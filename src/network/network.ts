@@ -86,6 +86,7 @@ export class Network {
             natNsPerPacket: options.natNsPerPacket ?? 0,
           })
         : null,
+      cores: options.cores,
       addresses: this.addresses,
       fabric: (wanted) => this.#hostByAddress.get(wanted),
     });

@@ -124,6 +124,8 @@ export class UdpTransport {
   }
 
   close(socket: Socket): void {
+    // With its namespace it has gone already.
+    if (socket.state === SocketState.free) return;
     const { namespace, localAddress, localPort, remoteAddress, remotePort } = socket;
     const { index } = namespace!;
     this.#table.delete(index, UDP, localAddress, localPort, remoteAddress, remotePort);

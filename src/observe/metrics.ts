@@ -63,7 +63,9 @@ function stage(name: string, meaning: string, emptyWhen?: string): Metric {
 }
 
 const noKubelet =
-  "the change needed no kubelet: the API server itself began the pod's end, or its object went at once";
+  "the change needed no kubelet: the API server itself began the pod's end, its object went at once, or a controller called it unready";
+const noStatus =
+  "the change needed no status: the API server itself began the pod's end, or its object went at once";
 
 const staleOutcomes = [
   ["served", "whose first request was served"],
@@ -126,7 +128,7 @@ export const metricsFiles: readonly MetricsFile[] = [
         "From the cause until the pod's kubelet had noticed: a relist for a process that ended, nothing for a probe's verdict.",
         noKubelet,
       ),
-      stage("status", "From then until the pod's new status was stored.", noKubelet),
+      stage("status", "From then until the pod's new status was stored.", noStatus),
       stage(
         "slice",
         "From then (from the cause, where no kubelet was needed) until an EndpointSlice with the change was stored.",

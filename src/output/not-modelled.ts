@@ -5,7 +5,7 @@
  * mistaken for modelling such a thing say so at their head as well.
  */
 export const notModelled: readonly string[] = [
-  "Losses and corruption on the wire: packets are lost only in full queues, for want of a route or a neighbour, by conntrack, by rules that drop them, and with the hosts they pass.",
+  "Corruption on the wire, and losses unless a fault asks for them: packets are lost only in full queues, for want of a route or a neighbour, by conntrack, by rules that drop them, and with the hosts they pass.",
   "TCP congestion control and segmentation: a message crosses a hop as trains of at most 64 KiB, each charged for its packets and headers.",
   "Most pure ACKs, receive windows, fast retransmit and reordering: a lost packet is sent again when its timer would have fired.",
   "Packets from several sources that reach a hop within 8 us of each other may pass it in the order in which they were sent, not in that of their arrival.",
@@ -13,7 +13,7 @@ export const notModelled: readonly string[] = [
   "Distance between zones: a node of another zone is as near as one of the same.",
   "TLS: clients speak plain TCP or UDP.",
   "IPv6 without IPv4: a cluster has IPv4, or both.",
-  "Node failures: nodes, kubelets, kube-proxies and the API server neither crash nor stall.",
+  "Failures that nobody asks for: what breaks is what a fault breaks. The time that a kube-proxy or a machine takes to start is part of the fault.",
   "Failed syncs of kube-proxy, in whatever mode: none fails by itself, and no scenario makes one fail.",
   "IPVS' own time-out of UDP flows and its schedulers lblc and lblcr; eBPF mode's direct server return, XDP, and datagrams of sockets that are not connected.",
   "DNS beyond lookups: truncated answers and TCP instead, SRV and PTR records, names of single pods, several name servers. Only clients with a name look it up.",
@@ -24,6 +24,9 @@ export const notModelled: readonly string[] = [
   "Scheduling by volumes, images, several profiles, gates and PodDisruptionBudgets; pressure conditions of nodes.",
   "Admission, quotas and etcd's own limits; several API servers. Priority levels lend each other no seats.",
   "CPU contention between pods of a node: a server's service time does not depend on its neighbours.",
-  "CPU quota, memory limits and warm-up of servers; calls from one service to another.",
-  "Image pulls, init containers, and hooks other than a preStop sleep: images are present on every node.",
+  "Warm-up of servers and the CPU time of a start-up; calls from one service to another.",
+  "What commands in containers do, as probes, hooks or init containers: they cost CPU time, sleep as long as they say, and exit 0.",
+  "Image layers that are shared, and image garbage collection.",
+  "Eviction for want of disk or process ids, soft thresholds, refusing pods under pressure, and the kernel's out-of-memory killer of a whole node.",
+  "A kubelet's dynamic resources, static pods, in-place resizing, graceful node shutdown and restart rules by exit code.",
 ];

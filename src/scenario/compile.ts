@@ -7,10 +7,13 @@
  */
 import { Docker, type DockerOptions } from "../docker/docker.ts";
 import { Phase, Simulation, type DurationNs, type SimTimeNs } from "../engine/index.ts";
+import type { FaultContext } from "../faults/contract.ts";
 import { scheduleFaults } from "../faults/index.ts";
 import { Machines } from "../faults/machines.ts";
+import { Overlaps } from "../faults/overlaps.ts";
 import { EXIT_ABORTED } from "../faults/resetPods.ts";
-import type { Node } from "../kubernetes/api/types.ts";
+import type { Informer } from "../kubernetes/api/contract.ts";
+import type { Kind, Node } from "../kubernetes/api/types.ts";
 import { Cluster } from "../kubernetes/cluster.ts";
 import type { Host } from "../network/host.ts";
 import { networkKinds } from "../network/kinds/index.ts";
@@ -132,6 +135,8 @@ function join(scenario: ResolvedScenario, observers: readonly Observer[]): Parts
     podCIDR,
     serviceCIDR,
     services,
+    images: new Map(Object.entries(scenario.cluster.images ?? {})),
+    countsMemory: countsMemory(scenario),
   });
   workloads.useServices((key) => cluster.ledger.serviceIndex(key));
   const dns =
@@ -141,6 +146,16 @@ function join(scenario: ResolvedScenario, observers: readonly Observer[]): Parts
   workloads.useDns(dns);
   const rooms = { sim, observations, network, stack, transport, programs, runtime, cluster };
   return { ...rooms, docker, dns, workloads, dockerWorkloads };
+}
+
+/** Whether any process has a model of its memory. */
+function countsMemory({ cluster, profile }: ResolvedScenario): boolean {
+  const counts = (memory: { memoryBytes?: number; memoryPerRequestBytes?: number }): boolean =>
+    (memory.memoryBytes ?? 0) > 0 || (memory.memoryPerRequestBytes ?? 0) > 0;
+  return (
+    counts(profile.server) ||
+    cluster.servers.some((server) => server.kind === "requests" && counts(server))
+  );
 }
 
 /** null where there is no Docker host. */
@@ -187,6 +202,7 @@ function bringUp(scenario: ResolvedScenario, parts: Parts): void {
     observations,
     api: cluster.api.client({ name: "kubectl", qps: 50, burst: 100 }),
     pods: cluster.api.watch("Pod", { watcher: "kubectl", handlers: {} }),
+    listed: kubectlLists(cluster),
     crash: (pod) => {
       const process = cluster.mainProcess(pod);
       if (process !== null) runtime.crash(process, EXIT_ABORTED);
@@ -197,15 +213,32 @@ function bringUp(scenario: ResolvedScenario, parts: Parts): void {
       process?.signal("SIGKILL");
       return process !== null;
     },
+    oomKill: (pod) => cluster.kubelet(pod.spec.nodeName ?? "")?.oomKill(pod) ?? false,
     network,
     stack,
-    machines: new Machines(stack, () => null),
+    machines: new Machines(stack, ({ name }) => cluster.software(name)),
+    overlaps: new Overlaps(),
+    kubeProxies: cluster.kubeProxies(),
+    apiServer: cluster.api,
     inside: new Set([
       ...scenario.cluster.nodes.map(({ metadata }) => metadata.name),
       ...scenario.docker.hosts.map(({ name }) => name),
     ]),
     containers: docker?.containers ?? new Map(),
   });
+}
+
+/** A watch of each kind that somebody asks for. */
+function kubectlLists({ api }: Cluster): FaultContext["listed"] {
+  const lists = new Map<Kind, Informer<Kind>>();
+  return <K extends Kind>(kind: K): Informer<K> => {
+    let list = lists.get(kind);
+    if (list === undefined) {
+      list = api.watch(kind, { watcher: "kubectl", handlers: {} }) as unknown as Informer<Kind>;
+      lists.set(kind, list);
+    }
+    return list as unknown as Informer<K>;
+  };
 }
 
 /** Closes a window at each multiple of the window length, and the rest at the end. */

@@ -4,7 +4,8 @@
  * Owns: what their names are looked up in, and what is late. Chaos' faults come last, read by the same rules as if an
  * author had written them there: pasted behind the others they are the same faults.
  */
-import { ZONE_LABEL } from "../kubernetes/api/types.ts";
+import type { WorkloadName } from "../faults/workload.ts";
+import { objectKey, ZONE_LABEL } from "../kubernetes/api/types.ts";
 import { drawChaos } from "./chaos.ts";
 import { checkContainerName } from "./docker.ts";
 import type { ChaosTargets } from "./faults/contract.ts";
@@ -14,7 +15,7 @@ import type { FileMistakes, Path } from "./mistakes.ts";
 import type { ResolvedScenario } from "./resolved.ts";
 import type { ScenarioParts } from "./schema/scenario.ts";
 import type { PodKind } from "./services.ts";
-import { checkPodSelector, reference, type KnownNames } from "./targets.ts";
+import { checkPodSelector, findWorkload, reference, type KnownNames } from "./targets.ts";
 import { formatDuration } from "./units.ts";
 
 /** Lists what was read and has no effect. */
@@ -52,6 +53,7 @@ function surroundings(
       // A workload that could not be read may be the one that is meant.
       if (objects.complete.workloads) checkPodSelector(pods, kinds, own);
     },
+    workload: (text, allowed, own) => workloadNamed(text, allowed, objects, own),
     checkContainer(name, own) {
       if (allContainers) checkContainerName(name, docker, own);
     },
@@ -78,4 +80,18 @@ function targets({ nodes, objects, docker }: KnownNames): ChaosTargets {
     ),
     containers: docker.containers.map(({ name }) => name),
   };
+}
+
+function workloadNamed(
+  text: string,
+  kinds: readonly string[],
+  objects: KnownNames["objects"],
+  mistakes: FileMistakes | undefined,
+): WorkloadName | null {
+  const found = findWorkload(text, objects, mistakes);
+  if (found === null) return null;
+  const { kind, metadata } = found.object;
+  if (kinds.includes(kind)) return { kind, key: objectKey({ metadata }), text };
+  mistakes?.add([], `${text} is a ${kind}`, `a ${kinds.join(" or a ")}`);
+  return null;
 }

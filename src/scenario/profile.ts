@@ -32,7 +32,8 @@ export const profileChoices: Readonly<Record<string, readonly string[]>> = {
   ),
   "kubernetes.kubeProxy.ipvs.scheduler": Object.keys(schedulers),
   "kubernetes.kubeProxy.ebpf.algorithm": ["random", "maglev"],
-  "server.onSigterm": ["drain", "exit", "ignore"],
+  "server.onSigterm": ["drain", "drainListening", "exit", "ignore"],
+  "kubernetes.kubelet.pleg": ["relist", "evented"],
 };
 
 /** The profile of the version that an override names, if it names one that there is. */

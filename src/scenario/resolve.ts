@@ -217,6 +217,7 @@ function resolveCluster(
   return {
     nodes,
     network: cluster.network,
+    images: cluster.images,
     podCIDR: cluster.podCIDR,
     serviceCIDR: cluster.serviceCIDR,
     deployments: objects.deployments.map(({ object }) => withPorts(object)),

@@ -62,6 +62,8 @@ export interface ResolvedScenario {
 
 export interface ResolvedCluster {
   readonly network: NetworkKindName;
+  /** Sizes in bytes of the images that nodes have to pull; null: no registry has it. Absent: none. */
+  readonly images?: Readonly<Record<string, number | null>>;
   readonly nodes: readonly Node[];
   /** CIDR that all podCIDRs lie in: kube-proxy's cluster CIDR. With dual stack, "IPv4,IPv6". */
   readonly podCIDR: string;

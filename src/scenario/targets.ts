@@ -86,10 +86,10 @@ export function resolveServers(
 }
 
 /** The workload that a reference names; null after having reported that there is none. */
-function findWorkload(
+export function findWorkload(
   text: string,
   objects: ManifestObjects,
-  mistakes: FileMistakes,
+  mistakes: FileMistakes | undefined,
 ): Placed<Workload | Pod> | null {
   const parsed = parseReference(text);
   const kind = parsed === null ? undefined : WORKLOAD_KINDS[parsed.kind];
@@ -107,7 +107,7 @@ function findWorkload(
   const known = all.map(({ object }) => reference(shortName(object.kind), object.metadata));
   const allowed = `one of ${known.join(", ") || "the manifests' workloads: there are none"}`;
   if (objects.complete.workloads) {
-    mistakes.add([], `no workload ${describeValue(text)}`, allowed, nearest(text, known));
+    mistakes?.add([], `no workload ${describeValue(text)}`, allowed, nearest(text, known));
   }
   return null;
 }

@@ -7,6 +7,7 @@
 import { LoadClient, type ClientOptions } from "./client.ts";
 import { DnsServer, type DnsServerOptions } from "./dns/server.ts";
 import type { Program, ProgramContext } from "./program.ts";
+import { Task, type TaskOptions } from "./task.ts";
 import { RequestServer, type ServerOptions } from "./server.ts";
 
 /** What a program learns from the container that it runs in. */
@@ -15,6 +16,9 @@ interface Launch {
   readonly ports: readonly number[];
   readonly udpPorts: readonly number[];
   readonly sctpPorts: readonly number[];
+  /** limits of the container; null or absent: none. */
+  readonly cpuLimitMillis?: number | null;
+  readonly memoryLimitBytes?: number | null;
   /** Running already when the simulation begins. */
   readonly started: boolean;
 }
@@ -31,6 +35,7 @@ const models = {
   client: (context: ProgramContext, options: ClientOptions) => new LoadClient(context, options),
   dns: (context: ProgramContext, options: Omit<DnsServerOptions, "started">, launch: Launch) =>
     new DnsServer(context, { ...options, started: launch.started }),
+  task: (context: ProgramContext, options: TaskOptions) => new Task(context, options),
 } satisfies Readonly<Record<string, WorkloadModel<never>>>;
 
 type Models = typeof models;

@@ -2,17 +2,19 @@
  * Probes as traffic: a connection from the node's own namespace to the pod.
  *
  * Owns: sending one probe and judging its answer. Refuses to own: when to probe and what a result
- * means (kubelet). An httpGet probe is a request like any other: a server whose queue is full fails it.
+ * means (kubelet). An httpGet or grpc probe is a request like any other, of a connection of its own: it waits
+ * for a worker of the server, and a server whose queue is full fails it.
  */
 import { Phase, type DurationNs } from "../engine/index.ts";
-import type { ProbeHandler } from "../kubernetes/api/types.ts";
-import type { Prober, Sandbox } from "../kubernetes/kubelet/contract.ts";
+import type { Prober, Sandbox, SentProbe } from "../kubernetes/kubelet/contract.ts";
 import { SocketState, type Socket, type SocketHandler } from "../network/socket.ts";
 import { RequestInfo, type Programs } from "./program.ts";
 
 interface Probe {
   readonly request: boolean;
   socket: Socket | null;
+  /** The socket may vanish with its namespace, and be another's then. */
+  generation: number;
   done: ((success: boolean) => void) | null;
 }
 
@@ -30,20 +32,22 @@ export class NodeProber implements Prober, SocketHandler {
   probe(
     node: number,
     sandbox: Sandbox,
-    handler: ProbeHandler,
+    handler: SentProbe,
     timeoutNs: DurationNs,
     done: (success: boolean) => void,
   ): void {
     const { sim, transport } = this.#programs;
-    if (handler.kind === "exec") {
-      sim.callAfter(0, Phase.complete, () => done(true));
-      return;
-    }
     const index = this.#free.pop() ?? this.#probes.length;
-    const probe: Probe = { request: handler.kind === "httpGet", socket: null, done };
+    const probe: Probe = {
+      request: handler.kind !== "tcpSocket",
+      socket: null,
+      generation: 0,
+      done,
+    };
     this.#probes[index] = probe;
     const { namespace } = transport.network.hosts[node]!;
     probe.socket = transport.connect(namespace, sandbox.addresses[0]!, handler.port, this, index);
+    probe.generation = probe.socket?.generation ?? 0;
     if (probe.socket === null) {
       sim.callAfter(0, Phase.complete, () => this.#finish(index, false));
       return;
@@ -79,11 +83,11 @@ export class NodeProber implements Prober, SocketHandler {
 
   #finish(index: number, success: boolean): void {
     const probe = this.#probes[index]!;
-    const { done, socket } = probe;
+    const { done, socket, generation } = probe;
     if (done === null) return;
     probe.done = null;
-    if (socket !== null && socket.state !== SocketState.free)
-      this.#programs.transport.close(socket);
+    const isOurs = socket !== null && socket.generation === generation;
+    if (isOurs && socket.state !== SocketState.free) this.#programs.transport.close(socket);
     this.#free.push(index);
     delete this.#probes[index];
     done(success);

@@ -25,6 +25,12 @@ export interface Program {
   crash(exitCode: number): void;
   /** A timer that it set with Programs.timeoutAt() has gone off. */
   timer(what: number, argument: number): void;
+  /** Runs a command in the container: see the kubelet's ContainerProcess. */
+  exec?(cpuNs: DurationNs, done: (ran: boolean) => void): void;
+  /** Working set, of those that have a model of it. */
+  memoryBytes?: (() => number) | undefined;
+  /** CPU time used so far. */
+  cpuUsedNs?(nowNs: SimTimeNs): number;
   /** Clients: when each of the requests began that have not ended. For checking that none is lost. */
   requestsInFlight?(): Iterable<SimTimeNs>;
 }
@@ -35,7 +41,7 @@ export interface ProgramContext {
   readonly namespace: Namespace;
   /** Names its random streams: stable from run to run, and its own. */
   readonly name: string;
-  readonly exited: (exitCode: number) => void;
+  readonly exited: (exitCode: number, oomKilled?: boolean) => void;
 }
 
 /** Exit code of a process that SIGKILL ended: 128 + 9. */

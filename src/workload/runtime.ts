@@ -33,7 +33,7 @@ export class WorkloadRuntime implements ContainerRuntime {
     pod: Pod,
     container: Container,
     sandbox: Sandbox,
-    exited: (exitCode: number) => void,
+    exited: (exitCode: number, oomKilled?: boolean) => void,
   ): ContainerProcess {
     const namespace = this.#programs.transport.network.namespaces[sandbox.namespace]!;
     const { namespace: project, name } = pod.metadata;
@@ -51,6 +51,8 @@ export class WorkloadRuntime implements ContainerRuntime {
       ports: portsOf("TCP"),
       udpPorts: portsOf("UDP"),
       sctpPorts: portsOf("SCTP"),
+      cpuLimitMillis: container.limits.cpuMillis,
+      memoryLimitBytes: container.limits.memoryBytes,
       started: this.#atRest,
     };
     return startProgram(context, this.#specFor(pod, container), launch);

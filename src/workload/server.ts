@@ -1,11 +1,12 @@
 /**
  * A request server: workers, a bounded queue in front of them, a service time.
  *
- * Owns: one process' listeners, connections and queue. Refuses to own: why it is started or stopped
- * (kubelet), how bytes travel (network/). Answers 503 at once when the queue is full. Datagrams have no
- * other queue than the socket's receive buffer: what it does not hold is lost without a word.
+ * Owns: one process' listeners, connections and queue, its memory and what it does on SIGTERM. Refuses to
+ * own: why it is started or stopped (kubelet), how bytes travel (network/), how a CPU limit shares time
+ * (cpuQuota.ts). Answers 503 at once when the queue is full. Datagrams have no other queue than the
+ * socket's receive buffer: what it does not hold is lost without a word.
  *
- * Not modelled: CPU quota, memory, warm-up, work that goes on to other services.
+ * Not modelled: warm-up, work that goes on to other services, the CPU that a start-up takes.
  */
 import {
   createDistribution,
@@ -23,7 +24,8 @@ import type {
   ListenerHandler,
   Socket,
 } from "../network/socket.ts";
-import type { DistributionSpec } from "../engine/index.ts";
+import type { DistributionSpec, DurationNs } from "../engine/index.ts";
+import { CFS_PERIOD_NS, CpuQuota } from "./cpuQuota.ts";
 import {
   answerInfo,
   EXIT_KILLED,
@@ -45,14 +47,30 @@ export interface ServerOptions {
   readonly serviceTime: DistributionSpec;
   readonly startupTime: DistributionSpec;
   readonly responseBytes: number;
-  readonly onSigterm: "drain" | "exit" | "ignore";
+  readonly onSigterm: OnSigterm;
+  /** How long it goes on as before after SIGTERM, before it does so. */
+  readonly lameDuckNs?: DurationNs;
+  /** Part of a service time that is CPU time; the rest it waits for others. */
+  readonly cpuShare?: number;
+  /** Working set without a request, and what each request in progress or waiting adds. 0: not counted. */
+  readonly memoryBytes?: number;
+  readonly memoryPerRequestBytes?: number;
+  readonly cpuLimitMillis?: number | null;
+  readonly memoryLimitBytes?: number | null;
   readonly probeServiceNs: number;
   readonly smallMessageBytes: number;
   /** Running already when the simulation begins. */
   readonly started: boolean;
 }
 
-const Timer = { listen: 0, served: 1 } as const;
+/**
+ * What a process does on SIGTERM. drain: stop listening, close idle connections, finish what was accepted,
+ * exit. drainListening: the same, but it listens to the end: what connects meanwhile is served too, and what
+ * waits to be accepted at the end is reset. exit: at once. ignore: go on until SIGKILL.
+ */
+export type OnSigterm = "drain" | "drainListening" | "exit" | "ignore";
+
+const Timer = { listen: 0, served: 1, cpu: 2, waited: 3, lameDuck: 4, exec: 5 } as const;
 
 /** What a connection is doing. */
 const Work = { none: 0, queued: 1, served: 2 } as const;
@@ -70,6 +88,8 @@ interface Connection {
   work: number;
   message: number;
   info: number;
+  /** Of its service time, what wants CPU. */
+  cpuNs: number;
   /** Endpoint by which the request came, for observations; -1 for none. */
   endpoint: number;
 }
@@ -89,7 +109,15 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
   #queueHead = 0;
   #busy = 0;
   #draining = false;
+  #terminating = false;
   #ended = false;
+  readonly #quota: CpuQuota | null;
+  /** CPU time of service without a limit. */
+  #cpuUsedNs = 0;
+  readonly #memoryLimitBytes: number;
+  /** Commands that run beside it, by number; in the quota as -1 - number. */
+  readonly #execs: ((ran: boolean) => void)[] = [];
+  readonly memoryBytes: (() => number) | undefined;
 
   constructor(context: ProgramContext, options: ServerOptions) {
     this.#context = context;
@@ -98,6 +126,10 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
     this.#id = programs.add(this, context);
     this.#serviceTime = createDistribution(options.serviceTime);
     this.#serviceStream = programs.sim.streams.get(`server/${name}/service`);
+    this.#quota = this.#quotaOf(options);
+    const counts = (options.memoryBytes ?? 0) > 0 || (options.memoryPerRequestBytes ?? 0) > 0;
+    this.memoryBytes = counts ? () => this.#workingSet(0) : undefined;
+    this.#memoryLimitBytes = counts ? (options.memoryLimitBytes ?? Infinity) : Infinity;
     if (options.started) {
       this.#listen();
     } else {
@@ -109,15 +141,55 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
 
   timer(what: number, argument: number): void {
     if (this.#ended) return;
-    if (what === Timer.listen) this.#listen();
-    else this.#served(this.#connections[argument]!);
+    switch (what) {
+      case Timer.served:
+        this.#served(this.#connections[argument]!);
+        return;
+      case Timer.listen:
+        this.#listen();
+        return;
+      case Timer.cpu:
+        this.#quota!.wake(argument);
+        return;
+      case Timer.waited:
+        this.#quota!.start(argument, this.#connections[argument]!.cpuNs);
+        return;
+      case Timer.lameDuck:
+        this.#terminate();
+        return;
+      case Timer.exec:
+        this.#execDone(argument);
+        return;
+    }
   }
 
   signal(signal: Signal): void {
     if (this.#ended) return;
     if (signal === "SIGKILL") this.#end(EXIT_KILLED);
-    else if (this.#options.onSigterm === "exit") this.#end(0);
-    else if (this.#options.onSigterm === "drain") this.#drain();
+    else if (!this.#terminating && this.#options.onSigterm !== "ignore") {
+      this.#terminating = true;
+      const { lameDuckNs = 0 } = this.#options;
+      const { programs } = this.#context;
+      if (lameDuckNs === 0) this.#terminate();
+      else programs.timeoutAt(programs.sim.nowNs + lameDuckNs, this.#id, Timer.lameDuck, 0);
+    }
+  }
+
+  /** A command in the container: its CPU time comes out of the same limit. */
+  exec(cpuNs: DurationNs, done: (ran: boolean) => void): void {
+    const { programs } = this.#context;
+    if (this.#ended) {
+      programs.sim.callAfter(0, Phase.complete, () => done(false));
+      return;
+    }
+    const number = this.#execs.push(done) - 1;
+    const tookNs = programs.stretched(cpuNs, this.#context);
+    if (this.#quota !== null) this.#quota.start(-1 - number, tookNs);
+    else programs.completeAt(programs.sim.nowNs + tookNs, this.#id, Timer.exec, number);
+  }
+
+  cpuUsedNs(): number {
+    return this.#quota?.usedNs ?? this.#cpuUsedNs;
   }
 
   crash(exitCode: number): void {
@@ -141,6 +213,11 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
     connection.info = info;
     connection.endpoint = socket.routeNote < 0 ? -1 : socket.routeNote >> 1;
     this.#observeStart(connection);
+    if (this.#memoryLimitBytes !== Infinity && this.#workingSet(1) > this.#memoryLimitBytes) {
+      this.#observeEnd(connection);
+      this.#end(EXIT_KILLED, true);
+      return;
+    }
     if (this.#busy < this.#options.concurrency) {
       this.#serve(connection);
     } else if (this.#queue.length - this.#queueHead < this.#options.queueLimit) {
@@ -195,6 +272,7 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
       work: Work.none,
       message: 0,
       info: 0,
+      cpuNs: 0,
       endpoint: -1,
     };
     this.#connections.push(connection);
@@ -261,7 +339,56 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
         ? this.#options.probeServiceNs
         : sampleNs(this.#serviceTime, this.#serviceStream);
     const tookNs = programs.stretched(serviceNs, this.#context);
+    if (this.#quota !== null) {
+      this.#serveWithin(this.#quota, connection, tookNs);
+      return;
+    }
+    this.#cpuUsedNs += tookNs * (this.#options.cpuShare ?? 1);
     programs.completeAt(programs.sim.nowNs + tookNs, this.#id, Timer.served, connection.index);
+  }
+
+  /** It waits for others as long as it would without a limit; then its CPU time has to fit in. */
+  #serveWithin(quota: CpuQuota, connection: Connection, serviceNs: number): void {
+    const { programs } = this.#context;
+    const { cpuShare = 1 } = this.#options;
+    connection.cpuNs = serviceNs * cpuShare;
+    if (cpuShare === 1) {
+      quota.start(connection.index, serviceNs);
+      return;
+    }
+    const waitedNs = programs.sim.nowNs + Math.round(serviceNs * (1 - cpuShare));
+    programs.completeAt(waitedNs, this.#id, Timer.waited, connection.index);
+  }
+
+  #quotaOf({ cpuLimitMillis = null }: ServerOptions): CpuQuota | null {
+    if (cpuLimitMillis === null) return null;
+    const { programs, namespace, name } = this.#context;
+    const { sim, transport } = programs;
+    return new CpuQuota({
+      limitMillis: cpuLimitMillis,
+      cores: transport.network.hosts[namespace.host]!.cores,
+      phaseNs: Math.floor(sim.streams.get(`server/${name}/cfs`).uniform() * CFS_PERIOD_NS),
+      nowNs: () => sim.nowNs,
+      wakeAt: (atNs, generation) => programs.completeAt(atNs, this.#id, Timer.cpu, generation),
+      done: (job) => {
+        if (this.#ended) return;
+        if (job < 0) this.#execDone(-1 - job);
+        else this.#served(this.#connections[job]!);
+      },
+    });
+  }
+
+  #execDone(number: number): void {
+    const done = this.#execs[number];
+    delete this.#execs[number];
+    done?.(true);
+  }
+
+  /** @param more requests beyond those that wait or are served */
+  #workingSet(more: number): number {
+    const { memoryBytes = 0, memoryPerRequestBytes = 0 } = this.#options;
+    const requests = this.#busy + this.#queue.length - this.#queueHead + more;
+    return memoryBytes + requests * memoryPerRequestBytes;
   }
 
   #served(connection: Connection): void {
@@ -319,11 +446,18 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
     udp.sendTo(from, peer, peerPort, bytes, message, info, local);
   }
 
+  #terminate(): void {
+    if (this.#options.onSigterm === "exit") this.#end(0);
+    else this.#drain();
+  }
+
   #drain(): void {
     this.#draining = true;
     const { transport } = this.#context.programs;
-    for (const listener of this.#listeners) transport.closeListener(listener);
-    this.#listeners = [];
+    if (this.#options.onSigterm !== "drainListening") {
+      for (const listener of this.#listeners) transport.closeListener(listener);
+      this.#listeners = [];
+    }
     for (const connection of this.#connections) {
       if (connection.socket !== null && connection.work === Work.none) {
         transport.close(connection.socket);
@@ -338,7 +472,7 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
   }
 
   /** The kernel closes what the process had open: a FIN, or a RST where a request was left unread. */
-  #end(exitCode: number): void {
+  #end(exitCode: number, oomKilled = false): void {
     this.#ended = true;
     const { programs, exited } = this.#context;
     for (const listener of this.#listeners) programs.transport.closeListener(listener);
@@ -353,7 +487,11 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
       connection.socket = null;
     }
     // Not within the call that started or signalled it.
-    programs.sim.callAfter(0, Phase.complete, () => exited(exitCode));
+    const execs = this.#execs.splice(0);
+    programs.sim.callAfter(0, Phase.complete, () => {
+      exited(exitCode, oomKilled);
+      for (const done of execs) done?.(false);
+    });
   }
 
   #observeStart(connection: Connection): void {

@@ -58,8 +58,10 @@ function struck(
       ]),
       api: hand,
       pods: api.watch("Pod", { watcher: "kubectl", handlers: {} }),
+      listed: (kind) => api.watch(kind, { watcher: "kubectl", handlers: {} }),
       crash: ({ metadata }) => runs && crashed.push(metadata.name) > 0,
       sigkill: ({ metadata }) => runs && killed.push(metadata.name) > 0,
+      oomKill: ({ metadata }) => runs && killed.push(metadata.name) > 0,
     },
   );
   return { sim, hand, hits, commits, crashed, killed, run: () => sim.run(seconds(1000)) };
@@ -179,12 +181,12 @@ describe("how", () => {
     expect(commits).toEqual([]);
   });
 
-  test("sigkill: the process is killed on its node, where no process runs none is", () => {
-    const { commits, crashed, killed, hits, run } = struck([{ how: "sigkill" }]);
+  test.each(["sigkill", "oom"] as const)("%s: the process is killed, if any runs", (how) => {
+    const { commits, crashed, killed, hits, run } = struck([{ how }]);
     run();
     expect(killed).toEqual(names(hits));
     expect([commits, crashed]).toEqual([[], []]);
-    const idle = struck([{ how: "sigkill" }], ten, "faults", false);
+    const idle = struck([{ how }], ten, "faults", false);
     idle.run();
     expect(idle.hits).toEqual([]);
   });

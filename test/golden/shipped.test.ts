@@ -44,6 +44,7 @@ const names = listScenarios("scenarios").map(({ name }) => name);
 const variants = [
   ["affinity-skew", "MODE=nftables"],
   ["etp-local", "HOW=delete"],
+  ["prestop-sweep", "MIN_SYNC=4s"],
   ["random-vs-rr", "SCHEDULER=rr"],
   ["random-vs-rr", "SCHEDULER=lc"],
 ] as const;

@@ -2,6 +2,7 @@
 import type { Simulation } from "../../src/engine/index.ts";
 import type { FaultContext } from "../../src/faults/contract.ts";
 import { Machines } from "../../src/faults/machines.ts";
+import { Overlaps } from "../../src/faults/overlaps.ts";
 import { Network } from "../../src/network/network.ts";
 import { linuxProfile } from "../../src/network/profile.ts";
 import { NetworkStack } from "../../src/network/stack.ts";
@@ -9,7 +10,7 @@ import { createObservations } from "../../src/observe/observations.ts";
 
 export function faultContext(
   sim: Simulation,
-): Omit<FaultContext, "api" | "pods" | "crash" | "sigkill"> {
+): Omit<FaultContext, "api" | "pods" | "listed" | "crash" | "sigkill" | "oomKill"> {
   const network = new Network(sim, linuxProfile);
   const stack = new NetworkStack(network);
   return {
@@ -18,6 +19,9 @@ export function faultContext(
     network,
     stack,
     machines: new Machines(stack, () => null),
+    overlaps: new Overlaps(),
+    kubeProxies: new Map(),
+    apiServer: { pause() {}, resume() {}, slow() {}, disconnect() {}, reconnect() {} },
     inside: new Set(),
     containers: new Map(),
   };

@@ -65,7 +65,6 @@ export function container(change: Partial<Container> = {}): Container {
     limits: { cpuMillis: null, memoryBytes: null },
     readinessProbe: null,
     livenessProbe: null,
-    preStopSleepNs: null,
     env: {},
     ...change,
   };

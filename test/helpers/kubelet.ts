@@ -4,13 +4,13 @@
  */
 import { ms, Phase, seconds, type Simulation } from "../../src/engine/index.ts";
 import { SimulatedApiServer } from "../../src/kubernetes/api/server.ts";
-import type { Pod } from "../../src/kubernetes/api/types.ts";
+import type { Node, Pod } from "../../src/kubernetes/api/types.ts";
 import type { ContainerProcess, Signal } from "../../src/kubernetes/kubelet/contract.ts";
 import { Kubelet } from "../../src/kubernetes/kubelet/kubelet.ts";
 import { kubeletProfile, type KubeletProfile } from "../../src/kubernetes/kubelet/profile.ts";
 import { ChangeLedger } from "../../src/kubernetes/ledger.ts";
 import { createObservations } from "../../src/observe/observations.ts";
-import { exactApi, unthrottled } from "./kube-objects.ts";
+import { exactApi, node, unthrottled } from "./kube-objects.ts";
 import { wire } from "./wire.ts";
 
 /** Every step of a start or an end takes exactly this long. */
@@ -39,6 +39,8 @@ export class FakeProcess implements ContainerProcess {
   readonly #onSigterm: "exit" | "ignore";
   readonly #exited: (code: number) => void;
   #alive = true;
+  /** Working set, where a test gives it one. */
+  memoryBytes: (() => number) | undefined = undefined;
 
   constructor(
     rig: Pick<KubeletRig, "sim" | "note">,
@@ -50,6 +52,10 @@ export class FakeProcess implements ContainerProcess {
     this.#rig = rig;
     this.#onSigterm = onSigterm;
     this.#exited = exited;
+  }
+
+  get alive(): boolean {
+    return this.#alive;
   }
 
   signal(signal: Signal): void {
@@ -89,6 +95,12 @@ export interface KubeletRigOptions {
   /** Told of each process that starts. */
   readonly started?: (process: FakeProcess, rig: KubeletRig) => void;
   readonly profile?: KubeletProfile;
+  /** Before that the node has no address for a pod: such a try is logged as "sandbox NAME!". */
+  readonly addressesFromNs?: number;
+  /** node-0 is an object of the API too. */
+  readonly withNode?: boolean;
+  readonly countsMemory?: boolean;
+  readonly images?: ReadonlyMap<string, number | null>;
 }
 
 /** node-0 with the pods given at rest on it. */
@@ -101,8 +113,19 @@ export function kubeletRig(
   const log: Logged[] = [];
   const note = (what: string): void => void log.push({ atNs: sim.nowNs, what });
   const api = new SimulatedApiServer(sim, exactApi, (kind, _previous, object) => {
-    if (kind === "Pod") note(`commit ${describePod(object as Pod | null)}`);
+    if (kind === "Pod") {
+      note(`commit ${describePod(object as Pod | null)}`);
+      for (const { reason } of (object as Pod | null)?.status.containerStatuses ?? []) {
+        if (reason !== "") note(`reason ${reason}`);
+      }
+    }
+    if (kind === "Lease") note("lease");
+    if (kind === "Node") {
+      const { ready, memoryPressure = false } = (object as Node).status;
+      note(`node ${ready.status ? "ready" : "not-ready"}${memoryPressure ? " pressure" : ""}`);
+    }
   });
+  if (options.withNode === true) api.preload("Node", node("node-0"));
   const processes: FakeProcess[] = [];
   const observations = createObservations([]);
   const kubelet = new Kubelet({
@@ -112,9 +135,10 @@ export function kubeletRig(
     node: 0,
     nodeName: "node-0",
     network: {
-      add: (node, name) => {
-        note(`sandbox ${name}`);
-        return guests.add(node, name);
+      add: (index, name) => {
+        const isEmpty = sim.nowNs < (options.addressesFromNs ?? 0);
+        note(`sandbox ${name}${isEmpty ? "!" : " "}`);
+        return isEmpty ? null : guests.add(index, name);
       },
       del: (sandbox) => {
         note("teardown");
@@ -141,6 +165,8 @@ export function kubeletRig(
     ledger: new ChangeLedger(observations),
     observations,
     addressText: (id) => network.addresses.text(id),
+    images: options.images ?? new Map(),
+    countsMemory: options.countsMemory ?? false,
   });
   const times = (what: string): number[] =>
     log.filter((each) => each.what.startsWith(what)).map(({ atNs }) => atNs);

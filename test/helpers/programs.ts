@@ -33,7 +33,12 @@ export interface ProgramRig extends Wire {
   readonly clientPod: Guest;
   readonly serverAddress: AddressId;
   /** Exit codes of servers and clients by name, as they come. */
-  readonly exits: { readonly name: string; readonly code: number; readonly atNs: number }[];
+  readonly exits: {
+    readonly name: string;
+    readonly code: number;
+    readonly atNs: number;
+    readonly oomKilled?: boolean;
+  }[];
   readonly server: (change?: Partial<ServerOptions>, where?: Guest, name?: string) => RequestServer;
   readonly client: (change?: Partial<ClientOptions>, name?: string) => LoadClient;
 }
@@ -63,7 +68,7 @@ export function programRig(profile: LinuxProfile = linuxProfile, seed = "program
   const { sim, network, transport } = base;
   const startedNs: number[] = [];
   const ended: Ended[] = [];
-  const exits: { name: string; code: number; atNs: number }[] = [];
+  const exits: { name: string; code: number; atNs: number; oomKilled?: boolean }[] = [];
   const observations = createObservations([
     {
       requestStarted: (_client, _service, atNs) => startedNs.push(atNs),
@@ -77,7 +82,8 @@ export function programRig(profile: LinuxProfile = linuxProfile, seed = "program
     programs,
     namespace: network.namespaces[where.namespace]!,
     name,
-    exited: (code: number) => void exits.push({ name, code, atNs: sim.nowNs }),
+    exited: (code: number, oomKilled = false) =>
+      void exits.push({ name, code, atNs: sim.nowNs, ...(oomKilled && { oomKilled }) }),
   });
   const server = (change: Partial<ServerOptions> = {}, where = serverPod, name = "server") =>
     new RequestServer(context(name, where), {

@@ -3,22 +3,25 @@ import { describe, expect, test } from "vitest";
 import type { Pod } from "../../src/kubernetes/api/types.ts";
 import { ChangeLedger, resolveTargetPort } from "../../src/kubernetes/ledger.ts";
 import { createObservations } from "../../src/observe/observations.ts";
-import { container, pod, service } from "../helpers/kube-objects.ts";
+import { container, endpoint, pod, service, slice } from "../helpers/kube-objects.ts";
 
 function book() {
   const changes: string[] = [];
   const reports: string[] = [];
+  const written: string[] = [];
   const ledger = new ChangeLedger(
     createObservations([
       {
         endpointChanged: (id, of, address, kind, atNs, usable) =>
           changes.push(`${id} ${of} ${address} ${kind} ${atNs} ${usable}`),
+        endpointWritten: (id, seenAtNs, statusAtNs, atNs) =>
+          written.push(`${id} ${seenAtNs} ${statusAtNs} ${atNs}`),
         endpointProgrammed: (id, node, atNs) => reports.push(`${id} ${node} ${atNs}`),
       },
     ]),
   );
   ledger.addService(service());
-  return { ledger, changes, reports };
+  return { ledger, changes, reports, written };
 }
 
 const a: Pod = pod("a");
@@ -107,6 +110,36 @@ describe("a report", () => {
     ledger.deleted(a, 5);
     ledger.programmed("node-0", key, a.metadata.uid, false, null, arrival, 9);
     expect(reports).toEqual(["0 node-0 9"]);
+  });
+
+  test("names the kubelet's and the status' times, but not a kubelet's of an earlier change", () => {
+    // Broken on purpose: whatever the status carries is taken, so that a node's loss was seen before it came.
+    const { ledger, written } = book();
+    ledger.atRest(a);
+    const status = (ready: boolean, observedCauseNs: number, observedSeenNs: number): Pod =>
+      pod("a", {
+        status: {
+          ready: { status: ready, lastTransitionTimeNs: 0 },
+          observedCauseNs,
+          observedSeenNs,
+        },
+      });
+    const write = (ready: boolean, observedCauseNs: number, atNs: number): void => {
+      const conditions = { ready };
+      const told = endpoint("10.0.0.1", { podUid: a.metadata.uid, observedCauseNs, conditions });
+      ledger.sliceWritten(null, slice("s", [told]), atNs);
+    };
+    ledger.readiness(a, false, 5);
+    ledger.statusWritten(status(false, 5, 6), 7);
+    write(false, 5, 8);
+    ledger.readiness(a, true, 10);
+    ledger.statusWritten(status(true, 10, 10), 12);
+    write(true, 10, 13);
+    // The node is lost: a controller writes the status, which still carries what the kubelet saw last.
+    ledger.readiness(a, false, 20);
+    ledger.statusWritten(status(false, 20, 10), 20);
+    write(false, 20, 22);
+    expect(written).toEqual(["0 6 7 8", "1 10 12 13", "2 -1 20 22"]);
   });
 
   test("of an endpoint that nobody knows is none", () => {

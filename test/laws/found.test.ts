@@ -1,6 +1,13 @@
 /** Faults that the laws have found, each as the smallest scenario that showed it. */
 import { expect, test } from "vitest";
-import { openLoop, resetPods, type ScenarioInput } from "../../src/index.ts";
+import {
+  flushConntrack,
+  keepAlive,
+  openLoop,
+  resetPods,
+  type ScenarioInput,
+} from "../../src/index.ts";
+import { SocketState } from "../../src/network/socket.ts";
 import type { Observer } from "../../src/observe/observations.ts";
 import { manifestOf, SERVICE_PORT, type App } from "./arbitrary/apps.ts";
 import { play } from "./law.ts";
@@ -73,5 +80,25 @@ test("a SYN that a full backlog refuses is dropped, and not delivered as well (l
   expect(timeouts.ended).toBeGreaterThan(10);
   const { drops } = run.transport.network;
   expect([...drops.values()].some((causes) => causes.has("listen_overflow"))).toBe(true);
+  expect(end.brokenLaws).toEqual([]);
+});
+
+test("an open connection whose table was flushed has no entry until it speaks again (law 9 asked too much)", () => {
+  const scenario = scenarioOf(plain, {
+    clients: [
+      {
+        name: "c",
+        to: `svc/app-0:${SERVICE_PORT}`,
+        load: openLoop(20),
+        connections: keepAlive(),
+        stop: "1s",
+      },
+    ],
+    faults: [flushConntrack({ hosts: "node-1", at: "10s" })],
+  });
+  const { run, end } = play(scenario);
+  const { sockets, network } = run.transport;
+  expect(sockets.all.some(({ state }) => state === SocketState.established)).toBe(true);
+  expect(network.hosts[0]!.conntrack!.count).toBe(0);
   expect(end.brokenLaws).toEqual([]);
 });

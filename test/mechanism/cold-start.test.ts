@@ -75,8 +75,8 @@ function state({ cluster, transport }: Run) {
 }
 
 test.each([
-  ["hello", ["pod_scheduled", "pod_ready"]],
-  ["quiet", ["pod_created", "pod_scheduled", "pod_ready"]],
+  ["hello", ["pod_scheduled", "sandbox_created", "container_started", "pod_ready"]],
+  ["quiet", ["pod_created", "pod_scheduled", "sandbox_created", "container_started", "pod_ready"]],
 ])("%s, started cold", async (name, life) => {
   const scenario = await loadScenario(`scenarios/${name}.ts`, { duration: "30s" });
   const lives = new Lives();

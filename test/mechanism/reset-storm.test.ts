@@ -49,10 +49,11 @@ function resetBy(how: "delete" | "crash" | "kill", scenario: ResolvedScenario): 
 }
 
 /** Told to go, a pod still answers for so long: longer than any node's lag. */
-function withPreStop(preStopSleepNs: number, scenario: ResolvedScenario): ResolvedScenario {
+function withPreStop(durationNs: number, scenario: ResolvedScenario): ResolvedScenario {
   const deployments = scenario.cluster.deployments.map((each) => {
     const { template } = each.spec;
-    const containers = template.spec.containers.map((one) => ({ ...one, preStopSleepNs }));
+    const preStop = { kind: "sleep", durationNs } as const;
+    const containers = template.spec.containers.map((one) => ({ ...one, preStop }));
     const spec = { ...template.spec, containers };
     return { ...each, spec: { ...each.spec, template: { ...template, spec } } };
   });

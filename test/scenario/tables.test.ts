@@ -37,7 +37,7 @@ describe("an unknown member", () => {
   test("of the kinds of server", async () => {
     const found = await mistakeIn('servers: { "deploy/web": { kind: "request" } }');
     expect(found).toEqual([
-      'scenario.ts:5:30 servers["deploy/web"].kind: "request"; allowed: requests (did you mean requests?)',
+      'scenario.ts:5:30 servers["deploy/web"].kind: "request"; allowed: requests, task (did you mean requests?)',
     ]);
   });
 

@@ -1,7 +1,7 @@
 /** The server: workers, queue, start and end; and probes as the traffic that they are. */
 import { describe, expect, test } from "vitest";
 import { ms, Phase, seconds } from "../../src/engine/index.ts";
-import type { ProbeHandler } from "../../src/kubernetes/api/types.ts";
+import type { SentProbe } from "../../src/kubernetes/kubelet/contract.ts";
 import { NodeProber } from "../../src/workload/prober.ts";
 import type { Signal } from "../../src/workload/program.ts";
 import type { ServerOptions } from "../../src/workload/server.ts";
@@ -178,11 +178,12 @@ describe("starting", () => {
 });
 
 describe("probes", () => {
-  const http: ProbeHandler = { kind: "httpGet", port: 80, path: "/" };
-  const tcp: ProbeHandler = { kind: "tcpSocket", port: 80 };
+  const http: SentProbe = { kind: "httpGet", port: 80, path: "/" };
+  const tcp: SentProbe = { kind: "tcpSocket", port: 80 };
+  const grpc: SentProbe = { kind: "grpc", port: 80 };
 
   /** Result and time of a probe at 1.1 s with 1 s to answer; calls beyond the first are an error. */
-  function probed(rig: ProgramRig, handler: ProbeHandler): [boolean, number][] {
+  function probed(rig: ProgramRig, handler: SentProbe): [boolean, number][] {
     const results: [boolean, number][] = [];
     const prober = new NodeProber(rig.programs, 200);
     rig.sim.callAt(seconds(1.1), Phase.start, () =>
@@ -194,16 +195,21 @@ describe("probes", () => {
     return results;
   }
 
-  test.each<[string, ProbeHandler, (rig: ProgramRig) => void, [boolean, number]]>([
+  test.each<[string, SentProbe, (rig: ProgramRig) => void, [boolean, number]]>([
     ["httpGet passes when the server answers in time", http, (rig) => rig.server(), [true, 1]],
     ["httpGet fails at once where nobody listens", http, () => {}, [false, 0]],
     ["tcpSocket passes when somebody listens", tcp, (rig) => rig.server(), [true, 0]],
-    ["exec passes without any traffic", { kind: "exec" }, () => {}, [true, 0]],
     [
       "a busy server fails it: the probe waits behind the requests until its time-out",
       http,
       (rig) => (rig.server(service(seconds(3))), together(rig, 1)),
       [false, 1000],
+    ],
+    [
+      "grpc is a request too, and waits for a worker",
+      grpc,
+      (rig) => (rig.server({ concurrency: 1, ...service(ms(500)) }), together(rig, 1)),
+      [true, 401],
     ],
     [
       "a full queue fails it at once, with the 503",

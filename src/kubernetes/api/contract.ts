@@ -95,7 +95,7 @@ export interface WatchOptions<K extends Kind> {
   readonly watcher: string;
   /** The connection that the watch shares; absent: one by the watcher's name. */
   readonly connection?: string;
-  /** Field selector spec.nodeName of a Pod watch (kubelets). Absent: everything. */
+  /** Field selector of a kubelet: spec.nodeName of Pods, its own Node. Absent: everything. */
   readonly nodeName?: string;
   readonly handlers: InformerHandlers<K>;
 }
@@ -108,6 +108,8 @@ export interface ClientOptions {
   readonly user?: string;
   /** The connection that it shares; absent: one by its name. */
   readonly connection?: string;
+  /** What it writes comes and goes for ever, as heartbeats do: an idle server may be busy with it. */
+  readonly background?: boolean;
 }
 
 export interface ApiServer {

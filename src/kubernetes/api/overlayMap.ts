@@ -36,6 +36,14 @@ export class OverlayMap<K, V> {
     return true;
   }
 
+  /** In the order of values(). */
+  *keys(): IterableIterator<K> {
+    for (const key of this.#base.keys()) if (this.get(key) !== undefined) yield key;
+    for (const [key, value] of this.#overlay) {
+      if (value !== undefined && !this.#base.has(key)) yield key;
+    }
+  }
+
   /** The base's keys first, in its order; then those that came since, in order of arrival. */
   *values(): IterableIterator<V> {
     for (const [key, value] of this.#base) {

@@ -43,6 +43,8 @@ interface Client {
   readonly stream: RandomStream;
   readonly user: string;
   readonly connection: Connection;
+  /** Nobody waits for what it writes. */
+  readonly isBackground: boolean;
 }
 
 /** One call, from its client's queue to its answer. */
@@ -107,6 +109,9 @@ export class SimulatedApiServer implements ApiServer {
   /** Writes that would have ended while something stood still. */
   readonly #suspended = new Set<Execution>();
   #slowness = 1;
+  /** Components that are cut off. */
+  readonly #partitioned = new Set<string>();
+  readonly #onDisturbance: (() => void)[] = [];
   #underWay = 0;
 
   constructor(sim: Simulation, profile: ApiServerProfile, onCommit: CommitListener = () => {}) {
@@ -128,6 +133,7 @@ export class SimulatedApiServer implements ApiServer {
       stream: this.#sim.streams.get(`api/write/${options.name}`),
       user: options.user ?? options.name,
       connection: this.#connectionOf(options.connection ?? options.name),
+      isBackground: options.background ?? false,
     };
     const store = this.#store;
     return {
@@ -211,7 +217,8 @@ export class SimulatedApiServer implements ApiServer {
   get isIdle(): boolean {
     const { nowNs } = this.#sim;
     if (this.#underWay > 0 || this.#stalls.size > 0) return false;
-    for (const { all, byNode } of this.#watchers.values()) {
+    for (const [kind, { all, byNode }] of this.#watchers) {
+      if (kind === "Lease") continue;
       for (const caches of [all, ...byNode.values()]) {
         if (caches.some((each) => each.lastDeliveryNs > nowNs || !each.isUpToDate)) return false;
       }
@@ -219,11 +226,37 @@ export class SimulatedApiServer implements ApiServer {
     return true;
   }
 
+  /** Something is not as it should be: requests may fail or take long. */
+  get isDisturbed(): boolean {
+    return this.#stalls.size > 0 || this.#slowness !== 1 || this.#partitioned.size > 0;
+  }
+
+  /** Told when that begins, and of each thing that is added to it. */
+  onDisturbance(listener: () => void): void {
+    this.#onDisturbance.push(listener);
+  }
+
+  /** Puts right what was left out of the simulation: no write, and nobody is told. */
+  correct<K extends Kind>(
+    kind: K,
+    key: ObjectKey,
+    change: (stored: ObjectByKind[K]) => ObjectByKind[K],
+  ): void {
+    const objects = this.#store.of(kind);
+    const stored = objects.get(key);
+    if (stored !== undefined) objects.set(key, change(stored));
+  }
+
+  #disturbed(): void {
+    for (const listener of this.#onDisturbance) listener();
+  }
+
   /** The server, or only its etcd, stands still until it resumes. */
   pause(what: Stall = "server"): void {
     if (this.#stalls.has(what)) return;
     this.#stalls.add(what);
     if (what === "server") for (const each of this.#connections.values()) each.cut("server");
+    this.#disturbed();
   }
 
   /** What was under way goes on from where it was. */
@@ -241,6 +274,7 @@ export class SimulatedApiServer implements ApiServer {
   /** Writes that begin from now on take `factor` times as long; 1 is as ever. */
   slow(factor: number): void {
     this.#slowness = factor;
+    if (factor !== 1) this.#disturbed();
   }
 
   /**
@@ -249,10 +283,13 @@ export class SimulatedApiServer implements ApiServer {
    */
   disconnect(component: string): void {
     this.#connectionOf(component).cut("partition");
+    this.#partitioned.add(component);
+    this.#disturbed();
   }
 
   reconnect(component: string): void {
     this.#connectionOf(component).mend("partition");
+    this.#partitioned.delete(component);
   }
 
   #connectionOf(name: string): Connection {
@@ -284,7 +321,7 @@ export class SimulatedApiServer implements ApiServer {
       isAnswered: false,
       settle: () => {},
     };
-    this.#underWay++;
+    if (!client.isBackground) this.#underWay++;
     this.#try(request);
   }
 
@@ -412,7 +449,7 @@ export class SimulatedApiServer implements ApiServer {
     if (request.isAnswered) return;
     request.isAnswered = true;
     request.settle();
-    this.#underWay--;
+    if (!request.client.isBackground) this.#underWay--;
     if ("object" in result) request.done?.(result.object, null);
     else request.done?.(null, result.error);
   }

@@ -167,6 +167,7 @@ export class ObjectStore {
 }
 
 export function nodeOf(object: ObjectByKind[Kind]): string | null {
+  if (object.kind === "Node") return object.metadata.name;
   return object.kind === "Pod" ? object.spec.nodeName : null;
 }
 

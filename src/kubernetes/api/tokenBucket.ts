@@ -28,4 +28,12 @@ export class TokenBucket {
     this.#emptyAtNs = sinceNs + this.#intervalNs;
     return Math.max(0, Math.ceil(this.#emptyAtNs - nowNs));
   }
+
+  /** Takes a token if there is one now: flowcontrol's TryAccept. */
+  tryTake(nowNs: SimTimeNs): boolean {
+    const sinceNs = Math.max(this.#emptyAtNs, nowNs - this.#burst * this.#intervalNs);
+    if (sinceNs + this.#intervalNs > nowNs) return false;
+    this.#emptyAtNs = sinceNs + this.#intervalNs;
+    return true;
+  }
 }

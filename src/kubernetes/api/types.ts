@@ -45,13 +45,24 @@ export interface Probe {
   readonly timeoutNs: DurationNs;
   readonly successThreshold: number;
   readonly failureThreshold: number;
+  /** Grace of a container that this probe has failed. Absent: the pod's. */
+  readonly terminationGracePeriodNs?: DurationNs | null;
 }
 
-/** `exec` succeeds while its container runs: the model has no file system to look at. */
+/** `exec` costs the container CPU time and exits 0: the model has no file system to look at. */
 export type ProbeHandler =
   | { readonly kind: "httpGet"; readonly port: number; readonly path: string }
   | { readonly kind: "tcpSocket"; readonly port: number }
+  | { readonly kind: "grpc"; readonly port: number }
   | { readonly kind: "exec" };
+
+/** A hook of a container. Of an `exec` only the time that its command sleeps is known. */
+export type LifecycleHandler =
+  | { readonly kind: "sleep"; readonly durationNs: DurationNs }
+  | { readonly kind: "exec"; readonly sleepNs: DurationNs }
+  | { readonly kind: "httpGet"; readonly port: number; readonly path: string };
+
+export type ImagePullPolicy = "Always" | "IfNotPresent" | "Never";
 
 export interface ResourceRequests {
   readonly cpuMillis: number;
@@ -66,12 +77,21 @@ export interface Container {
   readonly limits: { readonly cpuMillis: number | null; readonly memoryBytes: number | null };
   readonly readinessProbe: Probe | null;
   readonly livenessProbe: Probe | null;
-  /** Length of a preStop sleep, or null. Other preStop handlers run in no time at all. */
-  readonly preStopSleepNs: DurationNs | null;
+  readonly startupProbe?: Probe | null;
+  readonly preStop?: LifecycleHandler | null;
+  readonly postStart?: LifecycleHandler | null;
+  /** Absent: Always for an image that is tagged latest or not at all, else IfNotPresent. */
+  readonly imagePullPolicy?: ImagePullPolicy;
+  /** How long its command sleeps, if it is one that does nothing else. */
+  readonly sleepNs?: DurationNs;
+  /** "Always" makes an init container a sidecar. */
+  readonly restartPolicy?: "Always" | null;
   readonly env: Labels;
 }
 
 export interface PodSpec {
+  /** Those that run before the others, in order, sidecars among them. Absent: none. */
+  readonly initContainers?: readonly Container[];
   readonly containers: readonly Container[];
   readonly nodeName: string | null;
   readonly terminationGracePeriodNs: DurationNs;
@@ -103,6 +123,10 @@ export interface PodStatus {
   readonly podIPs: readonly IpText[];
   readonly ready: PodCondition;
   readonly restartCount: number;
+  /** Why the pod as a whole has failed: "Evicted". Absent: for no reason of its own. */
+  readonly reason?: string;
+  /** Absent until the kubelet has written a status of its own. */
+  readonly containerStatuses?: readonly ContainerStatus[];
   /**
    * When the thing that this status reports really happened in the pod (a probe passed, a process
    * died). Observational: no component decides by it; endpoint_update_lag.csv starts there.
@@ -110,6 +134,19 @@ export interface PodStatus {
   readonly observedCauseNs: SimTimeNs;
   /** When the kubelet noticed that. Observational, as the cause; absent: it never had to. */
   readonly observedSeenNs?: SimTimeNs | undefined;
+}
+
+/** The state of one container, init containers among them, as the kubelet last saw it. */
+export interface ContainerStatus {
+  readonly name: string;
+  readonly state: "waiting" | "running" | "terminated";
+  /** "CrashLoopBackOff", "ImagePullBackOff", "OOMKilled", "Error", "Completed", ...; "" while running. */
+  readonly reason: string;
+  readonly ready: boolean;
+  readonly started: boolean;
+  readonly restartCount: number;
+  /** Of the last run that ended, or null. */
+  readonly exitCode: number | null;
 }
 
 export interface Pod {
@@ -308,6 +345,8 @@ export interface Node {
     readonly allocatable: ResourceRequests & { readonly maxPods: number };
     /** `unknown`: nobody has heard of the node, and `status` is false. */
     readonly ready: PodCondition & { readonly unknown?: boolean };
+    /** Condition MemoryPressure. Absent: false. */
+    readonly memoryPressure?: boolean;
   };
 }
 

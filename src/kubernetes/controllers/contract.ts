@@ -4,7 +4,7 @@
  * Owns: the contract, and the informers that one kube-controller-manager shares among its controllers.
  */
 import type { Simulation } from "../../engine/index.ts";
-import type { ApiClient, ApiServer, Informer, InformerHandlers } from "../api/contract.ts";
+import type { ApiClient, ApiServer, Informer, InformerHandlers, Watch } from "../api/contract.ts";
 import { objectKey, type Kind, type ObjectByKind, type Pod } from "../api/types.ts";
 import type { ControllerManagerProfile } from "./profile.ts";
 
@@ -28,7 +28,7 @@ export interface Controller {
 export class SharedInformers {
   readonly #api: ApiServer;
   readonly #watcher: string;
-  readonly #informers = new Map<Kind, { informer: Informer<Kind>; handlers: unknown[] }>();
+  readonly #informers = new Map<Kind, { informer: Watch<Kind>; handlers: unknown[] }>();
   #podsByOwner: PodsByOwner | null = null;
 
   constructor(api: ApiServer, watcher: string) {
@@ -50,11 +50,16 @@ export class SharedInformers {
           deleted: (object: ObjectByKind[K]) => all.forEach((each) => each.deleted?.(object)),
         },
       });
-      shared = { informer: informer as unknown as Informer<Kind>, handlers: all };
+      shared = { informer: informer as unknown as Watch<Kind>, handlers: all };
       this.#informers.set(kind, shared);
     }
     shared.handlers.push(handlers);
     return shared.informer as unknown as Informer<K>;
+  }
+
+  /** Their process ends. */
+  stop(): void {
+    for (const { informer } of this.#informers.values()) informer.stop();
   }
 
   /** Ask for it before you subscribe to pods: it has heard of a change when your handler hears of it. */

@@ -67,7 +67,7 @@ export class NodeLifecycleController implements Controller {
       updated: (_previous, node) => this.#taintAtOnce(node),
       deleted: (node) => this.#health.delete(node.metadata.name),
     });
-    this.#leases = informers.on("Lease", { added: () => this.#monitor() });
+    this.#leases = informers.on("Lease", { added: (lease) => this.#leaseSeen(lease) });
     const put = (pod: Pod): void => this.#putPod(pod);
     const pods = informers.on("Pod", {
       added: put,
@@ -76,9 +76,11 @@ export class NodeLifecycleController implements Controller {
     });
     for (const pod of pods.values()) put(pod);
     for (const node of this.#nodes.values()) this.#taintAtOnce(node);
-    for (const { metadata } of this.#leases.values()) {
-      if (metadata.namespace === NODE_LEASE_NAMESPACE) this.#monitor();
-    }
+    for (const lease of this.#leases.values()) this.#leaseSeen(lease);
+  }
+
+  #leaseSeen({ metadata }: Lease): void {
+    if (metadata.namespace === NODE_LEASE_NAMESPACE) this.#monitor();
   }
 
   #putPod(pod: Pod): void {

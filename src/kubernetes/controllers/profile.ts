@@ -73,6 +73,16 @@ export const controllerManagerProfile = {
     /** overloadThreshold of topologycache.go: an endpoint's share of load above its fair one (timings §2.1). */
     overloadThreshold: 0.2,
   },
+  leaderElection: {
+    /** One leads, the others wait: three on a cluster with three control planes. */
+    replicas: 3,
+    /** --leader-elect-lease-duration, -renew-deadline, -retry-period (timings §3). */
+    leaseDurationNs: seconds(15),
+    renewDeadlineNs: seconds(10),
+    retryPeriodNs: seconds(2),
+    /** JitterFactor: those that wait look after the retry period times 1 to 2.2 (timings §3). */
+    jitterFactor: 1.2,
+  },
   nodeLifecycle: {
     /** --node-monitor-period and --node-monitor-grace-period (timings §5). */
     monitorPeriodNs: seconds(5),

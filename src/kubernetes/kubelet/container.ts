@@ -1,191 +1,285 @@
 /**
- * One container of a pod on its node: its process, its probes, its restarts.
+ * One container of a pod on its node: its runs, its probes, its back-off.
  *
- * Owns: starting, restarting in place with CrashLoopBackOff, and probing. Refuses to own: when the
- * kubelet notices (pleg in kubelet.ts) and the pod's end (podWorker.ts). Source: timings §1.1, §1.4.
+ * Owns: what really runs, what the kubelet has seen of it, and when it may start again. Refuses to own:
+ * when the kubelet looks (pleg.ts), what it then decides (podWorker.ts), how a container is stopped
+ * (killing.ts). Source: timings §1.1, §1.4.
  */
 import {
   Phase,
   sampleNs,
   type Distribution,
+  type DurationNs,
   type RandomStream,
+  type SimTimeNs,
   type Simulation,
 } from "../../engine/index.ts";
-import type { Container as ContainerSpec, Pod } from "../api/types.ts";
+import type { Container as ContainerSpec, ContainerStatus, Pod } from "../api/types.ts";
+import { CrashBackoff } from "./backoff.ts";
 import type { ContainerProcess, ContainerRuntime, Prober, Sandbox, Signal } from "./contract.ts";
-import { ProbeWorker } from "./prober.ts";
+import { runHook } from "./hooks.ts";
+import type { ImageManager } from "./images.ts";
+import type { NodeClock } from "./nodeClock.ts";
+import { ContainerProbes } from "./probes.ts";
 import type { KubeletProfile } from "./profile.ts";
 
 export interface ContainerContext {
   readonly sim: Simulation;
+  readonly clock: NodeClock;
   readonly profile: KubeletProfile;
   readonly runtime: ContainerRuntime;
   readonly prober: Prober;
+  readonly images: ImageManager;
   readonly node: number;
   readonly startTime: Distribution;
-  readonly stream: RandomStream;
-  /** The pod as the runtime is to see it, with its restart count. */
+  readonly stream: () => RandomStream;
+  /** The pod as the runtime is to see it. */
   readonly pod: () => Pod;
-  readonly sandbox: () => Sandbox;
-  /** Something that the PLEG or a probe would show has changed. */
-  readonly readinessChanged: (ready: boolean) => void;
-  readonly started: () => void;
-  readonly exited: () => void;
+  readonly sandbox: () => Sandbox | null;
+  /** For the event log: something happened to it. */
+  readonly event: (kind: string, detail: string) => void;
+  /** It has started or ended, in truth: the PLEG may find it. */
+  readonly changed: (container: Container) => void;
+  /** A probe's verdict has changed what the kubelet is to say of it. */
+  readonly probed: () => void;
+  /** Its liveness or startup probe has failed: the pod's worker is to act. */
+  readonly failedProbe: () => void;
 }
+
+export interface Exit {
+  readonly code: number;
+  readonly oomKilled: boolean;
+  readonly atNs: SimTimeNs;
+}
+
+/** What a relist says of a container. */
+type Seen = "created" | "running" | "exited";
 
 export class Container {
   readonly spec: ContainerSpec;
+  readonly isInit: boolean;
+  readonly context: ContainerContext;
+  readonly probes: ContainerProbes;
   process: ContainerProcess | null = null;
-  restarts = 0;
-  /** Whether the kubelet has seen it run: readiness is only judged from then on. */
-  #noticedRunning = false;
-  #startedAtNs = 0;
-  #exitedAtNs = 0;
-  #failures = 0;
+  /** Number of its present or last run; 0 before the first. */
+  run = 0;
+  startedAtNs: SimTimeNs = 0;
+  /** How its last run ended, in truth. */
+  lastExit: Exit | null = null;
+  /** Why it waits to be started. */
+  waiting = "ContainerCreating";
+  seen: Seen = "created";
+  #seenRun = 0;
+  /** The last exit that the kubelet has seen. */
+  seenExit: Exit | null = null;
+  readonly #backoff: CrashBackoff;
   #stopping = false;
-  readonly #context: ContainerContext;
-  readonly #readiness: ProbeWorker | null;
-  readonly #liveness: ProbeWorker | null;
+  #whenGone: (() => void)[] = [];
 
-  constructor(spec: ContainerSpec, context: ContainerContext, probePhaseNs: number) {
+  constructor(
+    spec: ContainerSpec,
+    isInit: boolean,
+    context: ContainerContext,
+    probePhaseNs: number,
+    runs: number,
+  ) {
     this.spec = spec;
-    this.#context = context;
-    const worker = (kind: "readinessProbe" | "livenessProbe"): ProbeWorker | null => {
-      const probe = spec[kind];
-      if (probe === null) return null;
-      const { sim, prober, node, sandbox } = context;
-      return new ProbeWorker(
-        sim,
-        {
-          probe,
-          initial: kind === "livenessProbe",
-          send: (done) => prober.probe(node, sandbox(), probe.handler, probe.timeoutNs, done),
-          // Probes go by the kubelet's own status, which runs behind by up to a relist (worker.go doProbe).
-          runningSinceNs: () => (this.#noticedRunning ? this.#startedAtNs : null),
-          changed: (verdict) =>
-            kind === "readinessProbe" ? this.#readinessChanged(verdict) : this.#livenessFailed(),
-        },
-        probePhaseNs,
-      );
-    };
-    this.#readiness = worker("readinessProbe");
-    this.#liveness = worker("livenessProbe");
+    this.isInit = isInit;
+    this.context = context;
+    this.run = runs;
+    this.#seenRun = runs;
+    this.#backoff = new CrashBackoff(context.profile);
+    this.probes = new ContainerProbes(this, probePhaseNs);
   }
 
-  /** Running, seen to run, and its readiness probe passes if it has one. */
-  get ready(): boolean {
-    if (this.process === null || !this.#noticedRunning) return false;
-    return this.#readiness?.verdict ?? true;
+  /** An init container that goes on beside the others. */
+  get isSidecar(): boolean {
+    return this.isInit && this.spec.restartPolicy === "Always";
   }
 
   get running(): boolean {
     return this.process !== null;
   }
 
-  /** Creates and starts it: takes its time. */
-  start(done: () => void): void {
-    const { sim, startTime, stream } = this.#context;
-    sim.callAfter(sampleNs(startTime, stream), Phase.topology, () => {
-      if (this.#stopping) return;
-      this.#run();
-      this.#context.started();
-      done();
-    });
+  /** How often the kubelet has seen it start again. */
+  get restarts(): number {
+    return Math.max(0, this.#seenRun - 1);
   }
+
+  /** Seen to run, start-up probe passed. */
+  get started(): boolean {
+    return this.seen === "running" && this.probes.hasStarted;
+  }
+
+  /** What the kubelet says of it: seen to run, started, and its readiness probe passes if it has one. */
+  get ready(): boolean {
+    return this.started && this.probes.isReady;
+  }
+
+  /** When the run that the kubelet has seen began, or null. */
+  get seenRunningSinceNs(): SimTimeNs | null {
+    return this.seen === "running" ? this.#seenStartNs : null;
+  }
+  #seenStartNs: SimTimeNs = 0;
 
   /** It has been running and ready for days. */
   startAtRest(): void {
-    this.#run();
-    this.#noticedRunning = true;
-    this.#readiness?.assume(true);
-    this.#liveness?.assume(true);
+    this.#begin();
+    this.look();
+    this.probes.assumeGood();
   }
 
-  /** The kubelet has seen that it runs. @returns whether it is ready: its probe may have passed before */
-  noticeRunning(): boolean {
-    if (this.process === null || this.#noticedRunning) return false;
-    this.#noticedRunning = true;
-    this.#readiness?.poke();
-    return this.ready;
+  /** An init container that did its work days ago. */
+  endedAtRest(): void {
+    this.run = 1;
+    this.lastExit = { code: 0, oomKilled: false, atNs: this.context.sim.nowNs };
+    this.waiting = "";
+    this.look();
   }
 
-  /** Its restart, as the kubelet sets about it once it has seen the exit. */
-  restart(): void {
-    this.#restartAt(this.#exitedAtNs + this.#backoffNs());
+  /** How long its back-off still lasts; 0: it may start. */
+  backoffLeftNs(): DurationNs {
+    return this.#backoff.leftNs(this.seenExit, this.context.sim.nowNs);
   }
 
   /**
-   * The pod worker comes back when the back-off is over, but not after more than a resync, and later than
-   * it meant to by a factor of [1, 1.5) (pod_workers.go completeWork; timings §1.4).
+   * Pulls its image, creates and starts it, runs postStart. What comes after the pod was told to go is
+   * dropped. @param done called with null, or with why it does not run
    */
-  #restartAt(dueNs: number): void {
-    const { sim, profile, stream } = this.#context;
-    const { crashBackoffPollNs: pollNs, podResyncNs } = profile;
-    const untilNs = Math.max(0, dueNs - sim.nowNs);
-    const leftNs = untilNs > 0 && pollNs > 0 ? pollNs : Math.min(podResyncNs, untilNs);
-    const waitNs = Math.round(leftNs * (1 + stream.uniform() / 2));
-    sim.callAfter(waitNs, Phase.start, () => {
+  start(done: (error: string | null) => void): void {
+    const { clock, startTime, stream, images, sim } = this.context;
+    this.#backoff.starts(this.seenExit, sim.nowNs);
+    images.ensure(this.spec, (error) => {
       if (this.#stopping) return;
-      if (sim.nowNs < dueNs) {
-        this.#restartAt(dueNs);
+      if (error !== null) {
+        this.waiting = error;
+        done(error);
         return;
       }
-      this.restarts++;
-      this.start(() => {});
+      clock.after(sampleNs(startTime, stream()), Phase.topology, () => {
+        if (this.#stopping) return;
+        this.#begin();
+        this.context.event("container_started", this.spec.name);
+        this.#postStart(done);
+      });
     });
+  }
+
+  /** What the PLEG sees. @returns whether it is news */
+  look(): boolean {
+    const now = this.process === null ? (this.run === 0 ? "created" : "exited") : "running";
+    if (now === this.seen && this.#seenRun === this.run) return false;
+    if (now === "exited" && this.lastExit === null) return false;
+    this.seen = now;
+    this.#seenRun = this.run;
+    this.#seenStartNs = this.startedAtNs;
+    this.seenExit = this.lastExit;
+    this.probes.reset();
+    return true;
   }
 
   signal(signal: Signal): void {
-    this.process?.signal(signal);
+    if (this.process === null) return;
+    this.context.event(signal.toLowerCase(), this.spec.name);
+    this.process.signal(signal);
   }
 
-  /** The pod goes: no more restarts, no more liveness; readiness goes on to the end. */
+  /** The kernel kills it for its memory. @returns false if nothing runs */
+  oomKill(): boolean {
+    if (this.process === null) return false;
+    this.#oomKilled = true;
+    this.process.signal("SIGKILL");
+    return true;
+  }
+  #oomKilled = false;
+
+  /** Calls back once, when its present run has ended. */
+  whenGone(fn: () => void): void {
+    this.#whenGone.push(fn);
+  }
+
+  /** Runs a command in it. @param done false: it did not run, or not to its end */
+  exec(cpuNs: DurationNs, done: (ran: boolean) => void): void {
+    const { clock } = this.context;
+    const { process } = this;
+    if (process === null) clock.after(0, Phase.complete, () => done(false));
+    else if (process.exec === undefined) {
+      clock.after(cpuNs, Phase.complete, () => done(this.process === process));
+    } else process.exec(cpuNs, clock.hears(done));
+  }
+
+  /** The pod goes: nothing starts any more, and only readiness is still probed. */
   beginStop(): void {
     this.#stopping = true;
-    this.#liveness?.stop();
+    this.probes.onlyReadiness();
   }
 
-  stopProbes(): void {
-    this.#readiness?.stop();
-    this.#liveness?.stop();
-  }
-
-  #run(): void {
-    const { sim, runtime, pod, sandbox } = this.#context;
-    this.#startedAtNs = sim.nowNs;
-    this.#noticedRunning = false;
-    this.process = runtime.start(pod(), this.spec, sandbox(), () => this.#exited());
-  }
-
-  #exited(): void {
-    this.process = null;
-    this.#exitedAtNs = this.#context.sim.nowNs;
-    this.#noticedRunning = false;
-    this.#readiness?.reset();
-    this.#liveness?.reset();
-    this.#context.exited();
-  }
-
-  /** First restart at once, then 10 s doubling to 5 min after the exit; afresh after a run of 10 min. */
-  #backoffNs(): number {
-    const { profile } = this.#context;
-    if (this.#exitedAtNs - this.#startedAtNs > profile.crashBackoffResetNs) this.#failures = 0;
-    const failures = this.#failures++;
-    if (failures === 0) return 0;
-    return Math.min(profile.crashBackoffMaxNs, profile.crashBackoffBaseNs * 2 ** (failures - 1));
-  }
-
-  #readinessChanged(verdict: boolean): void {
-    if (this.#noticedRunning) this.#context.readinessChanged(verdict);
-  }
-
-  #livenessFailed(): void {
-    if (this.#liveness!.verdict) return;
-    this.process?.signal("SIGTERM");
-    const { sim, pod } = this.#context;
+  /** The node lost its power: nothing of it is left. */
+  vanish(): void {
     const { process } = this;
-    sim.callAfter(pod().spec.terminationGracePeriodNs, Phase.timeout, () => {
-      if (this.process === process) process?.signal("SIGKILL");
+    this.process = null;
+    this.#stopping = true;
+    this.#whenGone = [];
+    this.probes.stop();
+    process?.signal("SIGKILL");
+  }
+
+  status(): ContainerStatus {
+    const { name } = this.spec;
+    const exit = this.seenExit;
+    const base = { name, restartCount: this.restarts, exitCode: exit?.code ?? null };
+    if (this.seen === "running") {
+      const { ready, started } = this;
+      return { ...base, state: "running", reason: "", ready, started };
+    }
+    const off = { ready: this.isInit && exit?.code === 0, started: false };
+    if (this.seen === "created" || this.waiting !== "") {
+      return { ...base, ...off, state: "waiting", reason: this.waiting };
+    }
+    return { ...base, ...off, state: "terminated", reason: reasonOf(exit!) };
+  }
+
+  #begin(): void {
+    const { sim, runtime, pod, sandbox } = this.context;
+    this.run++;
+    this.startedAtNs = sim.nowNs;
+    this.waiting = "";
+    this.#oomKilled = false;
+    const { run } = this;
+    const launched = pod();
+    const restartCount = this.run - 1;
+    const named = { ...launched, status: { ...launched.status, restartCount } };
+    this.process = runtime.start(named, this.spec, sandbox()!, (code, oomKilled = false) => {
+      if (this.run === run && this.process !== null) this.#exited(code, oomKilled);
+    });
+    this.context.changed(this);
+  }
+
+  #exited(code: number, oomKilled: boolean): void {
+    this.process = null;
+    const atNs = this.context.sim.nowNs;
+    this.lastExit = { code, oomKilled: oomKilled || this.#oomKilled, atNs };
+    this.context.changed(this);
+    for (const fn of this.#whenGone.splice(0)) fn();
+  }
+
+  /** The worker waits for the hook; one that fails costs the container its life. */
+  #postStart(done: (error: string | null) => void): void {
+    const { postStart } = this.spec;
+    if (postStart === undefined || postStart === null) {
+      done(null);
+      return;
+    }
+    const { run } = this;
+    runHook(this, postStart, Infinity, (success) => {
+      if (this.#stopping) return;
+      if (!success && this.run === run) this.signal("SIGKILL");
+      done(success ? null : "PostStartHookError");
     });
   }
+}
+
+function reasonOf({ code, oomKilled }: Exit): string {
+  if (oomKilled) return "OOMKilled";
+  return code === 0 ? "Completed" : "Error";
 }

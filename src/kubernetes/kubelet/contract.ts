@@ -5,7 +5,7 @@
  * Owns: the contracts only. network/ implements PodNetwork; workload/ implements ContainerRuntime and
  * Prober and hands them in.
  */
-import type { DurationNs } from "../../engine/index.ts";
+import type { DurationNs, SimTimeNs } from "../../engine/index.ts";
 import type { AddressId } from "../../network/address.ts";
 import type { Container, Pod, ProbeHandler } from "../api/types.ts";
 
@@ -30,30 +30,46 @@ export type Signal = "SIGTERM" | "SIGKILL";
 export interface ContainerProcess {
   /** SIGKILL ends the process before this returns; SIGTERM does what the application does with it. */
   signal(signal: Signal): void;
+  /**
+   * Runs a command beside it that needs `cpuNs` of the container's CPU. `done` is called once, false if
+   * the process ended meanwhile. Absent: a process without a limit, where it takes just that long.
+   */
+  exec?(cpuNs: DurationNs, done: (ran: boolean) => void): void;
+  /** Working set. Absent: not worth counting. */
+  memoryBytes?: (() => number) | undefined;
+  /** CPU time used so far. Absent: none that counts. */
+  cpuUsedNs?(nowNs: SimTimeNs): number;
 }
 
 export interface ContainerRuntime {
   /**
    * Runs the container's process in the sandbox from now on.
    * @param exited called once when the process ends, for whatever reason, with its exit code
-   *   (137 after SIGKILL). Not called before start() has returned.
+   *   (137 after SIGKILL), and whether the kernel killed it for its memory. Not called before start()
+   *   has returned.
    */
   start(
     pod: Pod,
     container: Container,
     sandbox: Sandbox,
-    exited: (exitCode: number) => void,
+    exited: (exitCode: number, oomKilled?: boolean) => void,
   ): ContainerProcess;
   /** Makes the process of a running container end by itself, as a crash would. */
   crash(process: ContainerProcess, exitCode: number): void;
 }
 
+/** A probe that travels. */
+export type SentProbe = Exclude<ProbeHandler, { kind: "exec" }>;
+
 export interface Prober {
-  /** Sends one probe from the node's own namespace; `done` is called once, at the latest at the time-out. */
+  /**
+   * Sends one probe from the node's own namespace; `done` is called once, at the latest at the time-out.
+   * An exec probe is none: the container runs it itself.
+   */
   probe(
     node: number,
     sandbox: Sandbox,
-    handler: ProbeHandler,
+    handler: SentProbe,
     timeoutNs: DurationNs,
     done: (success: boolean) => void,
   ): void;

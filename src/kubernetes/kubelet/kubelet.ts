@@ -1,22 +1,29 @@
 /**
  * The kubelet of one node: its pods, its PLEG, its one status writer.
  *
- * Owns: what the node believes about its pods, from its own watch. Refuses to own: a pod's steps
- * (podWorker.ts), the network (PodNetwork), what containers do (ContainerRuntime).
+ * Owns: what the node believes about its pods, from its own watch, and what a freeze, a crash and a boot
+ * of the node mean to it. Refuses to own: a pod's steps (podWorker.ts), the network (PodNetwork), what
+ * containers do (ContainerRuntime), signs of life (heartbeat.ts), memory pressure (eviction.ts).
  */
 import {
   createDistribution,
-  Phase,
   type Distribution,
+  type DurationNs,
+  type SimTimeNs,
   type Simulation,
 } from "../../engine/index.ts";
 import type { AddressId } from "../../network/address.ts";
 import type { Observations } from "../../observe/observations.ts";
-import type { ApiClient, ApiServer } from "../api/contract.ts";
+import type { ApiClient, ApiServer, Informer } from "../api/contract.ts";
 import type { Pod } from "../api/types.ts";
 import type { ChangeLedger } from "../ledger.ts";
 import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./contract.ts";
-import { PodWorker } from "./podWorker.ts";
+import { EvictionManager } from "./eviction.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { ImageManager, type ImageSizes } from "./images.ts";
+import { NodeClock } from "./nodeClock.ts";
+import { Pleg } from "./pleg.ts";
+import { PodWorker, type EarlierRuns } from "./podWorker.ts";
 import type { KubeletProfile } from "./profile.ts";
 import { StatusManager } from "./statusManager.ts";
 
@@ -32,10 +39,16 @@ export interface KubeletOptions {
   readonly ledger: ChangeLedger;
   readonly observations: Observations;
   readonly addressText: (id: AddressId) => string;
+  /** Images that nodes have to pull. Absent: every image is on every node. */
+  readonly images?: ImageSizes;
+  /** Whether any process of the run counts its memory: else there is no pressure to look for. */
+  readonly countsMemory?: boolean;
 }
 
 /** What a kubelet's pod workers share. */
-export interface KubeletContext extends KubeletOptions {
+export interface KubeletContext extends Omit<KubeletOptions, "images"> {
+  readonly clock: NodeClock;
+  readonly images: ImageManager;
   readonly client: ApiClient;
   readonly distributions: {
     readonly volumes: Distribution;
@@ -43,44 +56,68 @@ export interface KubeletContext extends KubeletOptions {
     readonly containerStart: Distribution;
     readonly teardown: Distribution;
   };
+  readonly pleg: () => Pleg;
   readonly statusManager: () => StatusManager;
   readonly forget: (worker: PodWorker) => void;
+  /** The first tick of the kubelet's loop at or after `atNs`: it takes up due pods only then. */
+  readonly syncTickNs: (atNs: SimTimeNs) => SimTimeNs;
+  /** Whether the pod network of the node works. */
+  readonly isNetworkReady: () => boolean;
+  /** Whether the kubelet itself started less than `periodNs` ago. */
+  readonly isYoung: (periodNs: DurationNs) => boolean;
 }
 
 export class Kubelet {
   readonly #context: KubeletContext;
   readonly #workers = new Map<string, PodWorker>();
-  readonly #status: StatusManager;
+  readonly #heartbeat: Heartbeat;
+  readonly #eviction: EvictionManager;
+  readonly #phase: number;
+  #status: StatusManager;
+  #pleg: Pleg;
+  #pods: Informer<"Pod"> | null = null;
+  #networkReady = true;
+  #isUp = true;
+  #bootedNs = -Infinity;
+  /** What the runtime remembers over a crash: runs by pod and container. */
+  #earlier = new Map<string, EarlierRuns>();
 
   constructor(options: KubeletOptions) {
-    const { api, profile, nodeName } = options;
+    const { sim, api, profile, nodeName, images = new Map() } = options;
+    const clock = new NodeClock(sim);
     const client = api.client({
       name: `kubelet/${nodeName}`,
       user: `system:node:${nodeName}`,
       qps: profile.statusQps,
       burst: profile.statusBurst,
     });
+    this.#phase = sim.streams.get(`kubelet/${nodeName}/pleg`).uniform();
     this.#context = {
       ...options,
+      clock,
       client,
+      images: new ImageManager(sim, clock, profile, images),
       distributions: {
         volumes: createDistribution(profile.volumesTime),
         sandbox: createDistribution(profile.sandboxTime),
         containerStart: createDistribution(profile.containerStartTime),
         teardown: createDistribution(profile.sandboxTeardownTime),
       },
+      pleg: () => this.#pleg,
       statusManager: () => this.#status,
       forget: (worker) => this.#workers.delete(worker.uid),
+      syncTickNs: (atNs) => this.#syncTickNs(atNs),
+      isNetworkReady: () => this.#networkReady,
+      isYoung: (periodNs) => sim.nowNs - this.#bootedNs < periodNs,
     };
-    this.#status = new StatusManager(
-      client,
-      (key) => {
-        const worker = this.#byKey(key);
-        const status = worker?.status() ?? null;
-        return worker === undefined || status === null ? null : { uid: worker.uid, status };
-      },
-      (key, pod) => this.#byKey(key)?.statusWritten(pod),
-    );
+    this.#pleg = this.#newPleg();
+    this.#status = this.#newStatusManager();
+    this.#heartbeat = new Heartbeat(this.#context);
+    this.#eviction = new EvictionManager(this.#context, {
+      workers: () => this.#workers.values(),
+      node: () => this.#heartbeat.node,
+      pressure: (isUnder) => this.#heartbeat.setMemoryPressure(isUnder),
+    });
   }
 
   /** Takes over a pod that has been running for days; gives it back with its address and status. */
@@ -90,21 +127,27 @@ export class Kubelet {
     return worker.startAtRest();
   }
 
-  /** Begins to watch and to relist. */
+  /** Begins to watch, to relist and to say that the node lives. */
   start(): void {
-    const { sim, api, nodeName, profile } = this.#context;
-    const pods = api.watch("Pod", {
+    const { api, nodeName, clock } = this.#context;
+    // What comes while the node is off is not lost: a kubelet lists its pods when it starts.
+    const whileUp =
+      <Args extends unknown[]>(fn: (...args: Args) => void) =>
+      (...args: Args): void => {
+        if (this.#isUp) clock.hears(fn)(...args);
+      };
+    this.#pods = api.watch("Pod", {
       watcher: `kubelet/${nodeName}`,
       nodeName,
       handlers: {
-        added: (pod) => this.#added(pod),
-        updated: (_previous, pod) => this.#workers.get(pod.metadata.uid)?.updated(pod),
-        deleted: (pod) => this.#deleted(pod),
+        added: whileUp((pod) => this.#added(pod)),
+        updated: whileUp((_previous, pod) => this.#workers.get(pod.metadata.uid)?.updated(pod)),
+        deleted: whileUp((pod) => this.#deleted(pod)),
       },
     });
-    for (const pod of pods.values()) this.#added(pod);
-    const phase = sim.streams.get(`kubelet/${nodeName}/pleg`).uniform();
-    this.#relistAfter(Math.floor(phase * profile.plegRelistNs));
+    for (const pod of this.#pods.values()) this.#added(pod);
+    this.#heartbeat.start();
+    this.#eviction.start();
   }
 
   /** The process of a running pod's main container, for faults; null if none runs. */
@@ -112,16 +155,89 @@ export class Kubelet {
     return this.#workers.get(pod.metadata.uid)?.mainContainer?.process ?? null;
   }
 
+  /** The kernel kills a pod's main container for its memory: exit 137, OOMKilled. @returns false if none runs */
+  oomKill(pod: Pod): boolean {
+    return this.#workers.get(pod.metadata.uid)?.mainContainer?.oomKill() ?? false;
+  }
+
+  /** The node's daemons stand still: nothing that is due happens, nothing that comes is read. */
+  freeze(): void {
+    this.#context.clock.freeze();
+  }
+
+  /** They go on; what was due meanwhile is due now. */
+  resume(): void {
+    this.#context.clock.resume();
+  }
+
+  /** The node loses its power: its processes and sandboxes are gone, and nobody is told. */
+  crash(): void {
+    if (!this.#isUp) return;
+    this.#isUp = false;
+    this.#context.clock.crash();
+    for (const worker of this.#workers.values()) this.#earlier.set(worker.uid, worker.vanish());
+    this.#workers.clear();
+    this.#context.images.crash();
+    this.#eviction.crash();
+  }
+
+  /** The node is up again: its kubelet lists its pods and gives each a new sandbox, with a new address. */
+  boot(): void {
+    if (this.#isUp) return;
+    this.#isUp = true;
+    this.#bootedNs = this.#context.sim.nowNs;
+    this.#pleg = this.#newPleg();
+    this.#status = this.#newStatusManager();
+    const earlier = this.#earlier;
+    this.#earlier = new Map();
+    for (const pod of this.#pods?.values() ?? []) this.#added(pod, earlier.get(pod.metadata.uid));
+    this.#heartbeat.start();
+    this.#eviction.start();
+  }
+
+  /** The CNI plugin of the node fails, or works again: no new sandbox meanwhile. */
+  setNetworkReady(isReady: boolean): void {
+    this.#networkReady = isReady;
+  }
+
+  #newPleg(): Pleg {
+    const { sim, clock, profile } = this.#context;
+    const phaseNs = Math.floor(this.#phase * profile.plegRelistNs);
+    return new Pleg(sim, clock, profile, phaseNs);
+  }
+
+  #newStatusManager(): StatusManager {
+    const { client, clock, profile } = this.#context;
+    return new StatusManager(
+      { client, clock, profile },
+      (key) => {
+        const worker = this.#byKey(key);
+        const status = worker?.status() ?? null;
+        return worker === undefined || status === null ? null : { uid: worker.uid, status };
+      },
+      (key, pod) => this.#byKey(key)?.statusWritten(pod),
+    );
+  }
+
+  #syncTickNs(atNs: SimTimeNs): SimTimeNs {
+    const { syncTickNs } = this.#context.profile;
+    const phaseNs = Math.floor(this.#phase * syncTickNs);
+    return phaseNs + Math.ceil((atNs - phaseNs) / syncTickNs) * syncTickNs;
+  }
+
   #byKey(key: string): PodWorker | undefined {
     // A force-deleted pod may still be going down while its successor of the same name runs.
     return [...this.#workers.values()].findLast((worker) => worker.key === key);
   }
 
-  #added(pod: Pod): void {
+  #added(pod: Pod, earlier?: EarlierRuns): void {
     if (this.#workers.has(pod.metadata.uid)) return;
+    const { phase } = pod.status;
+    // A kubelet that starts finds pods that have ended before: nothing is left to do for them.
+    if (phase === "Succeeded" || phase === "Failed") return;
     const worker = new PodWorker(pod, this.#context);
     this.#workers.set(worker.uid, worker);
-    worker.begin();
+    worker.begin(earlier);
   }
 
   #deleted(pod: Pod): void {
@@ -129,13 +245,5 @@ export class Kubelet {
     if (worker === undefined) return;
     worker.deleted();
     if (worker.isFinished) this.#workers.delete(worker.uid);
-  }
-
-  #relistAfter(delayNs: number): void {
-    const { sim, profile } = this.#context;
-    sim.callAfter(delayNs, Phase.start, () => {
-      for (const worker of this.#workers.values()) worker.relist();
-      this.#relistAfter(profile.plegRelistNs);
-    });
   }
 }

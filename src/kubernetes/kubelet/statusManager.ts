@@ -2,16 +2,27 @@
  * The status manager: one writer for all pods of a node, one pod at a time.
  *
  * Owns: that the latest status of each pod that changed is written, in order, one write after the
- * other. Source: pkg/kubelet/status/status_manager.go; timings §1.2.
+ * other, and that one which failed is written again with the next full pass. Source:
+ * pkg/kubelet/status/status_manager.go; timings §1.2.
  */
+import { Phase } from "../../engine/index.ts";
 import type { ApiClient } from "../api/contract.ts";
 import type { Pod, PodStatus } from "../api/types.ts";
+import type { NodeClock } from "./nodeClock.ts";
+import type { KubeletProfile } from "./profile.ts";
+
+interface StatusManagerParts {
+  readonly client: ApiClient;
+  readonly clock: NodeClock;
+  readonly profile: KubeletProfile;
+}
 
 export class StatusManager {
-  readonly #client: ApiClient;
+  readonly #parts: StatusManagerParts;
   readonly #statusOf: (key: string) => { readonly uid: string; readonly status: PodStatus } | null;
   readonly #written: (key: string, pod: Pod | null) => void;
   readonly #dirty = new Set<string>();
+  readonly #failed = new Set<string>();
   #writing = false;
 
   /**
@@ -19,11 +30,11 @@ export class StatusManager {
    * @param written told after each write
    */
   constructor(
-    client: ApiClient,
+    parts: StatusManagerParts,
     statusOf: (key: string) => { readonly uid: string; readonly status: PodStatus } | null,
     written: (key: string, pod: Pod | null) => void,
   ) {
-    this.#client = client;
+    this.#parts = parts;
     this.#statusOf = statusOf;
     this.#written = written;
   }
@@ -45,15 +56,29 @@ export class StatusManager {
       return;
     }
     this.#writing = true;
-    this.#client.patch(
+    const { client, clock } = this.#parts;
+    client.patch(
       "Pod",
       key,
       (stored) => (stored.metadata.uid === now.uid ? { ...stored, status: now.status } : null),
-      (pod) => {
+      clock.hears((pod, error) => {
         this.#writing = false;
-        this.#written(key, pod);
+        // An object that has gone has no status any more.
+        if (error === null || error === "NotFound") this.#written(key, pod);
+        else this.#retryLater(key);
         this.#next();
-      },
+      }),
     );
+  }
+
+  #retryLater(key: string): void {
+    const { clock, profile } = this.#parts;
+    this.#failed.add(key);
+    if (this.#failed.size > 1) return;
+    clock.after(profile.statusReconcileNs, Phase.start, () => {
+      const again = [...this.#failed];
+      this.#failed.clear();
+      for (const each of again) this.update(each);
+    });
   }
 }

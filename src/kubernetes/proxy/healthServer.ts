@@ -29,6 +29,7 @@ export class ServiceHealthServer implements ListenerHandler {
   readonly #namespace: Namespace;
   readonly #answerBytes: number;
   readonly #byService = new Map<string, HealthCheck>();
+  #healthz: Listener | null;
   readonly #byPort = new Map<number, HealthCheck>();
   readonly #isHealthy: () => boolean;
 
@@ -43,7 +44,18 @@ export class ServiceHealthServer implements ListenerHandler {
     this.#transport = transport;
     this.#namespace = namespace;
     this.#answerBytes = answerBytes;
-    transport.listen(namespace, HEALTHZ_PORT, this);
+    this.#healthz = transport.listen(namespace, HEALTHZ_PORT, this);
+  }
+
+  /** kube-proxy ends, and with it what it listened on. */
+  stop(): void {
+    if (this.#healthz !== null) this.#transport.closeListener(this.#healthz);
+    for (const [service, check] of this.#byService) this.#close(service, check);
+  }
+
+  /** A new kube-proxy: it listens for a Service once it has programmed it. */
+  start(): void {
+    this.#healthz = this.#transport.listen(this.#namespace, HEALTHZ_PORT, this);
   }
 
   /** These rules of a Service are in force now; none: it has gone. */

@@ -5,7 +5,7 @@
  * own: what rules do to a packet (modes/). What it routes by is what it last programmed, nothing else.
  */
 import { Phase, type DurationNs, type SimTimeNs, type Simulation } from "../../engine/index.ts";
-import type { ApiServer, Informer } from "../api/contract.ts";
+import type { ApiServer, Watch } from "../api/contract.ts";
 import { OverlayMap } from "../api/overlayMap.ts";
 import {
   LAST_CHANGE_TRIGGER_TIME,
@@ -55,6 +55,10 @@ export interface KubeProxyOptions {
   readonly builder: RuleBuilder;
   readonly ledger: ChangeLedger;
   readonly base: ProxyBase;
+  /** How many times its CPU time anything takes on the node. Absent: once. */
+  readonly cpuStretch?: () => number;
+  /** Told when the process ends and when a new one begins. */
+  readonly process?: { stopped(): void; started(): void };
   /** Told of the rules of a Service that come into force on this node. */
   readonly programmed?: (service: string, rules: readonly ServicePortRules[]) => void;
   /** For observations: a sync has ended. */
@@ -82,7 +86,8 @@ interface Taken extends Pick<ReturnType<ChangeTracker["take"]>, "triggers" | "ar
 export class KubeProxy {
   readonly table: RuleTable;
   readonly #options: KubeProxyOptions;
-  readonly #services: Informer<"Service">;
+  #services: Watch<"Service">;
+  #sliceWatch: Watch<"EndpointSlice">;
   readonly #slices: OverlayMap<string, readonly EndpointSlice[]>;
   readonly #programmed: OverlayMap<string, readonly ServicePortRules[]>;
   /** Slices that the rules in force were made of: what a change is measured against. */
@@ -100,6 +105,12 @@ export class KubeProxy {
   #brokenUntilNs = -Infinity;
   /** The chains are gone that a partial sync builds on. */
   #isFlushed = false;
+  #state: "running" | "frozen" | "stopped" = "running";
+  /** Counts processes: what an earlier one was about to do is void. */
+  #process = 0;
+  #stops = 0;
+  /** What was due while the process stood still. */
+  readonly #held: (() => void)[] = [];
   /** The node's kernel, once the rules are there. */
   dataPlane: ProgrammedRules | null = null;
   /** When the oldest change came that is not programmed yet; null for none. */
@@ -117,7 +128,7 @@ export class KubeProxy {
   readonly programming = { count: 0, sumNs: 0, maxNs: 0 };
 
   constructor(options: KubeProxyOptions) {
-    const { sim, api, profile, node, base } = options;
+    const { sim, profile, base } = options;
     this.#options = options;
     this.table = new RuleTable(base.table);
     this.#slices = new OverlayMap(base.slices);
@@ -131,25 +142,34 @@ export class KubeProxy {
     this.#syncPeriodNs = syncPeriodNs;
     const periods = { minPeriodNs, retryNs: syncPeriodNs, burst: profile.syncBurst };
     this.#runner = new BoundedFrequencyRunner(sim, periods, () => this.#startSync());
-    const watcher = `kube-proxy/${node.name}`;
-    this.#services = api.watch("Service", {
-      watcher,
+    this.#services = this.#watchServices();
+    this.#sliceWatch = this.#watchSlices();
+    if (this.#fullSyncDue) this.#programAll(this.#sliceWatch.values());
+    else for (const service of base.nodeSpecific) this.#takeOver(service);
+  }
+
+  #watchServices(): Watch<"Service"> {
+    const { api, node } = this.#options;
+    return api.watch("Service", {
+      watcher: `kube-proxy/${node.name}`,
       handlers: {
         added: (service) => this.#changed(objectKey(service)),
         updated: (_previous, service) => this.#changed(objectKey(service)),
         deleted: (service) => this.#changed(objectKey(service)),
       },
     });
-    const slices = api.watch("EndpointSlice", {
-      watcher,
+  }
+
+  #watchSlices(): Watch<"EndpointSlice"> {
+    const { api, node } = this.#options;
+    return api.watch("EndpointSlice", {
+      watcher: `kube-proxy/${node.name}`,
       handlers: {
         added: (slice) => this.#sliceChanged(slice),
         updated: (_previous, slice) => this.#sliceChanged(slice),
         deleted: (slice) => this.#sliceDeleted(slice),
       },
     });
-    if (this.#fullSyncDue) this.#programAll(slices.values());
-    else for (const service of base.nodeSpecific) this.#takeOver(service);
   }
 
   /** ProxyHealthServer.Health: as it starts, and unless a change has waited for two sync periods. */
@@ -161,7 +181,73 @@ export class KubeProxy {
 
   /** All that it has been told is programmed. */
   get isIdle(): boolean {
-    return this.#runner.isIdle && !this.#isFlushed;
+    return this.#runner.isIdle && !this.#isFlushed && this.#state === "running";
+  }
+
+  /** As often as it was stopped it has to be started. The process ends. Its rules stay; a sync under way has written nothing. */
+  stop(): void {
+    if (this.#stops++ > 0) return;
+    this.#state = "stopped";
+    this.#process++;
+    this.#held.length = 0;
+    this.#services.stop();
+    this.#sliceWatch.stop();
+    this.#runner.stop();
+    this.#tracker.take();
+    this.#unsynced.clear();
+    this.#options.process?.stopped();
+  }
+
+  /** A new process: it lists everything and writes all tables anew. Its own start-up takes no time. */
+  start(): void {
+    if (--this.#stops > 0) return;
+    this.#state = "running";
+    this.#isStarting = true;
+    this.#pendingSinceNs = null;
+    this.#options.process?.started();
+    this.#services = this.#watchServices();
+    this.#sliceWatch = this.#watchSlices();
+    const listed = new Set<string>();
+    for (const slice of this.#sliceWatch.values()) {
+      listed.add(objectKey(slice));
+      this.#putSlice(slice, slice);
+    }
+    for (const known of this.#slices.values()) {
+      for (const slice of known) if (!listed.has(objectKey(slice))) this.#putSlice(slice, null);
+    }
+    for (const key of this.#programmed.keys()) this.#tracker.changed(key);
+    for (const service of this.#services.values()) this.#tracker.changed(objectKey(service));
+    this.#fullSyncDue = true;
+    if (!this.#tracker.isEmpty) this.#runner.request();
+  }
+
+  /** The node has lost its kernel's memory: nothing is programmed. Only of a process that is stopped. */
+  forgetRules(): void {
+    for (const key of this.#programmed.keys()) {
+      this.#put(key, []);
+      this.#inForce.set(key, []);
+    }
+    this.#staleEndpoints = 0;
+    this.#isFlushed = false;
+  }
+
+  /** The process stands still: a sync neither begins nor ends. */
+  freeze(): void {
+    if (this.#state === "running") this.#state = "frozen";
+  }
+
+  /** It goes on: what was due meanwhile is due now. */
+  resume(): void {
+    if (this.#state !== "frozen") return;
+    this.#state = "running";
+    for (const due of this.#held.splice(0)) due();
+  }
+
+  /** What is due of this process: not of one that has ended, and of a frozen one later. */
+  #when(process: number, due: () => void): void {
+    if (process !== this.#process) return;
+    if (this.#state === "frozen") this.#held.push(() => this.#when(process, due));
+    else due();
   }
 
   /** Services and endpoints that the node's tables hold. */
@@ -255,20 +341,26 @@ export class KubeProxy {
 
   /** Takes what is known now; what comes later is for the next sync. */
   #startSync(): void {
+    this.#when(this.#process, () => this.#sync());
+  }
+
+  #sync(): void {
     const { sim, profile, mode } = this.#options;
     const { services, triggers, arrivals } = this.#tracker.take();
     const changes = [...new Set([...this.#unsynced, ...services])].map((key) =>
       this.#changeOf(key),
     );
     const work = this.#workOf(changes, this.#isFullSync());
-    const durationNs = mode.syncNs(profile, work);
+    const durationNs = Math.round(mode.syncNs(profile, work) * (this.#options.cpuStretch?.() ?? 1));
     this.lastWork = work;
     this.syncs++;
     const startedAtNs = sim.nowNs;
-    sim.callAfter(durationNs, Phase.topology, () => {
+    const process = this.#process;
+    const end = (): void => {
       const failed = !this.#endSync(changes, { triggers, arrivals, startedAtNs }, work);
       this.#options.synced?.(startedAtNs, work.full, failed);
-    });
+    };
+    sim.callAfter(durationNs, Phase.topology, () => this.#when(process, end));
   }
 
   #changeOf(key: string): Change {

@@ -65,6 +65,14 @@ export class BoundedFrequencyRunner {
     else if (!success) this.#arm(this.#lastEndNs + this.#retryNs);
   }
 
+  /** The process ends: nothing waits any more. */
+  stop(): void {
+    this.#sim.cancel(this.#timer);
+    this.#running = false;
+    this.#wanted = false;
+    this.#lastEndNs = -Infinity;
+  }
+
   #soonestNs(): SimTimeNs {
     const { nowNs } = this.#sim;
     if (this.#bucket?.has(nowNs) === true) return nowNs;

@@ -96,6 +96,7 @@ export class Workloads {
     );
     // Users divide evenly over the pods, so that it does not matter which of them this one is.
     if (sidecar >= 0) return this.clientSpec(sidecar, 0);
+    if (container.sleepNs !== undefined || isInit(pod, container)) return this.#task(container);
     const workload = this.#workloadOf(pod);
     const key = this.#workloads[workload]?.key;
     if (key === DNS_WORKLOAD && this.#dns !== null) return this.#dns.serverSpec(pod);
@@ -113,6 +114,14 @@ export class Workloads {
       if (found !== undefined && (first < 0 || found < first)) first = found;
     }
     return first;
+  }
+
+  /** What ends by itself: as long as its command sleeps, else what init containers take. */
+  #task({ sleepNs }: Container): ProgramSpec {
+    const { initTime } = this.#scenario.profile.server;
+    const duration =
+      sleepNs === undefined ? initTime : ({ kind: "deterministic", value: sleepNs } as const);
+    return { kind: "task", options: { duration, exitCode: 0 } };
   }
 
   /** What replica `replica` of a client runs. */
@@ -183,6 +192,12 @@ export class Workloads {
     }
     return behind;
   }
+}
+
+/** An init container that has to end before the others start. */
+function isInit({ spec }: Pod, { name, restartPolicy }: Container): boolean {
+  if (restartPolicy === "Always") return false;
+  return spec.initContainers?.some((each) => each.name === name) ?? false;
 }
 
 /** Number of the workloads of the cluster; the containers of Docker hosts come after them. */
@@ -278,7 +293,6 @@ function clientContainer(name: string): Container {
     limits: { cpuMillis: null, memoryBytes: null },
     readinessProbe: null,
     livenessProbe: null,
-    preStopSleepNs: null,
     env: {},
   };
 }

@@ -7,6 +7,7 @@
  */
 import type { z } from "zod";
 import type { DurationNs } from "../../engine/index.ts";
+import type { WorkloadName } from "../../faults/workload.ts";
 import type { HostGroup } from "../../faults/hosts.ts";
 import type { Labels } from "../../kubernetes/api/types.ts";
 import type { FileMistakes, Path } from "../mistakes.ts";
@@ -22,6 +23,12 @@ export interface FaultSurroundings {
     pods: { readonly selector: Labels; readonly namespace: string },
     mistakes: FileMistakes,
   ) => void;
+  /** The workload of that name, if it is one of these kinds. Without `mistakes` it has been checked before. */
+  readonly workload: (
+    reference: string,
+    kinds: readonly string[],
+    mistakes?: FileMistakes,
+  ) => WorkloadName | null;
   readonly checkContainer: (name: string, mistakes: FileMistakes) => void;
   /**
    * The hosts of these names: nodes alone, those that track connections, or any. Without `mistakes` they have

@@ -74,3 +74,12 @@ export function drawLine({
   if (below(2) === 0) return { from, oneWay };
   return { from, to: pick(sides.filter((side) => side !== from)), oneWay };
 }
+
+/** One node for a while; null where there is none. */
+export function drawNode(
+  { nodes, pick, between }: ChaosDraw,
+  lowMs: number,
+  highMs: number,
+): { nodes: string; for: `${number}ms` } | null {
+  return nodes.length === 0 ? null : { nodes: pick(nodes), for: between(lowMs, highMs) };
+}

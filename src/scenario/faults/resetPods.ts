@@ -13,10 +13,11 @@ export interface ResetPodsInput extends PodTargetsInput {
   /** Number of the matching pods. Either this or `fraction`. */
   count?: number;
   /**
-   * As `kubectl delete pod`, as a crash in place, as a forced delete, or as `kill -9` of the main process. Default
+   * As `kubectl delete pod`, as a crash in place, as a forced delete, as `kill -9` of the main process, as the kernel kills it for its memory, or by the
+   * eviction API. Default
    * "delete".
    */
-  how?: "delete" | "crash" | "kill" | "sigkill";
+  how?: ResetPodsSpec["how"];
   at: Duration;
   /** From one reset to the next; needed when `times` is above 1. */
   every?: Duration;
@@ -32,7 +33,7 @@ export const resetPods: FaultWord<"resetPods", ResetPodsInput, ResetPodsSpec> = 
     options: ({ number, integer, word, duration, positiveDuration }) => ({
       fraction: number("a share above 0 up to 1", (n) => n > 0 && n <= 1).optional(),
       count: integer("pods", 1, 1_000_000).optional(),
-      how: word("delete", "crash", "kill", "sigkill").default("delete"),
+      how: word("delete", "crash", "kill", "sigkill", "oom", "evict").default("delete"),
       at: duration,
       every: positiveDuration.optional(),
       times: integer("resets", 1, MOST_RESETS).optional(),
@@ -44,7 +45,7 @@ export const resetPods: FaultWord<"resetPods", ResetPodsInput, ResetPodsSpec> = 
         selector,
         namespace,
         ...pick([{ count: 1 + below(3) }, { fraction: (1 + below(4)) / 4 }]),
-        how: pick(["delete", "crash", "kill", "sigkill"] as const),
+        how: pick(["delete", "crash", "kill", "sigkill", "oom", "evict"] as const),
       };
     },
     resolve({ fraction, count, at, every, times: wanted, ...others }, { durationNs }, mistakes) {

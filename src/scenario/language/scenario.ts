@@ -83,6 +83,11 @@ export interface ClusterInput {
   nodeCIDR?: string;
   /** CoreDNS behind kube-system/kube-dns. Default: no DNS at all. */
   dns?: DnsInput;
+  /**
+   * Images that nodes have to pull, with their compressed size, or "missing" where the registry has no such
+   * image. Default: every image is on every node.
+   */
+  images?: Record<string, Quantity | "missing">;
   /** Services besides those in the manifests, for the size of the tables. Default none. */
   filler?: FillerInput;
 }

@@ -10,6 +10,7 @@ import type {
   Container,
   ContainerPort,
   Labels,
+  LifecycleHandler,
   PodSpec,
   Probe,
   ProbeHandler,
@@ -55,6 +56,7 @@ const probeSchema = z.object({
   tcpSocket: portTarget.optional(),
   grpc: portTarget.optional(),
   exec: z.unknown().optional(),
+  terminationGracePeriodSeconds: wholeSeconds.optional(),
   initialDelaySeconds: wholeSeconds.optional(),
   periodSeconds: wholeSeconds.optional(),
   timeoutSeconds: wholeSeconds.optional(),
@@ -62,11 +64,22 @@ const probeSchema = z.object({
   failureThreshold: count.optional(),
 });
 
+const command = z.array(text("text", undefined, 1_000_000));
+
+const handlerSchema = z.object({
+  exec: z.object({ command: command.optional() }).optional(),
+  httpGet: z.object({ port: portOrName, path: text("a path").optional() }).optional(),
+  sleep: z.object({ seconds: wholeSeconds }).optional(),
+});
+
 const resourceList = z.object({ cpu: cpuMillis.optional(), memory: bytes.optional() });
 
 const containerSchema = z.object({
   name: labelName,
   image: text("the name of an image").optional(),
+  imagePullPolicy: word("Always", "IfNotPresent", "Never").optional(),
+  command: command.optional(),
+  args: command.optional(),
   ports: z
     .array(
       z.object({
@@ -82,18 +95,20 @@ const containerSchema = z.object({
     .optional(),
   readinessProbe: probeSchema.optional(),
   livenessProbe: probeSchema.optional(),
+  startupProbe: probeSchema.optional(),
   lifecycle: z
-    .object({
-      preStop: z.object({ sleep: z.object({ seconds: wholeSeconds }).optional() }).optional(),
-    })
+    .object({ preStop: handlerSchema.optional(), postStart: handlerSchema.optional() })
     .optional(),
   env: z
     .array(z.object({ name: text("a name"), value: text("text", undefined, 1_000_000).optional() }))
     .optional(),
 });
 
+const initContainerSchema = containerSchema.extend({ restartPolicy: word("Always").optional() });
+
 export const podSpecSchema = z.object({
   containers: z.array(containerSchema).min(1),
+  initContainers: z.array(initContainerSchema).optional(),
   nodeName: text("the name of a node").optional(),
   terminationGracePeriodSeconds: wholeSeconds.optional(),
   restartPolicy: word("Always", "OnFailure", "Never").optional(),
@@ -107,8 +122,9 @@ export const templateSchema = z.object({
   spec: podSpecSchema,
 });
 
-type WrittenContainer = z.output<typeof containerSchema>;
+type WrittenContainer = z.output<typeof initContainerSchema>;
 type WrittenProbe = z.output<typeof probeSchema>;
+type WrittenHandler = z.output<typeof handlerSchema>;
 
 /** @param mistakes about the pod spec itself */
 export function buildPodSpec(
@@ -118,10 +134,17 @@ export function buildPodSpec(
   if (written.hostNetwork === true) {
     mistakes.add(["hostNetwork"], "not modelled yet", "pods with an address of their own");
   }
-  checkPorts(written.containers, mistakes);
+  const { containers, initContainers = [] } = written;
+  const all = [...initContainers, ...containers];
+  checkPorts(placed(initContainers, containers), mistakes);
   return {
-    containers: written.containers.map((container, index) =>
-      buildContainer(container, written.containers, mistakes.within(["containers", index])),
+    ...(initContainers.length > 0 && {
+      initContainers: initContainers.map((container, index) =>
+        buildInitContainer(container, all, mistakes.within(["initContainers", index])),
+      ),
+    }),
+    containers: containers.map((container, index) =>
+      buildContainer(container, all, mistakes.within(["containers", index])),
     ),
     nodeName: written.nodeName ?? null,
     // Defaults here and below: Kubernetes pkg/apis/core/v1/defaults.go.
@@ -139,12 +162,19 @@ function buildContainer(
   mistakes: FileMistakes,
 ): Container {
   const { requests, limits } = written.resources ?? {};
-  const probe = (name: "readinessProbe" | "livenessProbe") =>
-    buildProbe(written[name], written, mistakes.within([name]));
+  const probe = (name: "readinessProbe" | "livenessProbe" | "startupProbe") =>
+    buildProbe(written[name], written, mistakes.within([name]), name !== "readinessProbe");
+  const hook = (name: "preStop" | "postStart") =>
+    buildHook(written.lifecycle?.[name], written, mistakes.within(["lifecycle", name]));
   const clash = all.find((other) => other.name === written.name);
   if (clash !== written)
     mistakes.add(["name"], `a second container "${written.name}"`, "unique names");
-  const sleep = written.lifecycle?.preStop?.sleep;
+  const sleepNs = onlySleepNs([...(written.command ?? []), ...(written.args ?? [])]);
+  const [preStop, postStart, startupProbe] = [
+    hook("preStop"),
+    hook("postStart"),
+    probe("startupProbe"),
+  ];
   return {
     name: written.name,
     image: written.image ?? "",
@@ -156,9 +186,64 @@ function buildContainer(
     limits: { cpuMillis: limits?.cpu ?? null, memoryBytes: limits?.memory ?? null },
     readinessProbe: probe("readinessProbe"),
     livenessProbe: probe("livenessProbe"),
-    preStopSleepNs: sleep === undefined ? null : seconds(sleep.seconds),
+    // What is not written is left out: names of ReplicaSets are made of a hash of all this.
+    ...(startupProbe !== null && { startupProbe }),
+    ...(preStop !== null && { preStop }),
+    ...(postStart !== null && { postStart }),
+    ...(written.imagePullPolicy !== undefined && { imagePullPolicy: written.imagePullPolicy }),
+    ...(written.restartPolicy !== undefined && { restartPolicy: written.restartPolicy }),
+    ...(sleepNs !== null && { sleepNs }),
     env: envOf(written),
   };
+}
+
+/** Kubernetes: ValidateInitContainers. Only sidecars live on, so only they have probes and hooks. */
+function buildInitContainer(
+  written: WrittenContainer,
+  all: readonly WrittenContainer[],
+  mistakes: FileMistakes,
+): Container {
+  if (written.restartPolicy !== "Always") {
+    for (const field of ["lifecycle", "readinessProbe", "livenessProbe", "startupProbe"] as const) {
+      if (written[field] === undefined) continue;
+      mistakes.add([field], "an init container with it", "restartPolicy: Always beside it");
+    }
+  }
+  return buildContainer(written, all, mistakes);
+}
+
+const SLEEP = /\bsleep\s+(\d+(?:\.\d+)?)\b/g;
+
+/** How long a command sleeps, in all. */
+function sleepNsOf(words: readonly string[]): number {
+  const naps = [...words.join(" ").matchAll(SLEEP)].map(([, number]) => Number(number));
+  return seconds(naps.reduce((sum, each) => sum + Math.min(each, LONGEST_SECONDS), 0));
+}
+
+/** The same of a command that does nothing else; null for others. */
+function onlySleepNs(words: readonly string[]): number | null {
+  const rest = words
+    .join(" ")
+    .replace(/^(\/(usr\/)?bin\/)?(ba|a|da)?sh -e?c /, "")
+    .replace(/^(exec )?(\/(usr\/)?bin\/)?sleep \d+(\.\d+)?$/, "");
+  return rest === "" && words.length > 0 ? sleepNsOf(words) : null;
+}
+
+function buildHook(
+  written: WrittenHandler | undefined,
+  container: WrittenContainer,
+  mistakes: FileMistakes,
+): LifecycleHandler | null {
+  if (written === undefined) return null;
+  const { exec, httpGet, sleep } = written;
+  const given = [exec, httpGet, sleep].filter((handler) => handler !== undefined);
+  if (given.length !== 1) {
+    mistakes.add([], `${given.length} handlers`, "one of exec, httpGet and sleep");
+  }
+  if (sleep !== undefined) return { kind: "sleep", durationNs: seconds(sleep.seconds) };
+  if (httpGet === undefined) return { kind: "exec", sleepNs: sleepNsOf(exec?.command ?? []) };
+  const port = containerPortOf(httpGet.port, container, mistakes, ["httpGet", "port"]);
+  return { kind: "httpGet", port, path: httpGet.path ?? "/" };
 }
 
 function envOf({ env = [] }: WrittenContainer): Labels {
@@ -178,8 +263,18 @@ function buildProbe(
   written: WrittenProbe | undefined,
   container: WrittenContainer,
   mistakes: FileMistakes,
+  killsContainer: boolean,
 ): Probe | null {
   if (written === undefined) return null;
+  const { successThreshold, terminationGracePeriodSeconds } = written;
+  // Kubernetes: validateLivenessProbe, validateReadinessProbe.
+  if (killsContainer && (successThreshold ?? 1) > 1) {
+    mistakes.add(["successThreshold"], String(successThreshold), "1");
+  }
+  if (!killsContainer && terminationGracePeriodSeconds !== undefined) {
+    const allowed = "liveness and startup probes with it";
+    mistakes.add(["terminationGracePeriodSeconds"], "a readiness probe with it", allowed);
+  }
   return {
     handler: buildHandler(written, container, mistakes),
     // A zero counts as unset. Kubernetes: SetDefaults_Probe.
@@ -188,6 +283,9 @@ function buildProbe(
     timeoutNs: seconds(written.timeoutSeconds || 1),
     successThreshold: written.successThreshold || 1,
     failureThreshold: written.failureThreshold || 3,
+    ...(terminationGracePeriodSeconds !== undefined && {
+      terminationGracePeriodNs: seconds(terminationGracePeriodSeconds),
+    }),
   };
 }
 
@@ -207,7 +305,7 @@ function buildHandler(
     return { kind: "httpGet", port: port(httpGet, "httpGet"), path: httpGet.path ?? "/" };
   }
   if (tcpSocket !== undefined) return { kind: "tcpSocket", port: port(tcpSocket, "tcpSocket") };
-  if (grpc !== undefined) return { kind: "tcpSocket", port: port(grpc, "grpc") };
+  if (grpc !== undefined) return { kind: "grpc", port: port(grpc, "grpc") };
   return { kind: "exec" };
 }
 
@@ -225,16 +323,33 @@ function containerPortOf(
   return 1;
 }
 
+/** Those that run side by side, with their places: containers and sidecars. */
+function placed(
+  initContainers: readonly WrittenContainer[],
+  containers: readonly WrittenContainer[],
+): (readonly [Path, WrittenContainer])[] {
+  const sidecars = initContainers
+    .map((container, index) => [["initContainers", index] as Path, container] as const)
+    .filter(([, { restartPolicy }]) => restartPolicy === "Always");
+  const others = containers.map(
+    (container, index) => [["containers", index] as Path, container] as const,
+  );
+  return [...sidecars, ...others];
+}
+
 /**
  * Containers of a pod share its namespace: the second to listen on a port fails (facts: EADDRINUSE,
  * then a crash loop), which Kubernetes itself does not notice.
  */
-function checkPorts(containers: readonly WrittenContainer[], mistakes: FileMistakes): void {
+function checkPorts(
+  containers: readonly (readonly [Path, WrittenContainer])[],
+  mistakes: FileMistakes,
+): void {
   const owners = new Map<string, string>();
   const names = new Set<string>();
-  for (const [c, { name: owner, ports = [] }] of containers.entries()) {
+  for (const [at, { name: owner, ports = [] }] of containers) {
     for (const [p, port] of ports.entries()) {
-      const path = ["containers", c, "ports", p];
+      const path = [...at, "ports", p];
       const key = `${port.containerPort}/${port.protocol ?? "TCP"}`;
       const other = owners.get(key);
       if (other === undefined) owners.set(key, owner);
@@ -257,7 +372,6 @@ function checkPorts(containers: readonly WrittenContainer[], mistakes: FileMista
 
 /** Fields that change behaviour in a real cluster and not yet here, with what happens instead. */
 const WITHOUT_EFFECT: readonly (readonly [field: string, reason: string])[] = [
-  ["initContainers", "init containers are not modelled yet: they take no time"],
   ["readinessGates", "readiness gates are not modelled yet: they count as open"],
   ["schedulingGates", "scheduling gates are not modelled yet: they count as open"],
   ["schedulerName", "there is one scheduler"],
@@ -265,13 +379,14 @@ const WITHOUT_EFFECT: readonly (readonly [field: string, reason: string])[] = [
 ];
 
 const CONTAINER_WITHOUT_EFFECT: readonly (readonly [path: string, reason: string])[] = [
-  ["startupProbe", "startup probes are not modelled yet: the container counts as started"],
-  ["lifecycle.postStart", "postStart is not modelled yet: it takes no time"],
-  ["lifecycle.preStop.exec", "only a preStop sleep takes time"],
-  ["lifecycle.preStop.httpGet", "only a preStop sleep takes time"],
   ["lifecycle.stopSignal", "containers are stopped with SIGTERM"],
-  ["resources.limits.cpu", "CPU limits are not modelled yet: no throttling"],
+  ["restartPolicyRules", "rules by exit code are not modelled: the restart policy counts"],
 ];
+
+const COMMAND_REASON =
+  "the command is not run: it costs CPU time, sleeps as long as it says and exits 0";
+const PROBES = ["readinessProbe", "livenessProbe", "startupProbe"];
+const HOOKS = ["preStop", "postStart"];
 
 /** Lists the parts of a pod spec, as written, that have no effect. */
 export function noticePodSpec(
@@ -286,28 +401,40 @@ export function noticePodSpec(
   for (const field of ["affinity", "topologySpreadConstraints"]) {
     noticeWithin(spec[field], [...path, field], ignore);
   }
-  const containers: unknown[] = Array.isArray(spec["containers"]) ? spec["containers"] : [];
-  for (const [index, container] of containers.entries()) {
-    const at = [...path, "containers", index];
-    for (const [field, reason] of CONTAINER_WITHOUT_EFFECT) {
-      const parts = field.split(".");
-      if (valueAt(container, parts) !== undefined) ignore([...at, ...parts], reason);
+  for (const list of ["initContainers", "containers"]) {
+    const containers: unknown = spec[list];
+    if (!Array.isArray(containers)) continue;
+    for (const [index, container] of containers.entries()) {
+      noticeContainer(container, [...path, list, index], ignore);
     }
-    for (const probe of ["readinessProbe", "livenessProbe"]) {
-      if (valueAt(container, [probe, "grpc"]) !== undefined) {
-        ignore(
-          [...at, probe, "grpc"],
-          "gRPC probes are not modelled yet: a TCP connect takes its place",
-        );
-      }
-    }
-    const ports = valueAt(container, ["ports"]);
-    if (
-      Array.isArray(ports) &&
-      ports.some((port) => isRecord(port) && port["hostPort"] !== undefined)
-    ) {
-      ignore([...at, "ports"], "host ports are not modelled yet");
-    }
+  }
+}
+
+function noticeContainer(
+  container: unknown,
+  at: Path,
+  ignore: (path: Path, reason: string) => void,
+): void {
+  for (const [field, reason] of CONTAINER_WITHOUT_EFFECT) {
+    const parts = field.split(".");
+    if (valueAt(container, parts) !== undefined) ignore([...at, ...parts], reason);
+  }
+  const commands = [
+    ...PROBES.map((probe) => [probe, "exec"]),
+    ...HOOKS.map((hook) => ["lifecycle", hook, "exec"]),
+  ];
+  for (const parts of commands) {
+    const words = valueAt(container, [...parts, "command"]);
+    // One that only sleeps is modelled in full.
+    if (Array.isArray(words) && onlySleepNs(words.map(String)) !== null) continue;
+    if (valueAt(container, parts) !== undefined) ignore([...at, ...parts], COMMAND_REASON);
+  }
+  const ports = valueAt(container, ["ports"]);
+  if (
+    Array.isArray(ports) &&
+    ports.some((port) => isRecord(port) && port["hostPort"] !== undefined)
+  ) {
+    ignore([...at, "ports"], "host ports are not modelled yet");
   }
 }
 

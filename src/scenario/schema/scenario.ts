@@ -80,6 +80,23 @@ const dns = object({
 });
 export type DnsPart = z.output<typeof dns>;
 
+/** Sizes of images by name; "missing": the registry has no such image. */
+const images = reading<Record<string, number | null>>((input, context) => {
+  if (!isRecord(input)) {
+    context.mistake([], describeValue(input), 'an object such as { "nginx:1.27": "70Mi" }');
+    return undefined;
+  }
+  const sizes: Record<string, number | null> = {};
+  for (const [image, size] of Object.entries(input)) {
+    const isMissing = size === "missing";
+    const value = isMissing ? null : quietly(bytes, size);
+    if (value === undefined) {
+      context.mistake([image], describeValue(size), 'a size such as "70Mi", or "missing"');
+    } else sizes[image] = value;
+  }
+  return sizes;
+});
+
 const filler = object({
   services: integer("Services", 1, MOST_FILLER_SERVICES),
   endpoints: integer("endpoints of a Service", 1, 1000).default(2),
@@ -98,6 +115,7 @@ const cluster = object({
   serviceCIDR: ipPrefixes([8, 28], [108, 120]).default(DEFAULT_SERVICE_CIDR),
   nodeCIDR: ipPrefixes([8, 28], [32, 120]).default(DEFAULT_NODE_CIDR),
   dns: dns.optional(),
+  images: images.default({}),
   filler: filler.optional(),
 });
 export type ClusterPart = z.output<typeof cluster>;

@@ -10,8 +10,9 @@ import { isRecord } from "../schema/reading.ts";
 import { schemaWords } from "../schema/words.ts";
 import type { ServerModel } from "./contract.ts";
 import { requests, type RequestServerInput } from "./requests.ts";
+import { task, type TaskInput } from "./task.ts";
 
-const models = { requests };
+const models = { requests, task };
 
 type Kind = keyof typeof models;
 type SpecOf<Model> = Model extends ServerModel<infer Spec> ? Spec : never;
@@ -20,7 +21,7 @@ type SpecOf<Model> = Model extends ServerModel<infer Spec> ? Spec : never;
 export type ServerSpec = { [K in Kind]: SpecOf<(typeof models)[K]> }[Kind];
 
 /** What an author may write. */
-export type ServerInput = RequestServerInput;
+export type ServerInput = RequestServerInput | TaskInput;
 
 /** Refuses a member under another name than its spec's kind. */
 const byKind: {

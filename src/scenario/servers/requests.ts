@@ -16,8 +16,19 @@ export interface RequestServerInput {
   responseSize?: Quantity;
   /** From the start of the process until it listens. Default "500ms". */
   startupTime?: DistributionInput | Duration;
-  /** drain: finish what was accepted, then exit. exit: at once. ignore: wait for SIGKILL. Default "drain". */
-  onSigterm?: "drain" | "exit" | "ignore";
+  /**
+   * drain: stop listening, finish what was accepted, then exit. drainListening: the same, but go on
+   * listening to the end. exit: at once. ignore: wait for SIGKILL. Default "drain".
+   */
+  onSigterm?: "drain" | "drainListening" | "exit" | "ignore";
+  /** How long it goes on as before after SIGTERM, before it does that. Default "0". */
+  lameDuck?: Duration;
+  /** Part of a service time that is CPU time, which limits.cpu stretches; the rest waits for others. Default 1. */
+  cpuShare?: number;
+  /** Memory of the process without a request. limits.memory ends what has more. Default 0: not counted. */
+  memory?: Quantity;
+  /** Memory that each request in progress or waiting adds. Default 0. */
+  memoryPerRequest?: Quantity;
 }
 
 /** What the author wrote; the rest is the profile's. */
@@ -32,24 +43,34 @@ type RequestServerFields = Pick<
   | "serviceTime"
   | "responseBytes"
   | "startupTime"
-  /**
-   * drain: close the listener and idle connections, finish what was accepted, exit. exit: exit at
-   * once. ignore: go on until SIGKILL.
-   */
   | "onSigterm"
+  | "lameDuckNs"
+  | "cpuShare"
+  | "memoryBytes"
+  | "memoryPerRequestBytes"
 >;
 
 export const requests: ServerModel<RequestServerSpec> = serverModel({
-  fields: ({ integer, distribution, messageBytes, word }) => ({
+  fields: ({ integer, number, bytes, duration, distribution, messageBytes, word }) => ({
     concurrency: integer("requests at a time", 1, 1_000_000).optional(),
     queueLimit: integer("waiting requests", 0, 10_000_000).optional(),
     serviceTime: distribution.optional(),
     responseSize: messageBytes.optional(),
     startupTime: distribution.optional(),
-    onSigterm: word("drain", "exit", "ignore").optional(),
+    onSigterm: word("drain", "drainListening", "exit", "ignore").optional(),
+    lameDuck: duration.optional(),
+    cpuShare: number("a number from 0 to 1", (value) => value >= 0 && value <= 1).optional(),
+    memory: bytes.optional(),
+    memoryPerRequest: bytes.optional(),
   }),
-  resolve: ({ responseSize, ...others }) => {
-    const written = Object.entries({ ...others, responseBytes: responseSize });
+  resolve: ({ responseSize, lameDuck, memory, memoryPerRequest, ...others }) => {
+    const written = Object.entries({
+      ...others,
+      responseBytes: responseSize,
+      lameDuckNs: lameDuck,
+      memoryBytes: memory,
+      memoryPerRequestBytes: memoryPerRequest,
+    });
     const given = written.filter(([, value]) => value !== undefined);
     return { kind: "requests", ...Object.fromEntries(given) };
   },

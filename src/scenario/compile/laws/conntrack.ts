@@ -3,7 +3,7 @@
  * so that no translated port is in use twice for one destination; families never mix.
  *
  * Owns: comparing the tables with the sockets and with themselves at the end of a run. What the table had no
- * room for, and what has been silent for longer than an entry lives, is not looked for.
+ * room for, what somebody flushed, and what has been silent for longer than an entry lives, is not looked for.
  */
 import type { Conntrack } from "../../../network/conntrack.ts";
 import {
@@ -127,5 +127,5 @@ function passedHost(
 
 function hasKeptAll({ counters }: Conntrack): boolean {
   // What kube-proxy deletes is UDP's, and no open connection.
-  return counters.earlyDropped === 0 && counters.dropped === 0;
+  return counters.earlyDropped === 0 && counters.dropped === 0 && counters.flushes === 0;
 }

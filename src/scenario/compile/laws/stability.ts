@@ -11,10 +11,11 @@ import type { LawContext } from "./contract.ts";
 
 /** Remembers the endpoints' addresses. */
 export class StabilityWatch implements Observer {
-  readonly #addresses: string[] = [];
+  /** Of each endpoint: a pod gets another when its node has booted. */
+  readonly #addresses: string[][] = [];
 
   endpointNamed(endpoint: number, _service: number, address: string): void {
-    this.#addresses[endpoint] = address;
+    (this.#addresses[endpoint] ??= []).push(address);
   }
 
   *broken(context: LawContext): Generator<BrokenLaw> {
@@ -43,7 +44,7 @@ function* clusterIPs({ cluster, scenario, nowNs }: LawContext): Generator<Broken
 /** An open connection ends in a namespace that holds the address of the endpoint it was routed to. */
 function* connections(
   { transport, network, nowNs }: LawContext,
-  addresses: readonly string[],
+  addresses: readonly (readonly string[])[],
 ): Generator<BrokenLaw> {
   const { all } = transport.sockets;
   for (const socket of all) {
@@ -51,14 +52,14 @@ function* connections(
     if (peer === null || socket.routeNote < 0) continue;
     // A proxy answers for the endpoint; its own connection to it is looked at by itself.
     if (network.hosts[peer.namespace!.host]!.steering !== null) continue;
-    const endpoint = addresses[socket.routeNote >> 1]!;
+    const endpoints = addresses[socket.routeNote >> 1]!;
     const reached = network.addresses.text(peer.localAddress);
-    if (endpoint.startsWith(`${reached}:`)) continue;
+    if (endpoints.some((address) => address.startsWith(`${reached}:`))) continue;
     yield {
       law: "4 stability",
       entity: `socket/${socket.namespace!.name}:${socket.localPort}`,
       atNs: nowNs,
-      detail: `its connection was routed to ${endpoint} and ends at ${reached}`,
+      detail: `its connection was routed to ${endpoints.at(-1)} and ends at ${reached}`,
     };
   }
 }

@@ -1,0 +1,83 @@
+/** Faults of kube-proxies and the API server, as a scenario asks for them: what each leads to by itself. */
+import { expect, test } from "vitest";
+import { defaultProfile } from "../../src/scenario/profile.ts";
+import { outcomes, runFaults as run } from "../helpers/fault-run.ts";
+import { mistakesIn } from "../scenario/files.ts";
+
+test("stopKubeProxy: the node keeps its rules, dead endpoints and all, until a new one writes them", async () => {
+  // Broken on purpose: a new process that does not look at what it lists; watches that go on without a process.
+  const kill = 'resetPods({ selector: "app=web", count: 2, how: "kill", at: "6s" })';
+  const stop = 'stopKubeProxy({ nodes: "node-1", at: "5s", for: "15s" })';
+  const stopped = await run(`${stop}, ${kill}`, "30s");
+  stopped.finish();
+  const running = await run(kill, "30s");
+  running.finish();
+  expect(outcomes(running.ended, 10, 19)).toEqual(["served"]);
+  const failed = stopped.ended.filter(
+    ({ startS, outcome }) => startS > 10 && startS < 19 && outcome !== "served",
+  );
+  expect(failed.length).toBeGreaterThan(20);
+  expect(outcomes(stopped.ended, 21.2, 29)).toEqual(["served"]);
+});
+
+// Broken on purpose: no pause; no disconnect (partitionApi).
+test("apiOutage: traffic goes on, changes wait until it is over", async () => {
+  const kill = 'resetPods({ selector: "app=web", count: 2, how: "crash", at: "6s" })';
+  const { programmed, ended, finish } = await run(
+    `apiOutage({ at: "5s", for: "15s" }), ${kill}`,
+    "60s",
+  );
+  finish();
+  expect(programmed.filter((atS) => atS > 5.5 && atS < 20)).toEqual([]);
+  expect(programmed.filter((atS) => atS >= 20).length).toBeGreaterThan(0);
+  expect(outcomes(ended, 0, 6)).toEqual(["served"]);
+  // A crashed process restarts at once in its place: the rules that nobody changed are right again.
+  expect(outcomes(ended, 9, 19)).toEqual(["served"]);
+});
+
+test("partitionApi: only that node's kube-proxy is behind", async () => {
+  const kill = 'resetPods({ selector: "app=web", count: 2, how: "kill", at: "6s" })';
+  const cut = (node: string): string =>
+    `partitionApi({ nodes: "${node}", components: ["kube-proxy"], at: "5s", for: "15s" })`;
+  const own = await run(`${cut("node-1")}, ${kill}`, "30s");
+  own.finish();
+  expect(
+    own.ended.filter((e) => e.startS > 10 && e.startS < 19 && e.outcome !== "served").length,
+  ).toBeGreaterThan(20);
+  const other = await run(`${cut("node-2")}, ${kill}`, "30s");
+  other.finish();
+  expect(outcomes(other.ended, 10, 19)).toEqual(["served"]);
+});
+
+test("slowApi: an update takes as many times as long, while it lasts", async () => {
+  const scale = 'resetPods({ selector: "app=web", count: 1, at: "6s" })';
+  const firstAfter = async (faults: string): Promise<number> => {
+    const { programmed, finish } = await run(faults, "30s");
+    finish();
+    return Math.min(...programmed.filter((atS) => atS > 6));
+  };
+  const plain = await firstAfter(scale);
+  const slow = await firstAfter(`slowApi({ factor: 200, at: "5s", for: "20s" }), ${scale}`);
+  expect(slow - plain).toBeGreaterThan(1);
+});
+
+test("mistakes are found together", async () => {
+  const text = `import { apiOutage, partitionApi, slowApi, stopKubeProxy } from "podstorm";
+export default {
+  duration: "10s",
+  cluster: { nodes: 2, zones: 2 },
+  faults: [
+    stopKubeProxy({ nodes: "outside", at: "1s" }),
+    partitionApi({ nodes: "node-1", components: [], at: "1s" }),
+    slowApi({ factor: 0, at: "1s" }),
+    apiOutage({ what: "etc", at: "1s" }),
+  ],
+} as any;`;
+  const nodes = "node-1, node-2, zone/zone-1, zone/zone-2";
+  expect(await mistakesIn({ "scenario.ts": text }, { profile: defaultProfile })).toEqual([
+    `scenario.ts:6:21 faults[0].nodes: no node outside; allowed: one of ${nodes}`,
+    "scenario.ts:7:37 faults[1].components: []; allowed: a list of at least 1",
+    "scenario.ts:8:15 faults[2].factor: 0; allowed: a number from 1 to 100000",
+    'scenario.ts:9:17 faults[3].what: "etc"; allowed: "server", "etcd" (did you mean "etcd"?)',
+  ]);
+});

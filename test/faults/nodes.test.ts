@@ -1,0 +1,97 @@
+/** Faults of nodes and zones, as a scenario asks for them: what each leads to by itself. */
+import { describe, expect, test } from "vitest";
+import { defaultProfile } from "../../src/scenario/profile.ts";
+import { outcomes, runFaults as run } from "../helpers/fault-run.ts";
+import { mistakesIn } from "../scenario/files.ts";
+
+describe("crashNode", () => {
+  test("its pods are silent; they come back with new addresses when the node boots", async () => {
+    // Broken on purpose: the kubelet boots and the pods keep their sandboxes.
+    const { ended, web, at, finish } = await run(
+      'crashNode({ nodes: "node-3", at: "5s", for: "10s" })',
+    );
+    at(4);
+    const before = web().find(({ spec }) => spec.nodeName === "node-3")!;
+    finish();
+    expect(outcomes(ended, 0, 4.4)).toEqual(["served"]);
+    // A quarter of the connections meet nobody.
+    expect(outcomes(ended, 5, 14)).toEqual(["served", "timeout"]);
+    const after = web().find(({ metadata }) => metadata.uid === before.metadata.uid)!;
+    expect(after.status.ready.status).toBe(true);
+    expect(after.status.podIPs).not.toEqual(before.status.podIPs);
+    expect(outcomes(ended, 30, 40)).toEqual(["served"]);
+  });
+
+  test("the client's own node: it is silent itself, and its rules are there again after the boot", async () => {
+    const { ended, finish } = await run('crashNode({ nodes: "node-1", at: "5s", for: "5s" })');
+    finish();
+    expect(ended.filter(({ endS }) => endS > 5 && endS < 10)).toEqual([]);
+    expect(outcomes(ended, 20, 39)).toEqual(["served"]);
+  });
+});
+
+test("freezeNode: requests wait for it and are answered when it goes on; its pods are the same", async () => {
+  const { ended, web, at, finish } = await run(
+    'freezeNode({ nodes: "node-3", at: "5s", for: "3s" })',
+    "20s",
+  );
+  at(4);
+  const uids = web().map(({ metadata }) => metadata.uid);
+  finish();
+  expect(outcomes(ended, 5, 7)).toEqual(["served", "timeout"]);
+  expect(outcomes(ended, 8.1, 19)).toEqual(["served"]);
+  expect(web().map(({ metadata }) => metadata.uid)).toEqual(uids);
+  expect(web().every(({ status }) => status.restartCount === 0)).toBe(true);
+});
+
+test("zoneOutage: power takes the zone's nodes, network only what leads out of it", async () => {
+  const power = await run('zoneOutage({ zone: "zone-2", at: "5s", for: "5s" })', "20s");
+  power.finish();
+  expect(outcomes(power.ended, 5, 9)).toEqual(["served", "timeout"]);
+  const network = await run(
+    'zoneOutage({ zone: "zone-2", how: "network", at: "5s", for: "5s" })',
+    "20s",
+  );
+  network.at(9);
+  expect(network.compiled.cluster.api.list("Pod")).toBeDefined();
+  network.finish();
+  expect(outcomes(network.ended, 5, 9)).toEqual(["served", "timeout"]);
+  expect(outcomes(network.ended, 10.6, 19)).toEqual(["served"]);
+  expect(network.web().every(({ status }) => status.restartCount === 0)).toBe(true);
+});
+
+test("faults that overlap: over when the last of them is", async () => {
+  const two =
+    'crashNode({ nodes: "node-3", at: "5s", for: "10s" }), zoneOutage({ zone: "zone-1", at: "8s", for: "2s" })';
+  const { compiled, at, finish } = await run(two, "20s");
+  const host = compiled.transport.network.hosts.find(({ name }) => name === "node-3")!;
+  at(11);
+  expect(host.state).not.toBe(0);
+  at(16);
+  expect(host.state).toBe(0);
+  finish();
+});
+
+test("mistakes are found together", async () => {
+  const text = `import { apiOutage, crashNode, partitionApi, slowApi, zoneOutage } from "podstorm";
+export default {
+  duration: "10s",
+  cluster: { nodes: 2, zones: 2 },
+  faults: [
+    crashNode({ nodes: "outside", at: "1s" }),
+    zoneOutage({ zone: "zone-3", how: "water", at: "1s" }),
+    partitionApi({ nodes: "node-1", components: [], at: "1s" }),
+    slowApi({ factor: 0, at: "1s" }),
+    apiOutage({ what: "etc", at: "1s" }),
+  ],
+} as any;`;
+  const nodes = "node-1, node-2, zone/zone-1, zone/zone-2";
+  expect(await mistakesIn({ "scenario.ts": text }, { profile: defaultProfile })).toEqual([
+    `scenario.ts:6:17 faults[0].nodes: no node outside; allowed: one of ${nodes}`,
+    `scenario.ts:7:18 faults[1].zone: no node zone/zone-3; allowed: one of ${nodes} (did you mean zone/zone-1?)`,
+    'scenario.ts:7:34 faults[1].how: "water"; allowed: "power", "network"',
+    "scenario.ts:8:37 faults[2].components: []; allowed: a list of at least 1",
+    "scenario.ts:9:15 faults[3].factor: 0; allowed: a number from 1 to 100000",
+    'scenario.ts:10:17 faults[4].what: "etc"; allowed: "server", "etcd" (did you mean "etcd"?)',
+  ]);
+});
