@@ -14,7 +14,6 @@
  */
 import type { RandomStream, Simulation } from "../engine/index.ts";
 import { NO_ADDRESS, type AddressId } from "./address.ts";
-import { ConntrackCounters } from "./conntrackCounters.ts";
 import {
   canEarlyDrop,
   CtState,
