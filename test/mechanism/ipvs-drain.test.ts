@@ -5,12 +5,9 @@
  * Broken on purpose and seen to fail: the old connection's server is not remembered (reuse); a server at weight 0 is
  * deleted though it has connections (reuse).
  */
-import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { count } from "../../src/output/format.ts";
+import { expectRow } from "./page.ts";
 import { totalsOf } from "./totals.ts";
-
-const page = readFileSync("docs/scenarios/ipvs-drain.md", "utf8");
 
 test.each([
   ["iptables", { MODE: "iptables" }, 100],
@@ -21,8 +18,7 @@ test.each([
   const failed = clients.map(({ byOutcome }) =>
     byOutcome.reduce((sum, { outcome, count: n }) => sum + (outcome === "served" ? 0 : n), 0),
   );
-  const row = [title, ...failed.map(count), count(stale.staleConnections)].join(" | ");
-  expect(page).toContain(`| ${row} |`);
+  expectRow("ipvs-drain", [title], [...failed, stale.staleConnections]);
   expect(failed[0]).toBe(0);
   expect(failed[1]).toBeLessThan(20);
   if (mostFailures === Infinity) expect(failed[2]).toBeGreaterThan(1000);

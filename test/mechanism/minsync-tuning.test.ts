@@ -4,15 +4,13 @@
  *
  * Broken on purpose and seen to fail: the runner starts a sync at once whatever its period.
  */
-import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { count, duration, percentage } from "../../src/output/format.ts";
+import { expectRow } from "./page.ts";
 import { totalsOf } from "./totals.ts";
 
 const name = "minsync-tuning";
 
 test("minSyncPeriod from 0s to 10s", async () => {
-  const page = readFileSync(`docs/scenarios/${name}.md`, "utf8");
   const found: { period: string; syncs: number; lagNs: number; stale: number; failed: number }[] =
     [];
   for (const period of ["0s", "1s", "10s"]) {
@@ -23,9 +21,8 @@ test("minSyncPeriod from 0s to 10s", async () => {
       .flatMap(({ byOutcome }) => byOutcome)
       .reduce((sum, { outcome, count: n }) => sum + (outcome === "served" ? 0 : n), 0);
     found.push({ period, syncs, lagNs: p50Ns, stale: stale.staleConnections, failed });
-    const figures = [duration(p50Ns), duration(maxNs), count(syncs), percentage(busiest!.share, 1)];
-    const row = [period, ...figures, count(stale.staleConnections), count(failed)].join(" | ");
-    expect(page).toContain(`| ${row} |`);
+    const figures = [p50Ns, maxNs, syncs, busiest!.share, stale.staleConnections, failed];
+    expectRow(name, [period], figures);
   }
   for (const [index, now] of found.entries()) {
     const before = found[index - 1];
