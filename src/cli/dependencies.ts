@@ -12,6 +12,7 @@ import type {
   Wanted,
 } from "../inspect/index.ts";
 import type { Observer, RunEnd } from "../observe/index.ts";
+import type { Summary } from "../output/index.ts";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
 
 /** A compiled scenario that can be run piece by piece. */
@@ -59,6 +60,16 @@ export interface ListedScenario {
   readonly question: string;
 }
 
+/** A part of the replications of one run. */
+export interface ReplicationRequest {
+  readonly file: string;
+  readonly overrides: ScenarioOverrides;
+  readonly replications: number;
+  readonly jobs: number;
+  /** Folder in which each replication gets its own. */
+  readonly folder: string;
+}
+
 export interface Template {
   readonly name: string;
   readonly scenario: string;
@@ -72,7 +83,18 @@ export interface Dependencies {
   readonly compile: (
     scenario: ResolvedScenario,
     observers: readonly Observer[],
+    replication: number,
   ) => Run | Promise<Run>;
+  /**
+   * Runs replications on `jobs` threads, each into folder.join(its number); all of them or none.
+   * @param done called as each is done, in any order
+   * @returns their summaries, in their order
+   */
+  readonly replicate: (
+    request: ReplicationRequest,
+    signal: AbortSignal,
+    done: () => void,
+  ) => Promise<readonly Summary[]>;
   readonly look: (scenario: ResolvedScenario) => Promise<Look>;
   readonly explain: (scenario: ResolvedScenario, wanted: Wanted) => Promise<Explaining>;
   /** Runs a command line in a process of its own, whose talk is on this one's stderr. @returns its exit code */

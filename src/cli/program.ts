@@ -19,6 +19,9 @@ interface ScenarioOptions {
 interface RunOptions extends ScenarioOptions {
   readonly output: SummaryFormatName;
   readonly threshold?: readonly string[];
+  readonly replications?: number;
+  readonly replication?: number;
+  readonly jobs?: number;
   readonly out?: string;
   readonly quiet?: true;
 }
@@ -154,12 +157,30 @@ function addRun(
         .choices(summaryOutputs)
         .default("table"),
     )
+    .option(
+      "--replications <n>",
+      "run it so often, each time with other draws, and give intervals",
+      wholeNumber(2, 100_000),
+    )
+    .option("--jobs <n>", "threads for replications (default: one a core)", wholeNumber(1, 1024))
+    .option(
+      "--replication <i>",
+      "only this one of the replications, from 0",
+      wholeNumber(0, 99_999),
+    )
     .option("--quiet", "print no summary and no progress, only errors")
     .addHelpText("after", runExamples)
     .action(async (file: string, options: RunOptions) => {
       const { runCommand } = await import("./run.ts");
       const { quiet, threshold: thresholds = [], env = {}, ...given } = options;
-      const args = { file, env, thresholds, quiet: quiet === true, ...given };
+      const { replications, jobs, ...single } = given;
+      const args = { file, env, thresholds, quiet: quiet === true, ...single };
+      if (replications !== undefined) {
+        const { replicationsCommand } = await import("./replications.ts");
+        const all = { ...args, replications, ...(jobs !== undefined && { jobs }) };
+        ended(await replicationsCommand(all, io, dependencies));
+        return;
+      }
       ended(await runCommand(args, io, dependencies));
     });
 }
@@ -370,6 +391,14 @@ function addList(
 function nonEmpty(value: string): string {
   if (value === "") throw new InvalidArgumentError("It is empty.");
   return value;
+}
+
+function wholeNumber(least: number, most: number): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (/^\d+$/.test(value) && number >= least && number <= most) return number;
+    throw new InvalidArgumentError(`Allowed: a whole number from ${least} to ${most}.`);
+  };
 }
 
 function gathered(value: string, earlier: readonly string[] = []): readonly string[] {

@@ -24,8 +24,9 @@ export function realDependencies(): Dependencies {
       const { loadScenario } = await import("../scenario/load.ts");
       return loadScenario(file, { ...overrides, typing });
     },
-    compile: async (scenario, observers) =>
-      (await import("../scenario/compile.ts")).compile(scenario, observers),
+    compile: async (scenario, observers, replication) =>
+      (await import("../scenario/compile.ts")).compile(scenario, observers, replication),
+    replicate: async (...asked) => (await import("./threads.ts")).replicate(...asked),
     look,
     explain,
     runFresh,

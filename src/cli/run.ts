@@ -14,6 +14,7 @@ import {
   summaryFormats,
   replayCommand,
   summarise,
+  viewOf,
   writeResults,
   type FigureUnit,
   type Summary,
@@ -31,6 +32,8 @@ export interface RunArguments extends ScenarioOverrides {
   readonly out?: string;
   readonly quiet: boolean;
   readonly output: SummaryFormatName;
+  /** Which repetition, from 0. */
+  readonly replication?: number;
 }
 
 /** A finished run, before it is written. */
@@ -57,19 +60,30 @@ export async function runCommand(
   const dir = args.out ?? `results/${scenario.name}`;
   await checkResultsFolder(dir);
 
-  const replay = replayOf(args, scenario);
-  const finished = await simulate(args, scenario, io, dependencies, replay);
-  const summary = await write(dir, finished, io, dependencies, replay);
-
+  const { summary, replay } = await runInto(dir, scenario, args, io, dependencies);
   if (!args.quiet) {
     const width = io.stdout.columns ?? 80;
     const colour = wantsColour(io.stdout, io.env);
     const options = { width, colour, resultsDir: dir, replay };
-    io.stdout.write(summaryFormats[args.output](summary, options));
+    io.stdout.write(summaryFormats[args.output](viewOf(summary), options));
   }
   if (io.env["GITHUB_ACTIONS"] === "true") annotate(summary, args.file, io);
   const laws = reportLaws(summary, io, replay);
   return laws === ExitCode.done ? reportThresholds(summary, io) : laws;
+}
+
+/** Runs a scenario that is loaded, and writes its results to `dir`. @throws as runCommand */
+export async function runInto(
+  dir: string,
+  scenario: ResolvedScenario,
+  args: RunArguments,
+  io: Io,
+  dependencies: Pick<Dependencies, "compile" | "version">,
+): Promise<{ readonly summary: Summary; readonly replay: string }> {
+  const replay = replayOf(args, scenario);
+  const finished = await simulate(args, scenario, io, dependencies, replay);
+  const summary = await write(dir, finished, io, dependencies, replay);
+  return { summary, replay };
 }
 
 export function overridesOf(overrides: ScenarioOverrides): ScenarioOverrides {
@@ -87,6 +101,7 @@ function replayOf(args: RunArguments, scenario: ResolvedScenario): string {
     file: args.file,
     seed: scenario.seed,
     duration: args.duration,
+    replication: args.replication,
     env: args.env,
     thresholds: args.thresholds,
   });
@@ -96,7 +111,7 @@ async function simulate(
   args: RunArguments,
   scenario: ResolvedScenario,
   io: Io,
-  dependencies: Dependencies,
+  dependencies: Pick<Dependencies, "compile">,
   replay: string,
 ): Promise<Finished> {
   const recording = new Recording();
@@ -105,7 +120,7 @@ async function simulate(
   const startedMs = io.nowMs();
   let run: Run | undefined;
   try {
-    run = await dependencies.compile(scenario, recording.observers);
+    run = await dependencies.compile(scenario, recording.observers, args.replication ?? 0);
     await runInSlices(run, run.durationNs, io, progress);
     const end = run.finish();
     const seconds = (io.nowMs() - startedMs) / 1000;
@@ -121,7 +136,7 @@ async function write(
   dir: string,
   finished: Finished,
   io: Io,
-  dependencies: Dependencies,
+  dependencies: Pick<Dependencies, "version">,
   replay: string,
 ): Promise<Summary> {
   const { scenario, recording, run, end, startedAt, seconds } = finished;
@@ -170,7 +185,11 @@ async function write(
 }
 
 /** What GitHub Actions shows beside the changed files: workflow commands, which it reads from stderr too. */
-function annotate({ thresholds, brokenLaws }: Summary, file: string, io: Io): void {
+export function annotate(
+  { thresholds, brokenLaws }: Pick<Summary, "thresholds" | "brokenLaws">,
+  file: string,
+  io: Io,
+): void {
   const found = [
     ...brokenLaws.map(({ law, entity, detail }) => ["broken law", `${law}: ${entity}: ${detail}`]),
     ...thresholds.flatMap(({ threshold, passed, figure, unit }) =>
@@ -193,7 +212,10 @@ function figureText(figure: number | null, unit: FigureUnit): string {
   return figure === null ? "there was nothing to measure" : measuredText(figure, unit);
 }
 
-function reportThresholds({ thresholds }: Summary, io: Io): ExitCodeValue {
+export function reportThresholds(
+  { thresholds }: Pick<Summary, "thresholds">,
+  io: Io,
+): ExitCodeValue {
   const crossed = thresholds.filter(({ passed }) => !passed);
   for (const { threshold, figure, unit } of crossed) {
     const found = figureText(figure, unit);
@@ -203,7 +225,11 @@ function reportThresholds({ thresholds }: Summary, io: Io): ExitCodeValue {
 }
 
 /** The results of a run that broke a law are written, for whoever looks for the fault. */
-function reportLaws(summary: Summary, io: Io, replay: string): ExitCodeValue {
+export function reportLaws(
+  summary: Pick<Summary, "brokenLaws">,
+  io: Io,
+  replay: string,
+): ExitCodeValue {
   for (const { law, entity, atNs, detail } of summary.brokenLaws) {
     io.stderr.write(`broken law: ${law}: ${entity} at ${atNs} ns: ${detail}\n`);
   }

@@ -12,6 +12,7 @@ import {
   ZONE_LABEL,
   type Deployment,
   type EndpointSlice,
+  type HorizontalPodAutoscaler,
   type Kind,
   type Node,
   type Pod,
@@ -37,6 +38,7 @@ import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./k
 import type { ImageSizes } from "./kubelet/images.ts";
 import { Kubelet } from "./kubelet/kubelet.ts";
 import { ChangeLedger } from "./ledger.ts";
+import { MetricsServer } from "./metrics/metricsServer.ts";
 import type { KubernetesProfile } from "./profile.ts";
 import type { DataPlane } from "./proxy/contract.ts";
 import { ServiceHealthServer } from "./proxy/healthServer.ts";
@@ -72,6 +74,7 @@ export interface ClusterContents {
   readonly pods: readonly Pod[];
   readonly workloads?: readonly OtherWorkload[];
   readonly budgets?: readonly PodDisruptionBudget[];
+  readonly autoscalers?: readonly HorizontalPodAutoscaler[];
   /** Slices that users keep, and Endpoints that are mirrored. */
   readonly endpointSlices?: readonly EndpointSlice[];
   readonly mirrored?: readonly MirroredEndpoints[];
@@ -140,6 +143,7 @@ export class Cluster {
     }
     this.#writeSlicesAtRest(pods);
     this.#keepSlices(contents);
+    this.#keepAutoscalers(contents);
     this.#start(true);
   }
 
@@ -151,7 +155,23 @@ export class Cluster {
     for (const budget of contents.budgets ?? []) this.api.preload("PodDisruptionBudget", budget);
     for (const pod of contents.pods) this.api.preload("Pod", pod);
     this.#keepSlices(contents);
+    this.#keepAutoscalers(contents);
     this.#start(false);
+  }
+
+  /** Where somebody asks for metrics, there is a metrics-server. */
+  #keepAutoscalers({ autoscalers = [] }: ClusterContents): void {
+    const { sim, profile, nodes } = this.#options;
+    for (const each of autoscalers) this.api.preload("HorizontalPodAutoscaler", each);
+    if (autoscalers.length === 0) return;
+    const { podMetrics } = new MetricsServer({
+      sim,
+      api: this.api,
+      profile: profile.metrics,
+      nodes,
+      processOf: (pod) => this.mainProcess(pod),
+    });
+    this.controllerManager.metrics = { podMetrics };
   }
 
   /** What the load balancers of a Service believe of each node, one entry for each of their addresses. */

@@ -147,11 +147,13 @@ export class ChangeLedger {
       present.add(endpoint.podUid);
       if (before.has(endpoint)) continue;
       const { podUid, conditions, observedCauseNs } = endpoint;
-      this.#written(service, podUid, conditions.ready, observedCauseNs, atNs);
+      const was = previous?.endpoints.find((each) => each.podUid === podUid);
+      const isFlip = was !== undefined && was.conditions.ready !== conditions.ready;
+      this.#written(service, podUid, conditions.ready, observedCauseNs, atNs, isFlip);
     }
     for (const { podUid, conditions } of before) {
       if (present.has(podUid)) continue;
-      if (conditions.ready) this.#written(service, podUid, false, null, atNs);
+      if (conditions.ready) this.#written(service, podUid, false, null, atNs, true);
       const left = this.endpointIndex(service, podUid);
       if (left >= 0) this.#observations.endpointLeftSlice(left, atNs);
     }
@@ -163,10 +165,14 @@ export class ChangeLedger {
     usable: boolean,
     causeNs: SimTimeNs | null,
     atNs: SimTimeNs,
+    isFlip: boolean,
   ): void {
     const tracked = this.#tracked.get(`${service}|${podUid}`);
     if (tracked === undefined) return;
-    const change = match(tracked, usable, causeNs);
+    const found = match(tracked, usable, causeNs);
+    // A pod whose node is back is ready again for the reason that it was ready before.
+    const newest = tracked.changes.findLast((each) => each.usable === usable);
+    const change = isFlip && found?.isWritten === true ? newest : found;
     if (change === undefined) return;
     if (change.atNs !== causeNs) tracked.toldAs.set(told(usable, causeNs), change);
     if (change.isWritten) return;
@@ -245,7 +251,7 @@ export class ChangeLedger {
 }
 
 /**
- * The change that somebody tells of: the one with that cause; else the one that a slice told of so; else the last
+ * The change that somebody tells of: the one that a slice told of so; else the one with that cause; else the last
  * one alike that is not younger than the cause, as a second container's exit does not change a pod again.
  */
 function match(
@@ -254,8 +260,8 @@ function match(
   causeNs: SimTimeNs | null,
 ): Change | undefined {
   return (
-    changes.findLast((each) => each.usable === usable && each.atNs === causeNs) ??
     toldAs.get(told(usable, causeNs)) ??
+    changes.findLast((each) => each.usable === usable && each.atNs === causeNs) ??
     changes.findLast((each) => each.usable === usable && each.atNs <= (causeNs ?? Infinity))
   );
 }

@@ -11,6 +11,7 @@ import { loadBalancerProfile } from "./cloud/profile.ts";
 import { dnsProfile } from "./dns/profile.ts";
 import { kubeletProfile } from "./kubelet/profile.ts";
 import { kubeProxyProfile } from "./proxy/profile.ts";
+import { metricsProfile } from "./metrics/profile.ts";
 import { schedulerProfile } from "./scheduler/profile.ts";
 
 export const kubernetes136 = {
@@ -22,6 +23,7 @@ export const kubernetes136 = {
   kubeProxy: kubeProxyProfile,
   loadBalancer: loadBalancerProfile,
   dns: dnsProfile,
+  metrics: metricsProfile,
 };
 
 export type KubernetesProfile = typeof kubernetes136;

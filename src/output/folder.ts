@@ -38,6 +38,8 @@ export interface ResultsDigest {
 
 export interface Results {
   readonly tables: readonly Table[];
+  /** Whole folders on the same file system, which are moved in under their names. */
+  readonly folders?: readonly string[];
   /**
    * The JSON files, by name, made when the tables are written and their digest is known. One of them
    * is manifest.json, an object with `generator` and `files` (the names of all files).
@@ -153,6 +155,9 @@ async function writeBeside(
       await writeWhole(join(temporary, name), [jsonText(document)], signal);
     }
     signal?.throwIfAborted();
+    for (const each of results.folders ?? []) {
+      await rename(each, join(temporary, basename(each)));
+    }
     await moveIntoPlace(temporary, target);
     return digest;
   } finally {

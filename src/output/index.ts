@@ -8,10 +8,13 @@ export { checkResultsFolder, writeResults, type Results, type ResultsDigest } fr
 export { count, counted, duration, measured, printable } from "./format.ts";
 export { manifest, type ManifestInput, type WallClock } from "./manifest.ts";
 export { notModelled } from "./not-modelled.ts";
+export { combine, replicationTables, type ReplicatedSummary } from "./replications.ts";
+export { replicationsManifest, viewOfReplications } from "./replications-view.ts";
 export { replayCommand, replayOptions, shellCommand, type Replay } from "./replay.ts";
 export { summarise, type Summary, type SummaryInput } from "./summary.ts";
 export { summaryFormats, type SummaryFormatName } from "./formats/index.ts";
-export { renderSummary, type TextOptions } from "./summary-text.ts";
+export { renderView, type TextOptions } from "./summary-text.ts";
+export { viewOf, type SummaryView } from "./view.ts";
 export {
   checkThresholds,
   type FigureUnit,

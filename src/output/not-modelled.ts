@@ -20,7 +20,7 @@ export const notModelled: readonly string[] = [
   "Docker hosts: user-defined networks, Compose, Swarm and their DNS, and health checks are absent; pods have no way to them.",
   "NetworkPolicy, Ingress and service meshes.",
   "The making of cloud load balancers: they are there from the start, without zones and limits of their own.",
-  "CronJobs and autoscaling; indexed Jobs, their deadlines and failure policies; volumes of StatefulSets; events, whose writes cost real controllers part of their rate; the garbage collection of what a deleted owner leaves.",
+  "CronJobs; autoscaling by anything but CPU utilisation; indexed Jobs, their deadlines and failure policies; volumes of StatefulSets; events, whose writes cost real controllers part of their rate; the garbage collection of what a deleted owner leaves.",
   "Scheduling by volumes, images, several profiles, gates and PodDisruptionBudgets; pressure conditions of nodes.",
   "Admission, quotas and etcd's own limits; several API servers. Priority levels lend each other no seats.",
   "CPU contention between pods of a node: a server's service time does not depend on its neighbours.",

@@ -16,6 +16,8 @@ export interface ReplayOptions {
   /** As given with --duration; undefined when the scenario's own held. */
   readonly duration?: string | undefined;
   readonly env: Readonly<Record<string, string>>;
+  /** Which repetition; undefined for the first. */
+  readonly replication?: number | undefined;
   /** As given with --threshold. */
   readonly thresholds?: readonly string[] | undefined;
 }
@@ -25,10 +27,12 @@ export function replayCommand(replay: Replay): string {
 }
 
 /** The options that change a scenario, as words of a command line. */
-export function replayOptions({ seed, duration, env, thresholds }: ReplayOptions): string[] {
+export function replayOptions(options: ReplayOptions): string[] {
+  const { seed, duration, replication = 0, env, thresholds } = options;
   return [
     ...(seed === undefined ? [] : ["--seed", seed]),
     ...(duration === undefined ? [] : ["--duration", duration]),
+    ...(replication === 0 ? [] : ["--replication", String(replication)]),
     ...Object.entries(env).flatMap(([key, value]) => ["-e", `${key}=${value}`]),
     ...(thresholds ?? []).flatMap((text) => ["--threshold", text]),
   ];

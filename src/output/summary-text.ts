@@ -4,11 +4,10 @@
  * Owns: the look of it on a terminal. Refuses to own: what it says (headline.ts, summary-sections.ts),
  * and where it is printed (cli/).
  */
-import { duration, printable } from "./format.ts";
-import { headline } from "./headline.ts";
-import { summarySections, type Section } from "./summary-sections.ts";
-import type { Summary } from "./summary.ts";
+import { printable } from "./format.ts";
+import type { Section } from "./summary-sections.ts";
 import { alignColumns, indentedText, wrapped, type TextRow } from "./text-table.ts";
+import type { SummaryView } from "./view.ts";
 
 export interface TextOptions {
   /** Columns of the terminal; at least 60 are used. */
@@ -28,23 +27,17 @@ interface Style {
 }
 
 /** The whole summary, ending in a line break. */
-export function renderSummary(summary: Summary, options: TextOptions): string {
+export function renderView(view: SummaryView, options: TextOptions): string {
   const style = styleOf(options.colour);
   const width = Math.max(60, options.width);
+  const prints = view.fingerprints.map(([name, value]) => `${name} ${value}`);
   const lines = [
-    ...heading(summary, width, style),
+    ...heading(view, width, style),
     "",
-    style.faint(title(summary)),
-    ...summarySections(summary).flatMap((section) => renderSection(section, width, style)),
+    style.faint(printable(view.title)),
+    ...view.sections.flatMap((section) => renderSection(section, width, style)),
     "",
-    ...alignColumns(
-      [
-        [
-          `Fingerprints  events ${summary.fingerprints.events}  results ${summary.fingerprints.results}`,
-        ],
-      ],
-      width,
-    ),
+    ...alignColumns([[`Fingerprints  ${prints.join("  ")}`]], width),
     `Results       ${printable(options.resultsDir)}`,
     `Again         ${printable(options.replay)}`,
   ];
@@ -64,15 +57,10 @@ function indented([first = "", ...rest]: TextRow): TextRow {
   return [`  ${first}`, ...rest];
 }
 
-function heading(summary: Summary, width: number, style: Style): string[] {
-  const { verdict, sentences } = headline(summary);
+function heading({ verdict, sentences }: SummaryView, width: number, style: Style): string[] {
   const [first = "", ...rest] = sentences;
   const colour = verdict === "good" ? style.good : verdict === "bad" ? style.bad : style.bold;
   return [...wrapped(first, width).map(colour), ...rest.flatMap((each) => wrapped(each, width))];
-}
-
-function title({ scenario, seed, durationNs }: Summary): string {
-  return `${printable(scenario)}, seed ${printable(seed)}, ${duration(durationNs)} simulated`;
 }
 
 function styleOf(colour: boolean): Style {

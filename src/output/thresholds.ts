@@ -16,6 +16,11 @@ export interface ThresholdResult {
   /** In `unit`; a share is of 1. null when nothing that was asked for happened, which does not pass. */
   readonly figure: number | null;
   readonly unit: FigureUnit;
+  readonly operator: ThresholdOperator;
+  /** In `unit`. */
+  readonly limit: number;
+  /** Of the interval that has to be on the right side, over replications; null: the mean has to be. */
+  readonly confidence: number | null;
 }
 
 export interface Measured {
@@ -34,13 +39,21 @@ export function checkThresholds(
 ): ThresholdResult[] {
   return thresholds.map((threshold) => {
     const figure = figureOf(threshold, measured);
+    const { operator, limit, confidence } = threshold;
     return {
       threshold: threshold.text,
-      passed: figure !== null && compare[threshold.operator](figure, threshold.limit),
+      passed: figure !== null && isKept(figure, operator, limit),
       figure,
       unit: unitOf(threshold),
+      operator,
+      limit,
+      confidence,
     };
   });
+}
+
+export function isKept(figure: number, operator: ThresholdOperator, limit: number): boolean {
+  return compare[operator](figure, limit);
 }
 
 const compare: Readonly<Record<ThresholdOperator, (a: number, b: number) => boolean>> = {

@@ -10,6 +10,7 @@ import { createRequire, SourceMap, type SourceMapPayload } from "node:module";
 import { dirname, extname, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { compileFunction, Script } from "node:vm";
+import { isMainThread } from "node:worker_threads";
 import { build, type BuildFailure, type Message, type Plugin } from "esbuild";
 import { UserError, type Mistake } from "./mistakes.ts";
 import { asGiven, entryModule, isOwnFile } from "./paths.ts";
@@ -63,7 +64,8 @@ function interruptible<T>(call: () => T): T {
   const slots = globalThis as { [callSlot]?: () => T };
   slots[callSlot] = call;
   try {
-    return caller.runInThisContext({ breakOnSigint: true }) as T;
+    // In a thread it would take the signal from the process, for good; there the thread is ended instead.
+    return caller.runInThisContext({ breakOnSigint: isMainThread }) as T;
   } finally {
     delete slots[callSlot];
   }

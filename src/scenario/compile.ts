@@ -65,11 +65,16 @@ interface Parts {
 
 /**
  * @param observers told of everything that happens, in this order
+ * @param replication which repetition of the experiment, from 0: other draws, all else alike
  * @throws Error for a scenario that validation should have refused
  */
-export function compile(scenario: ResolvedScenario, observers: readonly Observer[]): Run {
+export function compile(
+  scenario: ResolvedScenario,
+  observers: readonly Observer[],
+  replication = 0,
+): Run {
   const laws = new LawWatch(scenario);
-  const parts = join(scenario, [...observers, ...laws.observers]);
+  const parts = join(scenario, [...observers, ...laws.observers], replication);
   const { sim, observations, network, stack, transport, cluster } = parts;
   laws.attach(cluster, sim);
   bringUp(scenario, parts);
@@ -99,8 +104,12 @@ export function compile(scenario: ResolvedScenario, observers: readonly Observer
 }
 
 /** Builds every room's part; nothing has happened yet. */
-function join(scenario: ResolvedScenario, observers: readonly Observer[]): Parts {
-  const sim = new Simulation({ seed: scenario.seed });
+function join(
+  scenario: ResolvedScenario,
+  observers: readonly Observer[],
+  replication: number,
+): Parts {
+  const sim = new Simulation({ seed: scenario.seed, replication });
   const observations = createObservations(observers);
   const network = new Network(sim, scenario.profile.network);
   const stack = new NetworkStack(network);

@@ -13,8 +13,8 @@ import { faultsOf, type Ignore } from "./faultsOf.ts";
 import { dnsAddress } from "./manifests/coredns.ts";
 import { admitPriorities } from "./manifests/scheduling.ts";
 import { checkCIDRs } from "./manifests/kubeProxy.ts";
-import type { ManifestObjects, Placed } from "./manifests/objects.ts";
-import { describeValue, type FileMistakes } from "./mistakes.ts";
+import { ownersOf, type ManifestObjects, type Placed } from "./manifests/objects.ts";
+import { describeValue, nearest, type FileMistakes, type Path } from "./mistakes.ts";
 import { profileOfVersion, type Profile } from "./profile.ts";
 import type { ResolvedCluster, ResolvedScenario } from "./resolved.ts";
 import { overrideProfile } from "./schema/profile.ts";
@@ -49,6 +49,7 @@ export function resolveScenario(
   const { defaultProfile, description, ...own } = surroundings;
   const profile = resolveProfile(parts, objects, defaultProfile, mistakes);
   checkUnique(objects);
+  checkAutoscalers(objects);
   admitPriorities(objects);
   const { run, cluster } = parts;
   // Without the cluster's ranges nothing can be allocated, but names can still be checked.
@@ -224,6 +225,7 @@ function resolveCluster(
     replicaSets: objects.replicaSets.map(({ object }) => withPorts(object)),
     workloads: objects.workloads.map(({ object }) => withPorts(object)),
     budgets: objects.budgets.map(({ object }) => object),
+    autoscalers: objects.autoscalers.map(({ object }) => object),
     pods: objects.pods.map(({ object }): Pod => {
       const { namespace, labels } = object.metadata;
       return { ...object, spec: withListenedPorts(object.spec, namespace, labels, services) };
@@ -276,10 +278,57 @@ function clientKinds({ clients }: ScenarioParts): PodKind[] {
   );
 }
 
+/** An autoscaler has a workload of its namespace, whose pods say how much CPU they ask for. */
+function checkAutoscalers(objects: ManifestObjects): void {
+  const owners = ownersOf(objects);
+  for (const { object, mistakes } of objects.autoscalers) {
+    const { kind, name } = object.spec.scaleTargetRef;
+    const { namespace } = object.metadata;
+    const target = owners.find(
+      ({ object: each }) =>
+        each.kind === kind && each.metadata.name === name && each.metadata.namespace === namespace,
+    );
+    const path: Path = ["spec", "scaleTargetRef", "name"];
+    if (target !== undefined) {
+      const { containers } = target.object.spec.template.spec;
+      if (containers.every(({ requests }) => requests.cpuMillis > 0)) continue;
+      mistakes.add(
+        path,
+        `${kind} ${name} asks for no CPU`,
+        "resources.requests.cpu in each container",
+      );
+    } else if (objects.complete.workloads) {
+      const known = owners
+        .filter(({ object: each }) => each.kind === kind && each.metadata.namespace === namespace)
+        .map(({ object: each }) => each.metadata.name);
+      const allowed = `a ${kind} of namespace ${namespace}: ${known.join(", ") || "there is none"}`;
+      mistakes.add(path, `no ${kind} "${name}"`, allowed, nearest(name, known));
+    }
+  }
+}
+
 /** Two objects of one kind cannot have one name. */
 function checkUnique(objects: ManifestObjects): void {
-  const { deployments, replicaSets, workloads, budgets, pods, services, endpointSlices } = objects;
-  const all = [deployments, replicaSets, workloads, budgets, pods, services, endpointSlices];
+  const {
+    deployments,
+    replicaSets,
+    workloads,
+    budgets,
+    autoscalers,
+    pods,
+    services,
+    endpointSlices,
+  } = objects;
+  const all = [
+    deployments,
+    replicaSets,
+    workloads,
+    budgets,
+    autoscalers,
+    pods,
+    services,
+    endpointSlices,
+  ];
   for (const list of all) {
     const places = new Map<string, string>();
     for (const { object, mistakes } of list as readonly Placed<Pod | Service | EndpointSlice>[]) {

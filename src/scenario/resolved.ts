@@ -8,6 +8,7 @@ import type { DistributionSpec, DurationNs, SimTimeNs } from "../engine/index.ts
 import type {
   Deployment,
   EndpointSlice,
+  HorizontalPodAutoscaler,
   IpFamily,
   Labels,
   Node,
@@ -72,6 +73,7 @@ export interface ResolvedCluster {
   readonly replicaSets: readonly ReplicaSet[];
   readonly workloads: readonly OtherWorkload[];
   readonly budgets: readonly PodDisruptionBudget[];
+  readonly autoscalers: readonly HorizontalPodAutoscaler[];
   readonly pods: readonly Pod[];
   /** Everything that the API server and the cloud give is allocated already. */
   readonly services: readonly Service[];

@@ -1,5 +1,5 @@
 /**
- * The text of a threshold: METRIC[{TAG:VALUE,...}].AGGREGATION OPERATOR LIMIT, in k6's manner.
+ * The text of a threshold: METRIC[{TAG:VALUE,...}].AGGREGATION OPERATOR LIMIT [@CONFIDENCE%], in k6's manner.
  *
  * Owns: reading it, with what is allowed at each place. Refuses to own: which metrics there are
  * (observe/measures.ts) and whether a run keeps to it (output/thresholds.ts).
@@ -24,6 +24,8 @@ export interface Threshold {
   readonly operator: ThresholdOperator;
   /** In base units: ns, bytes, a share of 1, or a number. */
   readonly limit: number;
+  /** Of the interval over replications that has to be on the right side: 0.95 for "@95%"; null: the mean. */
+  readonly confidence: number | null;
 }
 
 export interface ThresholdProblem {
@@ -35,7 +37,7 @@ export interface ThresholdProblem {
 export const THRESHOLD_ALLOWED = 'a threshold such as "requests_failed.rate<0.1%"';
 
 const SHAPE =
-  /^\s*(?<metric>[\w.]+?)\s*(?:\{(?<tags>[^{}]*)\})?\s*\.\s*(?<how>[a-z]+)(?:\(\s*(?<n>[\d.]+)\s*\))?\s*(?<operator><=|>=|==|!=|<|>)\s*(?<limit>\S+)\s*$/;
+  /^\s*(?<metric>[\w.]+?)\s*(?:\{(?<tags>[^{}]*)\})?\s*\.\s*(?<how>[a-z]+)(?:\(\s*(?<n>[\d.]+)\s*\))?\s*(?<operator><=|>=|==|!=|<|>)\s*(?<limit>[^\s@]+)\s*(?:@\s*(?<confidence>[\d.]+)%)?\s*$/;
 const LONGEST_TEXT = 1000;
 
 /** @returns the threshold, or what is wrong with the text and what is allowed there */
@@ -52,6 +54,8 @@ export function parseThreshold(text: string): Threshold | ThresholdProblem {
   if ("problem" in aggregation) return aggregation;
   const limit = parseLimit(measure, aggregation.aggregation, limitText);
   if ("problem" in limit) return limit;
+  const confidence = parseConfidence(parts["confidence"]);
+  if (confidence !== null && typeof confidence !== "number") return confidence;
   return {
     text: text.trim(),
     measure,
@@ -59,6 +63,7 @@ export function parseThreshold(text: string): Threshold | ThresholdProblem {
     ...aggregation,
     operator: operator as ThresholdOperator,
     limit: limit.value,
+    confidence,
   };
 }
 
@@ -134,6 +139,13 @@ function parseLimit(
     return "value" in parsed ? parsed : problem(`the limit ${text}`, BYTES_ALLOWED);
   }
   return parseNumber(text, "a number");
+}
+
+function parseConfidence(percent: string | undefined): number | null | ThresholdProblem {
+  if (percent === undefined) return null;
+  const value = Number(percent);
+  if (value > 0 && value < 100) return hundredth(value);
+  return problem(`the confidence ${percent}%`, "above 0% and below 100%, such as @95%");
 }
 
 /** 99.9 / 100 is not 0.999. */

@@ -4,6 +4,7 @@
  * Owns: a fake Io that writes into strings and has a clock that ticks by itself, and a runner that
  * plays the synthetic run.
  */
+import { join } from "node:path";
 import { seconds } from "../../src/engine/index.ts";
 import type { BrokenLaw, Observer } from "../../src/observe/index.ts";
 import type { Dependencies, Look, Run, ScenarioOverrides } from "../../src/cli/dependencies.ts";
@@ -145,6 +146,20 @@ export function fakeDependencies(
       return Promise.resolve({ search: run, again: () => null, explain });
     },
     template: realDependencies().template,
+    // One after the other, in this thread.
+    replicate: async ({ file, overrides, replications, folder }, _signal, done) => {
+      const { runInto } = await import("../../src/cli/run.ts");
+      const own = fakeDependencies(options);
+      const summaries = [];
+      for (let replication = 0; replication < replications; replication++) {
+        const scenario = await own.loadScenario(file, overrides);
+        const args = { file, ...overrides, quiet: true, output: "table", replication } as const;
+        const dir = join(folder, `replication-${replication}`);
+        summaries.push((await runInto(dir, scenario, args, fakeTerminal(), own)).summary);
+        done();
+      }
+      return summaries;
+    },
     runFresh: async (words) => {
       const io = fakeTerminal();
       return (await import("../../src/cli/program.ts")).runCli(

@@ -11,7 +11,11 @@ import {
   type ObjectByKind,
   type Pod,
 } from "../../src/kubernetes/api/types.ts";
-import { SharedInformers, type Controller } from "../../src/kubernetes/controllers/contract.ts";
+import {
+  SharedInformers,
+  type Controller,
+  type ControllerContext,
+} from "../../src/kubernetes/controllers/contract.ts";
 import {
   controllerManagerProfile,
   type ControllerManagerProfile,
@@ -24,9 +28,11 @@ export interface ControllersOptions {
   readonly qps?: number;
   readonly profile?: Partial<ControllerManagerProfile>;
   readonly seen?: CommitListener;
+  readonly podMetrics?: ControllerContext["podMetrics"];
 }
 
-export function runControllers({ controllers, qps = 1e6, profile = {}, seen }: ControllersOptions) {
+export function runControllers(options: ControllersOptions) {
+  const { controllers, qps = 1e6, profile = {}, seen, podMetrics } = options;
   const sim = new Simulation({ seed: "sets" });
   const api = new SimulatedApiServer(sim, exactApi, (kind, previous, object) =>
     seen?.(kind, previous, object),
@@ -41,7 +47,8 @@ export function runControllers({ controllers, qps = 1e6, profile = {}, seen }: C
       for (const each of controllers) {
         const client = api.client({ name: each.name, qps, burst: Math.max(30, qps) });
         const own = { ...controllerManagerProfile, ...profile };
-        each.start({ sim, profile: own, client, informers }, synced);
+        const metrics = podMetrics === undefined ? {} : { podMetrics };
+        each.start({ sim, profile: own, client, informers, ...metrics }, synced);
       }
     },
     list: <K extends Kind>(kind: K): ObjectByKind[K][] => [...api.list(kind)],

@@ -1,6 +1,6 @@
 /** The book of changes: what counts as one, and which change a node's report belongs to. */
 import { describe, expect, test } from "vitest";
-import type { Pod } from "../../src/kubernetes/api/types.ts";
+import type { EndpointSlice, Pod } from "../../src/kubernetes/api/types.ts";
 import { ChangeLedger, resolveTargetPort } from "../../src/kubernetes/ledger.ts";
 import { createObservations } from "../../src/observe/observations.ts";
 import { container, endpoint, pod, service, slice } from "../helpers/kube-objects.ts";
@@ -114,7 +114,7 @@ describe("a report", () => {
 
   test("names the kubelet's and the status' times, but not a kubelet's of an earlier change", () => {
     // Broken on purpose: whatever the status carries is taken, so that a node's loss was seen before it came.
-    const { ledger, written } = book();
+    const { ledger, written, reports } = book();
     ledger.atRest(a);
     const status = (ready: boolean, observedCauseNs: number, observedSeenNs: number): Pod =>
       pod("a", {
@@ -124,10 +124,13 @@ describe("a report", () => {
           observedSeenNs,
         },
       });
+    let last: EndpointSlice | null = null;
     const write = (ready: boolean, observedCauseNs: number, atNs: number): void => {
       const conditions = { ready };
       const told = endpoint("10.0.0.1", { podUid: a.metadata.uid, observedCauseNs, conditions });
-      ledger.sliceWritten(null, slice("s", [told]), atNs);
+      const next = slice("s", [told]);
+      ledger.sliceWritten(last, next, atNs);
+      last = next;
     };
     ledger.readiness(a, false, 5);
     ledger.statusWritten(status(false, 5, 6), 7);
@@ -139,7 +142,13 @@ describe("a report", () => {
     ledger.readiness(a, false, 20);
     ledger.statusWritten(status(false, 20, 10), 20);
     write(false, 20, 22);
-    expect(written).toEqual(["0 6 7 8", "1 10 12 13", "2 -1 20 22"]);
+    // It is back: the pod is ready for the reason that it was ready before.
+    ledger.readiness(a, true, 30);
+    ledger.statusWritten(status(true, 10, 10), 30);
+    write(true, 10, 32);
+    ledger.programmed("node-0", key, a.metadata.uid, true, 10, arrival, 40);
+    expect(written).toEqual(["0 6 7 8", "1 10 12 13", "2 -1 20 22", "3 -1 -1 32"]);
+    expect(reports).toEqual(["3 node-0 40"]);
   });
 
   test("of an endpoint that nobody knows is none", () => {

@@ -1,7 +1,7 @@
 /** The summary's formats: each is read back by what reads such files, and no name from outside breaks it. */
 import { parse } from "csv-parse/sync";
 import { describe, expect, it } from "vitest";
-import { summaryFormats, type Summary } from "../../src/output/index.ts";
+import { summaryFormats, viewOf, type Summary } from "../../src/output/index.ts";
 import { syntheticSummary } from "./synthetic-results.ts";
 
 const options = {
@@ -10,22 +10,23 @@ const options = {
   resultsDir: "results/synthetic",
   replay: "sim run synthetic.ts --seed 1",
 };
+const asked = { operator: "<", limit: 1, confidence: null } as const;
 const thresholds: Summary["thresholds"] = [
-  { threshold: "requests.count>5", passed: true, figure: 7, unit: "count" },
-  { threshold: "requests_failed.rate<1%", passed: false, figure: 1 / 7, unit: "share" },
+  { threshold: "requests.count>5", passed: true, figure: 7, unit: "count", ...asked },
+  { threshold: "requests_failed.rate<1%", passed: false, figure: 1 / 7, unit: "share", ...asked },
 ];
 const hostile = '</testcase>&"\u0000\u001B]0;x\u0007|*`<b>\n=1+1';
 
 describe("-o json", () => {
   it("is summary.json", () => {
     const summary = syntheticSummary({ thresholds });
-    expect(JSON.parse(summaryFormats.json(summary))).toEqual(summary);
+    expect(JSON.parse(summaryFormats.json(viewOf(summary)))).toEqual(summary);
   });
 });
 
 describe("-o csv", () => {
   const rows = (summary: Summary) =>
-    parse(summaryFormats.csv(summary, options), { columns: true }) as {
+    parse(summaryFormats.csv(viewOf(summary), options), { columns: true }) as {
       figure: string;
       value: string;
     }[];
@@ -61,7 +62,7 @@ describe("-o junit", () => {
       .replaceAll(/&(amp|lt|gt|quot|#10);/g, "");
 
   it("has a test case per threshold and one for the laws, with their failures", () => {
-    const xml = summaryFormats.junit(syntheticSummary({ thresholds }), options);
+    const xml = summaryFormats.junit(viewOf(syntheticSummary({ thresholds })), options);
     expect(xml).toContain('tests="3" failures="1" errors="0"');
     expect(xml.match(/<testcase /g)).toHaveLength(3);
     expect(xml).toContain('<failure message="requests_failed.rate&lt;1%: 14.29 %"/>');
@@ -70,16 +71,16 @@ describe("-o junit", () => {
   it("says which law was broken", () => {
     const brokenLaws = [{ law: "reach", entity: "node-1", atNs: 5, detail: "ClusterIP" }];
     const summary = { ...syntheticSummary(), brokenLaws };
-    const xml = summaryFormats.junit(summary, options);
+    const xml = summaryFormats.junit(viewOf(summary), options);
     expect(xml).toContain("the routing laws hold: reach: node-1 at 5 ns: ClusterIP");
   });
 
   it("is well-formed whatever the names are", () => {
     const summary = syntheticSummary({
       scenario: hostile,
-      thresholds: [{ threshold: hostile, passed: false, figure: null, unit: "ns" }],
+      thresholds: [{ threshold: hostile, passed: false, figure: null, unit: "ns", ...asked }],
     });
-    const xml = summaryFormats.junit(summary, { ...options, replay: hostile });
+    const xml = summaryFormats.junit(viewOf(summary), { ...options, replay: hostile });
     expect(rest(xml)).not.toMatch(/[<>&]/);
     expect(xml).not.toMatch(/[^\P{Cc}\n]/u);
   });
@@ -87,7 +88,7 @@ describe("-o junit", () => {
 
 describe("-o markdown", () => {
   it("has the sections as tables, with a cell for each column in every row", () => {
-    const markdown = summaryFormats.markdown(syntheticSummary({ thresholds }), options);
+    const markdown = summaryFormats.markdown(viewOf(syntheticSummary({ thresholds })), options);
     expect(markdown).toContain("| ✗ requests\\_failed.rate&lt;1% | 14.29 % |");
     const tables = markdown.split("\n\n").filter((block) => block.startsWith("|"));
     expect(tables.length).toBeGreaterThan(3);
@@ -99,9 +100,9 @@ describe("-o markdown", () => {
 
   it("reads no name as markup", () => {
     const summary = syntheticSummary({
-      thresholds: [{ threshold: hostile, passed: true, figure: 1, unit: "count" }],
+      thresholds: [{ threshold: hostile, passed: true, figure: 1, unit: "count", ...asked }],
     });
-    const markdown = summaryFormats.markdown(summary, options);
+    const markdown = summaryFormats.markdown(viewOf(summary), options);
     expect(markdown).not.toContain("<b>");
     expect(markdown).not.toMatch(/[^\P{Cc}\n]/u);
     const row = markdown.split("\n").find((line) => line.includes("✓"));
@@ -109,7 +110,7 @@ describe("-o markdown", () => {
   });
 
   it("holds backquotes of a command in a longer fence", () => {
-    const markdown = summaryFormats.markdown(syntheticSummary(), {
+    const markdown = summaryFormats.markdown(viewOf(syntheticSummary()), {
       ...options,
       replay: "a `b` c",
     });

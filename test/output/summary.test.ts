@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { ms } from "../../src/engine/index.ts";
 import { createObservations, Outcome, Recording } from "../../src/observe/index.ts";
-import { renderSummary, summarise } from "../../src/output/index.ts";
+import { renderView, viewOf, summarise } from "../../src/output/index.ts";
 import { headline } from "../../src/output/headline.ts";
 import { context, end, syntheticSummary } from "./synthetic-results.ts";
 
@@ -88,7 +88,7 @@ describe("the headline", () => {
     const summary = syntheticSummary({ end: { ...end, brokenLaws: [law] } });
     expect(headline(summary).verdict).toBe("bad");
     expect(headline(summary).sentences[0]).toMatch(/^FAILED: a routing law was broken/);
-    expect(renderSummary(summary, options)).toContain(
+    expect(renderView(viewOf(summary), options)).toContain(
       "2 Membership: node/n1 at 5.00 ms (5000000 ns): sent to a ghost",
     );
   });
@@ -101,12 +101,12 @@ describe("the headline", () => {
   });
 });
 
-describe("renderSummary", () => {
+describe("renderView, viewOf", () => {
   it("is this text", async () => {
     const ignored = [
       { object: "Ingress/shop", place: "shop.yaml:12", reason: "Ingress is not modelled" },
     ];
-    await expect(renderSummary(syntheticSummary({ ignored }), options)).toMatchFileSnapshot(
+    await expect(renderView(viewOf(syntheticSummary({ ignored })), options)).toMatchFileSnapshot(
       "golden/summary.txt",
     );
   });
@@ -120,7 +120,7 @@ describe("renderSummary", () => {
       service: `${long}/${long}`,
     }));
     const skew = summary.skew.map((each) => ({ ...each, service: `${long}/${long}` }));
-    const text = renderSummary({ ...summary, clients, skew }, options);
+    const text = renderView(viewOf({ ...summary, clients, skew }), options);
     const longest = text
       .split("\n")
       .filter((line) => line.length > 80 && !line.includes(`${long}/`));
@@ -128,18 +128,18 @@ describe("renderSummary", () => {
   });
 
   it("has no escape sequence unless colour is asked for", () => {
-    expect(renderSummary(syntheticSummary(), options)).not.toContain("\u001B");
-    const coloured = renderSummary(syntheticSummary(), { ...options, colour: true });
+    expect(renderView(viewOf(syntheticSummary()), options)).not.toContain("\u001B");
+    const coloured = renderView(viewOf(syntheticSummary()), { ...options, colour: true });
     expect(coloured).toContain("\u001B[31m1 of 7 requests failed");
     // eslint-disable-next-line no-control-regex
     expect(coloured.replaceAll(/\u001B\[\d+m/g, "")).toBe(
-      renderSummary(syntheticSummary(), options),
+      renderView(viewOf(syntheticSummary()), options),
     );
   });
 
   it("obeys no control character in a name from outside", () => {
     const summary = syntheticSummary({ scenario: "\u001B]0;evil\u0007", seed: "\n" });
-    expect(renderSummary(summary, options)).toContain("\\u{1b}]0;evil\\u{7}");
+    expect(renderView(viewOf(summary), options)).toContain("\\u{1b}]0;evil\\u{7}");
   });
 
   it("copes with a run in which nothing happened", () => {
@@ -154,13 +154,15 @@ describe("renderSummary", () => {
       end: { ...end, hops: [], conntracks: [] },
       resultsFingerprint: "0",
     });
-    const text = renderSummary(summary, options);
+    const text = renderView(viewOf(summary), options);
     expect(text).toContain("No request was made.");
     expect(text).not.toMatch(/NaN|undefined|Infinity/);
   });
 
   it("never shows what is no number", () => {
-    expect(renderSummary(syntheticSummary(), options)).not.toMatch(/NaN|undefined|Infinity|null/);
+    expect(renderView(viewOf(syntheticSummary()), options)).not.toMatch(
+      /NaN|undefined|Infinity|null/,
+    );
     expect(context.hops).toHaveLength(2);
   });
 });

@@ -115,12 +115,14 @@ items:
 - {apiVersion: v1, kind: Pod, metadata: {name: p, ownerReferences: [{kind: ReplicaSet, name: r}]}}
 - {apiVersion: v1, kind: Namespace, metadata: {name: prod}, spec: {brandNew: 1}}
 `;
-  const { ignored } = await clusterOf(`${webManifest({ spec: "\n      affinity: {}" })}---${more}`);
+  const { ignored } = await clusterOf(
+    `${webManifest({ spec: "\n      schedulerName: other" })}---${more}`,
+  );
   const seen = ignored.map(
     ({ object, place, reason }) => `${object} @${place.split(":").at(-1)}: ${reason}`,
   );
   expect(seen).toEqual([
-    "Deployment web @11: affinity is not modelled yet: pods spread evenly",
+    "Deployment web @11: there is one scheduler",
     "ConfigMap c @23: configuration has no effect on the simulated network",
     "CronJob prod/j @24: CronJob is not modelled yet",
     "Service k @25: a Service of serving.knative.dev/v1 is not modelled",

@@ -19,6 +19,22 @@ describe("a threshold's text", () => {
     expect(threshold).toHaveProperty("measure.name", metric);
   });
 
+  it("reads the confidence, and none where there is none", () => {
+    expect(parseThreshold("request_duration.p(99)<250ms @95%")).toMatchObject({
+      limit: 250e6,
+      confidence: 0.95,
+    });
+    expect(parseThreshold("requests_failed.rate<1%@99.9%")).toMatchObject({
+      limit: 0.01,
+      confidence: 0.999,
+    });
+    expect(parseThreshold("requests.count<1")).toHaveProperty("confidence", null);
+    expect(parseThreshold("requests.count<1 @100%")).toHaveProperty(
+      "problem",
+      "the confidence 100%",
+    );
+  });
+
   it("reads tags, with spaces and with colons in a value", () => {
     const { tags } = parseThreshold(
       "endpoint_update_lag.lag_ns{ change:removed, endpoint:10.0.0.1:80 }.max<1s",

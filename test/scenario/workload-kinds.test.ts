@@ -146,3 +146,74 @@ describe("the other workloads", () => {
     ]);
   });
 });
+
+describe("HorizontalPodAutoscaler", () => {
+  const withCpu = webManifest().replace(
+    "containerPort: 80 }]",
+    "containerPort: 80 }], resources: { requests: { cpu: 100m } }",
+  );
+  const scaler = (spec: string, version = "autoscaling/v2", name = "web"): string =>
+    object(
+      "HorizontalPodAutoscaler",
+      version,
+      `{ scaleTargetRef: { kind: Deployment, name: ${name} }, ${spec} }`,
+    );
+
+  test("80 % of CPU and one replica by default; v1 has one number", async () => {
+    const { cluster } = await load(`${withCpu}---\n${scaler("maxReplicas: 5")}`);
+    expect(cluster.autoscalers[0]!.spec).toMatchObject({
+      minReplicas: 1,
+      maxReplicas: 5,
+      targetUtilization: 80,
+      behavior: null,
+    });
+    const v1 = scaler("maxReplicas: 5, targetCPUUtilizationPercentage: 40", "autoscaling/v1");
+    const older = await load(`${withCpu}---\n${v1}`);
+    expect(older.cluster.autoscalers[0]!.spec.targetUtilization).toBe(40);
+  });
+
+  test("behavior that is written in part gets upstream's defaults for the rest", async () => {
+    const text = scaler(
+      "maxReplicas: 5, behavior: { scaleDown: { stabilizationWindowSeconds: 60 } }",
+    );
+    const { cluster } = await load(`${withCpu}---\n${text}`);
+    expect(cluster.autoscalers[0]!.spec.behavior).toEqual({
+      scaleUp: {
+        stabilizationWindowNs: 0,
+        selectPolicy: "Max",
+        policies: [
+          { type: "Pods", value: 4, periodNs: 15e9 },
+          { type: "Percent", value: 100, periodNs: 15e9 },
+        ],
+        tolerance: null,
+      },
+      scaleDown: {
+        stabilizationWindowNs: 60e9,
+        selectPolicy: "Max",
+        policies: [{ type: "Percent", value: 100, periodNs: 15e9 }],
+        tolerance: null,
+      },
+    });
+  });
+
+  test("a workload that is not there, or asks for no CPU, and bounds in the wrong order are mistakes", async () => {
+    const none = scaler("maxReplicas: 5", "autoscaling/v2", "wbe");
+    expect(await mistakesOf(`${withCpu}---\n${none}`)).toEqual([
+      'spec.scaleTargetRef.name: no Deployment "wbe"',
+    ]);
+    expect(await mistakesOf(`${webManifest()}---\n${scaler("maxReplicas: 5")}`)).toEqual([
+      "spec.scaleTargetRef.name: Deployment web asks for no CPU",
+    ]);
+    const order = scaler("minReplicas: 6, maxReplicas: 5");
+    expect(await mistakesOf(`${withCpu}---\n${order}`)).toEqual(["spec.maxReplicas: 5"]);
+  });
+
+  test("other metrics are listed", async () => {
+    const text = scaler("maxReplicas: 5, metrics: [{ type: External, external: {} }]");
+    const { ignored, cluster } = await load(`${withCpu}---\n${text}`);
+    expect(cluster.autoscalers).toEqual([]);
+    expect(ignored.map(({ reason }) => reason)).toEqual([
+      "only CPU utilisation of pods is modelled",
+    ]);
+  });
+});

@@ -328,6 +328,42 @@ export interface DisruptionStatus {
   readonly disruptedPods: Readonly<Record<string, SimTimeNs>>;
 }
 
+export type ScaleTargetKind = "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet";
+
+export interface ScalingRules {
+  /** null: that of the controller. */
+  readonly stabilizationWindowNs: DurationNs | null;
+  readonly selectPolicy: "Max" | "Min" | "Disabled";
+  readonly policies: readonly {
+    readonly type: "Pods" | "Percent";
+    readonly value: number;
+    readonly periodNs: DurationNs;
+  }[];
+  /** null: that of the controller. */
+  readonly tolerance: number | null;
+}
+
+/** autoscaling/v2, with CPU utilisation as its metric. */
+export interface HorizontalPodAutoscaler {
+  readonly kind: "HorizontalPodAutoscaler";
+  readonly metadata: ObjectMeta;
+  readonly spec: {
+    readonly scaleTargetRef: { readonly kind: ScaleTargetKind; readonly name: string };
+    readonly minReplicas: number;
+    readonly maxReplicas: number;
+    /** Per cent of the pods' CPU requests. */
+    readonly targetUtilization: number;
+    /** null: none was written, and older rules hold. */
+    readonly behavior: { readonly scaleUp: ScalingRules; readonly scaleDown: ScalingRules } | null;
+  };
+  readonly status: {
+    readonly currentReplicas: number;
+    readonly desiredReplicas: number;
+    readonly currentUtilization: number | null;
+    readonly lastScaleTimeNs: SimTimeNs | null;
+  };
+}
+
 export interface Node {
   readonly kind: "Node";
   readonly metadata: ObjectMeta;
@@ -460,6 +496,7 @@ export interface ObjectByKind {
   readonly DaemonSet: DaemonSet;
   readonly Job: Job;
   readonly PodDisruptionBudget: PodDisruptionBudget;
+  readonly HorizontalPodAutoscaler: HorizontalPodAutoscaler;
   readonly Node: Node;
   readonly Service: Service;
   readonly EndpointSlice: EndpointSlice;

@@ -7,6 +7,7 @@ import type { Simulation } from "../../engine/index.ts";
 import type { ApiClient, ApiServer, Informer, InformerHandlers, Watch } from "../api/contract.ts";
 import { objectKey, type Kind, type ObjectByKind, type Pod } from "../api/types.ts";
 import type { ControllerManagerProfile } from "./profile.ts";
+import type { PodMetric } from "./replicaCalculator.ts";
 
 export interface ControllerContext {
   readonly sim: Simulation;
@@ -14,6 +15,8 @@ export interface ControllerContext {
   /** The controller's own client with its own token bucket. */
   readonly client: ApiClient;
   readonly informers: SharedInformers;
+  /** What the metrics API says of pods, by uid. Absent: there is none. */
+  readonly podMetrics?: () => ReadonlyMap<string, PodMetric>;
 }
 
 export interface Controller {

@@ -1,4 +1,5 @@
 /** The controllers of kube-controller-manager: one line each. */
+import { HorizontalPodAutoscalerController } from "./autoscaler.ts";
 import type { Controller } from "./contract.ts";
 import { DeploymentController } from "./deployment.ts";
 import { DaemonSetController } from "./daemonset.ts";
@@ -20,6 +21,7 @@ export function createControllers(): Controller[] {
     new DaemonSetController(),
     new JobController(),
     new DisruptionController(),
+    new HorizontalPodAutoscalerController(),
     new EndpointSliceController(),
     new NodeLifecycleController(),
     new TaintEvictionController(),

@@ -12,7 +12,7 @@ import { Phase, type RandomStream, type SimTimeNs, type Simulation } from "../..
 import type { ApiClient, WriteCallback } from "../api/contract.ts";
 import type { SimulatedApiServer } from "../api/server.ts";
 import type { Kind, Lease } from "../api/types.ts";
-import { SharedInformers, type Controller } from "./contract.ts";
+import { SharedInformers, type Controller, type ControllerContext } from "./contract.ts";
 import { createControllers } from "./index.ts";
 import { newMeta } from "./pods.ts";
 import type { ControllerManagerProfile } from "./profile.ts";
@@ -54,6 +54,9 @@ export class ControllerManager {
   }
 
   /** @param synced what exists already is in order */
+  /** The metrics API, if there is one. Set before the start. */
+  metrics: Pick<ControllerContext, "podMetrics"> = {};
+
   start(synced: boolean): void {
     this.#lead(0, synced);
   }
@@ -95,7 +98,8 @@ export class ControllerManager {
     for (const controller of controllers) {
       const options = { name: controller.name, qps, burst, user: USER, connection: name };
       const client = whileAlive(this.#api.client(options), reign);
-      controller.start({ sim: this.#sim, profile: this.#profile, client, informers }, synced);
+      const context = { sim: this.#sim, profile: this.#profile, client, informers };
+      controller.start({ ...context, ...this.metrics }, synced);
     }
   }
 

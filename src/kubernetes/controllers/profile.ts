@@ -50,6 +50,18 @@ export const controllerManagerProfile = {
     failureBackoffNs: seconds(10),
     failureBackoffMaxNs: seconds(600),
   },
+  autoscaler: {
+    /** --concurrent-horizontal-pod-autoscaler-syncs; --horizontal-pod-autoscaler-sync-period (timings §11). */
+    workers: 5,
+    syncPeriodNs: seconds(15),
+    /** --horizontal-pod-autoscaler-tolerance (timings §11). */
+    tolerance: 0.1,
+    /** --horizontal-pod-autoscaler-downscale-stabilization (timings §11). */
+    downscaleStabilizationNs: seconds(300),
+    /** --horizontal-pod-autoscaler-cpu-initialization-period and -initial-readiness-delay (timings §11). */
+    cpuInitializationNs: seconds(300),
+    initialReadinessDelayNs: seconds(30),
+  },
   disruption: {
     workers: 1,
     maxRetries: Infinity,

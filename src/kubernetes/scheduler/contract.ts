@@ -10,6 +10,8 @@ import type { SchedulerProfile } from "./profile.ts";
 export interface NodeState {
   readonly node: Node;
   readonly pods: ReadonlyMap<string, Pod>;
+  /** Those of them that have terms about other pods; absent: look at all. */
+  readonly affine?: ReadonlyMap<string, Pod>;
   readonly requested: ResourceRequests;
   /** The same with upstream's assumption for containers that request nothing. */
   readonly scored: ResourceRequests;
@@ -36,6 +38,13 @@ export interface ScorePlugin {
   readonly weight: keyof SchedulerProfile["weights"];
   /** 0..100 for each node, in order; null: nothing to say about this pod. */
   readonly scores: (pod: Pod, states: readonly NodeState[]) => readonly number[] | null;
+}
+
+/** The pods with terms about others, with their nodes. */
+export function* affinePodsOf(states: readonly NodeState[]): Generator<readonly [Pod, Node]> {
+  for (const { node, pods, affine = pods } of states) {
+    if (affine.size > 0) for (const pod of affine.values()) yield [pod, node];
+  }
 }
 
 /** Every pod of the states, with its node. */

@@ -5,7 +5,7 @@
  */
 import type { PodAffinityTerm } from "../api/scheduling.ts";
 import { matchesSelector, type Node, type Pod } from "../api/types.ts";
-import { labelOf, podsOf, type NodeState } from "./contract.ts";
+import { affinePodsOf, labelOf, podsOf, type NodeState } from "./contract.ts";
 
 /** Weight of others' required affinity in the score (hardPodAffinityWeight). */
 const HARD_WEIGHT = 1;
@@ -54,11 +54,15 @@ export function filterByPods(
   /** Domains whose pods do not bear this one. */
   const closed = new Map<string, number>();
   let others = 0;
-  for (const [other, node] of podsOf(states)) {
+  for (const [other, node] of affinePodsOf(states)) {
     for (const term of other.spec.affinity?.antiRequired ?? []) {
       others++;
       if (means(other, term, pod)) count(closed, term, node, 1);
     }
+  }
+  // Most pods have nothing to say of others, and nobody of them.
+  const asks = wanted.length + unwanted.length > 0;
+  for (const [other, node] of asks ? podsOf(states) : []) {
     // Upstream counts a pod for affinity when it matches all terms together.
     if (wanted.length > 0 && wanted.every((term) => means(pod, term, other))) {
       for (const [i, term] of wanted.entries()) count(near[i]!, term, node, 1);
@@ -92,13 +96,16 @@ function isClosed(closed: ReadonlyMap<string, number>, node: Node): boolean {
 export function podAffinityScores(pod: Pod, states: readonly NodeState[]): number[] | null {
   const own = pod.spec.affinity;
   const sums = new Map<string, number>();
-  for (const [other, node] of podsOf(states)) {
-    for (const { weight, term } of own?.podPreferred ?? []) {
+  const asks = (own?.podPreferred.length ?? 0) + (own?.antiPreferred.length ?? 0) > 0;
+  for (const [other, node] of asks ? podsOf(states) : []) {
+    for (const { weight, term } of own!.podPreferred) {
       if (means(pod, term, other)) count(sums, term, node, weight);
     }
-    for (const { weight, term } of own?.antiPreferred ?? []) {
+    for (const { weight, term } of own!.antiPreferred) {
       if (means(pod, term, other)) count(sums, term, node, -weight);
     }
+  }
+  for (const [other, node] of affinePodsOf(states)) {
     const theirs = other.spec.affinity;
     if (theirs === undefined) continue;
     for (const term of theirs.podRequired) {

@@ -15,6 +15,7 @@ import type { SchedulerProfile } from "./profile.ts";
 export class NodeInfo implements NodeState {
   node: Node;
   readonly pods = new Map<string, Pod>();
+  readonly affine = new Map<string, Pod>();
   readonly siblings = new Map<string, number>();
   requested: ResourceRequests = { cpuMillis: 0, memoryBytes: 0 };
   scored: ResourceRequests = { cpuMillis: 0, memoryBytes: 0 };
@@ -37,12 +38,14 @@ export class NodeInfo implements NodeState {
     else this.#count(before, -1);
     this.#count(pod, 1);
     this.pods.set(key, pod);
+    if (pod.spec.affinity !== undefined) this.affine.set(key, pod);
   }
 
   remove(pod: Pod): void {
     const before = this.pods.get(objectKey(pod));
     if (before === undefined) return;
     this.pods.delete(objectKey(pod));
+    this.affine.delete(objectKey(pod));
     this.#count(before, -1);
     this.#charge(before, -1);
   }

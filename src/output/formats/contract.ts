@@ -4,7 +4,7 @@
  * Owns: the contract only.
  */
 import type { TextOptions } from "../summary-text.ts";
-import type { Summary } from "../summary.ts";
+import type { SummaryView } from "../view.ts";
 
 /** @returns whole text, ending in a line break */
-export type SummaryFormat = (summary: Summary, options: TextOptions) => string;
+export type SummaryFormat = (view: SummaryView, options: TextOptions) => string;

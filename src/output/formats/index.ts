@@ -4,16 +4,16 @@
  * Owns: which formats there are, by the word of `-o`.
  */
 import { jsonText } from "../folder.ts";
-import { renderSummary } from "../summary-text.ts";
+import { renderView } from "../summary-text.ts";
 import type { SummaryFormat } from "./contract.ts";
 import { csv } from "./csv.ts";
 import { junit } from "./junit.ts";
 import { markdown } from "./markdown.ts";
 
 export const summaryFormats = {
-  table: renderSummary,
+  table: renderView,
   /** The bytes of summary.json. */
-  json: (summary) => jsonText(summary),
+  json: ({ data }) => jsonText(data),
   csv,
   markdown,
   junit,

@@ -3,20 +3,12 @@
  *
  * Owns: the elements, by the schema that CI systems read (testsuites, testsuite, testcase, failure).
  */
-import { measured, printable } from "../format.ts";
-import { headline } from "../headline.ts";
-import type { Summary } from "../summary.ts";
+import { printable } from "../format.ts";
+import type { Case } from "../view.ts";
 import type { SummaryFormat } from "./contract.ts";
 
-interface Case {
-  readonly name: string;
-  /** null where it passed. */
-  readonly failure: string | null;
-}
-
-export const junit: SummaryFormat = (summary, { replay }) => {
-  const suite = `podstorm ${summary.scenario}`;
-  const cases = [...summary.thresholds.map(thresholdCase), lawCase(summary)];
+export const junit: SummaryFormat = ({ scenario, sentences, cases }, { replay }) => {
+  const suite = `podstorm ${scenario}`;
   const failures = cases.filter(({ failure }) => failure !== null).length;
   const counts = `tests="${cases.length}" failures="${failures}" errors="0"`;
   const lines = [
@@ -24,24 +16,12 @@ export const junit: SummaryFormat = (summary, { replay }) => {
     `<testsuites name="podstorm" ${counts}>`,
     `  <testsuite name="${escaped(suite)}" ${counts} skipped="0">`,
     ...cases.flatMap((each) => caseLines(each, suite).map((line) => `    ${line}`)),
-    `    <system-out>${escaped([...headline(summary).sentences, replay].join("\n"))}</system-out>`,
+    `    <system-out>${escaped([...sentences, replay].join("\n"))}</system-out>`,
     "  </testsuite>",
     "</testsuites>",
   ];
   return `${lines.join("\n")}\n`;
 };
-
-function thresholdCase({ threshold, passed, figure, unit }: Summary["thresholds"][number]): Case {
-  const found = figure === null ? "there was nothing to measure" : measured(figure, unit);
-  return { name: threshold, failure: passed ? null : found };
-}
-
-function lawCase({ brokenLaws }: Summary): Case {
-  const broken = brokenLaws.map(
-    ({ law, entity, atNs, detail }) => `${law}: ${entity} at ${atNs} ns: ${detail}`,
-  );
-  return { name: "the routing laws hold", failure: broken.length === 0 ? null : broken.join("\n") };
-}
 
 function caseLines({ name, failure }: Case, suite: string): string[] {
   const attributes = `classname="${escaped(suite)}" name="${escaped(name)}"`;

@@ -3,22 +3,21 @@
  *
  * Owns: the look, and that no name from outside is read as markup.
  */
-import { duration, printable } from "../format.ts";
-import { headline } from "../headline.ts";
-import { summarySections, type Section } from "../summary-sections.ts";
+import { printable } from "../format.ts";
+import type { Section } from "../summary-sections.ts";
 import type { SummaryFormat } from "./contract.ts";
 
-export const markdown: SummaryFormat = (summary, { resultsDir, replay }) => {
-  const { scenario, seed, durationNs, fingerprints } = summary;
-  const [verdict = "", ...others] = headline(summary).sentences;
+export const markdown: SummaryFormat = (view, { resultsDir, replay }) => {
+  const [verdict = "", ...others] = view.sentences;
+  const prints = view.fingerprints.map(([name, value]) => `${name} ${code(value)}`);
   const lines = [
     `**${text(verdict)}**`,
     "",
     ...others.flatMap((sentence) => [text(sentence), ""]),
-    text(`${scenario}, seed ${seed}, ${duration(durationNs)} simulated`),
-    ...summarySections(summary).flatMap(section),
+    text(view.title),
+    ...view.sections.flatMap(section),
     "",
-    `Fingerprints: events ${code(fingerprints.events)}, results ${code(fingerprints.results)}  `,
+    `Fingerprints: ${prints.join(", ")}  `,
     `Results: ${code(printable(resultsDir))}  `,
     `Again: ${code(printable(replay))}`,
   ];

@@ -105,6 +105,11 @@ const podSpec: FieldTree = {
   initContainers: container,
 };
 
+const scalingRules: FieldTree = {
+  ...names("selectPolicy stabilizationWindowSeconds tolerance"),
+  policies: names("type value periodSeconds"),
+};
+
 const template: FieldTree = { metadata, spec: podSpec };
 const object: FieldTree = { ...names("apiVersion kind status"), metadata };
 
@@ -177,6 +182,14 @@ export const fieldsByKind: Readonly<Record<string, FieldTree>> = {
   PodDisruptionBudget: {
     ...object,
     spec: { ...names("maxUnavailable minAvailable unhealthyPodEvictionPolicy"), selector },
+  },
+  HorizontalPodAutoscaler: {
+    ...object,
+    spec: {
+      ...names("minReplicas maxReplicas metrics targetCPUUtilizationPercentage"),
+      scaleTargetRef: names("apiVersion kind name"),
+      behavior: { scaleUp: scalingRules, scaleDown: scalingRules },
+    },
   },
   Pod: { ...object, spec: podSpec },
   Service: {

@@ -9,6 +9,7 @@ import type { Taint } from "../../kubernetes/api/taints.ts";
 import type {
   Deployment,
   EndpointSlice,
+  HorizontalPodAutoscaler,
   IpFamily,
   Labels,
   ObjectMeta,
@@ -81,6 +82,7 @@ export interface ManifestObjects {
   readonly replicaSets: Placed<ReplicaSet>[];
   readonly workloads: Placed<OtherWorkload>[];
   readonly budgets: Placed<PodDisruptionBudget>[];
+  readonly autoscalers: Placed<HorizontalPodAutoscaler>[];
   readonly pods: Placed<Pod>[];
   readonly services: Placed<ServiceDraft>[];
   readonly endpointSlices: Placed<EndpointSlice>[];

@@ -14,6 +14,7 @@ import {
   type Path,
 } from "../mistakes.ts";
 import { isRecord } from "../schema/reading.ts";
+import { readAutoscaler } from "./autoscaler.ts";
 import { readEndpoints, readEndpointSlice } from "./endpoints.ts";
 import { checkFieldNames, fieldsByKind } from "./fields.ts";
 import { readDeployment, readNamespace, readNode, readPod, readReplicaSet } from "./kinds.ts";
@@ -34,7 +35,12 @@ import { readYaml } from "./yaml.ts";
 const readers: Readonly<
   Record<
     string,
-    { readonly apiVersion: string; readonly read: (context: ManifestContext) => boolean }
+    {
+      readonly apiVersion: string;
+      /** Still served, and read alike. */
+      readonly olderVersions?: readonly string[];
+      readonly read: (context: ManifestContext) => boolean;
+    }
   >
 > = {
   Deployment: { apiVersion: "apps/v1", read: readDeployment },
@@ -44,6 +50,11 @@ const readers: Readonly<
   DaemonSet: { apiVersion: "apps/v1", read: readDaemonSet },
   Job: { apiVersion: "batch/v1", read: readJob },
   PodDisruptionBudget: { apiVersion: "policy/v1", read: readPodDisruptionBudget },
+  HorizontalPodAutoscaler: {
+    apiVersion: "autoscaling/v2",
+    olderVersions: ["autoscaling/v1"],
+    read: readAutoscaler,
+  },
   Pod: { apiVersion: "v1", read: readPod },
   Service: { apiVersion: "v1", read: readService },
   EndpointSlice: { apiVersion: "discovery.k8s.io/v1", read: readEndpointSlice },
@@ -74,7 +85,6 @@ const REASONS: Readonly<Record<string, string>> = {
 
 const NOT_YET = new Set([
   "CronJob",
-  "HorizontalPodAutoscaler",
   "NetworkPolicy",
   "Ingress",
   "Gateway",
@@ -86,6 +96,7 @@ const NOT_YET = new Set([
 /** Kinds that hold no pods: a missing workload is none of these. */
 const NO_WORKLOADS = new Set([
   "PodDisruptionBudget",
+  "HorizontalPodAutoscaler",
   "Service",
   "EndpointSlice",
   "Endpoints",
@@ -111,6 +122,7 @@ export function noObjects(): ManifestObjects {
     replicaSets: [],
     workloads: [],
     budgets: [],
+    autoscalers: [],
     pods: [],
     services: [],
     endpointSlices: [],
@@ -217,7 +229,7 @@ function readKind(
   } else if (REMOVED_VERSIONS.has(apiVersion)) {
     mistakes.add(["apiVersion"], `"${apiVersion}" is no longer served`, reader.apiVersion);
     markIncomplete(objects, kind);
-  } else if (apiVersion !== reader.apiVersion) {
+  } else if (apiVersion !== reader.apiVersion && !reader.olderVersions?.includes(apiVersion)) {
     ignore(["apiVersion"], `a ${kind} of ${apiVersion} is not modelled`);
   } else {
     const tree = fieldsByKind[kind] ?? {};

@@ -1,0 +1,62 @@
+/**
+ * A thread that runs replications, one after the other, as it is told their numbers.
+ *
+ * Owns: the thread's side of threads.ts. It loads the scenario once; the compiler has checked its types before.
+ */
+import { join } from "node:path";
+import { isMainThread, parentPort, workerData } from "node:worker_threads";
+import type { Summary } from "../output/index.ts";
+import type { ReplicationRequest } from "./dependencies.ts";
+import type { Io } from "./io.ts";
+
+export type ThreadAnswer =
+  { readonly summary: Summary } | { readonly name: string; readonly error: string };
+
+/** An error of a thread, by the name that says whose it is (faults.ts). */
+export class UserErrorText extends Error {
+  constructor(name: string, message: string) {
+    super(message);
+    this.name = name;
+  }
+}
+
+const silent = { write: () => true };
+
+/** A thread has no terminal, and is ended from outside. */
+const io: Io = {
+  stdout: silent,
+  stderr: silent,
+  env: {},
+  signal: new AbortController().signal,
+  nowMs: () => performance.now(),
+  date: () => new Date(),
+  breathe: () => Promise.resolve(),
+};
+
+function listen(port: NonNullable<typeof parentPort>, request: ReplicationRequest): void {
+  const { file, overrides, folder } = request;
+  const loaded = load(request);
+  port.on("message", (replication: number) => {
+    void loaded
+      .then(async ({ scenario, dependencies, runInto }) => {
+        const args = { file, ...overrides, quiet: true, output: "table", replication } as const;
+        const dir = join(folder, `replication-${replication}`);
+        const { summary } = await runInto(dir, scenario, args, io, dependencies);
+        port.postMessage({ summary } satisfies ThreadAnswer);
+      })
+      .catch((error: unknown) => {
+        const { name, message } = error instanceof Error ? error : new Error(String(error));
+        port.postMessage({ name, error: message } satisfies ThreadAnswer);
+      });
+  });
+}
+
+async function load({ file, overrides }: ReplicationRequest) {
+  const { realDependencies } = await import("./rooms.ts");
+  const { runInto } = await import("./run.ts");
+  const { loadScenario } = await import("../scenario/load.ts");
+  const scenario = await loadScenario(file, overrides);
+  return { scenario, runInto, dependencies: realDependencies() };
+}
+
+if (!isMainThread && parentPort !== null) listen(parentPort, workerData as ReplicationRequest);

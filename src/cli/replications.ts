@@ -1,0 +1,93 @@
+/**
+ * `sim run --replications N`: the same experiment with other draws, several times, and intervals of its figures.
+ *
+ * Owns: the order of steps and the results folder of the whole. Refuses to own: threads (threads.ts) and one
+ * replication (run.ts).
+ */
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import {
+  checkResultsFolder,
+  combine,
+  replayOptions,
+  replicationsManifest,
+  replicationTables,
+  shellCommand,
+  summaryFormats,
+  viewOfReplications,
+  writeResults,
+} from "../output/index.ts";
+import type { Dependencies } from "./dependencies.ts";
+import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
+import { annotate, overridesOf, reportLaws, reportThresholds, type RunArguments } from "./run.ts";
+
+export interface ReplicationsArguments extends RunArguments {
+  /** 2 or more. */
+  readonly replications: number;
+  /** Threads; undefined: one for each core. */
+  readonly jobs?: number;
+}
+
+/** @throws UserError, ResultsError, Interrupted, InternalFault */
+export async function replicationsCommand(
+  args: ReplicationsArguments,
+  io: Io,
+  dependencies: Dependencies,
+): Promise<ExitCodeValue> {
+  const { file, replications, jobs = availableParallelism() } = args;
+  const overrides = overridesOf(args);
+  const scenario = await dependencies.loadScenario(file, overrides);
+  io.signal.throwIfAborted();
+  const dir = args.out ?? `results/${scenario.name}`;
+  await checkResultsFolder(dir);
+  const parent = dirname(resolve(dir));
+  await mkdir(parent, { recursive: true });
+  // Beside the results, so that the replications' folders can be renamed into them.
+  const folder = await mkdtemp(join(parent, `.${basename(dir)}.replications-`));
+  try {
+    const request = { file, overrides, replications, jobs, folder };
+    const count = counter(io, args);
+    const summaries = await dependencies.replicate(request, io.signal, count);
+    const combined = combine(summaries);
+    const options = { ...args, seed: scenario.seed };
+    const words = ["sim", "run", file, ...replayOptions(options)];
+    const replay = shellCommand([...words, "--replications", String(replications)]);
+    const manifest = replicationsManifest(combined, replay, dependencies.version);
+    const { fingerprint } = await writeResults(
+      dir,
+      {
+        tables: replicationTables(summaries, combined),
+        folders: summaries.map((_, i) => join(folder, `replication-${i}`)),
+        documents: (digest) => ({ "summary.json": combined, "manifest.json": manifest(digest) }),
+      },
+      io.signal,
+    );
+    const view = viewOfReplications(combined, summaries, fingerprint);
+    if (!args.quiet) {
+      const width = io.stdout.columns ?? 80;
+      const colour = wantsColour(io.stdout, io.env);
+      io.stdout.write(
+        summaryFormats[args.output](view, { width, colour, resultsDir: dir, replay }),
+      );
+    }
+    const brokenLaws = summaries.flatMap((summary) => summary.brokenLaws);
+    const judged = { thresholds: combined.thresholds, brokenLaws };
+    if (io.env["GITHUB_ACTIONS"] === "true") annotate(judged, file, io);
+    const laws = reportLaws(judged, io, replay);
+    return laws === ExitCode.done ? reportThresholds(judged, io) : laws;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** One line on a terminal, which counts. */
+function counter(io: Io, { quiet, replications }: ReplicationsArguments): () => void {
+  let done = 0;
+  return () => {
+    done++;
+    if (quiet || io.stderr.isTTY !== true) return;
+    const line = done < replications ? `${done} of ${replications} replications` : "";
+    io.stderr.write(`\r${line}\u001B[K`);
+  };
+}
