@@ -6,6 +6,7 @@ import { crashNode } from "./crashNode.ts";
 import { drain } from "./drain.ts";
 import { flushConntrack } from "./flushConntrack.ts";
 import { freezeNode } from "./freezeNode.ts";
+import { leaderChange } from "./leaderChange.ts";
 import { netem } from "./netem.ts";
 import { partition } from "./partition.ts";
 import { partitionApi } from "./partitionApi.ts";
@@ -27,6 +28,7 @@ const members = {
   drain,
   flushConntrack,
   freezeNode,
+  leaderChange,
   netem,
   partition,
   partitionApi,

@@ -18,6 +18,7 @@ import {
   canEarlyDrop,
   CtState,
   firstState,
+  isActiveState,
   isInvalidFirst,
   nextSctpState,
   nextTcpState,
@@ -93,11 +94,12 @@ export class Conntrack {
   private readonly natNsPerPacket: number;
   private readonly timeouts: readonly number[];
   private readonly snatStream: RandomStream;
+  private readonly firstPassNs: number;
   /** Entries in the order in which the collector looks at them. */
   private readonly collector = new DueQueue();
   /** The host's own entries, in no order: the first `count` of them. */
   private own = new Int32Array(64);
-  /** The table was full: the collector takes closing connections too, until it is not. */
+  /** The table was full: on its next pass the collector takes closing connections too, down to a share. */
   private pressed = false;
   /** When the packet that is being tracked is here, later than `now` by what it carries along. */
   private atNs = 0;
@@ -159,6 +161,9 @@ export class Conntrack {
       Math.max(profile.minEntries, profile.maxPerCore * options.cores),
     );
     this.timeouts = timeoutsOf(profile);
+    // Hosts were not booted at one instant.
+    const phase = sim.streams.get(`conntrack/${options.hostName}/collector`).uniform();
+    this.firstPassNs = Math.floor(phase * profile.collectIntervalNs);
     this.snatStream = sim.streams.get(`conntrack/${options.hostName}`);
   }
 
@@ -273,26 +278,36 @@ export class Conntrack {
     return view;
   }
 
-  /** The collector in the background: each entry is looked at once an interval until it has expired. */
+  /** When the collector next goes through the whole table: no earlier than a pass that a packet finds due. */
+  private nextPassNs(): number {
+    const { collectIntervalNs } = this.profile;
+    return (
+      (Math.floor((this.sim.nowNs - this.firstPassNs) / collectIntervalNs) + 1) *
+        collectIntervalNs +
+      this.firstPassNs
+    );
+  }
+
+  /** The collector in the background: it goes through the whole table once an interval (gc_worker). */
   private collect(): void {
     const { nowNs } = this.sim;
     const { collector, tables } = this;
+    if (collector.nextDueNs > nowNs) return;
+    const nextNs = this.nextPassNs();
     while (collector.nextDueNs <= nowNs) {
       const generation = collector.nextTag;
       const id = collector.take();
       if (!tables.isAlive(id) || tables.generationOf(id) !== generation) continue;
       if (tables.expiresAtNs[id]! <= nowNs) this.remove(id);
       else if (this.pressed && this.makesRoom(id)) this.remove(id);
-      else collector.push(id, generation, nowNs + this.profile.collectIntervalNs);
+      else collector.push(id, generation, nextNs);
     }
+    this.pressed = false;
   }
 
   /** gc_worker_can_early_drop(), while the table is nearly full. */
   private makesRoom(id: EntryId): boolean {
-    if (this.count <= this.profile.pressedShare * this.limit) {
-      this.pressed = false;
-      return false;
-    }
+    if (this.count <= this.profile.pressedShare * this.limit) return false;
     const { tables } = this;
     const assured = (tables.flagsOf(id) & EntryFlag.assured) !== 0;
     return !assured || canEarlyDrop(tables.stateOf(id));
@@ -634,8 +649,7 @@ export class Conntrack {
     const { tables } = this;
     const id = tables.insert(this.host, packet.protocol, packet, this.reply, flags);
     tables.confirmsAtNs[id] = this.atNs + this.walkNs + this.profile.confirmNs;
-    const collectAtNs = this.sim.nowNs + this.profile.collectIntervalNs;
-    this.collector.push(id, tables.generationOf(id), collectAtNs);
+    this.collector.push(id, tables.generationOf(id), this.nextPassNs());
     if (this.count === this.own.length) {
       const longer = new Int32Array(2 * this.count);
       longer.set(this.own);
@@ -660,14 +674,6 @@ export class Conntrack {
     tables.remove(id);
     if (this.entry === id) this.entry = NO_ENTRY;
   }
-}
-
-/** What IPVS counts as an active connection; UDP never is (tcp_ and sctp_state_active_table). */
-function isActiveState(state: number): boolean {
-  return (
-    state <= CtState.established ||
-    (state >= CtState.sctpCookieWait && state <= CtState.sctpEstablished)
-  );
 }
 
 /** An answer shows that the first packet has passed, however short the way. */

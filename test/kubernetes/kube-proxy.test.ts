@@ -105,7 +105,7 @@ describe("when rules count", () => {
     expect(proxies[0]!.size()).toEqual({ services: 0, endpoints: 0 });
   });
 
-  // Broken on purpose: without the label's part of isLeftAlone(), and with its slices tracked (one more sync).
+  // Broken on purpose: without the label's part of isForAnotherProxy(), and with its slices tracked (one more sync).
   test("a Service of another proxy is none of its business until the label goes", () => {
     const given = service();
     const labels = { "service.kubernetes.io/service-proxy-name": "other" };

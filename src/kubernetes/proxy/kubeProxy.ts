@@ -26,7 +26,7 @@ import type {
 } from "./contract.ts";
 import type { KubeProxyProfile } from "./profile.ts";
 import {
-  isLeftAlone,
+  isForAnotherProxy,
   isNodeSpecific,
   RuleTable,
   tableBase,
@@ -308,7 +308,7 @@ export class KubeProxy {
 
   #sliceChanged(slice: EndpointSlice): void {
     this.#putSlice(slice, slice);
-    if (this.#isLeftAlone(slice)) return;
+    if (this.#isForAnotherProxy(slice)) return;
     const written = slice.metadata.annotations[LAST_CHANGE_TRIGGER_TIME];
     const triggerNs = written === undefined ? NaN : Number(written);
     this.#tracker.sliceChanged(slice.service, Number.isFinite(triggerNs) ? triggerNs : null);
@@ -317,15 +317,15 @@ export class KubeProxy {
 
   #sliceDeleted(slice: EndpointSlice): void {
     this.#putSlice(slice, null);
-    if (this.#isLeftAlone(slice)) return;
+    if (this.#isForAnotherProxy(slice)) return;
     this.#tracker.sliceDeleted(slice.service);
     this.#request();
   }
 
-  /** Slices carry the labels of their Service, and of a headless one a label that says so. */
-  #isLeftAlone(slice: EndpointSlice): boolean {
+  /** Slices carry the labels of their Service. */
+  #isForAnotherProxy(slice: EndpointSlice): boolean {
     const service = this.#services.get(slice.service);
-    return service !== undefined && isLeftAlone(service);
+    return service !== undefined && isForAnotherProxy(service);
   }
 
   #putSlice(slice: EndpointSlice, now: EndpointSlice | null): void {
@@ -339,7 +339,7 @@ export class KubeProxy {
   }
 
   #serviceChanged(service: Service, now = service): void {
-    if (isLeftAlone(service) && isLeftAlone(now)) return;
+    if (isForAnotherProxy(service) && isForAnotherProxy(now)) return;
     this.#tracker.changed(objectKey(service));
     this.#request();
   }

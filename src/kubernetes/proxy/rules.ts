@@ -98,10 +98,15 @@ const PROTOCOLS = {
 /** Another proxy's Services and their slices carry it, with that proxy's name. */
 export const SERVICE_PROXY_NAME = "service.kubernetes.io/service-proxy-name";
 
-/** Services of which kube-proxy makes nothing; its watch of slices leaves theirs out, by their labels. */
-export function isLeftAlone({ spec, metadata }: Service): boolean {
-  const isForAnother = metadata.labels[SERVICE_PROXY_NAME] !== undefined;
-  return isForAnother || spec.clusterIP === "None" || spec.type === "ExternalName";
+/** Services that kube-proxy's watches leave out, and their slices, which carry the same label. */
+export function isForAnotherProxy({ metadata }: Service): boolean {
+  return metadata.labels[SERVICE_PROXY_NAME] !== undefined;
+}
+
+/** Services of which kube-proxy makes no rules. */
+function isLeftAlone(service: Service): boolean {
+  const { clusterIP, type } = service.spec;
+  return isForAnotherProxy(service) || clusterIP === "None" || type === "ExternalName";
 }
 
 /** Builds versions. Nodes that see the same Service and slices get the same object. */
