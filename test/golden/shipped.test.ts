@@ -47,6 +47,7 @@ const variants = [
   ["prestop-sweep", "MIN_SYNC=4s"],
   ["random-vs-rr", "SCHEDULER=rr"],
   ["random-vs-rr", "SCHEDULER=lc"],
+  ["rolling-update", "STARTUP=0s"],
 ] as const;
 
 describe("shipped scenarios", () => {
