@@ -49,6 +49,8 @@ export interface FaultContext {
   /** By node. As often as one is stopped it has to be started. */
   readonly kubeProxies: ReadonlyMap<string, KubeProxy>;
   readonly apiServer: ApiServerSwitches;
+  /** The leading kube-controller-manager dies, if there is one. */
+  readonly loseLeader: () => void;
   /** Names of the nodes and Docker hosts; all other hosts stand outside. */
   readonly inside: ReadonlySet<string>;
   /** Containers of Docker hosts by name, as `docker ps -a` lists them. */

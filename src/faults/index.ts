@@ -7,6 +7,7 @@ import { drain } from "./drain.ts";
 import { failSync } from "./failSync.ts";
 import { flushConntrack } from "./flushConntrack.ts";
 import { freezeNode } from "./freezeNode.ts";
+import { leaderChange } from "./leaderChange.ts";
 import { netem } from "./netem.ts";
 import { partition } from "./partition.ts";
 import { partitionApi } from "./partitionApi.ts";
@@ -29,6 +30,7 @@ const members = {
   failSync,
   flushConntrack,
   freezeNode,
+  leaderChange,
   netem,
   partition,
   partitionApi,

@@ -18,6 +18,7 @@ import { NO_ADDRESS, type AddressId } from "./address.ts";
 import {
   CtState,
   firstState,
+  isActiveState,
   isInvalidFirst,
   nextSctpState,
   nextTcpState,
@@ -143,7 +144,10 @@ export class Conntrack {
       this.reply,
       (protocol, evict) => this.isReplyTaken(protocol, evict),
     );
-    this.eviction = new Eviction(this, options.tables, profile);
+    // Hosts were not booted at one instant.
+    const phase = sim.streams.get(`conntrack/${options.hostName}/collector`).uniform();
+    const firstPassNs = Math.floor(phase * profile.collectIntervalNs);
+    this.eviction = new Eviction(this, options.tables, profile, firstPassNs);
   }
 
   /**
@@ -409,7 +413,7 @@ export class Conntrack {
     rules: NatRules | null,
   ): TrackVerdict {
     const { eviction, sim } = this;
-    if (eviction.nextDueNs <= sim.nowNs) eviction.collect(sim.nowNs);
+    eviction.collect(sim.nowNs);
     if (this.count >= this.limit && !eviction.earlyDrop(this.host, packet, sim.nowNs)) {
       return this.refuse("conntrack_full");
     }
@@ -576,14 +580,6 @@ export class Conntrack {
     tables.remove(id);
     if (this.entry === id) this.entry = NO_ENTRY;
   }
-}
-
-/** What IPVS counts as an active connection; UDP never is (tcp_ and sctp_state_active_table). */
-function isActiveState(state: number): boolean {
-  return (
-    state <= CtState.established ||
-    (state >= CtState.sctpCookieWait && state <= CtState.sctpEstablished)
-  );
 }
 
 /** An answer shows that the first packet has passed, however short the way. */

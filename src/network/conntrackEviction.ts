@@ -6,7 +6,7 @@
  */
 import type { SimTimeNs } from "../engine/index.ts";
 import type { ConntrackCounters } from "./conntrackCounters.ts";
-import { canEarlyDrop, type CtStateCode } from "./conntrackStates.ts";
+import { canEarlyDrop } from "./conntrackStates.ts";
 import { EntryFlag, type ConntrackTables, type EntryId } from "./conntrackTable.ts";
 import { DueQueue } from "./dueQueue.ts";
 import type { Packet } from "./packet.ts";
@@ -30,47 +30,58 @@ export class Eviction {
   private readonly profile: LinuxProfile["conntrack"];
   /** Entries in the order in which the collector looks at them. */
   private readonly collector = new DueQueue();
-  /** The table was full: the collector takes closing connections too, until it is not. */
+  private readonly firstPassNs: SimTimeNs;
+  /** The table was full: on its next pass the collector takes closing connections too, down to a share. */
   private pressed = false;
 
-  constructor(entries: HostEntries, tables: ConntrackTables, profile: LinuxProfile["conntrack"]) {
+  constructor(
+    entries: HostEntries,
+    tables: ConntrackTables,
+    profile: LinuxProfile["conntrack"],
+    firstPassNs: SimTimeNs,
+  ) {
     this.entries = entries;
     this.tables = tables;
     this.profile = profile;
+    this.firstPassNs = firstPassNs;
   }
 
-  /** When the collector has something to look at. */
-  get nextDueNs(): SimTimeNs {
-    return this.collector.nextDueNs;
-  }
-
-  /** The collector will look at it after an interval. */
+  /** The next pass will look at it. */
   added(id: EntryId, nowNs: SimTimeNs): void {
-    this.collector.push(id, this.tables.generationOf(id), nowNs + this.profile.collectIntervalNs);
+    this.collector.push(id, this.tables.generationOf(id), this.nextPassNs(nowNs));
   }
 
-  /** Each entry is looked at once an interval until it has expired. */
+  /** When the collector next goes through the whole table: no earlier than a pass that a packet finds due. */
+  private nextPassNs(nowNs: SimTimeNs): SimTimeNs {
+    const { firstPassNs } = this;
+    const { collectIntervalNs } = this.profile;
+    return (
+      (Math.floor((nowNs - firstPassNs) / collectIntervalNs) + 1) * collectIntervalNs + firstPassNs
+    );
+  }
+
+  /** The collector in the background: it goes through the whole table once an interval (gc_worker). */
   collect(nowNs: SimTimeNs): void {
     const { collector, tables, entries } = this;
+    if (collector.nextDueNs > nowNs) return;
+    const nextNs = this.nextPassNs(nowNs);
     while (collector.nextDueNs <= nowNs) {
       const generation = collector.nextTag;
       const id = collector.take();
       if (!tables.isAlive(id) || tables.generationOf(id) !== generation) continue;
       if (tables.expiresAtNs[id]! <= nowNs) entries.forget(id);
       else if (this.pressed && this.makesRoom(id)) entries.forget(id);
-      else this.added(id, nowNs);
+      else collector.push(id, generation, nextNs);
     }
+    this.pressed = false;
   }
 
   /** gc_worker_can_early_drop(), while the table is nearly full. */
   private makesRoom(id: EntryId): boolean {
     const { entries, tables } = this;
-    if (entries.count <= this.profile.pressedShare * entries.limit) {
-      this.pressed = false;
-      return false;
-    }
+    if (entries.count <= this.profile.pressedShare * entries.limit) return false;
     const assured = (tables.flagsOf(id) & EntryFlag.assured) !== 0;
-    return !assured || canEarlyDrop(tables.stateOf(id) as CtStateCode);
+    return !assured || canEarlyDrop(tables.stateOf(id));
   }
 
   /**

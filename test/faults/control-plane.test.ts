@@ -75,6 +75,21 @@ test("slowApi: an update takes as many times as long, while it lasts", async () 
   expect(slow - plain).toBeGreaterThan(1);
 });
 
+test("leaderChange: no controller acts until the Lease has run out, and then another one does", async () => {
+  // Broken on purpose: a leader that does not die. Lease 15 s, looked at every 2 s (timings §3).
+  const kill = 'resetPods({ selector: "app=web", count: 1, how: "kill", at: "6s" })';
+  const replacedAt = async (faults: string): Promise<number> => {
+    const { events, finish } = await run(faults, "40s");
+    finish();
+    const created = events.find((event) => event.includes(" pod_created "));
+    return Number(created!.split(" ")[0]);
+  };
+  expect(await replacedAt(kill)).toBeLessThan(6.5);
+  const late = await replacedAt(`leaderChange({ at: "5s" }), ${kill}`);
+  expect(late).toBeGreaterThan(5 + 15 - 2);
+  expect(late).toBeLessThan(5 + 15 + 5);
+});
+
 test("mistakes are found together", async () => {
   const text = `import { apiOutage, failSync, partitionApi, slowApi, stopKubeProxy } from "podstorm";
 export default {
