@@ -27,6 +27,7 @@ import {
   unthrottled,
   type PodChange,
 } from "../helpers/kube-objects.ts";
+import { countTries } from "../helpers/scheduler-tries.ts";
 
 const app = (name: string): LabelSelector => ({ matchLabels: { app: name }, matchExpressions: [] });
 const none: Affinity = {
@@ -412,15 +413,3 @@ describe("the queue", () => {
     expect(bound[0]![1]).toBeCloseTo(30.03, 1);
   });
 });
-
-/** Each attempt draws once from the scheduler's stream. */
-function countTries(sim: Simulation): () => number[] {
-  const stream = sim.streams.get("scheduler");
-  const plain = stream.uniform.bind(stream);
-  const times: number[] = [];
-  stream.uniform = () => {
-    times.push(sim.nowNs);
-    return plain();
-  };
-  return () => times;
-}

@@ -18,6 +18,7 @@ import {
   WRITE_NS,
   type PodChange,
 } from "../helpers/kube-objects.ts";
+import { countTries } from "../helpers/scheduler-tries.ts";
 
 const requesting = (
   cpuMillis: number,
@@ -327,15 +328,3 @@ describe("at work", () => {
     expect(binds).toEqual([]);
   });
 });
-
-/** Each attempt draws once from the scheduler's stream. */
-function countTries(sim: Simulation): () => number[] {
-  const stream = sim.streams.get("scheduler");
-  const plain = stream.uniform.bind(stream);
-  const times: number[] = [];
-  stream.uniform = () => {
-    times.push(sim.nowNs);
-    return plain();
-  };
-  return () => times;
-}

@@ -4,7 +4,7 @@
  * Owns: the shapes, and which nodes a node selector term means. Refuses to own: filters and scores
  * (scheduler/). Source: component-helpers scheduling/corev1/nodeaffinity.
  */
-import type { LabelSelector, Node } from "./types.ts";
+import { meetsRequirement, type LabelSelector, type Node } from "./types.ts";
 
 export interface NodeSelectorRequirement {
   readonly key: string;
@@ -51,20 +51,9 @@ export function matchesTerm(term: NodeSelectorTerm, { metadata }: Node): boolean
     term.length > 0 &&
     term.every(({ key, operator, values }) => {
       const value = Object.hasOwn(metadata.labels, key) ? metadata.labels[key] : undefined;
-      switch (operator) {
-        case "In":
-          return value !== undefined && values.includes(value);
-        case "NotIn":
-          return value === undefined || !values.includes(value);
-        case "Exists":
-          return value !== undefined;
-        case "DoesNotExist":
-          return value === undefined;
-        case "Gt":
-          return value !== undefined && Number(value) > Number(values[0]);
-        case "Lt":
-          return value !== undefined && Number(value) < Number(values[0]);
-      }
+      if (operator === "Gt") return value !== undefined && Number(value) > Number(values[0]);
+      if (operator === "Lt") return value !== undefined && Number(value) < Number(values[0]);
+      return meetsRequirement(operator, value, values);
     })
   );
 }

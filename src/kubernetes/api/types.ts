@@ -535,20 +535,28 @@ export function familyOf(address: IpText): IpFamily {
 export function matchesSelector(selector: LabelSelector, labels: Labels): boolean {
   return (
     matchesLabels(selector.matchLabels, labels) &&
-    selector.matchExpressions.every(({ key, operator, values }) => {
-      const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
-      switch (operator) {
-        case "In":
-          return value !== undefined && values.includes(value);
-        case "NotIn":
-          return value === undefined || !values.includes(value);
-        case "Exists":
-          return value !== undefined;
-        case "DoesNotExist":
-          return value === undefined;
-      }
-    })
+    selector.matchExpressions.every(({ key, operator, values }) =>
+      meetsRequirement(operator, Object.hasOwn(labels, key) ? labels[key] : undefined, values),
+    )
   );
+}
+
+/** Whether a label's value, undefined for an absent label, meets a requirement of a selector. */
+export function meetsRequirement(
+  operator: "In" | "NotIn" | "Exists" | "DoesNotExist",
+  value: string | undefined,
+  values: readonly string[],
+): boolean {
+  switch (operator) {
+    case "In":
+      return value !== undefined && values.includes(value);
+    case "NotIn":
+      return value === undefined || !values.includes(value);
+    case "Exists":
+      return value !== undefined;
+    case "DoesNotExist":
+      return value === undefined;
+  }
 }
 
 /** Whether `labels` hold every pair of `wanted` (a Service's selector). */
