@@ -15,6 +15,6 @@ export async function totalsOf(name: string, options: LoadOptions = {}): Promise
 /** Requests that failed; those still in flight at the end did not. */
 export function failedOf({ byOutcome }: ClientTotals): number {
   return byOutcome
-    .filter(({ outcome }) => outcome !== "served" && outcome !== "in_flight")
+    .filter(({ outcome }) => outcome !== "served")
     .reduce((sum, { count }) => sum + count, 0);
 }
