@@ -6,6 +6,7 @@ import { hold } from "./engine/hold.ts";
 import { mm1Customers } from "./engine/mm1-customers.ts";
 import { mm1Events } from "./engine/mm1-events.ts";
 import { mm1Processes } from "./engine/mm1-processes.ts";
+import { clusterBuild } from "./model/cluster-build.ts";
 import { endpointChanges } from "./model/changes.ts";
 import { proxyBuild, proxyChange } from "./model/proxy-scale.ts";
 import { requestsKeepAlive, requestsNewConnection } from "./model/requests.ts";
@@ -23,6 +24,7 @@ export const benchmarks: readonly Benchmark[] = [
   requestsNewConnection,
   endpointChanges,
   proxyBuild,
+  clusterBuild,
   proxyChange("iptables", 10),
   proxyChange("iptables", 10_000),
   proxyChange("nftables", 10),

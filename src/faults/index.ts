@@ -4,8 +4,10 @@ import { apiOutage } from "./apiOutage.ts";
 import { cordon } from "./cordon.ts";
 import { crashNode } from "./crashNode.ts";
 import { drain } from "./drain.ts";
+import { failSync } from "./failSync.ts";
 import { flushConntrack } from "./flushConntrack.ts";
 import { freezeNode } from "./freezeNode.ts";
+import { leaderChange } from "./leaderChange.ts";
 import { netem } from "./netem.ts";
 import { partition } from "./partition.ts";
 import { partitionApi } from "./partitionApi.ts";
@@ -25,8 +27,10 @@ const members = {
   cordon,
   crashNode,
   drain,
+  failSync,
   flushConntrack,
   freezeNode,
+  leaderChange,
   netem,
   partition,
   partitionApi,

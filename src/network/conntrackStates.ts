@@ -128,3 +128,11 @@ export function nextSctpState(
 export function canEarlyDrop(state: number): boolean {
   return state >= CtState.finWait && state <= CtState.close;
 }
+
+/** What IPVS counts as an active connection; UDP never is (tcp_ and sctp_state_active_table). */
+export function isActiveState(state: number): boolean {
+  return (
+    state <= CtState.established ||
+    (state >= CtState.sctpCookieWait && state <= CtState.sctpEstablished)
+  );
+}

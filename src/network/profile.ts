@@ -138,7 +138,11 @@ export const linuxProfile = {
       shutdownSentNs: seconds(3),
       shutdownAckSentNs: seconds(3),
     },
-    /** Background collector: GC_SCAN_INTERVAL_INIT of nf_conntrack_core.c. */
+    /**
+     * From one pass of the collector through the whole table to the next: GC_SCAN_INTERVAL_MAX of
+     * nf_conntrack_core.c. The kernel's own is the mean of the entries' time-outs, at most that, and that it is
+     * where most entries are in TIME_WAIT or established.
+     */
     collectIntervalNs: seconds(60),
     /** max(131,072, 32,768 x cores), at most 1,048,576 (§7.4). */
     maxPerCore: 32_768,

@@ -56,6 +56,20 @@ export function kindsMatching(
   return kinds.filter((kind) => kind.namespace === namespace && matchesLabels(labels, kind.labels));
 }
 
+/** Kinds under each of their labels: of thousands few have to be compared with a selector. */
+function kindsByPair(kinds: readonly PodKind[]): Map<string, PodKind[]> {
+  const byPair = new Map<string, PodKind[]>();
+  for (const kind of kinds) {
+    for (const pair of Object.entries(kind.labels)) {
+      const key = pair.join("=");
+      const known = byPair.get(key);
+      if (known === undefined) byPair.set(key, [kind]);
+      else known.push(kind);
+    }
+  }
+  return byPair;
+}
+
 /** Labels that some pods have, for telling what a selector could have said. */
 export function knownLabels(kinds: readonly PodKind[], namespace: string): string[] {
   const own = kinds.filter((kind) => kind.namespace === namespace);
@@ -80,10 +94,13 @@ export function checkSelectors(
   // A workload that could not be read may be the one that is meant.
   if (!objects.complete.workloads) return;
   const kinds = podKinds(objects);
+  const byPair = kindsByPair(kinds);
   for (const service of objects.services) {
     const { metadata, spec } = service.object;
     if (spec.selector === null) continue;
-    const matching = kindsMatching(kinds, metadata.namespace, spec.selector);
+    const [pair] = Object.entries(spec.selector);
+    const near = pair === undefined ? kinds : (byPair.get(pair.join("=")) ?? []);
+    const matching = kindsMatching(near, metadata.namespace, spec.selector);
     if (matching.length === 0) {
       const known = knownLabels(kinds, metadata.namespace);
       const written = Object.entries(spec.selector).map(([k, v]) => `${k}=${v}`);

@@ -48,6 +48,7 @@ const variants = [
   ["random-vs-rr", "SCHEDULER=rr"],
   ["random-vs-rr", "SCHEDULER=lc"],
   ["zone-outage", "HOW=network"],
+  ["rolling-update", "STARTUP=0s"],
 ] as const;
 
 describe("shipped scenarios", () => {

@@ -21,6 +21,7 @@ export function faultContext(
     machines: new Machines(stack, () => null),
     overlaps: new Overlaps(),
     kubeProxies: new Map(),
+    loseLeader() {},
     apiServer: { pause() {}, resume() {}, slow() {}, disconnect() {}, reconnect() {} },
     inside: new Set(),
     containers: new Map(),

@@ -6,7 +6,7 @@
  * Broken on purpose and seen to fail: the back-off does not double; memory of requests is not counted.
  */
 import { expect, test } from "vitest";
-import { failedOf, storyOf } from "./totals.ts";
+import { failuresOf, storyOf } from "./totals.ts";
 
 test("the ladder, and the flapping endpoint", async () => {
   const { totals, events } = await storyOf("crashloop");
@@ -26,6 +26,6 @@ test("the ladder, and the flapping endpoint", async () => {
   // Ready and not ready in turn, as often as it died after it had been ready.
   expect(ofPod("pod_not_ready").length).toBe(deaths.length);
   // Fifteen requests a second are its share: what failed is a second's worth of each death, not of the time away.
-  expect(failedOf(totals, "web")).toBeGreaterThan(deaths.length);
-  expect(failedOf(totals, "web")).toBeLessThan(deaths.length * 20);
+  expect(failuresOf(totals, "web")).toBeGreaterThan(deaths.length);
+  expect(failuresOf(totals, "web")).toBeLessThan(deaths.length * 20);
 });

@@ -5,16 +5,15 @@
  * Broken on purpose and seen to fail: a rule's walk is not charged to the packet (latency); every Service has
  * position 1 (the table, and latency); syncs of nftables grow with all Services (the table).
  */
-import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { duration } from "../../src/output/format.ts";
+import { count } from "../../src/output/format.ts";
 import type { ProfileOverride } from "../../src/index.ts";
 import type { RunTotals } from "../../src/observe/totals.ts";
 import { overridden } from "./profiles.ts";
+import { expectRow } from "./page.ts";
 import { totalsOf } from "./totals.ts";
 
 const name = "iptables-vs-nftables";
-const page = readFileSync(`docs/scenarios/${name}.md`, "utf8");
 const run = (mode: string, services: number, profile = overridden({})): Promise<RunTotals> =>
   totalsOf(name, { env: { MODE: mode, SERVICES: String(services) }, profile });
 
@@ -33,9 +32,8 @@ describe("the page's table", () => {
     const { kubeProxy, lag } = await run(mode, services);
     const removed = lag.byKind.find(({ change }) => change === "removed")!.lag!;
     const { p50Ns, p90Ns } = kubeProxy.walkTime!;
-    const figures = [p50Ns, p90Ns, kubeProxy.syncTime!.p50Ns, removed.p50Ns].map(duration);
-    const written = new RegExp(`\\| ${mode} \\| ${services.toLocaleString("en")} \\| (.*) \\|`);
-    expect(written.exec(page)?.[1]?.split(" | ")).toEqual(figures);
+    const figures = [p50Ns, p90Ns, kubeProxy.syncTime!.p50Ns, removed.p50Ns];
+    expectRow(name, [mode, count(services)], figures);
   });
 });
 

@@ -5,7 +5,7 @@
  * Broken on purpose and seen to fail: an HTTP probe is answered by the kernel, as a TCP one is.
  */
 import { expect, test } from "vitest";
-import { failedOf, storyOf, type Told } from "./totals.ts";
+import { failuresOf, storyOf, type Told } from "./totals.ts";
 
 const killed = (events: readonly Told[], name: string): number[] =>
   events
@@ -22,11 +22,11 @@ test("restarts go on after the burst, with liveness only", async () => {
   expect(killed(events, "readiness")).toEqual([]);
   expect(killed(events, "patient")).toEqual([]);
   for (const other of ["readiness", "patient"])
-    expect(failedOf(totals, "liveness")).toBeGreaterThan(3 * failedOf(totals, other));
+    expect(failuresOf(totals, "liveness")).toBeGreaterThan(3 * failuresOf(totals, other));
 });
 
 test("a burst that the pods can serve restarts none", async () => {
   const { totals, events } = await storyOf("liveness-cascade", { PEAK: "360" });
   expect(events.filter(({ kind }) => kind === "container_killed")).toEqual([]);
-  expect(failedOf(totals, "liveness")).toBeLessThan(10);
+  expect(failuresOf(totals, "liveness")).toBeLessThan(10);
 });

@@ -6,7 +6,7 @@
  * manager does not wait for tolerationSeconds.
  */
 import { expect, test } from "vitest";
-import { failedOf, storyOf, type Told } from "./totals.ts";
+import { failuresOf, storyOf, type Told } from "./totals.ts";
 
 const lostAtS = 20;
 
@@ -29,6 +29,6 @@ test.each([20, 50])("grace %i s", async (graceS) => {
     expect(createdS).toBeLessThan(goneS + tolerationS + 1);
     // One of four endpoints, 20 requests a second, for so long: within four standard deviations.
     const lost = 20 * goneS * 0.25;
-    expect(Math.abs(failedOf(totals, name) - lost)).toBeLessThan(4 * Math.sqrt(lost) + 10);
+    expect(Math.abs(failuresOf(totals, name) - lost)).toBeLessThan(4 * Math.sqrt(lost) + 10);
   }
 });

@@ -1,7 +1,7 @@
 /** The totals that a shipped scenario's summary is made of, for parameters and constants that a test chooses. */
 import { Recording } from "../../src/observe/index.ts";
 import type { Observer } from "../../src/observe/observations.ts";
-import type { RunTotals } from "../../src/observe/totals.ts";
+import type { ClientTotals, RunTotals } from "../../src/observe/totals.ts";
 import { loadScenario, type LoadOptions } from "../../src/scenario/load.ts";
 import { tallied } from "./tally.ts";
 
@@ -36,9 +36,14 @@ export async function storyOf(
   return { totals, events };
 }
 
-/** Requests of a client that were not served. */
-export function failedOf({ clients }: RunTotals, name: string): number {
-  return clients
-    .find(({ client }) => client === name)!
-    .byOutcome.reduce((sum, { outcome, count }) => sum + (outcome === "served" ? 0 : count), 0);
+/** Requests that failed; those still in flight at the end did not. */
+export function failedOf({ byOutcome }: ClientTotals): number {
+  return byOutcome
+    .filter(({ outcome }) => outcome !== "served")
+    .reduce((sum, { count }) => sum + count, 0);
+}
+
+/** The same, of one client. */
+export function failuresOf({ clients }: RunTotals, name: string): number {
+  return failedOf(clients.find(({ client }) => client === name)!);
 }

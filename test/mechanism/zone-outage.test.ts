@@ -5,7 +5,7 @@
  * Broken on purpose and seen to fail: kube-proxy does not read hints.
  */
 import { expect, test } from "vitest";
-import { failedOf, storyOf } from "./totals.ts";
+import { failuresOf, storyOf } from "./totals.ts";
 
 test.each(["power", "network"])("a zone without %s", async (how) => {
   const { totals, events } = await storyOf("zone-outage", { HOW: how });
@@ -17,12 +17,12 @@ test.each(["power", "network"])("a zone without %s", async (how) => {
   // 50 requests a second, a third of them to the dark zone: within four standard deviations, and a second of lag.
   const lost = (50 * meanS) / 3;
   for (const zone of [1, 2]) {
-    expect(failedOf(totals, `same-zone-zone-${zone}`)).toBe(0);
-    const failed = failedOf(totals, `any-zone-zone-${zone}`);
+    expect(failuresOf(totals, `same-zone-zone-${zone}`)).toBe(0);
+    const failed = failuresOf(totals, `any-zone-zone-${zone}`);
     expect(Math.abs(failed - lost)).toBeLessThan(4 * Math.sqrt(lost) + 20);
   }
   // Inside the dark zone: without power nobody asks, without a network two thirds are lost to the end of it.
-  const inside = failedOf(totals, "any-zone-zone-3");
+  const inside = failuresOf(totals, "any-zone-zone-3");
   if (how === "network") expect(inside).toBeGreaterThan(50 * 80 * 0.6);
-  expect(failedOf(totals, "same-zone-zone-3")).toBeLessThan(3);
+  expect(failuresOf(totals, "same-zone-zone-3")).toBeLessThan(3);
 });

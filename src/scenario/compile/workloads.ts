@@ -48,6 +48,8 @@ interface NamedWorkload {
   readonly key: string;
   readonly labels: Labels;
   readonly owns: (pod: Pod) => boolean;
+  /** A pair of labels that its pods have; null where no pair is certain. */
+  readonly pair: string | null;
 }
 
 export class Workloads {
@@ -55,6 +57,8 @@ export class Workloads {
   readonly #network: Network;
   readonly #docker: DockerWorkloads;
   readonly #workloads: readonly NamedWorkload[];
+  /** Indices by pair: of thousands of workloads few have to be asked whose pod it is. */
+  readonly #byPair = new Map<string | null, number[]>();
   readonly #clientReplicas = new Map<string, number>();
   #serviceIndex: (key: string) => number = () => -1;
   #dns: ClusterDns | null = null;
@@ -64,6 +68,11 @@ export class Workloads {
     this.#network = network;
     this.#docker = docker;
     this.#workloads = workloadsOf(scenario);
+    for (const [index, { pair }] of this.#workloads.entries()) {
+      const known = this.#byPair.get(pair);
+      if (known === undefined) this.#byPair.set(pair, [index]);
+      else known.push(index);
+    }
   }
 
   /** How Services are numbered in the observations. */
@@ -88,12 +97,23 @@ export class Workloads {
     // Users divide evenly over the pods, so that it does not matter which of them this one is.
     if (sidecar >= 0) return this.clientSpec(sidecar, 0);
     if (container.sleepNs !== undefined || isInit(pod, container)) return this.#task(container);
-    const workload = this.#workloads.findIndex(({ owns }) => owns(pod));
+    const workload = this.#workloadOf(pod);
     const key = this.#workloads[workload]?.key;
     if (key === DNS_WORKLOAD && this.#dns !== null) return this.#dns.serverSpec(pod);
     const server = this.#scenario.cluster.servers.find((each) => each.workload === key);
     const { server: profile } = this.#scenario.profile;
     return serverProgram(server ?? defaultServer, profile, workload);
+  }
+
+  /** The first one that owns the pod; -1: none does. */
+  #workloadOf(pod: Pod): number {
+    let first = -1;
+    const pairs = [null, ...Object.entries(pod.metadata.labels).map(pairOf)];
+    for (const pair of pairs) {
+      const found = this.#byPair.get(pair)?.find((index) => this.#workloads[index]!.owns(pod));
+      if (found !== undefined && (first < 0 || found < first)) first = found;
+    }
+    return first;
   }
 
   /** What ends by itself: as long as its command sleeps, else what init containers take. */
@@ -203,18 +223,18 @@ function addressesOf(
       // Nobody knows before it has been asked.
       return [];
     case "clusterIP":
-      return ofFamily(spec.clusterIPs ?? [spec.clusterIP], family);
+      return reachableIn(spec.clusterIPs ?? [spec.clusterIP], family);
     case "nodePort":
-      return nodes.map(({ status }) => ofFamily(status.internalIPs, family)[0]!);
+      return nodes.map(({ status }) => reachableIn(status.internalIPs, family)[0]!);
     case "externalIP":
-      return ofFamily(spec.externalIPs ?? [], family);
+      return reachableIn(spec.externalIPs ?? [], family);
     case "loadBalancer":
-      return ofFamily(status?.ingress.map(({ ip }) => ip) ?? [], family);
+      return reachableIn(status?.ingress.map(({ ip }) => ip) ?? [], family);
   }
 }
 
 /** A client speaks its own or the Service's primary family; the other only if there is nothing else. */
-function ofFamily(addresses: readonly string[], family: IpFamily): readonly string[] {
+function reachableIn(addresses: readonly string[], family: IpFamily): readonly string[] {
   const own = addresses.filter((address) => familyOf(address) === family);
   return own.length > 0 ? own : addresses;
 }
@@ -230,13 +250,19 @@ function workloadsOf({ cluster }: ResolvedScenario): NamedWorkload[] {
     owns: (pod: Pod) =>
       pod.metadata.namespace === owner.metadata.namespace &&
       matchesSelector(owner.spec.selector, pod.metadata.labels),
+    pair: Object.entries(owner.spec.selector.matchLabels).map(pairOf)[0] ?? null,
   }));
   const single = cluster.pods.map((pod) => ({
     key: objectKey(pod),
     labels: pod.metadata.labels,
     owns: (other: Pod) => objectKey(other) === objectKey(pod),
+    pair: null,
   }));
   return [...sets, ...single];
+}
+
+function pairOf([name, value]: readonly [string, string]): string {
+  return `${name}=${value}`;
 }
 
 function loadOf({ load, from }: ResolvedClient, replica: number): ClientOptions["load"] {

@@ -9,7 +9,6 @@
 import {
   familyOf,
   MANAGED_BY_LABEL,
-  matchesLabels,
   objectKey,
   SLICE_CONTROLLER,
   ZONE_LABEL,
@@ -18,6 +17,7 @@ import {
   type Service,
   type ServicePort,
 } from "../../../kubernetes/api/types.ts";
+import { PodLabelIndex } from "../../../kubernetes/api/selectorIndex.ts";
 import { usesTopologyMode } from "../../../kubernetes/controllers/topologyHints.ts";
 import { TransportProtocol } from "../../../network/nat.ts";
 import type { BrokenLaw } from "../../../observe/report.ts";
@@ -33,33 +33,36 @@ export function* convergence(context: LawContext): Generator<BrokenLaw> {
     ({ metadata }) => metadata.labels[MANAGED_BY_LABEL] !== SLICE_CONTROLLER,
   );
   const keptByUsers = new Set(kept.map((slice) => slice.service));
-  const pods = [...cluster.api.list("Pod")].filter(hasEndpoint);
+  const pods = new PodLabelIndex();
+  for (const pod of cluster.api.list("Pod")) if (hasEndpoint(pod)) pods.set(pod);
+  const nodes = new Map([...cluster.api.list("Node")].map((node) => [node.metadata.name, node]));
   const services = [...cluster.api.list("Service")];
   const step = Math.max(1, Math.ceil((services.length * cluster.proxies.length) / PAIRS_MAX));
   for (const service of services) {
     if (service.spec.selector === null || service.spec.clusterIP === "None") continue;
     if (usesTopologyMode(service.metadata)) continue;
-    const own = pods.filter(
-      ({ metadata }) =>
-        metadata.namespace === service.metadata.namespace &&
-        matchesLabels(service.spec.selector!, metadata.labels),
-    );
+    const own = pods.podsOf(service.metadata.namespace, service.spec.selector);
     // Endpoints that a user keeps beside them are in no pod.
     if (keptByUsers.has(objectKey(service))) continue;
-    for (const port of service.spec.ports) yield* compare(service, port, own, step, context);
+    for (const port of service.spec.ports)
+      yield* compare(service, port, own, { ...context, nodes, step });
   }
+}
+
+interface Fleet {
+  readonly nodes: ReadonlyMap<string, Node>;
+  /** Every second node, third node, ... is looked at. */
+  readonly step: number;
 }
 
 function* compare(
   service: Service,
   port: ServicePort,
   pods: readonly Pod[],
-  step: number,
-  { cluster, network, nowNs }: LawContext,
+  { cluster, network, nowNs, nodes, step }: LawContext & Fleet,
 ): Generator<BrokenLaw> {
   const address = network.addresses.intern(service.spec.clusterIP);
   const isLocal = service.spec.internalTrafficPolicy === "Local";
-  const nodes = new Map([...cluster.api.list("Node")].map((node) => [node.metadata.name, node]));
   /** Nodes of one place see the same, and nodes that share a version of the rules hold the same. */
   const wantedAt = new Map<string, string>();
   const heldBy = new Map<unknown, string>();

@@ -31,12 +31,14 @@ export class LawWatch {
 
   readonly #workloads = new WorkloadWatch();
 
-  constructor({ cluster }: ResolvedScenario) {
+  constructor({ cluster, profile }: ResolvedScenario) {
     const local = cluster.services.filter(
       ({ spec }) =>
         spec.internalTrafficPolicy === "Local" || spec.externalTrafficPolicy === "Local",
     );
-    this.#membership = new MembershipWatch(new Set(local.map(objectKey)));
+    const { mode, ipvs } = profile.kubernetes.kubeProxy;
+    const reuses = mode === "ipvs" && ipvs.connReuseMode === 0;
+    this.#membership = new MembershipWatch(new Set(local.map(objectKey)), reuses);
   }
 
   get observers(): readonly Observer[] {

@@ -43,11 +43,17 @@ export class MembershipWatch implements Observer {
   readonly #changes: Change[] = [];
   readonly #broken: BrokenLaw[] = [];
   readonly #local: ReadonlySet<string>;
+  readonly #reuses: boolean;
   #count = 0;
 
-  /** @param local Services with a traffic policy Local, by "namespace/name" */
-  constructor(local: ReadonlySet<string> = new Set()) {
+  /**
+   * @param local Services with a traffic policy Local, by "namespace/name"
+   * @param reuses a SYN on the tuple of a connection that has closed goes where that one went (IPVS with
+   *   conn_reuse_mode 0), also to an endpoint that has left
+   */
+  constructor(local: ReadonlySet<string> = new Set(), reuses = false) {
     this.#local = local;
+    this.#reuses = reuses;
   }
 
   nodeNamed(node: number, name: string): void {
@@ -113,6 +119,7 @@ export class MembershipWatch implements Observer {
    * in which an endpoint that has left may get a connection. Policy Local looks at its own node's alone.
    */
   #judge(node: number, endpoint: Endpoint, atNs: SimTimeNs): void {
+    if (this.#reuses && heldBy(endpoint, node) === Held.removed) return;
     const { service, address } = endpoint;
     const rivals = this.#endpoints.filter(
       (other) => other.service === service && heldBy(other, node) === Held.usable,
