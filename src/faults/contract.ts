@@ -9,6 +9,7 @@ import type { Simulation } from "../engine/index.ts";
 import type { DockerContainer } from "../docker/container.ts";
 import type { ApiClient, Informer } from "../kubernetes/api/contract.ts";
 import type { Kind, Pod } from "../kubernetes/api/types.ts";
+import type { KubeProxy } from "../kubernetes/proxy/kubeProxy.ts";
 import type { Network } from "../network/network.ts";
 import type { NetworkStack } from "../network/stack.ts";
 import type { Observations } from "../observe/observations.ts";
@@ -46,7 +47,7 @@ export interface FaultContext {
   readonly machines: Machines;
   readonly overlaps: Overlaps;
   /** By node. As often as one is stopped it has to be started. */
-  readonly kubeProxies: ReadonlyMap<string, { stop(): void; start(): void }>;
+  readonly kubeProxies: ReadonlyMap<string, KubeProxy>;
   readonly apiServer: ApiServerSwitches;
   /** The leading kube-controller-manager dies, if there is one. */
   readonly loseLeader: () => void;

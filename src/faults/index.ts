@@ -4,6 +4,7 @@ import { apiOutage } from "./apiOutage.ts";
 import { cordon } from "./cordon.ts";
 import { crashNode } from "./crashNode.ts";
 import { drain } from "./drain.ts";
+import { failSync } from "./failSync.ts";
 import { flushConntrack } from "./flushConntrack.ts";
 import { freezeNode } from "./freezeNode.ts";
 import { leaderChange } from "./leaderChange.ts";
@@ -26,6 +27,7 @@ const members = {
   cordon,
   crashNode,
   drain,
+  failSync,
   flushConntrack,
   freezeNode,
   leaderChange,

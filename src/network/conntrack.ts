@@ -2,9 +2,10 @@
  * Connection tracking and NAT of every host.
  *
  * Owns: the entries (one a connection and host), their state and time-out, the translation of each later
- * packet as the first one was translated, the choice of a masqueraded port, and room in the table.
- * Refuses to own: which endpoint a new connection gets (NatRules), the states' order
- * (conntrackStates.ts) and where a packet goes next (stack.ts).
+ * packet as the first one was translated, and what becomes of first packets that clash. Refuses to own:
+ * which endpoint a new connection gets (NatRules), the states' order (conntrackStates.ts), which entries
+ * go (conntrackEviction.ts), the choice of a masqueraded port (snatPorts.ts) and where a packet goes next
+ * (stack.ts).
  *
  * A first packet's entry is seen by nobody else until it has left POSTROUTING (__nf_conntrack_confirm).
  * Another that comes in between is decided by itself, and who confirms second meets the first one's
@@ -12,10 +13,9 @@
  *
  * Not modelled: expectations, zones, the limit on a bucket's length (chaintoolong).
  */
-import type { RandomStream, Simulation } from "../engine/index.ts";
+import type { Simulation } from "../engine/index.ts";
 import { NO_ADDRESS, type AddressId } from "./address.ts";
 import {
-  canEarlyDrop,
   CtState,
   firstState,
   isActiveState,
@@ -35,10 +35,11 @@ import {
   type Tuple,
 } from "./conntrackTable.ts";
 import {
+  blankFirstPacket,
+  emptyDecision,
   NatVerdict,
   type ConnectionWatcher,
   TransportProtocol,
-  type FirstPacket,
   type NatDecision,
   type NatHookPoint,
   type NatRules,
@@ -47,7 +48,8 @@ import {
 import { Flag, ICMP_FLAGS, type Packet } from "./packet.ts";
 import type { LinuxProfile } from "./profile.ts";
 import { ConntrackCounters } from "./conntrackCounters.ts";
-import { DueQueue } from "./dueQueue.ts";
+import { Eviction } from "./conntrackEviction.ts";
+import { NO_PORT, SnatPorts } from "./snatPorts.ts";
 
 /** Of a packet. `invalid`: it belongs to nothing and passes untranslated. `local`: the host itself answers. */
 export const Track = { pass: 0, drop: 1, reject: 2, invalid: 3, local: 4 } as const;
@@ -66,9 +68,6 @@ export interface ConntrackEntry {
   replyDestination: AddressId;
   replyDestinationPort: number;
 }
-
-/** No port is free for masquerading. */
-const NO_PORT = -1;
 
 export class Conntrack {
   /** Entry and direction of the packet last tracked; NO_ENTRY for one that passes untracked. */
@@ -93,39 +92,17 @@ export class Conntrack {
   private readonly profile: LinuxProfile["conntrack"];
   private readonly natNsPerPacket: number;
   private readonly timeouts: readonly number[];
-  private readonly snatStream: RandomStream;
-  private readonly firstPassNs: number;
-  /** Entries in the order in which the collector looks at them. */
-  private readonly collector = new DueQueue();
+  private readonly snatPorts: SnatPorts;
+  private readonly eviction: Eviction;
   /** The host's own entries, in no order: the first `count` of them. */
   private own = new Int32Array(64);
-  /** The table was full: on its next pass the collector takes closing connections too, down to a share. */
-  private pressed = false;
   /** When the packet that is being tracked is here, later than `now` by what it carries along. */
   private atNs = 0;
   /** Unconfirmed entries that hold the packet's own tuple, and the tuple of its replies. */
   private hiddenOriginal: EntryId = NO_ENTRY;
   private hiddenReply: EntryId = NO_ENTRY;
-  private readonly decision: NatDecision = {
-    verdict: NatVerdict.accept,
-    dnatAddress: NO_ADDRESS,
-    dnatPort: 0,
-    masquerade: false,
-    randomFully: true,
-    walkNs: 0,
-    rule: "",
-  };
-  private readonly first: { -readonly [K in keyof FirstPacket]: FirstPacket[K] } = {
-    protocol: 6,
-    source: NO_ADDRESS,
-    sourcePort: 0,
-    destination: NO_ADDRESS,
-    destinationPort: 0,
-    destinationIsLocal: false,
-    isMidstream: false,
-    originSocket: -1,
-    originGeneration: 0,
-  };
+  private readonly decision = emptyDecision();
+  private readonly first = blankFirstPacket();
   private readonly reply: { -readonly [K in keyof Tuple]: Tuple[K] } = {
     source: NO_ADDRESS,
     sourcePort: 0,
@@ -161,10 +138,16 @@ export class Conntrack {
       Math.max(profile.minEntries, profile.maxPerCore * options.cores),
     );
     this.timeouts = timeoutsOf(profile);
+    this.snatPorts = new SnatPorts(
+      sim.streams.get(`conntrack/${options.hostName}`),
+      profile.snat,
+      this.reply,
+      (protocol, evict) => this.isReplyTaken(protocol, evict),
+    );
     // Hosts were not booted at one instant.
     const phase = sim.streams.get(`conntrack/${options.hostName}/collector`).uniform();
-    this.firstPassNs = Math.floor(phase * profile.collectIntervalNs);
-    this.snatStream = sim.streams.get(`conntrack/${options.hostName}`);
+    const firstPassNs = Math.floor(phase * profile.collectIntervalNs);
+    this.eviction = new Eviction(this, options.tables, profile, firstPassNs);
   }
 
   /**
@@ -278,71 +261,13 @@ export class Conntrack {
     return view;
   }
 
-  /** When the collector next goes through the whole table: no earlier than a pass that a packet finds due. */
-  private nextPassNs(): number {
-    const { collectIntervalNs } = this.profile;
-    return (
-      (Math.floor((this.sim.nowNs - this.firstPassNs) / collectIntervalNs) + 1) *
-        collectIntervalNs +
-      this.firstPassNs
-    );
-  }
-
-  /** The collector in the background: it goes through the whole table once an interval (gc_worker). */
-  private collect(): void {
-    const { nowNs } = this.sim;
-    const { collector, tables } = this;
-    if (collector.nextDueNs > nowNs) return;
-    const nextNs = this.nextPassNs();
-    while (collector.nextDueNs <= nowNs) {
-      const generation = collector.nextTag;
-      const id = collector.take();
-      if (!tables.isAlive(id) || tables.generationOf(id) !== generation) continue;
-      if (tables.expiresAtNs[id]! <= nowNs) this.remove(id);
-      else if (this.pressed && this.makesRoom(id)) this.remove(id);
-      else collector.push(id, generation, nextNs);
-    }
-    this.pressed = false;
-  }
-
-  /** gc_worker_can_early_drop(), while the table is nearly full. */
-  private makesRoom(id: EntryId): boolean {
-    if (this.count <= this.profile.pressedShare * this.limit) return false;
-    const { tables } = this;
-    const assured = (tables.flagsOf(id) & EntryFlag.assured) !== 0;
-    return !assured || canEarlyDrop(tables.stateOf(id));
-  }
-
-  /**
-   * early_drop(): looks at eight buckets of the table, and takes what has expired there and, in the first
-   * of them that holds any, all entries that are not assured. A bucket's entries are as good as drawn
-   * from all of the host's: here by stepping through them from a place that the tuple's hash gives.
-   * @returns whether any was taken that had not expired
-   */
-  private earlyDrop(packet: Packet): boolean {
-    const { tables, profile } = this;
-    const { nowNs } = this.sim;
-    let at = tables.hashOfTuple(this.host, packet.protocol, packet);
-    for (let bucket = 0; bucket < profile.evictionBuckets; bucket++) {
-      let taken = 0;
-      for (let i = 0; i < profile.tuplesPerBucket && this.count > 0; i++) {
-        at = (at + 0x9e3779b1) >>> 0;
-        const id = this.own[at % this.count]!;
-        const flags = tables.flagsOf(id);
-        if (tables.expiresAtNs[id]! <= nowNs) this.remove(id);
-        else if ((flags & EntryFlag.assured) === 0 && !this.isHidden(id, flags)) {
-          this.remove(id);
-          taken++;
-        }
-      }
-      this.counters.earlyDropped += taken;
-      if (taken > 0) return true;
-    }
-    return false;
+  /** The host's entries by place, below `count`. */
+  entryAt(place: number): EntryId {
+    return this.own[place]!;
   }
 
   /** Whether an entry's first packet is still on its way through netfilter; forgets that it was. */
-  private isHidden(id: EntryId, flags: number): boolean {
+  isHidden(id: EntryId, flags: number): boolean {
     if ((flags & EntryFlag.unconfirmed) === 0) return false;
     if (this.tables.confirmsAtNs[id]! > this.atNs) return true;
     this.tables.setFlags(id, flags & ~EntryFlag.unconfirmed);
@@ -487,9 +412,9 @@ export class Conntrack {
     isLocal: boolean,
     rules: NatRules | null,
   ): TrackVerdict {
-    this.collect();
-    if (this.count >= this.limit && !this.earlyDrop(packet)) {
-      this.pressed = true;
+    const { eviction, sim } = this;
+    eviction.collect(sim.nowNs);
+    if (this.count >= this.limit && !eviction.earlyDrop(this.host, packet, sim.nowNs)) {
       return this.refuse("conntrack_full");
     }
     const decision = this.decide(packet, point, isLocal, rules);
@@ -566,7 +491,7 @@ export class Conntrack {
     // endpoint get different ports in any case.
     const keeps = !(masquerade && decision.randomFully);
     if (!keeps || this.isReplyTaken(packet.protocol, false)) {
-      reply.destinationPort = this.pickSnatPort(packet.protocol, packet.sourcePort, keeps);
+      reply.destinationPort = this.snatPorts.pick(packet.protocol, packet.sourcePort, keeps);
       return EntryFlag.sourceNat;
     }
     return masquerade ? EntryFlag.sourceNat : 0;
@@ -596,25 +521,6 @@ export class Conntrack {
     if (!evict || !isClosed || (flags & EntryFlag.sourceNat) === 0) return true;
     this.remove(id);
     return false;
-  }
-
-  /**
-   * nf_nat_l4proto_unique_tuple(): from a random port on, 128 tries; then from others 64, 32 and 16.
-   * @param keepClass a port below 512 or 1024 stays so, as it does without --random-fully and a range
-   */
-  private pickSnatPort(protocol: number, sourcePort: number, keepClass: boolean): number {
-    const { snat } = this.profile;
-    const [first, last] = keepClass ? portClass(sourcePort, snat) : [snat.portFirst, snat.portLast];
-    const ports = last - first + 1;
-    for (let tries = Math.min(ports, snat.maxAttempts); ; tries = Math.floor(tries / 2)) {
-      const start = this.snatStream.below(ports);
-      for (let i = 0; i < tries; i++) {
-        const port = first + ((start + i) % ports);
-        this.reply.destinationPort = port;
-        if (!this.isReplyTaken(protocol, tries - i <= snat.evictAttempts)) return port;
-      }
-      if (tries >= ports || tries < snat.minAttempts) return NO_PORT;
-    }
   }
 
   /**
@@ -649,7 +555,7 @@ export class Conntrack {
     const { tables } = this;
     const id = tables.insert(this.host, packet.protocol, packet, this.reply, flags);
     tables.confirmsAtNs[id] = this.atNs + this.walkNs + this.profile.confirmNs;
-    this.collector.push(id, tables.generationOf(id), this.nextPassNs());
+    this.eviction.added(id, this.sim.nowNs);
     if (this.count === this.own.length) {
       const longer = new Int32Array(2 * this.count);
       longer.set(this.own);
@@ -679,13 +585,4 @@ export class Conntrack {
 /** An answer shows that the first packet has passed, however short the way. */
 function answered(flags: number): number {
   return (flags | EntryFlag.seenReply) & ~EntryFlag.unconfirmed;
-}
-
-/** Without a range, a port stays below 512, below 1024, or above. */
-function portClass(
-  port: number,
-  { portFirst, portLast }: LinuxProfile["conntrack"]["snat"],
-): readonly [number, number] {
-  if (port >= 1024) return [portFirst, portLast];
-  return port < 512 ? [1, 511] : [600, 1023];
 }

@@ -1,10 +1,10 @@
 /**
  * What a host's netfilter asks of whoever programs its nat rules, for a connection's first packet.
  *
- * Owns: the contract only. conntrack.ts calls it once per connection and repeats the decision for
- * the rest; kubernetes/proxy implements it.
+ * Owns: the contract, and blank forms of its two records for those who ask. conntrack.ts calls it once per
+ * connection and repeats the decision for the rest; kubernetes/proxy implements it.
  */
-import type { AddressId } from "./address.ts";
+import { NO_ADDRESS, type AddressId } from "./address.ts";
 import type { CtStateCode } from "./conntrackStates.ts";
 import type { EntryId } from "./conntrackTable.ts";
 import type { DurationNs } from "../engine/index.ts";
@@ -55,6 +55,34 @@ export interface NatDecision {
   walkNs: DurationNs;
   /** Rule or chain that gave a drop or reject, for the drop's cause. */
   rule: string;
+}
+
+/** Nothing is translated. Whoever asks again and again keeps one and empties it. */
+export function emptyDecision(): NatDecision {
+  return {
+    verdict: NatVerdict.accept,
+    dnatAddress: NO_ADDRESS,
+    dnatPort: 0,
+    masquerade: false,
+    randomFully: true,
+    walkNs: 0,
+    rule: "",
+  };
+}
+
+/** A first packet to be filled in, of nothing yet. */
+export function blankFirstPacket(): { -readonly [K in keyof FirstPacket]: FirstPacket[K] } {
+  return {
+    protocol: 6,
+    source: NO_ADDRESS,
+    sourcePort: 0,
+    destination: NO_ADDRESS,
+    destinationPort: 0,
+    destinationIsLocal: false,
+    isMidstream: false,
+    originSocket: -1,
+    originGeneration: 0,
+  };
 }
 
 export interface NatRules {

@@ -7,9 +7,9 @@
 import { NO_ADDRESS, type AddressId } from "./address.ts";
 import type { Namespace } from "./host.ts";
 import {
+  blankFirstPacket,
+  emptyDecision,
   NatVerdict,
-  type FirstPacket,
-  type NatDecision,
   type NatRules,
   type TransportProtocolNumber,
 } from "./nat.ts";
@@ -23,24 +23,8 @@ export class SocketNat {
   /** The rules know the address and nobody behind it: connect() fails. */
   isRefused = false;
 
-  readonly #decision: NatDecision = {
-    verdict: NatVerdict.accept,
-    dnatAddress: NO_ADDRESS,
-    dnatPort: 0,
-    masquerade: false,
-    walkNs: 0,
-    rule: "",
-  };
-  readonly #first: { -readonly [K in keyof FirstPacket]: FirstPacket[K] } = {
-    protocol: 6,
-    source: NO_ADDRESS,
-    sourcePort: 0,
-    destination: NO_ADDRESS,
-    destinationPort: 0,
-    destinationIsLocal: false,
-    originSocket: -1,
-    originGeneration: 0,
-  };
+  readonly #decision = emptyDecision();
+  readonly #first = blankFirstPacket();
 
   readonly #network: Network;
   readonly #sockets: SocketPool;

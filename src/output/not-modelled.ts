@@ -5,16 +5,18 @@
  * mistaken for modelling such a thing say so at their head as well.
  */
 export const notModelled: readonly string[] = [
-  "Corruption on the wire, and losses unless a fault asks for them: packets are lost only in full queues, for want of a route or a neighbour, by conntrack, by rules that drop them, and with the hosts they pass.",
+  "Corruption on the wire, and losses and another order unless netem or partition asks for them: packets are otherwise lost only in full queues, for want of a route or a neighbour, by conntrack, by rules that drop them, and with the hosts they pass.",
   "TCP congestion control and segmentation: a message crosses a hop as trains of at most 64 KiB, each charged for its packets and headers.",
-  "Most pure ACKs, receive windows, fast retransmit and reordering: a lost packet is sent again when its timer would have fired.",
+  "Most pure ACKs, receive windows, fast retransmit and what TCP makes of packets in another order: a lost packet is sent again when its timer would have fired.",
   "Packets from several sources that reach a hop within 8 us of each other may pass it in the order in which they were sent, not in that of their arrival.",
   "States of neighbour entries: an address is known while its interface is there and unknown at once when it is gone; no entry is stale or probed.",
   "Distance between zones: a node of another zone is as near as one of the same.",
   "TLS: clients speak plain TCP or UDP.",
   "IPv6 without IPv4: a cluster has IPv4, or both.",
   "Failures that nobody asks for: what breaks is what a fault breaks. The time that a kube-proxy or a machine takes to start is part of the fault.",
-  "Failed syncs of kube-proxy, in whatever mode: none fails by itself, and no scenario makes one fail.",
+  "Syncs of kube-proxy that fail by themselves or in part: one fails as a whole, where failSync asks for it, in any mode.",
+  "Labels of a node that change: a kube-proxy knows the zone that its node had when the run began, and makes no full sync for another.",
+  "nftables mode's stale chains: those of endpoints that have gone are deleted with the change, without the transaction of their own a moment later.",
   "IPVS' own time-out of UDP flows and its schedulers lblc and lblcr; eBPF mode's direct server return, XDP, and datagrams of sockets that are not connected.",
   "DNS beyond lookups: truncated answers and TCP instead, SRV and PTR records, names of single pods, several name servers. Only clients with a name look it up.",
   "Docker hosts: user-defined networks, Compose, Swarm and their DNS, and health checks are absent; pods have no way to them.",

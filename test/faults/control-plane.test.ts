@@ -20,6 +20,20 @@ test("stopKubeProxy: the node keeps its rules, dead endpoints and all, until a n
   expect(outcomes(stopped.ended, 21.2, 29)).toEqual(["served"]);
 });
 
+test("failSync: the old rules stay until a sync succeeds, which the retry after a syncPeriod is", async () => {
+  // Broken on purpose: failSync that breaks no proxy; a runner that does not try again.
+  const kill = 'resetPods({ selector: "app=web", count: 2, how: "kill", at: "6s" })';
+  const failing = await run(`failSync({ nodes: "node-1", at: "5s", for: "10s" }), ${kill}`, "50s");
+  failing.finish();
+  const proxy = failing.compiled.cluster.proxies[0]!;
+  expect(proxy.failures).toBeGreaterThan(0);
+  const lost = failing.ended.filter(({ outcome }) => outcome !== "served");
+  // Nothing changes after the replacements are ready: only the retry mends it, long after the fault is over.
+  expect(Math.max(...lost.map(({ startS }) => startS))).toBeGreaterThan(20);
+  expect(outcomes(failing.ended, 46, 49)).toEqual(["served"]);
+  expect(proxy.isIdle).toBe(true);
+});
+
 // Broken on purpose: no pause; no disconnect (partitionApi).
 test("apiOutage: traffic goes on, changes wait until it is over", async () => {
   const kill = 'resetPods({ selector: "app=web", count: 2, how: "crash", at: "6s" })';
@@ -77,7 +91,7 @@ test("leaderChange: no controller acts until the Lease has run out, and then ano
 });
 
 test("mistakes are found together", async () => {
-  const text = `import { apiOutage, partitionApi, slowApi, stopKubeProxy } from "podstorm";
+  const text = `import { apiOutage, failSync, partitionApi, slowApi, stopKubeProxy } from "podstorm";
 export default {
   duration: "10s",
   cluster: { nodes: 2, zones: 2 },
@@ -86,6 +100,7 @@ export default {
     partitionApi({ nodes: "node-1", components: [], at: "1s" }),
     slowApi({ factor: 0, at: "1s" }),
     apiOutage({ what: "etc", at: "1s" }),
+    failSync({ nodes: "node-3", at: "1s" }),
   ],
 } as any;`;
   const nodes = "node-1, node-2, zone/zone-1, zone/zone-2";
@@ -94,5 +109,6 @@ export default {
     "scenario.ts:7:37 faults[1].components: []; allowed: a list of at least 1",
     "scenario.ts:8:15 faults[2].factor: 0; allowed: a number from 1 to 100000",
     'scenario.ts:9:17 faults[3].what: "etc"; allowed: "server", "etcd" (did you mean "etcd"?)',
+    `scenario.ts:10:16 faults[4].nodes: no node node-3; allowed: one of ${nodes} (did you mean node-1?)`,
   ]);
 });

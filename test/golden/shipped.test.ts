@@ -43,10 +43,14 @@ const names = listScenarios("scenarios").map(({ name }) => name);
 /** What their pages show besides: a scenario, and the parameter that it is run with. */
 const variants = [
   ["affinity-skew", "MODE=nftables"],
+  ["drain-with-pdb", "PDB=none"],
   ["etp-local", "HOW=delete"],
   ["prestop-sweep", "MIN_SYNC=4s"],
   ["random-vs-rr", "SCHEDULER=rr"],
   ["random-vs-rr", "SCHEDULER=lc"],
+  ["zone-outage", "HOW=network"],
+  ["rolling-update", "STARTUP=0s"],
+  ["scaleup-idle-pods", "POOL=4"],
 ] as const;
 
 describe("shipped scenarios", () => {

@@ -45,10 +45,6 @@ export class ClusterRecords {
     for (const slice of slices.values()) put(slice);
   }
 
-  holds(name: string): boolean {
-    return name === this.#zone || name.endsWith(`.${this.#zone}`);
-  }
-
   /** @param name within the zone, absolute, without the dot at its end */
   lookup(name: string, type: RecordTypeCode): ClusterAnswer {
     const labels = name.slice(0, -this.#zone.length - 1).split(".");

@@ -2,7 +2,8 @@
  * kube-proxy on one node: from its own watches to the rules in force.
  *
  * Owns: tracking what changed, when a sync runs, and that new rules count only at its end. Refuses to
- * own: what rules do to a packet (modes/). What it routes by is what it last programmed, nothing else.
+ * own: what rules do to a packet (modes/), how much two versions of
+ * rules differ (ruleDifferences.ts) and what the book of changes is told (programmingReport.ts). What it routes by is what it last programmed, nothing else.
  */
 import { Phase, type DurationNs, type SimTimeNs, type Simulation } from "../../engine/index.ts";
 import type { ApiServer, Watch } from "../api/contract.ts";
@@ -25,6 +26,8 @@ import type {
   TableSize,
 } from "./contract.ts";
 import type { KubeProxyProfile } from "./profile.ts";
+import { reportProgrammed } from "./programmingReport.ts";
+import { countEndpoints, countMissing, sameServing } from "./ruleDifferences.ts";
 import {
   isForAnotherProxy,
   isNodeSpecific,
@@ -258,7 +261,7 @@ export class KubeProxy {
 
   /** Syncs that end before then fail: iptables-restore or the transaction returns an error. */
   breakSyncsUntil(atNs: SimTimeNs): void {
-    this.#brokenUntilNs = atNs;
+    this.#brokenUntilNs = Math.max(this.#brokenUntilNs, atNs);
   }
 
   /**
@@ -484,100 +487,19 @@ export class KubeProxy {
   #apply({ key, rules, slices }: Change, taken: Taken): void {
     this.#put(key, rules);
     this.#options.applied?.(key, slices);
-    this.#report(key, slices, taken);
+    const { ledger, node, sim } = this.#options;
+    const before = this.#inForce.get(key) ?? [];
+    reportProgrammed(ledger, {
+      node: node.name,
+      service: key,
+      before,
+      after: slices,
+      arrived: taken.arrivals.get(key),
+      syncStartedNs: taken.startedAtNs,
+      nowNs: sim.nowNs,
+    });
     this.#inForce.set(key, slices);
   }
-
-  /** Tells the book of changes which endpoints this node now uses, or no longer. */
-  #report(
-    service: string,
-    slices: readonly EndpointSlice[],
-    { arrivals, startedAtNs: syncStartedNs }: Taken,
-  ): void {
-    const { ledger, node, sim } = this.#options;
-    const before = this.#inForce.get(service) ?? [];
-    const arrived = arrivals.get(service) ?? NOTHING_ARRIVED;
-    // Nothing else can differ, but where there was nothing before.
-    const among = before.length === 0 ? null : arrived;
-    const was = endpointStates(before, among);
-    const is = endpointStates(slices, among);
-    for (const podUid of new Set([...is.keys(), ...was.keys()])) {
-      const ready = is.get(podUid)?.ready ?? false;
-      if (ready === (was.get(podUid)?.ready ?? false)) continue;
-      const causeNs = is.get(podUid)?.causeNs ?? null;
-      const deliveredNs = arrived.get(podUid) ?? syncStartedNs;
-      const times = { deliveredNs, trackedNs: deliveredNs, syncStartedNs };
-      ledger.programmed(node.name, service, podUid, ready, causeNs, times, sim.nowNs);
-    }
-  }
-}
-
-interface EndpointState {
-  readonly ready: boolean;
-  readonly causeNs: number | null;
-}
-
-const NOTHING_ARRIVED: ReadonlyMap<string, SimTimeNs> = new Map();
-
-/** @param among the pods asked for, by uid; null for all */
-function endpointStates(
-  slices: readonly EndpointSlice[],
-  among: ReadonlyMap<string, unknown> | null,
-): Map<string, EndpointState> {
-  const states = new Map<string, EndpointState>();
-  if (among?.size === 0) return states;
-  for (const { endpoints } of slices) {
-    for (const { podUid, conditions, observedCauseNs } of endpoints) {
-      if (among !== null && !among.has(podUid)) continue;
-      states.set(podUid, { ready: conditions.ready, causeNs: observedCauseNs });
-    }
-  }
-  return states;
-}
-
-function countEndpoints(rules: readonly ServicePortRules[]): number {
-  let count = 0;
-  for (const { all } of rules) count += all.length;
-  return count;
-}
-
-/** Whether the same endpoints serve before and after, port by port. */
-function sameServing(
-  before: readonly ServicePortRules[],
-  after: readonly ServicePortRules[],
-): boolean {
-  return (
-    before.length === after.length &&
-    before.every(({ serving }, i) => serving.join() === after[i]!.serving.join())
-  );
-}
-
-/** Endpoints that are in `these` and not in `those`, port by port. */
-function countMissing(
-  these: readonly ServicePortRules[],
-  those: readonly ServicePortRules[],
-): number {
-  let count = 0;
-  for (const rules of these) {
-    const other = those.find((each) => each.position === rules.position);
-    count += other === undefined ? rules.all.length : missingFrom(other, rules);
-  }
-  return count;
-}
-
-/** Nodes share the versions of rules: what differs between two of them is found once for all nodes. */
-const missing = new WeakMap<ServicePortRules, WeakMap<ServicePortRules, number>>();
-
-function missingFrom(other: ServicePortRules, rules: ServicePortRules): number {
-  let known = missing.get(other);
-  if (known === undefined) missing.set(other, (known = new WeakMap()));
-  let count = known.get(rules);
-  if (count === undefined) {
-    const texts = new Set(other.all.map(({ text }) => text));
-    count = rules.all.filter(({ text }) => !texts.has(text)).length;
-    known.set(rules, count);
-  }
-  return count;
 }
 
 /** A node that no endpoint is local to. */

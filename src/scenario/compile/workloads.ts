@@ -223,18 +223,18 @@ function addressesOf(
       // Nobody knows before it has been asked.
       return [];
     case "clusterIP":
-      return ofFamily(spec.clusterIPs ?? [spec.clusterIP], family);
+      return reachableIn(spec.clusterIPs ?? [spec.clusterIP], family);
     case "nodePort":
-      return nodes.map(({ status }) => ofFamily(status.internalIPs, family)[0]!);
+      return nodes.map(({ status }) => reachableIn(status.internalIPs, family)[0]!);
     case "externalIP":
-      return ofFamily(spec.externalIPs ?? [], family);
+      return reachableIn(spec.externalIPs ?? [], family);
     case "loadBalancer":
-      return ofFamily(status?.ingress.map(({ ip }) => ip) ?? [], family);
+      return reachableIn(status?.ingress.map(({ ip }) => ip) ?? [], family);
   }
 }
 
 /** A client speaks its own or the Service's primary family; the other only if there is nothing else. */
-function ofFamily(addresses: readonly string[], family: IpFamily): readonly string[] {
+function reachableIn(addresses: readonly string[], family: IpFamily): readonly string[] {
   const own = addresses.filter((address) => familyOf(address) === family);
   return own.length > 0 ? own : addresses;
 }

@@ -3,6 +3,7 @@ export { apiOutage, type ApiOutageInput } from "./apiOutage.ts";
 export { cordon, type CordonInput } from "./cordon.ts";
 export { crashNode, type CrashNodeInput } from "./crashNode.ts";
 export { drain, type DrainInput } from "./drain.ts";
+export { failSync, type FailSyncInput } from "./failSync.ts";
 export { flushConntrack, type FlushConntrackInput } from "./flushConntrack.ts";
 export { freezeNode, type FreezeNodeInput } from "./freezeNode.ts";
 export { leaderChange, type LeaderChangeInput } from "./leaderChange.ts";

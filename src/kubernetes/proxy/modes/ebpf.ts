@@ -17,12 +17,12 @@ import {
   type NatHookPoint,
 } from "../../../network/nat.ts";
 import { AffinityLists } from "../affinity.ts";
+import { AffineChooser, type Draw } from "../choosers.ts";
 import type { DataPlane, ProxyMode } from "../contract.ts";
 import { maglevTable } from "../maglev.ts";
 import { RoutedRules, type Chooser } from "../natRules.ts";
 import type { RouteTraits } from "../route.ts";
 import { DestinationKind, type RuleEndpoint } from "../rules.ts";
-import { AffineChooser, type Draw } from "./iptables.ts";
 
 export const ebpfTraits: RouteTraits = {
   localhostNodePorts: true,

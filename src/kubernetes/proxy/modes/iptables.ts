@@ -1,13 +1,12 @@
 /**
  * iptables mode: a list of rules that a first packet walks, and a table that is restored in one go.
  *
- * Owns: the uniform choice, affinity by xt_recent lists, the walk's cost and what a sync costs. Refuses to
- * own: the route (route.ts). Source: pkg/proxy/iptables/proxier.go; rules of kube-proxy, sections 5 to 8.
+ * Owns: affinity by xt_recent lists, the walk's cost and what a sync costs. Refuses to own: the route (route.ts)
+ * and the uniform choice (choosers.ts). Source: pkg/proxy/iptables/proxier.go; rules of kube-proxy, sections 5 to 8.
  */
-import type { FirstPacket } from "../../../network/nat.ts";
 import { AffinityLists } from "../affinity.ts";
-import type { DataPlane, ProgrammedRules, ProxyMode, SyncWork, TableSize } from "../contract.ts";
-import { RoutedRules, type Chooser } from "../natRules.ts";
+import { randomRules } from "../choosers.ts";
+import type { DataPlane, ProxyMode, SyncWork, TableSize } from "../contract.ts";
 import type { KubeProxyProfile } from "../profile.ts";
 import type { Route, RouteTraits } from "../route.ts";
 import { DestinationKind, type RuleEndpoint } from "../rules.ts";
@@ -25,63 +24,6 @@ export const iptablesTraits: RouteTraits = {
 
 /** Rules that the chosen endpoint's own chain has: hairpin mark and DNAT, and the jump there. */
 const ENDPOINT_RULES = 3;
-
-/** Index of the candidate that a connection without a memory gets. */
-export type Draw = (candidates: readonly RuleEndpoint[], packet: FirstPacket) => number;
-
-/** A drawn endpoint, or the one that remembers the client. */
-export class AffineChooser implements Chooser {
-  readonly #plane: DataPlane;
-  readonly #affinity: AffinityLists;
-  readonly #draw: Draw;
-  readonly #cost: (route: Route, chosen: RuleEndpoint | null) => number;
-
-  constructor(
-    plane: DataPlane,
-    affinity: AffinityLists,
-    draw: Draw,
-    cost: (route: Route, chosen: RuleEndpoint | null) => number,
-  ) {
-    this.#plane = plane;
-    this.#affinity = affinity;
-    this.#draw = draw;
-    this.#cost = cost;
-  }
-
-  choose(route: Route, packet: FirstPacket): RuleEndpoint {
-    const { candidates, destination } = route;
-    const { rules } = destination!;
-    const { affinityNs } = rules;
-    if (affinityNs === null) return candidates[this.#draw(candidates, packet)]!;
-    const { source } = packet;
-    const { nowNs } = this.#plane.sim;
-    const remembered = this.#affinity.find(rules, candidates, source, affinityNs, nowNs);
-    route.isRemembered = remembered !== undefined;
-    const chosen = remembered ?? candidates[this.#draw(candidates, packet)]!;
-    this.#affinity.remember(rules, chosen, source, nowNs);
-    return chosen;
-  }
-
-  walkNs(route: Route, chosen: RuleEndpoint | null): number {
-    return this.#cost(route, chosen);
-  }
-}
-
-/** Rule i of n matches with probability 1/(n-i): each endpoint gets 1/n, one draw a connection. */
-export function randomRules(
-  plane: DataPlane,
-  traits: RouteTraits,
-  affinity: AffinityLists,
-  cost: (route: Route, chosen: RuleEndpoint | null) => number,
-): ProgrammedRules {
-  const draw: Draw = (candidates) => plane.stream.below(candidates.length);
-  return {
-    nat: new RoutedRules(plane, traits, new AffineChooser(plane, affinity, draw, cost)),
-    socketNat: null,
-    watcher: null,
-    changed: (before, after) => affinity.changed(before, after),
-  };
-}
 
 /**
  * Rules passed on the way. Node ports hang behind every rule of KUBE-SERVICES, in a chain of their own; a

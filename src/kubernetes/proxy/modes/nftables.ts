@@ -2,14 +2,14 @@
  * nftables mode: verdict maps that a first packet looks itself up in, and transactions of what changed.
  *
  * Owns: its costs, and affinity by sets that hold any number of clients. Refuses to own: the route
- * (route.ts) and the uniform choice, which is iptables mode's. Source: pkg/proxy/nftables/proxier.go;
+ * (route.ts) and the uniform choice (choosers.ts). Source: pkg/proxy/nftables/proxier.go;
  * rules of kube-proxy, section 9.
  */
 import { AffinityLists } from "../affinity.ts";
+import { randomRules } from "../choosers.ts";
 import type { ProxyMode, SyncWork } from "../contract.ts";
 import type { KubeProxyProfile } from "../profile.ts";
 import type { RouteTraits } from "../route.ts";
-import { randomRules } from "./iptables.ts";
 
 export const nftablesTraits: RouteTraits = {
   localhostNodePorts: false,
