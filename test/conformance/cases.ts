@@ -80,8 +80,6 @@ export interface CaseNode {
 
 /** Each flow of a scenario in each mode that it is for. */
 export function flowCases(scenario: Scenario) {
-  const unknown = scenario.proxyMode.filter((mode) => !MODES.includes(mode));
-  if (unknown.length > 0) throw new Error(`unknown mode ${unknown.join()} in ${scenario.id}`);
   return scenario.proxyMode.flatMap((mode) =>
     scenario.steps.flatMap((step) =>
       step.flows
@@ -107,7 +105,8 @@ export function firstPacketOf(flow: Flow, addresses: AddressTable): FirstPacket 
 export function nodeOf(scenario: Scenario, step: Step, mode: Mode): CaseNode {
   const { node } = scenario;
   const settings = node.perMode[mode];
-  if (settings === undefined) throw new Error(`unknown mode ${mode} in ${scenario.id}`);
+  if (!MODES.includes(mode) || settings === undefined)
+    throw new Error(`unknown mode ${mode} in ${scenario.id}`);
   const addresses = new AddressTable();
   const family = node.ipFamily === "IPv6" ? 6 : 4;
   const ledger = new ChangeLedger(createObservations([]));
