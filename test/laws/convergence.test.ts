@@ -14,6 +14,7 @@ import { matchesLabels, objectKey, type Service } from "../../src/kubernetes/api
 import type { Run } from "../../src/scenario/compile.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
 import { scenarios } from "./arbitrary/scenario.ts";
+import { reachableAddresses } from "./addresses.ts";
 import { lawHolds, play } from "./law.ts";
 
 /** Longer than three probe periods with their status write, slice write, watch and sync. */
@@ -36,7 +37,7 @@ function listening(run: Run, { cluster }: ResolvedScenario, service: Service): s
         .filter((namespace) =>
           ports.every(({ containerPort }) => transport.isListening(namespace, containerPort)),
         )
-        .map(({ addresses }) => network.addresses.text([...addresses][0]!));
+        .map((namespace) => reachableAddresses(network, namespace)[0]!);
     })
     .sort();
 }

