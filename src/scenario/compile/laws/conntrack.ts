@@ -1,11 +1,14 @@
 /**
  * Law 9, tracking: each host's table holds an entry for each connection that passes it, and no tuple twice,
- * so that no translated port is in use twice for one destination; families never mix.
+ * so that no translated port is in use twice for one destination; families never mix. And the other way round:
+ * entries are those of live connections and of those that linger for the time-out of their state.
  *
  * Owns: comparing the tables with the sockets and with themselves at the end of a run. What the table had no
  * room for, what somebody flushed, and what has been silent for longer than an entry lives, is not looked for.
  */
+import { seconds } from "../../../engine/index.ts";
 import type { Conntrack } from "../../../network/conntrack.ts";
+import { CtState, timeoutsOf } from "../../../network/conntrackStates.ts";
 import {
   Direction,
   EntryFlag,
@@ -52,6 +55,7 @@ export function* tracking({ network, transport, nowNs }: Context): Generator<Bro
     const mixed = families(network, id);
     if (mixed !== null) yield found(host, `an entry mixes families: ${mixed}`);
   }
+  yield* lingering({ network, transport, nowNs }, found);
   for (const [index, { conntrack }] of network.hosts.entries()) {
     if (conntrack !== null && conntrack.count !== counts[index]) {
       yield found(index, `counts ${conntrack.count} entries and has ${counts[index]}`);
@@ -68,6 +72,83 @@ export function* tracking({ network, transport, nowNs }: Context): Generator<Bro
       yield found(host.index, `has no entry for the open connection ${textOf(network, tuple)}`);
     }
   }
+}
+
+type Found = (host: number, detail: string) => BrokenLaw;
+
+/** Packets are under way for less, and their entries are made by the time at which they will be there. */
+const SLACK_NS = seconds(1);
+
+/** No entry without a connection outlives its time. */
+function* lingering({ network, transport, nowNs }: Context, found: Found): Generator<BrokenLaw> {
+  const { conntracks, profile } = network;
+  const timeouts = timeoutsOf(profile.conntrack);
+  const newestNs = network.hosts.map(() => -Infinity);
+  for (let id = 0; id < conntracks.size; id++) {
+    if (!conntracks.isAlive(id)) continue;
+    const host = conntracks.hostOf(id);
+    newestNs[host] = Math.max(newestNs[host]!, conntracks.confirmsAtNs[id]!);
+  }
+  const live = new LiveConnections(network, transport.sockets.all);
+  const tuple = { source: 0, sourcePort: 0, destination: 0, destinationPort: 0 };
+  for (let id = 0; id < conntracks.size; id++) {
+    if (!conntracks.isAlive(id)) continue;
+    const host = conntracks.hostOf(id);
+    const expiresNs = conntracks.expiresAtNs[id]!;
+    readTuple(conntracks, id, Direction.original, tuple);
+    // Each first packet finds out whether the collector is due, and it passes each entry once an interval.
+    const collectedNs = expiresNs + profile.conntrack.collectIntervalNs + SLACK_NS;
+    if (collectedNs < newestNs[host]!) {
+      yield found(host, `still holds ${textOf(network, tuple)}, which expired at ${expiresNs} ns`);
+    }
+    const state = conntracks.stateOf(id);
+    if (expiresNs > nowNs + timeouts[state]!) {
+      yield found(host, `holds ${textOf(network, tuple)} for longer than its state's time-out`);
+    }
+    const isOpen = state === CtState.established && expiresNs > nowNs;
+    if (isOpen && hasKeptAll(network.hosts[host]!.conntrack!) && !live.mayHold(id)) {
+      yield found(host, `holds ${textOf(network, tuple)} as open, and it has no socket`);
+    }
+  }
+}
+
+/** The sockets' connections, to be asked about entries. */
+class LiveConnections {
+  readonly #network: Network;
+  /** Remote ends by local end. */
+  readonly #sockets = new Map<number, Set<number>>();
+  readonly #addresses = new Set<number>();
+
+  constructor(network: Network, sockets: readonly Socket[]) {
+    this.#network = network;
+    for (const { addresses } of network.namespaces) {
+      for (const address of addresses) this.#addresses.add(address);
+    }
+    for (const socket of sockets) {
+      if (socket.state === SocketState.free || socket.protocol !== TransportProtocol.TCP) continue;
+      const local = endOf(socket.localAddress, socket.localPort);
+      let remotes = this.#sockets.get(local);
+      if (remotes === undefined) this.#sockets.set(local, (remotes = new Set()));
+      remotes.add(endOf(socket.remoteAddress, socket.remotePort));
+    }
+  }
+
+  /** Whether one of its ends has a socket, or its end may have passed the host unseen: a packet lost, or a pod gone. */
+  mayHold(id: number): boolean {
+    const { packets, conntracks } = this.#network;
+    if (packets.dropped > 0) return true;
+    const tuple = { source: 0, sourcePort: 0, destination: 0, destinationPort: 0 };
+    return BOTH.some((direction) => {
+      readTuple(conntracks, id, direction, tuple);
+      if (!this.#addresses.has(tuple.source)) return true;
+      const remotes = this.#sockets.get(endOf(tuple.source, tuple.sourcePort));
+      return remotes?.has(endOf(tuple.destination, tuple.destinationPort)) === true;
+    });
+  }
+}
+
+function endOf(address: number, port: number): number {
+  return 65_536 * address + port;
 }
 
 type MutableTuple = { -readonly [K in keyof Tuple]: Tuple[K] };
