@@ -349,6 +349,7 @@ export class Cluster {
   #startProxies(synced: boolean): void {
     const { sim, profile, transport, nodes, podCIDR, serviceCIDR, observations } = this.#options;
     const { network } = transport;
+    network.useLoopback();
     const builder = new RuleBuilder(network.addresses, this.ledger);
     const base = synced
       ? proxyBase(this.api.list("Service"), this.api.list("EndpointSlice"), builder)

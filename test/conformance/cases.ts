@@ -5,10 +5,11 @@ import type { NodeView } from "../../src/kubernetes/proxy/route.ts";
 import { RuleBuilder, RuleTable, tableBase } from "../../src/kubernetes/proxy/rules.ts";
 import { AddressTable, parsePrefix, type AddressId } from "../../src/network/address.ts";
 import { TransportProtocol, type FirstPacket } from "../../src/network/nat.ts";
-import { readData } from "./data.ts";
+import { ownData, readData } from "./data.ts";
 import { serviceOf, sliceOf, type CaseService, type CaseSlice } from "./objects.ts";
 
-export type Mode = "iptables" | "nftables";
+const MODES = ["iptables", "nftables"] as const;
+export type Mode = (typeof MODES)[number];
 
 export interface Flow {
   readonly name: string;
@@ -56,7 +57,18 @@ export interface Scenario {
 
 export type Step = Scenario["steps"][number];
 
-export const packetFlows = readData<Scenario[]>("PACKET_FLOWS", "packet-flows.json");
+/** Upstream's cases or another file's, and those derived from upstream's rules. */
+export const packetFlows = [
+  ...readData<Scenario[]>("PACKET_FLOWS", "packet-flows.json"),
+  ...ownData<Scenario[]>("variants.json"),
+];
+
+/** A scenario that is always there. */
+export function ownScenario(id: string): Scenario {
+  const found = ownData<Scenario[]>("packet-flows.json").find((each) => each.id === id);
+  if (found === undefined) throw new Error(`no scenario ${id} in packet-flows.json`);
+  return found;
+}
 
 /** What a node has programmed, with its own addresses. */
 export interface CaseNode {
@@ -92,7 +104,9 @@ export function firstPacketOf(flow: Flow, addresses: AddressTable): FirstPacket 
 
 export function nodeOf(scenario: Scenario, step: Step, mode: Mode): CaseNode {
   const { node } = scenario;
-  const settings = node.perMode[mode]!;
+  const settings = node.perMode[mode];
+  if (!MODES.includes(mode) || settings === undefined)
+    throw new Error(`unknown mode ${mode} in ${scenario.id}`);
   const addresses = new AddressTable();
   const family = node.ipFamily === "IPv6" ? 6 : 4;
   const ledger = new ChangeLedger(createObservations([]));
@@ -117,7 +131,7 @@ export function nodeOf(scenario: Scenario, step: Step, mode: Mode): CaseNode {
     primaryAddresses: [addresses.intern(settings.nodeIP)],
     podNetworks: cidr ? [parsePrefix(cidr)] : [],
     masqueradeAll: node.masqueradeAll,
-    nodePortAddresses: settings.nodePortAddresses?.map(parsePrefix) ?? null,
+    nodePortAddresses: (settings.nodePortAddresses ?? []).map(parsePrefix),
     localhostNodePorts: settings.localhostNodePorts ?? false,
     serviceCIDRs: (settings.serviceCIDRs ?? "").split(",").filter(Boolean).map(parsePrefix),
   };

@@ -49,6 +49,7 @@ const variants = [
   ["prestop-sweep", "MIN_SYNC=4s"],
   ["random-vs-rr", "SCHEDULER=rr"],
   ["random-vs-rr", "SCHEDULER=lc"],
+  ["zone-outage", "HOW=network"],
   ["rolling-update", "STARTUP=0s"],
   ["scaleup-idle-pods", "POOL=4"],
 ] as const;

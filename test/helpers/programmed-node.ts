@@ -37,7 +37,8 @@ export type Answer = NatDecision & {
 export interface NodeOptions {
   readonly profile?: Partial<KubeProxyProfile>;
   readonly masqueradeAll?: boolean;
-  readonly nodePortAddresses?: readonly string[] | null;
+  readonly nodePortAddresses?: readonly string[];
+  readonly serviceCIDRs?: readonly string[];
   /** Without one no pod is recognised. */
   readonly podCIDR?: string | null;
   readonly protocol?: keyof typeof TransportProtocol;
@@ -63,6 +64,8 @@ export function programmedNode(
   const loopback = addresses.intern("127.0.0.1");
   const here = new Set((options.here ?? []).map((text) => addresses.intern(text)));
   const profile = { ...kubeProxyProfile, ...options.profile };
+  // As nodeView() has it: nftables mode answers on the primary address.
+  const { nodePortAddresses = mode === "nftables" ? [`${NODE_IP}/32`] : [] } = options;
   const view: NodeView = {
     addresses,
     isOwn: (address) => address === nodeIP,
@@ -71,9 +74,9 @@ export function programmedNode(
     primaryAddresses: [nodeIP],
     podNetworks: podCIDR === null ? [] : [parsePrefix(podCIDR)],
     masqueradeAll: options.masqueradeAll ?? false,
-    nodePortAddresses: options.nodePortAddresses?.map(parsePrefix) ?? null,
+    nodePortAddresses: nodePortAddresses.map(parsePrefix),
     localhostNodePorts: true,
-    serviceCIDRs: [],
+    serviceCIDRs: (options.serviceCIDRs ?? []).map(parsePrefix),
   };
   const plane = proxyModes[mode].rules({
     sim,

@@ -10,18 +10,17 @@ import { describe, expect, it, test } from "vitest";
 import { minutes, seconds } from "../../src/engine/index.ts";
 import type { Programmed, WalkedPacket } from "../../src/inspect/rules/contract.ts";
 import { ruleRenderers } from "../../src/inspect/rules/index.ts";
-import { computeProbability } from "../../src/inspect/rules/names.ts";
 import { walk, type Walk } from "../../src/inspect/rules/walk.ts";
 import {
   firstPacketOf,
   flowCases,
+  ownScenario,
   packetFlows,
   type Flow,
   type Mode,
   type Scenario,
   type Step,
 } from "../conformance/cases.ts";
-import { readData } from "../conformance/data.ts";
 import { endpoint, service, slice } from "../helpers/kube-objects.ts";
 import { programmedNode } from "../helpers/programmed-node.ts";
 import { programmedOf, renderedCase, stickyStep } from "./programmed.ts";
@@ -72,7 +71,7 @@ describe.each(packetFlows)("$id", (scenario) => {
 });
 
 describe("the text", () => {
-  const overall = packetFlows.find(({ id }) => id === "trace-packet")!;
+  const overall = ownScenario("trace-packet");
   const [step] = overall.steps;
 
   it.each(["iptables", "nftables"] as const)("of %s", async (mode) => {
@@ -220,16 +219,3 @@ function withMode(overall: Scenario, mode: Mode): Scenario["node"] {
     ? { ...overall.node, perMode: { ...perMode, nftables } }
     : overall.node;
 }
-
-interface ExtraFacts {
-  readonly computeProbability: {
-    readonly cases: readonly { readonly n: number; readonly text: string }[];
-  };
-}
-
-test.each(readData<ExtraFacts>("EXTRA_FACTS", "extra-facts.json").computeProbability.cases)(
-  "the probability of one of $n is $text",
-  ({ n, text }) => {
-    expect(computeProbability(n)).toBe(text);
-  },
-);

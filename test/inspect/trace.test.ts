@@ -10,6 +10,7 @@ import { seconds } from "../../src/engine/index.ts";
 import { traceFirstPacket, traceFormats, type TraceFormat } from "../../src/inspect/index.ts";
 import type { HopStep, NetfilterStep, Trace } from "../../src/inspect/trace/record.ts";
 import { PacketRecorder } from "../../src/inspect/trace/recorder.ts";
+import type { Service } from "../../src/kubernetes/api/types.ts";
 import type { Namespace } from "../../src/network/host.ts";
 import { compile, type Run } from "../../src/scenario/compile.ts";
 import { loadScenario } from "../../src/scenario/index.ts";
@@ -81,10 +82,16 @@ async function small(kubeProxy: Record<string, unknown> = {}): Promise<ResolvedS
 
 function withAffinity(scenario: ResolvedScenario, name: string): ResolvedScenario {
   const affinity = { sessionAffinity: "ClientIP", sessionAffinityTimeoutNs: seconds(60) } as const;
+  return changed(scenario, name, affinity);
+}
+
+function changed(
+  scenario: ResolvedScenario,
+  name: string,
+  change: Partial<Service["spec"]>,
+): ResolvedScenario {
   const services = scenario.cluster.services.map((service) =>
-    service.metadata.name === name
-      ? { ...service, spec: { ...service.spec, ...affinity } }
-      : service,
+    service.metadata.name === name ? { ...service, spec: { ...service.spec, ...change } } : service,
   );
   return { ...scenario, cluster: { ...scenario.cluster, services } };
 }
@@ -181,6 +188,32 @@ describe("a packet that does not arrive", () => {
       { chain: "service-endpoints-check" },
       { chain: "reject-chain", text: "reject" },
     ]);
+  });
+
+  // Broken on purpose: with no 127.0.0.1 in the cluster's namespaces nftables' answer is ENETUNREACH.
+  it("meets nobody on a host's own loopback, but for iptables' node ports", async () => {
+    const at = async (mode: "iptables" | "nftables") =>
+      trace(await small({ mode }), "node/node-1", "127.0.0.1:30080");
+    expect((await at("nftables")).answer?.outcome).toBe("ECONNREFUSED");
+    const served = await at("iptables");
+    expect(served.answer?.outcome).toBe("connected");
+    expect(served.flow.source).toMatch(/^127\.0\.0\.1:/);
+  });
+
+  // Broken on purpose: with the node port judged only where it answers, the sender is refused by the host.
+  it("is rejected by the filter where node ports do not answer, too", async () => {
+    const scenario = await small({ mode: "iptables", nodePortAddresses: ["10.99.0.0/16"] });
+    const port = {
+      name: null,
+      protocol: "TCP",
+      port: 80,
+      targetPort: 80,
+      nodePort: 30_090,
+    } as const;
+    const exposed = changed(scenario, "empty", { type: "NodePort", ports: [port] });
+    const traced = trace(exposed, "outside", "node/node-2:30090");
+    expect(traced.verdict).toMatchObject({ kind: "rejected", cause: "no_endpoints" });
+    expect(netfilter(traced)[0]!.rules.at(-1)!.text).toContain("-j REJECT");
   });
 
   it("meets a closed port", async () => {

@@ -12,7 +12,13 @@ import { nftablesTraits } from "../../src/kubernetes/proxy/modes/nftables.ts";
 import { emptyRoute, Router } from "../../src/kubernetes/proxy/route.ts";
 import { ruleRenderers } from "../../src/inspect/rules/index.ts";
 import type { Programmed } from "../../src/inspect/rules/contract.ts";
-import { firstPacketOf, packetFlows, type Flow, type Mode } from "../conformance/cases.ts";
+import {
+  firstPacketOf,
+  ownScenario,
+  packetFlows,
+  type Flow,
+  type Mode,
+} from "../conformance/cases.ts";
 import { programmedOf, stickyStep } from "../inspect/programmed.ts";
 import { Lab, type Dial } from "./lab.ts";
 import { whyNot } from "./namespaces.ts";
@@ -128,9 +134,9 @@ describe.skipIf(reason !== null)("connections through the kernel's own rules", (
   it.each(["iptables", "nftables"] as const)(
     "%s: a client comes back to its endpoint",
     async (mode) => {
-      const scenario = packetFlows.find(({ id }) => id === "internal-external-masquerade-base");
-      const [step] = scenario!.steps;
-      const programmed = programmedOf(scenario!, stickyStep(step!), mode);
+      const scenario = ownScenario("internal-external-masquerade-base");
+      const [step] = scenario.steps;
+      const programmed = programmedOf(scenario, stickyStep(step!), mode);
       const clients = Array.from({ length: 12 }, (_, i) => `203.0.113.${i + 2}`);
       const running = await labFor(programmed, clients);
       running.load(mode, ruleRenderers[mode].render(programmed).lines);

@@ -298,6 +298,14 @@ describe("what there is to reach", () => {
   test("other ports of a ClusterIP are refused", () => {
     expect(node("rr").ask(POD, VIP, 81).verdict).toBe(NatVerdict.reject);
   });
+
+  // Broken on purpose: with dropsUnknownAddresses on, as in nftables mode.
+  test("an address that no Service has is nobody's affair, though the CIDR holds it", () => {
+    const serviceCIDRs = ["10.96.0.0/12"];
+    const at = (mode: "ipvs" | "nftables") =>
+      programmedNode(mode, [service()], [], { serviceCIDRs }).ask(POD, "10.96.7.7").verdict;
+    expect([at("ipvs"), at("nftables")]).toEqual([NatVerdict.accept, NatVerdict.drop]);
+  });
 });
 
 test("a sync looks at every virtual server, whatever has changed", () => {

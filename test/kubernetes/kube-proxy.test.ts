@@ -1,7 +1,7 @@
 /** kube-proxy on a node: what a sync costs, and when what it has learnt counts. Facts: timings §7, rules §11. */
 import { describe, expect, test } from "vitest";
 import { hours, ms, Phase, seconds } from "../../src/engine/index.ts";
-import type { EndpointSlice } from "../../src/kubernetes/api/types.ts";
+import type { EndpointSlice, Service } from "../../src/kubernetes/api/types.ts";
 import { iptables } from "../../src/kubernetes/proxy/modes/iptables.ts";
 import { kubeProxyProfile } from "../../src/kubernetes/proxy/profile.ts";
 import { endpoint, service, slice, WATCH_NS, WRITE_NS } from "../helpers/kube-objects.ts";
@@ -103,6 +103,28 @@ describe("when rules count", () => {
     ];
     const { proxies } = running({ services });
     expect(proxies[0]!.size()).toEqual({ services: 0, endpoints: 0 });
+  });
+
+  // Broken on purpose: without the label's part of isForAnotherProxy(), and with its slices tracked (one more sync).
+  test("a Service of another proxy is none of its business until the label goes", () => {
+    const given = service();
+    const labels = { "service.kubernetes.io/service-proxy-name": "other" };
+    const others: Service = { ...given, metadata: { ...given.metadata, labels } };
+    const own = slice("s", [endpoint("10.0.0.1")], given);
+    const { proxies, sim, hand, endpoints, costs } = running({ services: [others], slices: [own] });
+    hand.patch("EndpointSlice", "default/s", (stored) => ({
+      ...stored,
+      endpoints: [...stored.endpoints, endpoint("10.0.0.2")],
+    }));
+    sim.run(seconds(2));
+    // The first sync, of nothing.
+    expect([proxies[0]!.size().services, endpoints(), costs.length]).toEqual([0, null, 1]);
+    hand.patch("Service", "default/web", (stored) => ({
+      ...stored,
+      metadata: { ...stored.metadata, labels: {} },
+    }));
+    sim.run(seconds(4));
+    expect(endpoints()).toEqual(["10.0.0.1:80", "10.0.0.2:80"]);
   });
 });
 

@@ -192,8 +192,8 @@ describe("scores", () => {
   });
 
   test("balanced allocation has no say for a pod that requests nothing", () => {
-    const running = [on("n", "b", requesting(1000, GIB))];
-    expect(score("balancedAllocation", pendingPod("a"), node("n"), running)).toBe(0);
+    const balanced = scorers.find(({ weight }) => weight === "balancedAllocation")!;
+    expect(balanced.scores(pendingPod("a"), [])).toBeNull();
   });
 
   test("by default the pods of one owner spread over the nodes, and over the zones", () => {

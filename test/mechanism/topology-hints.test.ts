@@ -12,6 +12,7 @@ import { defaultProfile } from "../../src/scenario/profile.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
 import { loadFiles, webManifest } from "../scenario/files.ts";
 import { tallied } from "./tally.ts";
+import { failuresOf } from "./totals.ts";
 
 function totalsOf(scenario: ResolvedScenario): RunTotals {
   const recording = new Recording();
@@ -23,11 +24,6 @@ function crossZoneShare({ routes }: RunTotals, name: string): number {
   const { answered, toOtherZone } = routes.find(({ client }) => client === name)!;
   return toOtherZone! / answered;
 }
-
-const failed = ({ clients }: RunTotals, name: string): number =>
-  clients
-    .find(({ client }) => client === name)!
-    .byOutcome.reduce((sum, { outcome, count }) => sum + (outcome === "served" ? 0 : count), 0);
 
 describe("three zones alike, topology-mode Auto", () => {
   const metadata = "{ name: auto, annotations: { service.kubernetes.io/topology-mode: Auto } }";
@@ -75,19 +71,21 @@ describe("topology-hints", () => {
       expect(crossZoneShare(totals, `none-zone-${zone}`)).toBeGreaterThan(0.5);
       // Eight: Auto gives no hints.
       expect(crossZoneShare(totals, `auto-eight-zone-${zone}`)).toBeGreaterThan(0.5);
-      expect(failed(totals, `none-zone-${zone}`) + failed(totals, `auto-zone-${zone}`)).toBe(0);
+      expect(
+        failuresOf(totals, `none-zone-${zone}`) + failuresOf(totals, `auto-zone-${zone}`),
+      ).toBe(0);
     }
     // One of the three that zone-1 is given is its own: 2/3 +- 4 x sqrt(2/9/1500).
     expect(Math.abs(crossZoneShare(totals, "auto-zone-1") - 2 / 3)).toBeLessThan(0.05);
     expect(crossZoneShare(totals, "auto-zone-2") + crossZoneShare(totals, "auto-zone-3")).toBe(0);
     // 150 a second at one pod that serves 100.
-    expect(failed(totals, "prefer-zone-1")).toBeGreaterThan(200);
-    expect(failed(totals, "prefer-zone-2") + failed(totals, "prefer-zone-3")).toBe(0);
+    expect(failuresOf(totals, "prefer-zone-1")).toBeGreaterThan(200);
+    expect(failuresOf(totals, "prefer-zone-2") + failuresOf(totals, "prefer-zone-3")).toBe(0);
   });
 
   test("with as many pods as the others zone-1 is not overloaded", async () => {
     const totals = totalsOf(withPodsInZone1(await loadScenario("scenarios/topology-hints.ts"), 4));
-    expect(failed(totals, "prefer-zone-1")).toBe(0);
+    expect(failuresOf(totals, "prefer-zone-1")).toBe(0);
     expect(crossZoneShare(totals, "prefer-zone-1")).toBe(0);
   });
 });

@@ -108,6 +108,38 @@ winkernel: { enableDSR: false, forwardHealthCheckVip: false, networkName: "", ro
   expect(await profileOf(configMap(kubeadm))).toEqual(defaultProfile);
 });
 
+// Broken on purpose: with "" read as the cluster's range, and with clusterCIDR "" under another mode as none.
+test("an empty clusterCIDR recognises no pod; another mode keeps the cluster's, and says so", async () => {
+  const cidrOf = async (config: string) =>
+    (await profileOf(HEAD + config)).kubernetes.kubeProxy.clusterCIDR;
+  expect(await cidrOf('clusterCIDR: ""\n')).toEqual(["none"]);
+  expect(await cidrOf('clusterCIDR: ""\ndetectLocalMode: NodeCIDR\n')).toEqual([]);
+  expect(await cidrOf("mode: ipvs\n")).toEqual([]);
+});
+
+test("what is known and has no effect is listed; tcpBeLiberal has one", async () => {
+  const config = `${HEAD}conntrack: { tcpBeLiberal: true, maxPerCore: 0 }
+detectLocal: { bridgeInterface: br0 }
+featureGates: { NFTablesProxyMode: true }
+healthzBindAddress: 0.0.0.0:10257
+ipvs: { excludeCIDRs: [10.0.0.0/8], strictARP: true, udpTimeout: 5m0s }
+iptables: { masqueradeBit: 15 }
+nftables: { masqueradeBit: 14 }
+`;
+  const { ignored, profile } = await loadFiles(filesWith(config), { profile: defaultProfile });
+  expect(ignored.map(({ reason }) => reason)).toEqual([
+    "pods are recognised by the cluster's CIDR",
+    "gates are as in the release that is modelled",
+    "healthz answers on port 10256",
+    "the mark is 0x4000",
+    "there are no virtual servers but kube-proxy's",
+    "no node answers for the addresses of Services",
+    "UDP flows last as long as conntrack says",
+    "the table's size stays that of the profile",
+  ]);
+  expect(profile.kubernetes.kubeProxy.conntrackTcpBeLiberal).toBe(true);
+});
+
 describe("mistakes", () => {
   test("have their place, and say what was probably meant", async () => {
     expect(

@@ -87,7 +87,7 @@ class Writer {
     yield* scoped("LoadBalancer", loadBalancerVIPs, rules.port);
     if (nodePort === null) return;
     const { ownAddresses } = this.#programmed;
-    const nodes = nodePortAddresses(this.#programmed, null) ?? ownAddresses;
+    const nodes = nodePortAddresses(this.#programmed) ?? ownAddresses;
     yield* scoped("NodePort", [...nodes, NO_ADDRESS], nodePort);
   }
 

@@ -113,10 +113,12 @@ class Writer {
       this.#built.add("filter", "KUBE-FORWARD", { ...spec, action: { kind } });
     };
     // A first packet is neither invalid nor related to another.
-    forward(
-      { matches: ["-m conntrack --ctstate INVALID"], test: never, target: "-j DROP" },
-      "drop",
-    );
+    if (!this.#programmed.profile.conntrackTcpBeLiberal) {
+      forward(
+        { matches: ["-m conntrack --ctstate INVALID"], test: never, target: "-j DROP" },
+        "drop",
+      );
+    }
     forward(
       {
         comment: "kubernetes forwarding rules",
@@ -354,7 +356,7 @@ class Writer {
   #jumpToNodePorts(): void {
     const { view, family } = this.#programmed;
     const comment = NODE_PORTS_COMMENT;
-    const addresses = nodePortAddresses(this.#programmed, null);
+    const addresses = nodePortAddresses(this.#programmed);
     if (addresses !== null) {
       for (const address of [...addresses, ...this.#loopbackForNodePorts()]) {
         const destination = this.#built.host(address);
@@ -384,7 +386,7 @@ class Writer {
     const loopback = view.addresses.intern("127.0.0.1");
     const isNamed = (prefix: Prefix): boolean => view.addresses.contains(prefix, loopback);
     const answers = family === 4 && view.localhostNodePorts;
-    return answers && (view.nodePortAddresses ?? []).some(isNamed) ? [loopback] : [];
+    return answers && view.nodePortAddresses.some(isNamed) ? [loopback] : [];
   }
 }
 

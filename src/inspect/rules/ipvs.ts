@@ -42,7 +42,7 @@ interface Virtual {
 function virtualServers(programmed: Programmed): Virtual[] {
   const { kernel, ownAddresses, view } = programmed;
   const state = kernel?.watcher instanceof Ipvs ? kernel.watcher : null;
-  const nodePorts = nodePortAddresses(programmed, null) ?? ownAddresses;
+  const nodePorts = nodePortAddresses(programmed) ?? ownAddresses;
   const found = renderedPorts(programmed).flatMap(({ rules }) => {
     const { clusterIP, externalIPs, loadBalancerVIPs, nodePort, port, protocol } = rules;
     const listen = (addresses: readonly AddressId[], on: number, kind: DestinationKindCode) =>

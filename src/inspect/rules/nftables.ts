@@ -15,13 +15,7 @@ import {
   type IptablesNames as ChainNames,
 } from "./names.ts";
 import { NftablesBuilder } from "./nftablesBuilder.ts";
-import {
-  nodePortAddresses,
-  podNetworkOf,
-  primaryAddressOf,
-  renderedPorts,
-  type RenderedPort,
-} from "./services.ts";
+import { nodePortAddresses, podNetworkOf, renderedPorts, type RenderedPort } from "./services.ts";
 
 const MARK_MASQ = "mark-for-masquerade";
 const NEW = "ct state new";
@@ -39,7 +33,7 @@ class Writer {
     this.#programmed = programmed;
     this.#built = new NftablesBuilder(programmed.family);
     this.#ip = programmed.family === 4 ? "ip" : "ip6";
-    this.#nodePortAddresses = nodePortAddresses(programmed, [primaryAddressOf(programmed)]);
+    this.#nodePortAddresses = nodePortAddresses(programmed);
   }
 
   write(): Ruleset {

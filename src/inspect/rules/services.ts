@@ -13,7 +13,7 @@ export function podNetworkOf({ view, family }: Programmed): Prefix | null {
   return view.podNetworks.find((each) => each.family === family) ?? null;
 }
 
-export function primaryAddressOf({ view, family }: Programmed): AddressId {
+function primaryAddressOf({ view, family }: Programmed): AddressId {
   const { addresses, primaryAddresses } = view;
   return primaryAddresses.find((each) => addresses.family(each) === family) ?? NO_ADDRESS;
 }
@@ -59,13 +59,13 @@ export function renderedPorts(programmed: Programmed): RenderedPort[] {
 }
 
 /** null: node ports answer on every address of the node. */
-export function nodePortAddresses(
-  { view, ownAddresses, family }: Programmed,
-  withoutSetting: readonly AddressId[] | null,
-): readonly AddressId[] | null {
-  if (view.nodePortAddresses === null) return withoutSetting;
+export function nodePortAddresses({
+  view,
+  ownAddresses,
+  family,
+}: Programmed): readonly AddressId[] | null {
   const own = view.nodePortAddresses.filter((prefix) => prefix.family === family);
-  if (own.some(({ length }) => length === 0)) return null;
+  if (own.length === 0 || own.some(({ length }) => length === 0)) return null;
   return ownAddresses.filter((address) =>
     own.some((prefix) => view.addresses.contains(prefix, address)),
   );

@@ -194,7 +194,9 @@ export class Places {
   #addressOf({ addresses }: Namespace, family: 4 | 6 | null): AddressId | undefined {
     const { network } = this.#run.transport;
     return [...addresses].find(
-      (each) => family === null || network.addresses.family(each) === family,
+      (each) =>
+        each !== network.addresses.loopback &&
+        (family === null || network.addresses.family(each) === family),
     );
   }
 

@@ -43,7 +43,9 @@ export function traceFirstPacket(
   const places = new Places(run, scenario);
   const from = places.origin(request.from);
   const familyOf = (id: AddressId): 4 | 6 => network.addresses.family(id);
-  const family = request.family ?? (from === null ? null : soleFamily(from, familyOf));
+  const family =
+    request.family ??
+    (from === null ? null : soleFamily(from, familyOf, network.addresses.loopback));
   const target = places.target(request.to, family);
   if (from === null || target === null) throw new UserError(places.mistakes);
   const recorder = new PacketRecorder(network, places.placeOf, (host, point, before, after) =>
@@ -138,8 +140,9 @@ function runWhile({ sim }: Run, untilNs: SimTimeNs, goesOn: () => boolean): void
 function soleFamily(
   { addresses }: Namespace,
   familyOf: (address: AddressId) => 4 | 6,
+  loopback: AddressId,
 ): 4 | 6 | null {
-  const families = new Set([...addresses].map(familyOf));
+  const families = new Set([...addresses].filter((each) => each !== loopback).map(familyOf));
   return families.size === 1 ? [...families][0]! : null;
 }
 

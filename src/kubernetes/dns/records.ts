@@ -63,7 +63,8 @@ export class ClusterRecords {
   #recordsOf(service: Service, type: RecordTypeCode): ClusterAnswer {
     const { spec } = service;
     if (spec.type === "ExternalName") {
-      return { rcode: Rcode.NOERROR, addresses: [], alias: spec.externalName! };
+      // With the dot of an absolute name or without, it is the same name.
+      return { rcode: Rcode.NOERROR, addresses: [], alias: spec.externalName!.replace(/\.$/, "") };
     }
     const texts =
       spec.clusterIP === "None"

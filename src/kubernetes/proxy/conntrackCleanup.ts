@@ -4,7 +4,7 @@
  * Owns: the decision, entry by entry. Refuses to own: listing and deleting entries (network/conntrack.ts),
  * and when that happens. Source: pkg/proxy/conntrack/cleanup.go; rules of kube-proxy, section 13.
  */
-import { NO_ADDRESS, type AddressId } from "../../network/address.ts";
+import { NO_ADDRESS, type AddressId, type AddressTable } from "../../network/address.ts";
 import type { ConntrackEntry } from "../../network/conntrack.ts";
 import { TransportProtocol } from "../../network/nat.ts";
 import type { ServicePortRules } from "./rules.ts";
@@ -18,9 +18,11 @@ export type TrackedFlow = Pick<
 /** The UDP Services of a node at the end of a sync, ready to judge entries. */
 export class FlowCleaner {
   readonly #byAddress = new Map<string, ReadonlySet<AddressId>>();
-  readonly #byNodePort = new Map<number, ReadonlySet<AddressId>>();
+  readonly #byNodePort = new Map<string, ReadonlySet<AddressId>>();
+  readonly #addresses: AddressTable;
 
-  constructor(rules: Iterable<ServicePortRules>) {
+  constructor(rules: Iterable<ServicePortRules>, addresses: AddressTable) {
+    this.#addresses = addresses;
     for (const each of rules) {
       // A Service that nobody serves is left alone: its flows may yet find their endpoint again.
       if (each.protocol !== TransportProtocol.UDP || each.serving.length === 0) continue;
@@ -28,7 +30,9 @@ export class FlowCleaner {
       for (const address of [each.clusterIP, ...each.externalIPs, ...each.loadBalancerVIPs]) {
         this.#byAddress.set(`${address} ${each.port}`, serving);
       }
-      if (each.nodePort !== null) this.#byNodePort.set(each.nodePort, serving);
+      // Each family has a node port of that number, with endpoints of its own.
+      const { family, nodePort } = each;
+      if (nodePort !== null) this.#byNodePort.set(`${family} ${nodePort}`, serving);
     }
   }
 
@@ -40,7 +44,7 @@ export class FlowCleaner {
       (originalDestination === NO_ADDRESS
         ? undefined
         : this.#byAddress.get(`${originalDestination} ${originalDestinationPort}`)) ??
-      this.#byNodePort.get(originalDestinationPort);
+      this.#byNodePort.get(`${this.#addresses.family(replySource)} ${originalDestinationPort}`);
     return serving !== undefined && !serving.has(replySource);
   }
 }

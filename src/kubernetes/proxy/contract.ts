@@ -81,6 +81,8 @@ export interface ModeSettings {
   readonly syncPeriodNs: DurationNs;
   readonly masqueradeAll: boolean;
   readonly localhostNodePorts: boolean;
+  /** --nodeport-addresses where none is given; empty: every address. */
+  readonly defaultNodePortAddresses: readonly string[];
 }
 
 export interface ProxyMode {

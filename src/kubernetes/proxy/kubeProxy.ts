@@ -29,6 +29,7 @@ import type { KubeProxyProfile } from "./profile.ts";
 import { reportProgrammed } from "./programmingReport.ts";
 import { countEndpoints, countMissing, sameServing } from "./ruleDifferences.ts";
 import {
+  isForAnotherProxy,
   isNodeSpecific,
   RuleTable,
   tableBase,
@@ -156,9 +157,9 @@ export class KubeProxy {
     return api.watch("Service", {
       watcher: `kube-proxy/${node.name}`,
       handlers: {
-        added: (service) => this.#changed(objectKey(service)),
-        updated: (_previous, service) => this.#changed(objectKey(service)),
-        deleted: (service) => this.#changed(objectKey(service)),
+        added: (service) => this.#serviceChanged(service),
+        updated: (previous, service) => this.#serviceChanged(previous, service),
+        deleted: (service) => this.#serviceChanged(service),
       },
     });
   }
@@ -310,6 +311,7 @@ export class KubeProxy {
 
   #sliceChanged(slice: EndpointSlice): void {
     this.#putSlice(slice, slice);
+    if (this.#isForAnotherProxy(slice)) return;
     const written = slice.metadata.annotations[LAST_CHANGE_TRIGGER_TIME];
     const triggerNs = written === undefined ? NaN : Number(written);
     this.#tracker.sliceChanged(slice.service, Number.isFinite(triggerNs) ? triggerNs : null);
@@ -318,8 +320,15 @@ export class KubeProxy {
 
   #sliceDeleted(slice: EndpointSlice): void {
     this.#putSlice(slice, null);
+    if (this.#isForAnotherProxy(slice)) return;
     this.#tracker.sliceDeleted(slice.service);
     this.#request();
+  }
+
+  /** Slices carry the labels of their Service. */
+  #isForAnotherProxy(slice: EndpointSlice): boolean {
+    const service = this.#services.get(slice.service);
+    return service !== undefined && isForAnotherProxy(service);
   }
 
   #putSlice(slice: EndpointSlice, now: EndpointSlice | null): void {
@@ -332,8 +341,9 @@ export class KubeProxy {
     this.#slices.set(slice.service, now === null ? others : [...others, now]);
   }
 
-  #changed(service: string): void {
-    this.#tracker.changed(service);
+  #serviceChanged(service: Service, now = service): void {
+    if (isForAnotherProxy(service) && isForAnotherProxy(now)) return;
+    this.#tracker.changed(objectKey(service));
     this.#request();
   }
 
@@ -413,9 +423,9 @@ export class KubeProxy {
 
   /** At the end of a sync that changed endpoints of a UDP Service: all of them are looked at. */
   #cleanConntrack(): void {
-    const { connections } = this.#options;
+    const { connections, builder } = this.#options;
     if (connections === null) return;
-    const cleaner = new FlowCleaner(this.table.udp());
+    const cleaner = new FlowCleaner(this.table.udp(), builder.addresses);
     this.flowsDeleted += connections.deleteEntries(TransportProtocol.UDP, (entry) =>
       cleaner.isStale(entry),
     );

@@ -35,7 +35,7 @@ export class RoutedRules implements NatRules {
 
   constructor(plane: DataPlane, traits: RouteTraits, chooser: Chooser) {
     this.#router = new Router(plane.table, plane.view, traits);
-    this.dropsInvalid = traits.dropsInvalid;
+    this.dropsInvalid = traits.dropsInvalid && !plane.profile.conntrackTcpBeLiberal;
     this.#chooser = chooser;
     this.#routed = plane.routed;
   }

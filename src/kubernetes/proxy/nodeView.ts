@@ -31,15 +31,17 @@ export function nodeView(
   host: Host,
   ranges: ClusterRanges,
   profile: KubeProxyProfile,
-  { masqueradeAll, localhostNodePorts }: ModeSettings,
+  { masqueradeAll, localhostNodePorts, defaultNodePortAddresses }: ModeSettings,
 ): NodeView {
   const { addresses } = network;
   const loopbacks = new Set([addresses.intern("127.0.0.1"), addresses.intern("::1")]);
-  const { nodePortAddresses, clusterCIDR } = profile;
+  const { clusterCIDR } = profile;
+  const nodePortAddresses =
+    profile.nodePortAddresses.length === 0 ? defaultNodePortAddresses : profile.nodePortAddresses;
   const podCIDRs = clusterCIDR.length === 0 ? ranges.podCIDRs : clusterCIDR;
   // The proxier of each family gets what is of its family.
   const split = (cidrs: readonly string[]) => [...ofFamily(cidrs, 4), ...ofFamily(cidrs, 6)];
-  const own = [...host.namespace.addresses];
+  const own = [...host.namespace.addresses].filter((address) => !loopbacks.has(address));
   const primaryOf = (family: 4 | 6) =>
     own.filter((address) => addresses.family(address) === family).slice(0, 1);
   const primaries = [...primaryOf(4), ...primaryOf(6)];
@@ -56,9 +58,9 @@ export function nodeView(
       return kind === "local" || kind === "guest" || kind === "unresolved";
     },
     primaryAddresses: primaries,
-    podNetworks: split(podCIDRs),
+    podNetworks: split(podCIDRs.filter((cidr) => cidr !== "none")),
     masqueradeAll,
-    nodePortAddresses: nodePortAddresses.length === 0 ? null : split(written),
+    nodePortAddresses: split(written),
     localhostNodePorts,
     serviceCIDRs: split(ranges.serviceCIDRs),
   };

@@ -13,7 +13,12 @@ export const kubeProxyProfile = {
   largeClusterEndpoints: 1000,
   /** --nodeport-addresses: CIDRs, or "primary"; empty: the mode's default. */
   nodePortAddresses: [] as readonly string[],
-  /** --cluster-cidr, by which pods are recognised, one of each family; empty: the cluster's pod CIDR. */
+  /** --conntrack-tcp-be-liberal: the kernel calls no packet INVALID for its window, and KUBE-FORWARD drops none. */
+  conntrackTcpBeLiberal: false,
+  /**
+   * --cluster-cidr, by which pods are recognised, one of each family; empty: the cluster's pod CIDR; "none":
+   * no pod is recognised.
+   */
   clusterCIDR: [] as readonly string[],
   iptables: {
     /** From the end of one sync to the start of the next (timings §7.1). */

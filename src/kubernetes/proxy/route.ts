@@ -22,7 +22,7 @@ export interface NodeView {
   readonly addresses: AddressTable;
   /** Whether an address is the node's own: fib type LOCAL. */
   readonly isOwn: (address: AddressId) => boolean;
-  /** 127.0.0.0/8 and ::1. */
+  /** 127.0.0.1 and ::1: the addresses of lo. */
   readonly isLoopback: (address: AddressId) => boolean;
   /** Whether an address is on this node: the node's own, or behind its bridge. */
   readonly isHere: (address: AddressId) => boolean;
@@ -32,8 +32,8 @@ export interface NodeView {
   readonly podNetworks: readonly Prefix[];
   /** --masquerade-all. */
   readonly masqueradeAll: boolean;
-  /** --nodeport-addresses; null: the mode's default. */
-  readonly nodePortAddresses: readonly Prefix[] | null;
+  /** --nodeport-addresses; a family without one: every address. */
+  readonly nodePortAddresses: readonly Prefix[];
   /** --iptables-localhost-nodeports. */
   readonly localhostNodePorts: boolean;
   /** Service CIDRs, for the modes that guard them. */
@@ -44,12 +44,14 @@ export interface NodeView {
 export interface RouteTraits {
   /** Node ports answer on loopback addresses too (iptables, IPv4). */
   readonly localhostNodePorts: boolean;
-  /** Without --nodeport-addresses: on every own address, or on the primary one only. */
-  readonly nodePortsOnAllAddresses: boolean;
   /** An explicit rule lets health-check node ports in. */
   readonly acceptsHealthChecks: boolean;
-  /** Ports of a ClusterIP that no Service has are refused, and unknown addresses of the CIDRs dropped. */
-  readonly guardsClusterIPs: boolean;
+  /** A node port that nobody serves is refused on every own address (--dst-type LOCAL), allowed or not. */
+  readonly refusesOnAllAddresses: boolean;
+  /** Ports of a ClusterIP that no Service has are refused. */
+  readonly rejectsUnknownPorts: boolean;
+  /** Addresses of the Service CIDRs that no Service has are dropped. */
+  readonly dropsUnknownAddresses: boolean;
   /** The filter drops forwarded packets that belong to no connection: KUBE-FORWARD's INVALID rule. */
   readonly dropsInvalid: boolean;
   /** Source ranges are judged before it is known whether any endpoint is there. */
@@ -125,18 +127,8 @@ export class Router {
       else this.#toExternal(found, packet, route);
       return;
     }
-    if (this.isNodePortAddress(destination)) {
-      route.ownAddress = true;
-      const family = this.#view.addresses.family(destination);
-      const port = this.#table.atNodePort(protocol, destinationPort, family);
-      if (port !== undefined) {
-        route.destination = port;
-        this.#toExternal(port, packet, route);
-        return;
-      }
-      if (this.#isHealthCheck(packet)) route.verdict = "accept";
-    }
-    if (route.verdict === "none" && this.#traits.guardsClusterIPs) this.#guard(packet, route);
+    if (this.#isLocal(destination)) this.#toNode(packet, route);
+    if (route.verdict === "none") this.#guard(packet, route);
   }
 
   /** Whether the local detector takes the source for a pod. */
@@ -150,6 +142,36 @@ export class Router {
     const { podNetworks, addresses } = this.#view;
     const family = addresses.family(address);
     return podNetworks.some((prefix) => prefix.family === family) && !this.isPod(address);
+  }
+
+  /** fib type LOCAL. */
+  #isLocal(address: AddressId): boolean {
+    return this.#view.isOwn(address) || this.#view.isLoopback(address);
+  }
+
+  /** An own address: node ports, where they answer, and the filter, which looks at no setting. */
+  #toNode(packet: FirstPacket, route: Route): void {
+    const { destination, destinationPort, protocol } = packet;
+    const family = this.#view.addresses.family(destination);
+    const port = this.#table.atNodePort(protocol, destinationPort, family);
+    route.ownAddress = this.isNodePortAddress(destination);
+    if (port === undefined) {
+      if (this.#isHealthCheck(packet)) route.verdict = "accept";
+    } else if (route.ownAddress) {
+      route.destination = port;
+      this.#toExternal(port, packet, route);
+    } else if (this.#traits.refusesOnAllAddresses) {
+      this.#refuseUnserved(port, route);
+    }
+  }
+
+  /** KUBE-EXTERNAL-SERVICES of filter for what nat has left alone, whoever sends it. */
+  #refuseUnserved(port: Destination, route: Route): void {
+    const { hasAny, externalTrafficPolicy, local } = port.rules;
+    const isLocalEmpty = externalTrafficPolicy === "Local" && local?.length === 0;
+    if (hasAny && !isLocalEmpty) return;
+    route.destination = port;
+    this.#serveOrRefuse(route, NONE, false, hasAny);
   }
 
   #toClusterIP({ rules, kind }: Destination, packet: FirstPacket, route: Route): void {
@@ -217,13 +239,17 @@ export class Router {
 
   /** Whether node ports answer on an address. */
   isNodePortAddress(address: AddressId): boolean {
-    const { isOwn, isLoopback, nodePortAddresses, addresses, primaryAddresses } = this.#view;
-    if (!isOwn(address) && !isLoopback(address)) return false;
+    const { isLoopback, nodePortAddresses, addresses } = this.#view;
+    if (!this.#isLocal(address)) return false;
     if (isLoopback(address) && !this.#allowsLoopback(address)) return false;
-    if (nodePortAddresses !== null) {
-      return nodePortAddresses.some((prefix) => addresses.contains(prefix, address));
+    const family = addresses.family(address);
+    let isLimited = false;
+    for (const prefix of nodePortAddresses) {
+      if (prefix.family !== family) continue;
+      if (addresses.contains(prefix, address)) return true;
+      isLimited = true;
     }
-    return this.#traits.nodePortsOnAllAddresses || primaryAddresses.includes(address);
+    return !isLimited;
   }
 
   #allowsLoopback(address: AddressId): boolean {
@@ -242,10 +268,15 @@ export class Router {
 
   #guard({ destination }: FirstPacket, route: Route): void {
     const { serviceCIDRs, addresses } = this.#view;
+    const { rejectsUnknownPorts, dropsUnknownAddresses } = this.#traits;
     if (this.#table.isClusterIP(destination)) {
+      if (!rejectsUnknownPorts) return;
       route.verdict = "reject";
       route.cause = "no_such_port";
-    } else if (serviceCIDRs.some((cidr) => addresses.contains(cidr, destination))) {
+    } else if (
+      dropsUnknownAddresses &&
+      serviceCIDRs.some((cidr) => addresses.contains(cidr, destination))
+    ) {
       route.verdict = "drop";
       route.cause = "no_such_service";
     }

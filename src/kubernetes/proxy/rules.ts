@@ -95,9 +95,23 @@ const PROTOCOLS = {
   SCTP: TransportProtocol.SCTP,
 };
 
+/** Another proxy's Services and their slices carry it, with that proxy's name. */
+export const SERVICE_PROXY_NAME = "service.kubernetes.io/service-proxy-name";
+
+/** Services that kube-proxy's watches leave out, and their slices, which carry the same label. */
+export function isForAnotherProxy({ metadata }: Service): boolean {
+  return metadata.labels[SERVICE_PROXY_NAME] !== undefined;
+}
+
+/** Services of which kube-proxy makes no rules. */
+function isLeftAlone(service: Service): boolean {
+  const { clusterIP, type } = service.spec;
+  return isForAnotherProxy(service) || clusterIP === "None" || type === "ExternalName";
+}
+
 /** Builds versions. Nodes that see the same Service and slices get the same object. */
 export class RuleBuilder {
-  readonly #addresses: AddressTable;
+  readonly addresses: AddressTable;
   readonly #ledger: ChangeLedger;
   /** By Service and by what a node's place makes of it. */
   readonly #shared = new Map<
@@ -107,7 +121,7 @@ export class RuleBuilder {
   readonly #positions = new Map<string, number>();
 
   constructor(addresses: AddressTable, ledger: ChangeLedger) {
-    this.#addresses = addresses;
+    this.addresses = addresses;
     this.#ledger = ledger;
   }
 
@@ -117,7 +131,7 @@ export class RuleBuilder {
     slices: readonly EndpointSlice[],
     node: RuleNode,
   ): readonly ServicePortRules[] {
-    if (service.spec.clusterIP === "None" || service.spec.type === "ExternalName") return [];
+    if (isLeftAlone(service)) return [];
     const place = placeThatMatters(service, slices, node);
     if (place === null) return this.#build(service, slices, node);
     const key = `${objectKey(service)}|${place}`;
@@ -133,8 +147,8 @@ export class RuleBuilder {
     const { spec } = service;
     const clusterIPs = spec.clusterIPs ?? [spec.clusterIP];
     return clusterIPs.flatMap((text) => {
-      const clusterIP = this.#addresses.intern(text);
-      const family = this.#addresses.family(clusterIP);
+      const clusterIP = this.addresses.intern(text);
+      const family = this.addresses.family(clusterIP);
       return spec.ports.map((port) =>
         this.#buildPort(service, port, { clusterIP, family }, slices, node),
       );
@@ -166,7 +180,7 @@ export class RuleBuilder {
         port.nodePort !== null || externalIPs.length > 0 || loadBalancerVIPs.length > 0,
       preferSameTrafficDistribution: true,
     });
-    const key = port.name === null ? objectKey(service) : `${objectKey(service)}:${port.name}`;
+    const key = port.name ? `${objectKey(service)}:${port.name}` : objectKey(service);
     const checksHealth = spec.type === "LoadBalancer" && externalTrafficPolicy === "Local";
     return {
       key,
@@ -198,8 +212,8 @@ export class RuleBuilder {
   /** Addresses of the other family get no rules. */
   #internAll(texts: readonly string[], family: 4 | 6): AddressId[] {
     return texts
-      .map((text) => this.#addresses.intern(text))
-      .filter((address) => this.#addresses.family(address) === family);
+      .map((text) => this.addresses.intern(text))
+      .filter((address) => this.addresses.family(address) === family);
   }
 
   #positionOf(key: string): number {
@@ -221,7 +235,7 @@ export class RuleBuilder {
     for (const slice of slices) {
       if (slice.addressType !== (family === 4 ? "IPv4" : "IPv6")) continue;
       const target = slice.ports.find(
-        ({ name, protocol }) => name === port.name && protocol === port.protocol,
+        ({ name, protocol }) => (name ?? "") === (port.name ?? "") && protocol === port.protocol,
       );
       if (target === undefined) continue;
       for (const endpoint of slice.endpoints) {
@@ -236,7 +250,7 @@ export class RuleBuilder {
           ...endpoint.conditions,
           zoneHints: endpoint.zoneHints ?? null,
           nodeHints: endpoint.nodeHints ?? null,
-          address: this.#addresses.intern(address),
+          address: this.addresses.intern(address),
           port: target.port,
           podUid,
           index: this.#ledger.endpointIndex(key, podUid),

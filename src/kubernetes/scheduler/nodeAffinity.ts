@@ -14,6 +14,13 @@ import {
 import { matchesLabels, type Node, type Pod } from "../api/types.ts";
 import type { NodeState } from "./contract.ts";
 
+/** Whether it is anything to the pod which node it gets. */
+export function asksOfNodes({ spec }: Pod): boolean {
+  return (
+    Object.keys(spec.nodeSelector).length > 0 || (spec.affinity?.nodeRequired ?? null) !== null
+  );
+}
+
 export function fitsNodeAffinity({ spec }: Pod, node: Node): boolean {
   if (!matchesLabels(spec.nodeSelector, node.metadata.labels)) return false;
   const required = spec.affinity?.nodeRequired ?? null;
@@ -53,6 +60,7 @@ export function nodeAffinityScores(pod: Pod, states: readonly NodeState[]): numb
 
 /** The fewer PreferNoSchedule taints it does not bear, the better. */
 export function taintScores(pod: Pod, states: readonly NodeState[]): number[] | null {
+  if (states.every(({ node }) => (node.spec.taints ?? []).length === 0)) return null;
   const tolerations = pod.spec.tolerations ?? [];
   const counts = states.map(({ node }) => unborne(node.spec.taints ?? [], tolerations));
   if (counts.every((each) => each === 0)) return null;

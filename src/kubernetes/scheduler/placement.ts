@@ -9,6 +9,7 @@ import type { Pod, ResourceRequests } from "../api/types.ts";
 import type { FilterPlugin, NodeState, ScorePlugin } from "./contract.ts";
 import { filterByPods, podAffinityScores } from "./interPodAffinity.ts";
 import {
+  asksOfNodes,
   fitsNodeAffinity,
   fitsTaints,
   fitsUnschedulable,
@@ -56,7 +57,7 @@ export const filters: readonly FilterPlugin[] = [
   },
   {
     name: "NodeAffinity",
-    filter: (pod) => (state) => fitsNodeAffinity(pod, state.node),
+    filter: (pod) => (asksOfNodes(pod) ? (state) => fitsNodeAffinity(pod, state.node) : null),
     isResolvable: false,
     helpedBy: ["nodeAdded", "nodeUpdated"],
   },
@@ -91,11 +92,8 @@ export const scorers: readonly ScorePlugin[] = [
   { weight: "nodeAffinity", scores: nodeAffinityScores },
   { weight: "podTopologySpread", scores: spreadScores },
   { weight: "interPodAffinity", scores: podAffinityScores },
-  { weight: "leastAllocated", scores: (pod, states) => states.map((s) => leastAllocated(pod, s)) },
-  {
-    weight: "balancedAllocation",
-    scores: (pod, states) => states.map((state) => balancedAllocation(pod, state)),
-  },
+  { weight: "leastAllocated", scores: leastAllocated },
+  { weight: "balancedAllocation", scores: balancedAllocation },
 ];
 
 /** What became of a pod: a node, or the names of the filters that turned it away somewhere. */
@@ -155,7 +153,7 @@ function bestOf(
   for (const { weight, scores } of scorers) {
     const given = scores(pod, feasible);
     if (given === null) continue;
-    for (const [i, score] of given.entries()) totals[i]! += weights[weight] * Math.floor(score);
+    for (let i = 0; i < given.length; i++) totals[i]! += weights[weight] * Math.floor(given[i]!);
   }
   const most = totals.reduce((a, b) => Math.max(a, b), -Infinity);
   return feasible.filter((_state, i) => totals[i] === most);
@@ -183,12 +181,14 @@ function filterByHostPorts(pod: Pod): ((state: NodeState) => boolean) | null {
 }
 
 /** (capacity - requested) x 100 / capacity, averaged over CPU and memory. */
-function leastAllocated(pod: Pod, { node, scored }: NodeState): number {
-  const { allocatable } = node.status;
+function leastAllocated(pod: Pod, states: readonly NodeState[]): number[] {
   const wanted = scoredRequestsOf(pod);
-  const cpu = freePercent(allocatable.cpuMillis, scored.cpuMillis + wanted.cpuMillis);
-  const memory = freePercent(allocatable.memoryBytes, scored.memoryBytes + wanted.memoryBytes);
-  return (cpu + memory) / 2;
+  return states.map(({ node, scored }) => {
+    const { allocatable } = node.status;
+    const cpu = freePercent(allocatable.cpuMillis, scored.cpuMillis + wanted.cpuMillis);
+    const memory = freePercent(allocatable.memoryBytes, scored.memoryBytes + wanted.memoryBytes);
+    return (cpu + memory) / 2;
+  });
 }
 
 function freePercent(capacity: number, used: number): number {
@@ -200,13 +200,15 @@ function freePercent(capacity: number, used: number): number {
  * true requests, unlike leastAllocated, and none for a pod that requests nothing
  * (noderesources/balanced_allocation.go: useRequested, isBestEffortPod).
  */
-function balancedAllocation(pod: Pod, { node, requested }: NodeState): number {
-  const { allocatable } = node.status;
+function balancedAllocation(pod: Pod, states: readonly NodeState[]): number[] | null {
   const wanted = requestsOf(pod);
-  if (wanted.cpuMillis === 0 && wanted.memoryBytes === 0) return 0;
-  const cpu = (requested.cpuMillis + wanted.cpuMillis) / allocatable.cpuMillis;
-  const memory = (requested.memoryBytes + wanted.memoryBytes) / allocatable.memoryBytes;
-  return 100 * (1 - Math.abs(Math.min(1, cpu) - Math.min(1, memory)) / 2);
+  if (wanted.cpuMillis === 0 && wanted.memoryBytes === 0) return null;
+  return states.map(({ node, requested }) => {
+    const { allocatable } = node.status;
+    const cpu = (requested.cpuMillis + wanted.cpuMillis) / allocatable.cpuMillis;
+    const memory = (requested.memoryBytes + wanted.memoryBytes) / allocatable.memoryBytes;
+    return 100 * (1 - Math.abs(Math.min(1, cpu) - Math.min(1, memory)) / 2);
+  });
 }
 
 function hostPorts(pod: Pod): string[] {

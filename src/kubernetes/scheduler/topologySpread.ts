@@ -101,18 +101,9 @@ export function spreadScores(pod: Pod, states: readonly NodeState[]): number[] |
   const spreads = spreadsOf(pod);
   if (spreads.length === 0) return null;
   const sums = states.map(() => 0);
-  for (const { maxSkew, topologyKey, countOn } of spreads) {
-    const counts = new Map<string, number>();
-    for (const state of states) {
-      const domain = labelOf(state.node, topologyKey);
-      if (domain === undefined) continue;
-      counts.set(domain, (counts.get(domain) ?? 0) + countOn(state));
-    }
-    const weight = ln(counts.size + 2);
-    for (const [i, { node }] of states.entries()) {
-      const count = counts.get(labelOf(node, topologyKey) ?? "");
-      if (count !== undefined) sums[i]! += count * weight + maxSkew - 1;
-    }
+  for (const spread of spreads) {
+    if (spread.topologyKey === HOSTNAME_LABEL) addByNode(spread, states, sums);
+    else addByDomain(spread, states, sums);
   }
   const scores = sums.map(Math.round);
   const most = scores.reduce((a, b) => Math.max(a, b), 0);
@@ -120,4 +111,33 @@ export function spreadScores(pod: Pod, states: readonly NodeState[]): number[] |
   return scores.map((score) =>
     most === 0 ? 100 : Math.floor((100 * (most + least - score)) / most),
   );
+}
+
+/** Every node is a domain of its own. */
+function addByNode(
+  { maxSkew, countOn }: Spread,
+  states: readonly NodeState[],
+  sums: number[],
+): void {
+  const weight = ln(states.length + 2);
+  for (let i = 0; i < states.length; i++) sums[i]! += countOn(states[i]!) * weight + maxSkew - 1;
+}
+
+function addByDomain(
+  { maxSkew, topologyKey, countOn }: Spread,
+  states: readonly NodeState[],
+  sums: number[],
+): void {
+  const counts = new Map<string, number>();
+  for (const state of states) {
+    const domain = labelOf(state.node, topologyKey);
+    if (domain === undefined) continue;
+    counts.set(domain, (counts.get(domain) ?? 0) + countOn(state));
+  }
+  if (counts.size === 0) return;
+  const weight = ln(counts.size + 2);
+  for (const [i, { node }] of states.entries()) {
+    const count = counts.get(labelOf(node, topologyKey) ?? "");
+    if (count !== undefined) sums[i]! += count * weight + maxSkew - 1;
+  }
 }

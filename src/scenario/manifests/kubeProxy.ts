@@ -43,6 +43,20 @@ const cidrs = scalar('a CIDR, or two of different families: "10.244.0.0/16,fd00:
 );
 const count = integer("a number of entries", 0, 2 ** 31);
 
+/** Fields that no part of the simulated network depends on, or whose effect is not here to be set. */
+const WITHOUT_EFFECT = new Map([
+  ["detectLocal", "pods are recognised by the cluster's CIDR"],
+  ["featureGates", "gates are as in the release that is modelled"],
+  ["healthzBindAddress", "healthz answers on port 10256"],
+  ["iptables.masqueradeBit", "the mark is 0x4000"],
+  ["nftables.masqueradeBit", "the mark is 0x4000"],
+  ["ipvs.excludeCIDRs", "there are no virtual servers but kube-proxy's"],
+  ["ipvs.strictARP", "no node answers for the addresses of Services"],
+  ["ipvs.udpTimeout", "UDP flows last as long as conntrack says"],
+]);
+/** The mark's bit by default: 0x4000. */
+const MASQUERADE_BIT = 14;
+
 const periods = { syncPeriod: duration.optional(), minSyncPeriod: duration.optional() };
 
 const schema = z.object({
@@ -64,11 +78,11 @@ const schema = z.object({
       scheduler: word(...(Object.keys(schedulers) as SchedulerName[]), "").optional(),
       tcpTimeout: duration.optional(),
       tcpFinTimeout: duration.optional(),
-      udpTimeout: duration.optional(),
     })
     .optional(),
   conntrack: z
     .object({
+      tcpBeLiberal: boolean.optional(),
       maxPerCore: count.optional(),
       min: count.optional(),
       tcpEstablishedTimeout: duration.optional(),
@@ -136,31 +150,51 @@ function readConfiguration(
   const written = read(schema, value, mistakes);
   if (objects.kubeProxy !== null) mistakes.add([], "a second configuration of kube-proxy", "one");
   if (written === undefined) return false;
-  noticeUnmodelled(written, base, ignore);
+  noticeUnmodelled(written, value, base, ignore);
   objects.kubeProxy = (profile) => applied(profile, written);
   return true;
 }
 
 function noticeUnmodelled(
-  { detectLocalMode, conntrack, ipvs }: Written,
+  { detectLocalMode, conntrack }: Written,
+  whole: Record<string, unknown>,
   base: Path,
   ignore: ManifestContext["ignore"],
 ): void {
   if (detectLocalMode !== undefined && !["", "ClusterCIDR"].includes(detectLocalMode)) {
     ignore([...base, "detectLocalMode"], "pods are recognised by the cluster's CIDR");
   }
-  if (ipvs?.udpTimeout) {
-    ignore([...base, "ipvs", "udpTimeout"], "UDP flows last as long as conntrack says");
+  for (const [field, reason] of WITHOUT_EFFECT) {
+    const path = field.split(".");
+    const value = path.reduce<unknown>((at, name) => (isRecord(at) ? at[name] : undefined), whole);
+    if (!isUnset(value)) ignore([...base, ...path], reason);
   }
   if (conntrack?.maxPerCore === 0) {
     ignore([...base, "conntrack", "maxPerCore"], "the table's size stays that of the profile");
   }
 }
 
+/** As kubeadm writes a field that nobody has set, or with the value that it has anyway. */
+function isUnset(value: unknown): boolean {
+  if (isRecord(value)) return Object.values(value).every(isUnset);
+  if (Array.isArray(value)) return value.length === 0;
+  return [undefined, null, "", "0s", false, 0, MASQUERADE_BIT].includes(value as null);
+}
+
+/** "" tells no pod from another sender, as upstream; a configuration without the field leaves the profile's. */
+function detectorOf(
+  { clusterCIDR, detectLocalMode }: Written,
+  standard: readonly string[],
+): readonly string[] {
+  if (clusterCIDR === undefined) return standard;
+  if (clusterCIDR !== "") return clusterCIDR.split(",");
+  return ["", "ClusterCIDR"].includes(detectLocalMode ?? "") ? ["none"] : standard;
+}
+
 /** As upstream's defaults: nothing, "" and, for periods, "0s" leave a constant as it is. */
 function applied(profile: Profile, written: Written): Profile {
   const { kubeProxy } = profile.kubernetes;
-  const { mode, clusterCIDR, nodePortAddresses, iptables, nftables, ipvs, conntrack } = written;
+  const { mode, nodePortAddresses, iptables, nftables, ipvs, conntrack } = written;
   return {
     ...profile,
     network: { ...profile.network, conntrack: tracked(profile.network.conntrack, conntrack) },
@@ -169,7 +203,8 @@ function applied(profile: Profile, written: Written): Profile {
       kubeProxy: {
         ...kubeProxy,
         mode: mode === "" || mode === undefined ? kubeProxy.mode : mode,
-        clusterCIDR: clusterCIDR ? clusterCIDR.split(",") : kubeProxy.clusterCIDR,
+        clusterCIDR: detectorOf(written, kubeProxy.clusterCIDR),
+        conntrackTcpBeLiberal: conntrack?.tcpBeLiberal ?? kubeProxy.conntrackTcpBeLiberal,
         nodePortAddresses: nodePortAddresses ?? kubeProxy.nodePortAddresses,
         iptables: {
           ...kubeProxy.iptables,
@@ -233,7 +268,7 @@ function orKernels(written: number | undefined, standard: number, kernels: numbe
 export function checkCIDRs({ kubernetes }: Profile, mistakes: FileMistakes): void {
   const { clusterCIDR, nodePortAddresses } = kubernetes.kubeProxy;
   const lists = {
-    clusterCIDR: clusterCIDR.filter((each) => !isCIDR(each)),
+    clusterCIDR: clusterCIDR.filter((each) => each !== "none" && !isCIDR(each)),
     nodePortAddresses: nodePortAddresses.filter((each) => each !== "primary" && !isCIDR(each)),
   };
   for (const [name, wrong] of Object.entries(lists)) {

@@ -26,9 +26,10 @@ import { DestinationKind, type RuleEndpoint } from "../rules.ts";
 
 export const ebpfTraits: RouteTraits = {
   localhostNodePorts: true,
-  nodePortsOnAllAddresses: true,
   acceptsHealthChecks: false,
-  guardsClusterIPs: false,
+  refusesOnAllAddresses: false,
+  rejectsUnknownPorts: false,
+  dropsUnknownAddresses: false,
   dropsInvalid: false,
   sourceRangesFirst: true,
   // service-no-backend-response: reject.
@@ -122,7 +123,12 @@ function finish(hash: number): number {
 }
 
 export const ebpf: ProxyMode = {
-  settings: ({ ebpf: own }) => ({ ...own, masqueradeAll: false, localhostNodePorts: true }),
+  settings: ({ ebpf: own }) => ({
+    ...own,
+    masqueradeAll: false,
+    localhostNodePorts: true,
+    defaultNodePortAddresses: [],
+  }),
   hasLargeClusterMode: false,
   syncNs({ ebpf: own }, { size, changedServices, changedEndpoints, full }) {
     const services = full ? size.services : changedServices;

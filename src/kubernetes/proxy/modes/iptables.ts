@@ -13,9 +13,10 @@ import { DestinationKind, type RuleEndpoint } from "../rules.ts";
 
 export const iptablesTraits: RouteTraits = {
   localhostNodePorts: true,
-  nodePortsOnAllAddresses: true,
   acceptsHealthChecks: true,
-  guardsClusterIPs: false,
+  refusesOnAllAddresses: true,
+  rejectsUnknownPorts: false,
+  dropsUnknownAddresses: false,
   dropsInvalid: true,
   sourceRangesFirst: false,
   withoutLocal: "drop",
@@ -49,11 +50,6 @@ function ruleCount({ services, endpoints }: TableSize): number {
   return 1 + services + 3 * endpoints;
 }
 
-/** The --probability of a rule with n candidates left, as it stands in the rule. */
-export function probabilityText(n: number): string {
-  return (1 / n).toFixed(10);
-}
-
 /** The line through the two points around `size`; through the last two behind them; 0 at nothing. */
 export function interpolate(points: readonly (readonly [number, number])[], size: number): number {
   let left: readonly [number, number] = [0, 0];
@@ -68,7 +64,7 @@ export function interpolate(points: readonly (readonly [number, number])[], size
 }
 
 export const iptables: ProxyMode = {
-  settings: ({ iptables: own }) => own,
+  settings: ({ iptables: own }) => ({ ...own, defaultNodePortAddresses: [] }),
   hasLargeClusterMode: true,
   syncNs(profile: KubeProxyProfile, { size, full, staleEndpoints }: SyncWork) {
     const { backend, fullSyncByRules, partialSync } = profile.iptables;

@@ -41,10 +41,11 @@ const CLOSE_WAIT_NS = seconds(60);
 
 export const ipvsTraits: RouteTraits = {
   localhostNodePorts: false,
-  nodePortsOnAllAddresses: true,
   acceptsHealthChecks: true,
+  refusesOnAllAddresses: false,
   // KUBE-IPVS-FILTER rejects what is aimed at a Service's address and no Service's port.
-  guardsClusterIPs: true,
+  rejectsUnknownPorts: true,
+  dropsUnknownAddresses: false,
   dropsInvalid: false,
   sourceRangesFirst: true,
   withoutLocal: "virtualServer",
@@ -252,6 +253,7 @@ export const ipvs: ProxyMode = {
     ...own,
     masqueradeAll: iptables.masqueradeAll,
     localhostNodePorts: false,
+    defaultNodePortAddresses: [],
   }),
   hasLargeClusterMode: false,
   syncNs({ ipvs: own }, { size, changedEndpoints, full }) {

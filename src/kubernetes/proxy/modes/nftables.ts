@@ -13,9 +13,10 @@ import type { RouteTraits } from "../route.ts";
 
 export const nftablesTraits: RouteTraits = {
   localhostNodePorts: false,
-  nodePortsOnAllAddresses: false,
   acceptsHealthChecks: false,
-  guardsClusterIPs: true,
+  refusesOnAllAddresses: false,
+  rejectsUnknownPorts: true,
+  dropsUnknownAddresses: true,
   dropsInvalid: false,
   sourceRangesFirst: true,
   withoutLocal: "drop",
@@ -23,7 +24,11 @@ export const nftablesTraits: RouteTraits = {
 
 export const nftables: ProxyMode = {
   // No node ports on loopback in this mode.
-  settings: ({ nftables: own }) => ({ ...own, localhostNodePorts: false }),
+  settings: ({ nftables: own }) => ({
+    ...own,
+    localhostNodePorts: false,
+    defaultNodePortAddresses: ["primary"],
+  }),
   hasLargeClusterMode: false,
   syncNs(profile: KubeProxyProfile, work: SyncWork) {
     const { transactionNs, serviceNs, endpointNs } = profile.nftables;
