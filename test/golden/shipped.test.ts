@@ -45,6 +45,7 @@ const variants = [
   ["affinity-skew", "MODE=nftables"],
   ["drain-with-pdb", "PDB=none"],
   ["etp-local", "HOW=delete"],
+  ["maxsurge-100", "SURGE=25"],
   ["prestop-sweep", "MIN_SYNC=4s"],
   ["random-vs-rr", "SCHEDULER=rr"],
   ["random-vs-rr", "SCHEDULER=lc"],

@@ -135,10 +135,11 @@ export class WorkloadWatch {
     if (replicas > before && total > bounds.most.most) {
       this.#tell(set, `${before} to ${replicas} makes ${total} pods of ${bounds.most.most}`);
     }
-    const keptNow = kept(bounds);
-    if (replicas < before && keptNow < keptBefore && keptNow < bounds.fewest.fewest) {
-      const least = bounds.fewest.fewest;
-      this.#tell(set, `${before} to ${replicas} leaves ${keptNow} available pods of ${least}`);
+    const given = keptBefore - kept(bounds);
+    const least = bounds.fewest.fewest;
+    if (replicas < before && given > 0 && seen(bounds) - given < least) {
+      const left = seen(bounds) - given;
+      this.#tell(set, `${before} to ${replicas} leaves ${left} available pods of ${least}`);
     }
   }
 
@@ -226,6 +227,16 @@ function noteSet(bounds: Bounds, { metadata, spec, status }: ReplicaSet, nowNs: 
   }
   known.replicas = spec.replicas;
   known.available.add(status.availableReplicas, nowNs);
+}
+
+/**
+ * Available pods by the statuses, as rolling.go scaleDownOldReplicaSetsForRollingUpdate counts them: those that a
+ * ReplicaSet has to give up count until its own controller has written that they are gone.
+ */
+function seen({ sets }: Bounds): number {
+  let sum = 0;
+  for (const { available } of sets.values()) sum += Math.max(0, available.most);
+  return sum;
 }
 
 /** Available pods that no ReplicaSet has to give up. */
