@@ -1,6 +1,6 @@
 /**
- * A burst makes busy servers fail their liveness probes. Restarts take capacity away, and the rest fails too:
- * next to the same probe as readiness, and a liveness probe with more patience.
+ * What do liveness probes do to servers that a burst keeps busy? Next to the same probe as readiness, and a liveness
+ * probe with more patience.
  */
 import { burst, defineScenario, exponential, openLoop, pods } from "podstorm";
 

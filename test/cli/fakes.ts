@@ -4,11 +4,11 @@
  * Owns: a fake Io that writes into strings and has a clock that ticks by itself, and a runner that
  * plays the synthetic run.
  */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { seconds } from "../../src/engine/index.ts";
 import type { BrokenLaw, Observer } from "../../src/observe/index.ts";
 import type { Dependencies, Look, Run, ScenarioOverrides } from "../../src/cli/dependencies.ts";
-import { realDependencies } from "../../src/cli/rooms.ts";
 import { Interrupted, type Io } from "../../src/cli/io.ts";
 import type {
   ExplanationFormat,
@@ -145,7 +145,13 @@ export function fakeDependencies(
       const explain = (format: ExplanationFormat): string => `${format} ${said} ${run.nowNs}\n`;
       return Promise.resolve({ search: run, again: () => null, explain });
     },
-    template: realDependencies().template,
+    // Not by the real rooms: test/cli/process.test.ts bundles what stands here.
+    template: () =>
+      Promise.resolve({
+        name: "first",
+        scenario: readFileSync("scenarios/first.ts", "utf8"),
+        manifest: readFileSync("scenarios/first.yaml", "utf8"),
+      }),
     // One after the other, in this thread.
     replicate: async ({ file, overrides, replications, folder }, _signal, done) => {
       const { runInto } = await import("../../src/cli/run.ts");

@@ -240,9 +240,9 @@ it("4 pods behind iptables' random choice are 4 M/M/1, not one M/M/4: sojourn 1 
     queueLimit: 100_000,
     service: exponential("1ms"),
     load: openLoop(3000),
-    seconds: 40,
+    seconds: 52,
     manifest: join(import.meta.dirname, "four-servers.yaml"),
-    clients: 10,
+    clients: 13,
     connections: perRequest(),
   });
   sojournIs(measured, 4);
