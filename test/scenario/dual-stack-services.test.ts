@@ -234,3 +234,15 @@ test.each([
   const found = await mistakesIn(files([{ name: "c", fields }]), { profile: defaultProfile });
   expect(found.join("\n")).toContain(told);
 });
+
+test("a connection to a Service of IPv6 that is open at the end breaks no law", async () => {
+  const fields = 'to: "svc/prefer:8080", ipFamily: "IPv6"';
+  const scenario = await load([
+    { name: "kept", fields: `${fields}, connections: { kind: "keepAlive" }` },
+  ]);
+  const run = compile(scenario, []);
+  run.runUntil(seconds(4));
+  expect(run.transport.sockets.inUse).toBeGreaterThan(0);
+  // Seen to fail while the law took a pod's first address for its only one.
+  expect(run.finish().brokenLaws).toEqual([]);
+});

@@ -53,8 +53,10 @@ function* connections(
     // A proxy answers for the endpoint; its own connection to it is looked at by itself.
     if (network.hosts[peer.namespace!.host]!.steering !== null) continue;
     const endpoints = addresses[socket.routeNote >> 1]!;
+    // An endpoint is named by one of its pod's addresses; a dual-stack pod has another for the other family.
+    const held = [...peer.namespace!.addresses].map((id) => network.addresses.text(id));
+    if (held.some((text) => endpoints.some((each) => isAt(each, text)))) continue;
     const reached = network.addresses.text(peer.localAddress);
-    if (endpoints.some((address) => address.startsWith(`${reached}:`))) continue;
     yield {
       law: "4 stability",
       entity: `socket/${socket.namespace!.name}:${socket.localPort}`,
@@ -62,6 +64,10 @@ function* connections(
       detail: `its connection was routed to ${endpoints.at(-1)} and ends at ${reached}`,
     };
   }
+}
+
+function isAt(endpoint: string, address: string): boolean {
+  return endpoint.startsWith(`${address}:`) || endpoint.startsWith(`[${address}]:`);
 }
 
 function openPeer(socket: Socket, all: readonly Socket[]): Socket | null {
