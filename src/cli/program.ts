@@ -152,11 +152,7 @@ function addRun(
       "what the run has to keep to, as METRIC.AGGREGATION<LIMIT; may be repeated",
       gathered,
     )
-    .addOption(
-      new Option("-o, --output <format>", "how the summary is printed")
-        .choices(summaryOutputs)
-        .default("table"),
-    )
+    .addOption(outputOption("how the summary is printed", summaryOutputs))
     .option(
       "--replications <n>",
       "run it so often, each time with other draws, and give intervals",
@@ -207,11 +203,7 @@ function addTrace(
       "svc/NAME:PORT, pod/NAME:PORT, node/NAME:PORT or IP:PORT",
       nonEmpty,
     )
-    .addOption(
-      new Option("-o, --output <format>", "how it is printed")
-        .choices(traceOutputs)
-        .default("text"),
-    )
+    .addOption(outputOption("how it is printed", traceOutputs))
     .addOption(familyOption("IP family, where both ends have two; default: the target's primary"))
     .addHelpText("after", traceExamples)
     .action(async (file: string, { env = {}, family, ...given }: TraceOptions) => {
@@ -276,11 +268,7 @@ function addTimeline(
       nonEmpty,
     )
     .option("--at <t>", 'follow it until then, as "12s" (default: the end of the run)', nonEmpty)
-    .addOption(
-      new Option("-o, --output <format>", "how it is printed")
-        .choices(timelineOutputs)
-        .default("text"),
-    )
+    .addOption(outputOption("how it is printed", timelineOutputs))
     .addHelpText("after", timelineExamples)
     .action(async (file: string, { env = {}, ...given }: TimelineOptions) => {
       const { timelineCommand } = await import("./look.ts");
@@ -307,11 +295,7 @@ function addExplain(
     .description("say why a request failed, and which setting would have avoided it")
     .option("--request <n>", "its number, as failed_requests.csv has it", nonEmpty)
     .option("--first-failure <cause>", "or the first that failed so", nonEmpty)
-    .addOption(
-      new Option("-o, --output <format>", "how it is printed")
-        .choices(explainOutputs)
-        .default("text"),
-    )
+    .addOption(outputOption("how it is printed", explainOutputs))
     .addHelpText("after", explainExamples)
     .action(async (file: string, { env = {}, ...given }: ExplainOptions) => {
       await (
@@ -348,6 +332,11 @@ function addVerify(
       const { verifyCommand } = await import("./verify.ts");
       ended(await verifyCommand({ file, env, ...given }, io, dependencies));
     });
+}
+
+/** The first format is the one without the option. */
+function outputOption(description: string, formats: readonly string[]): Option {
+  return new Option("-o, --output <format>", description).choices(formats).default(formats[0]);
 }
 
 /** A command about a scenario, with the options that change it. */

@@ -9,14 +9,13 @@ import {
   checkResultsFolder,
   checkThresholds,
   manifest,
-  measured as measuredText,
+  figureText,
   printable,
   summaryFormats,
   replayCommand,
   summarise,
   viewOf,
   writeResults,
-  type FigureUnit,
   type Summary,
   type SummaryFormatName,
 } from "../output/index.ts";
@@ -206,10 +205,6 @@ export function annotate(
 function commandText(text: string, isProperty: boolean): string {
   const data = text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
   return isProperty ? data.replaceAll(":", "%3A").replaceAll(",", "%2C") : data;
-}
-
-function figureText(figure: number | null, unit: FigureUnit): string {
-  return figure === null ? "there was nothing to measure" : measuredText(figure, unit);
 }
 
 export function reportThresholds(

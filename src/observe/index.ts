@@ -7,6 +7,7 @@ export * from "./measures.ts";
 export * from "./metrics.ts";
 export * from "./observations.ts";
 export * from "./recorder.ts";
+export { rank } from "./quantiles.ts";
 export * from "./report.ts";
 export * from "./totals.ts";
 export { Recording } from "./recorders/index.ts";

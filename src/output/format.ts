@@ -62,6 +62,11 @@ export function measured(value: number, unit: Unit | "share"): string {
   return Number.isInteger(value) ? count(value) : String(Number(value.toPrecision(4)));
 }
 
+/** What a threshold found; null: nothing that it asks for happened. */
+export function figureText(figure: number | null, unit: Unit | "share"): string {
+  return figure === null ? "there was nothing to measure" : measured(figure, unit);
+}
+
 /**
  * Text from outside, harmless on a terminal: control characters and characters that reorder or hide
  * text are shown as \u{...} instead of being obeyed.

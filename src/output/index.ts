@@ -5,7 +5,7 @@
  */
 export { ResultsError } from "./errors.ts";
 export { checkResultsFolder, writeResults, type Results, type ResultsDigest } from "./folder.ts";
-export { count, counted, duration, measured, printable } from "./format.ts";
+export { count, counted, duration, figureText, printable } from "./format.ts";
 export { manifest, type ManifestInput, type WallClock } from "./manifest.ts";
 export { notModelled } from "./not-modelled.ts";
 export { combine, replicationTables, type ReplicatedSummary } from "./replications.ts";

@@ -10,7 +10,7 @@ import { generator, type ResultsDigest } from "./folder.ts";
 import { notModelled } from "./not-modelled.ts";
 
 /** Raised when a reader of an older folder would misread a newer one. */
-const formatVersion = 1;
+export const formatVersion = 1;
 
 /** Facts about this execution rather than about the run: they differ every time. */
 export interface WallClock {

@@ -5,8 +5,14 @@
  * figures (replications.ts) and the look (summary-text.ts, formats/).
  */
 import { generator, type ResultsDigest } from "./folder.ts";
-import { counted, duration, measured, printable } from "./format.ts";
-import type { ReplicatedFigure, ReplicatedSummary, ReplicatedThreshold } from "./replications.ts";
+import { counted, duration, figureText, measured, printable } from "./format.ts";
+import {
+  intervalTable,
+  type ReplicatedFigure,
+  type ReplicatedSummary,
+  type ReplicatedThreshold,
+} from "./replications.ts";
+import { formatVersion } from "./manifest.ts";
 import type { Section } from "./summary-sections.ts";
 import type { Summary } from "./summary.ts";
 import { lawCase, type Case, type SummaryView } from "./view.ts";
@@ -54,18 +60,7 @@ export function viewOfReplications(
     fingerprints: [["results", resultsFingerprint]],
     cases: [...combined.thresholds.map(thresholdCase), lawCase(brokenLaws)],
     data: combined,
-    figures: {
-      columns: ["figure", "replications", "mean", "low", "high", "min", "max"],
-      rows: figures.map((each) => [
-        each.figure,
-        each.count,
-        each.mean,
-        each.low,
-        each.high,
-        each.min,
-        each.max,
-      ]),
-    },
+    figures: intervalTable(combined),
   };
 }
 
@@ -124,10 +119,8 @@ function text(value: number, figure: string): string {
 
 function thresholdCase(result: ReplicatedThreshold): Case {
   const { threshold, passed, figure, unit } = result;
-  const found =
-    figure === null
-      ? "there was nothing to measure"
-      : `${measured(figure, unit)}, ${between(result)}`;
+  const interval = figure === null ? "" : `, ${between(result)}`;
+  const found = `${figureText(figure, unit)}${interval}`;
   return { name: threshold, failure: passed ? null : found };
 }
 
@@ -140,7 +133,7 @@ export function replicationsManifest(
   const folders = Array.from({ length: replications }, (_, i) => `replication-${i}`);
   return ({ files, fingerprint }) => ({
     generator,
-    formatVersion: 1,
+    formatVersion,
     scenario,
     seed,
     durationNs,

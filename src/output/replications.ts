@@ -127,24 +127,29 @@ function threshold(results: readonly ThresholdResult[]): ReplicatedThreshold {
   };
 }
 
+/** Every figure with its interval, a row each. */
+export function intervalTable({ figures }: ReplicatedSummary): Table {
+  return {
+    file: "intervals.csv",
+    columns: ["figure", "replications", "mean", "low", "high", "min", "max"],
+    rows: figures.map(({ figure, count, mean, low, high, min, max }) => [
+      figure,
+      count,
+      mean,
+      low,
+      high,
+      min,
+      max,
+    ]),
+  };
+}
+
 export function replicationTables(
   summaries: readonly Summary[],
   combined: ReplicatedSummary,
 ): Table[] {
   return [
-    {
-      file: "intervals.csv",
-      columns: ["figure", "replications", "mean", "low", "high", "min", "max"],
-      rows: combined.figures.map((each) => [
-        each.figure,
-        each.count,
-        each.mean,
-        each.low,
-        each.high,
-        each.min,
-        each.max,
-      ]),
-    },
+    intervalTable(combined),
     {
       file: "replications.csv",
       columns: ["figure", "replication", "value"],

@@ -4,7 +4,14 @@
  * Owns: the figure of each threshold, by exact counts, merged histograms or the rows of a results file.
  * Refuses to own: their text (scenario/thresholds.ts) and how the outcome is shown (summary-text.ts).
  */
-import type { NamedMeasure, RunTotals, Table, Trend, Unit } from "../observe/index.ts";
+import {
+  rank,
+  type NamedMeasure,
+  type RunTotals,
+  type Table,
+  type Trend,
+  type Unit,
+} from "../observe/index.ts";
 import type { Threshold, ThresholdOperator } from "../scenario/thresholds.ts";
 import { Histogram } from "../stats/index.ts";
 
@@ -190,13 +197,8 @@ function summedUp(values: number[], aggregation: string, quantile: number | null
     case "max":
       return values.at(-1)!;
     case "med":
-      return ranked(values, 0.5);
+      return values[rank(0.5, values.length)]!;
     default:
-      return ranked(values, quantile!);
+      return values[rank(quantile!, values.length)]!;
   }
-}
-
-/** The smallest value that at least q of them do not exceed; q n is rounded first, as 0.99 * 100 is not 99. */
-function ranked(sorted: readonly number[], q: number): number {
-  return sorted[Math.max(0, Math.ceil(Math.round(q * sorted.length * 1e6) / 1e6) - 1)]!;
 }

@@ -3,9 +3,9 @@
  *
  * Owns: the contract, and the view of one run. Refuses to own: the look (summary-text.ts, formats/).
  */
-import type { Row } from "../observe/index.ts";
+import type { Table } from "../observe/index.ts";
 import { summaryFigures } from "./figures.ts";
-import { duration, measured } from "./format.ts";
+import { duration, figureText } from "./format.ts";
 import { headline } from "./headline.ts";
 import { summarySections, type Section } from "./summary-sections.ts";
 import type { Summary } from "./summary.ts";
@@ -29,7 +29,7 @@ export interface SummaryView {
   readonly cases: readonly Case[];
   /** What summary.json holds. */
   readonly data: object;
-  readonly figures: { readonly columns: readonly string[]; readonly rows: readonly Row[] };
+  readonly figures: Pick<Table, "columns" | "rows">;
 }
 
 export function viewOf(summary: Summary): SummaryView {
@@ -50,8 +50,7 @@ export function viewOf(summary: Summary): SummaryView {
 }
 
 function thresholdCase({ threshold, passed, figure, unit }: Summary["thresholds"][number]): Case {
-  const found = figure === null ? "there was nothing to measure" : measured(figure, unit);
-  return { name: threshold, failure: passed ? null : found };
+  return { name: threshold, failure: passed ? null : figureText(figure, unit) };
 }
 
 export function lawCase(brokenLaws: Summary["brokenLaws"]): Case {

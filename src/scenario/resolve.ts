@@ -309,25 +309,15 @@ function checkAutoscalers(objects: ManifestObjects): void {
 
 /** Two objects of one kind cannot have one name. */
 function checkUnique(objects: ManifestObjects): void {
-  const {
-    deployments,
-    replicaSets,
-    workloads,
-    budgets,
-    autoscalers,
-    pods,
-    services,
-    endpointSlices,
-  } = objects;
   const all = [
-    deployments,
-    replicaSets,
-    workloads,
-    budgets,
-    autoscalers,
-    pods,
-    services,
-    endpointSlices,
+    objects.deployments,
+    objects.replicaSets,
+    objects.workloads,
+    objects.budgets,
+    objects.autoscalers,
+    objects.pods,
+    objects.services,
+    objects.endpointSlices,
   ];
   for (const list of all) {
     const places = new Map<string, string>();
