@@ -70,6 +70,15 @@ export interface ReplicationRequest {
   readonly folder: string;
 }
 
+/** What an import makes of somebody's manifests. */
+export interface ImportedScenario {
+  /** Of the scenario, given the name of the manifest beside it; and of that manifest. */
+  readonly scenarioText: (manifest: string) => string;
+  readonly manifestText: () => string;
+  /** What was taken, assumed, changed and ignored: lines, not escaped. */
+  readonly report: readonly string[];
+}
+
 export interface Template {
   readonly name: string;
   readonly scenario: string;
@@ -99,6 +108,8 @@ export interface Dependencies {
   readonly explain: (scenario: ResolvedScenario, wanted: Wanted) => Promise<Explaining>;
   /** Runs a command line in a process of its own, whose talk is on this one's stderr. @returns its exit code */
   readonly runFresh: (words: readonly string[], signal: AbortSignal) => Promise<number>;
+  /** Reads manifests. @throws UserError for what is none */
+  readonly importCluster: (paths: readonly string[]) => Promise<ImportedScenario>;
   /** The scenario that a first one begins as. */
   readonly template: () => Promise<Template>;
   /** The scenarios that ship with podstorm. */

@@ -107,6 +107,7 @@ function buildProgram(
   addRules(program, io, dependencies, ended);
   addTimeline(program, io, dependencies, ended);
   addExplain(program, io, dependencies, ended);
+  addImport(program, io, dependencies, ended);
   addInit(program, io, dependencies, ended);
   addVerify(program, io, dependencies, ended);
   addList(program, io, dependencies, ended);
@@ -302,6 +303,48 @@ function addExplain(
         await import("./explain.ts")
       ).explainCommand({ file, env, ...given }, io, dependencies);
       ended(ExitCode.done);
+    });
+}
+
+const importExamples = `
+Examples:
+  sim import -f k8s/ -o shop.ts
+  helm template my-chart | sim import -f - -o shop.ts
+  kubectl get nodes,deploy,sts,ds,pods,svc,endpointslices,hpa,pdb -A -o json | sim import -f -
+`;
+
+interface ImportOptions {
+  readonly filename: readonly string[];
+  readonly output: string;
+  readonly force?: true;
+}
+
+function addImport(
+  program: Command,
+  io: Io,
+  dependencies: Dependencies,
+  ended: (code: ExitCodeValue) => void,
+): void {
+  program
+    .command("import")
+    .description("make a scenario of manifests, or of what kubectl says of a cluster")
+    .requiredOption(
+      "-f, --filename <path>",
+      "manifests: a file, a folder, or - for stdin; may be repeated",
+      gathered,
+    )
+    .option(
+      "-o, --output <file>",
+      "scenario to write; its manifest is written beside it",
+      nonEmpty,
+      "scenario.ts",
+    )
+    .option("--force", "write over an earlier import")
+    .addHelpText("after", importExamples)
+    .action(async ({ filename, output, force }: ImportOptions) => {
+      const { importCommand } = await import("./import.ts");
+      const args = { paths: filename, file: output, force: force === true };
+      ended(await importCommand(args, io, dependencies));
     });
 }
 

@@ -10,7 +10,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
 import type { Wanted } from "../inspect/index.ts";
-import type { Dependencies, Explaining, Look } from "./dependencies.ts";
+import type { Dependencies, Explaining, ImportedScenario, Look } from "./dependencies.ts";
 
 /** Both src/cli and dist/cli stand two levels below the package's folder. */
 const packageUrl = new URL("../../", import.meta.url);
@@ -30,6 +30,7 @@ export function realDependencies(): Dependencies {
     look,
     explain,
     runFresh,
+    importCluster,
     template: async () => ({
       name: "first",
       scenario: await shipped("first.ts"),
@@ -39,6 +40,21 @@ export function realDependencies(): Dependencies {
       (await import("../scenario/list.ts")).listScenarios(
         fileURLToPath(new URL("scenarios/", packageUrl)),
       ),
+  };
+}
+
+async function importCluster(paths: readonly string[]): Promise<ImportedScenario> {
+  const {
+    importCluster: read,
+    readAll,
+    writtenScenario,
+    yamlOf,
+  } = await import("../scenario/import/index.ts");
+  const { draft, objects, report } = read(paths, () => readAll(0));
+  return {
+    scenarioText: (manifest) => writtenScenario(draft, manifest),
+    manifestText: () => yamlOf(objects),
+    report,
   };
 }
 

@@ -10,7 +10,13 @@ import type { ScenarioContext } from "./language/scenario.ts";
 import { leadingComment } from "./list.ts";
 import { coreDnsManifest, dnsAddress } from "./manifests/coredns.ts";
 import { addFiller } from "./manifests/filler.ts";
-import { noObjects, readManifestContent, readManifestFile } from "./manifests/read.ts";
+import {
+  noObjects,
+  readManifestContent,
+  readManifestFile,
+  readManifestObjects,
+} from "./manifests/read.ts";
+import type { YamlDocument } from "./manifests/yaml.ts";
 import { FileMistakes, nearest, optionMistake, UserError, type Mistake } from "./mistakes.ts";
 import { plainData } from "./plain.ts";
 import { defaultProfile, type Profile } from "./profile.ts";
@@ -139,12 +145,14 @@ export interface ValidationSurroundings {
   /** The same as the user knows it. */
   readonly shownFolder: string;
   readonly defaultProfile: Profile;
+  /** Objects of the cluster beside those of its manifests. */
+  readonly objects?: readonly YamlDocument[];
 }
 
 /** The scenario, complete, if `found` holds no mistake afterwards. Never throws on bad data. */
 export function validateScenario(
   written: unknown,
-  { folder, shownFolder, ...surroundings }: ValidationSurroundings,
+  { folder, shownFolder, objects: given = [], ...surroundings }: ValidationSurroundings,
   mistakes: FileMistakes,
   found: Mistake[],
 ): ResolvedScenario | undefined {
@@ -166,6 +174,7 @@ export function validateScenario(
       mistakes.add(["cluster", "manifests", index], `${JSON.stringify(manifest)}: ${problem}`),
     );
   }
+  readManifestObjects(given, objects);
   const { dns, serviceCIDR = "" } = parts.cluster ?? {};
   if (dns !== undefined) {
     const text = coreDnsManifest(dns.replicas, dnsAddress(serviceCIDR), dns.nodeLocal);
