@@ -102,7 +102,7 @@ describe("when rules count", () => {
       service({ type: "ExternalName" }, "external"),
     ];
     const { proxies } = running({ services });
-    expect(proxies[0]!.size()).toEqual({ services: 0, endpoints: 0 });
+    expect(proxies[0]!.of(4)!.size()).toEqual({ services: 0, endpoints: 0 });
   });
 
   // Broken on purpose: without the label's part of isForAnotherProxy(), and with its slices tracked (one more sync).
@@ -118,7 +118,7 @@ describe("when rules count", () => {
     }));
     sim.run(seconds(2));
     // The first sync, of nothing.
-    expect([proxies[0]!.size().services, endpoints(), costs.length]).toEqual([0, null, 1]);
+    expect([proxies[0]!.of(4)!.size().services, endpoints(), costs.length]).toEqual([0, null, 1]);
     hand.patch("Service", "default/web", (stored) => ({
       ...stored,
       metadata: { ...stored.metadata, labels: {} },
