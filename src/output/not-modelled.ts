@@ -17,7 +17,7 @@ export const notModelled: readonly string[] = [
   "Syncs of kube-proxy that fail by themselves or in part: one fails as a whole, where failSync asks for it, in any mode.",
   "Labels of a node that change: a kube-proxy knows the zone that its node had when the run began, and makes no full sync for another.",
   "nftables mode's stale chains: those of endpoints that have gone are deleted with the change, without the transaction of their own a moment later.",
-  "Proxiers of two families: a kube-proxy has one, whose tables, syncs and large-cluster threshold count both families together.",
+  "The lock of /run/xtables.lock, for which the two families of a kube-proxy wait where iptables is the legacy one.",
   "The label by which kube-proxy's watch leaves the slices of headless Services out: a sync may begin for them, and finds nothing to write.",
   "IPVS' own time-out of UDP flows and its schedulers lblc and lblcr; eBPF mode's direct server return, XDP, and datagrams of sockets that are not connected.",
   "DNS beyond lookups: truncated answers and TCP instead, SRV and PTR records, names of single pods, several name servers. Only clients with a name look it up.",
