@@ -15,7 +15,6 @@ export const notModelled: readonly string[] = [
   "IPv6 without IPv4: a cluster has IPv4, or both.",
   "Failures that nobody asks for: what breaks is what a fault breaks. The time that a kube-proxy or a machine takes to start is part of the fault.",
   "Syncs of kube-proxy that fail by themselves or in part: one fails as a whole, where failSync asks for it, in any mode.",
-  "Labels of a node that change: a kube-proxy knows the zone that its node had when the run began, and makes no full sync for another.",
   "nftables mode's stale chains: those of endpoints that have gone are deleted with the change, without the transaction of their own a moment later.",
   "The lock of /run/xtables.lock, for which the two families of a kube-proxy wait where iptables is the legacy one.",
   "The label by which kube-proxy's watch leaves the slices of headless Services out: a sync may begin for them, and finds nothing to write.",

@@ -17,7 +17,7 @@ import { RuleBuilder, type ServicePortRules } from "../../src/kubernetes/proxy/r
 import { AddressTable } from "../../src/network/address.ts";
 import { TransportProtocol } from "../../src/network/nat.ts";
 import { createObservations } from "../../src/observe/observations.ts";
-import { exactApi, service, unthrottled } from "./kube-objects.ts";
+import { exactApi, node, service, unthrottled } from "./kube-objects.ts";
 
 export const SYNC_NS = ms(100);
 
@@ -48,6 +48,7 @@ export function runningProxies(
   const api = new SimulatedApiServer(sim, exactApi);
   for (const each of services) ledger.addService(api.preload("Service", each));
   for (const each of slices) api.preload("EndpointSlice", each);
+  for (const name of nodes) api.preload("Node", node(name));
   const addresses = new AddressTable();
   const builder = new RuleBuilder(addresses, ledger);
   const costs: Cost[] = [];

@@ -3,11 +3,17 @@
  *
  * Owns: the watches, which proxier is told of what (upstream's meta proxier), and that the process ends, stands
  * still and starts anew. Refuses to own: what a proxier makes of it (proxier.ts). Source:
- * pkg/proxy/metaproxier/meta_proxier.go; timings §7.1.
+ * pkg/proxy/metaproxier/meta_proxier.go, pkg/proxy/config/config.go; timings §7.1.
  */
 import type { SimTimeNs } from "../../engine/index.ts";
 import type { ApiServer, Watch } from "../api/contract.ts";
-import { objectKey, type EndpointSlice, type Service } from "../api/types.ts";
+import {
+  objectKey,
+  ZONE_LABEL,
+  type EndpointSlice,
+  type Node,
+  type Service,
+} from "../api/types.ts";
 import { Proxier, type ProxierOptions, type ProxyProcess } from "./proxier.ts";
 import type { ProxyBase } from "./proxyBase.ts";
 import { isForAnotherProxy, isOfFamily, sliceFamily } from "./rules.ts";
@@ -23,6 +29,9 @@ export interface KubeProxyOptions extends ProxierOptions {
 export class KubeProxy implements ProxyProcess {
   readonly proxiers: readonly Proxier[];
   readonly #options: KubeProxyOptions;
+  /** Its own Node; from the beginning, as its stream names it. */
+  #node: Watch<"Node">;
+  #zone: string | null;
   #services: Watch<"Service">;
   #slices: Watch<"EndpointSlice">;
   #state: "running" | "frozen" | "stopped" = "running";
@@ -33,9 +42,11 @@ export class KubeProxy implements ProxyProcess {
   readonly #held: (() => void)[] = [];
 
   constructor(options: KubeProxyOptions) {
-    const { bases } = options;
+    const { bases, node } = options;
     this.#options = options;
+    this.#zone = node.zone;
     this.proxiers = bases.map((base) => new Proxier(options, this, base));
+    this.#node = this.#watchNode();
     this.#services = this.#watchServices();
     this.#slices = this.#watchSlices();
     for (const [i, proxier] of this.proxiers.entries()) {
@@ -47,6 +58,10 @@ export class KubeProxy implements ProxyProcess {
 
   get services(): Watch<"Service"> {
     return this.#services;
+  }
+
+  get zone(): string | null {
+    return this.#zone;
   }
 
   /** The proxier of that family; undefined where the cluster's Services have none of it. */
@@ -70,6 +85,7 @@ export class KubeProxy implements ProxyProcess {
     this.#state = "stopped";
     this.#process++;
     this.#held.length = 0;
+    this.#node.stop();
     this.#services.stop();
     this.#slices.stop();
     for (const proxier of this.proxiers) proxier.stop();
@@ -81,6 +97,8 @@ export class KubeProxy implements ProxyProcess {
     if (--this.#stops > 0) return;
     this.#state = "running";
     this.#options.process?.started();
+    this.#node = this.#watchNode();
+    for (const node of this.#node.values()) this.#zone = zoneOf(node);
     this.#services = this.#watchServices();
     this.#slices = this.#watchSlices();
     for (const proxier of this.proxiers) proxier.restart(this.#slicesOf(proxier));
@@ -116,6 +134,22 @@ export class KubeProxy implements ProxyProcess {
   /** Syncs that end before then fail, of whichever family. */
   breakSyncsUntil(atNs: SimTimeNs): void {
     for (const proxier of this.proxiers) proxier.breakSyncsUntil(atNs);
+  }
+
+  /** NodeTopologyConfig: the zone is the only label that is looked at. */
+  #watchNode(): Watch<"Node"> {
+    const { api, node } = this.#options;
+    return api.watch("Node", {
+      watcher: `kube-proxy/${node.name}`,
+      nodeName: node.name,
+      handlers: {
+        updated: (_previous, stored) => {
+          if (zoneOf(stored) === this.#zone) return;
+          this.#zone = zoneOf(stored);
+          for (const proxier of this.proxiers) proxier.topologyChanged();
+        },
+      },
+    });
   }
 
   #watchServices(): Watch<"Service"> {
@@ -169,4 +203,8 @@ export class KubeProxy implements ProxyProcess {
       if (isItsOwn) proxier.serviceChanged(objectKey(service));
     }
   }
+}
+
+function zoneOf({ metadata }: Node): string | null {
+  return metadata.labels[ZONE_LABEL] ?? null;
 }

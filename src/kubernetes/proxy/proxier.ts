@@ -61,6 +61,8 @@ export interface ProxierOptions {
 
 /** The process that a proxier is part of. */
 export interface ProxyProcess {
+  /** Of its node, as its watch last told. */
+  readonly zone: string | null;
   /** Its informer's store. */
   readonly services: Pick<Watch<"Service">, "get" | "values">;
   /** Makes what shall be done: not if the process has ended when it is due, and later if it stands still. */
@@ -248,6 +250,13 @@ export class Proxier {
     this.#request();
   }
 
+  /** The node's zone is another: which endpoints it may use is to be seen for every Service. */
+  topologyChanged(): void {
+    this.#fullSyncDue = true;
+    this.#lookAtAll();
+    this.#request();
+  }
+
   serviceChanged(key: string): void {
     this.#tracker.changed(key);
     this.#request();
@@ -303,7 +312,8 @@ export class Proxier {
   }
 
   #changeOf(key: string): Change {
-    const { builder, node } = this.#options;
+    const { builder } = this.#options;
+    const node = { name: this.#options.node.name, zone: this.#process.zone };
     const service: Service | undefined = this.#process.services.get(key);
     if (service === undefined) return { key, rules: [], slices: [] };
     const slices = this.#slices.get(key) ?? [];
