@@ -96,7 +96,7 @@ describe("labelNodes", () => {
     );
     const { network } = compiled.transport;
     const nodesOfEndpoints = (): (string | undefined)[] => {
-      const [service] = [...compiled.cluster.api.list("Service")].filter(
+      const service = [...compiled.cluster.api.list("Service")].find(
         ({ metadata }) => metadata.name === "web",
       );
       const address = network.addresses.intern(service!.spec.clusterIP);
