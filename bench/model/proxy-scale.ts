@@ -10,7 +10,8 @@ import { SimulatedApiServer } from "../../src/kubernetes/api/server.ts";
 import type { Endpoint, EndpointSlice, Service } from "../../src/kubernetes/api/types.ts";
 import { newMeta } from "../../src/kubernetes/controllers/pods.ts";
 import { ChangeLedger } from "../../src/kubernetes/ledger.ts";
-import { KubeProxy, proxyBase } from "../../src/kubernetes/proxy/kubeProxy.ts";
+import { KubeProxy } from "../../src/kubernetes/proxy/kubeProxy.ts";
+import { proxyBase } from "../../src/kubernetes/proxy/proxyBase.ts";
 import { proxyModes, type ProxyModeName } from "../../src/kubernetes/proxy/modes/index.ts";
 import { nodeView } from "../../src/kubernetes/proxy/nodeView.ts";
 import { kubeProxyProfile } from "../../src/kubernetes/proxy/profile.ts";
@@ -78,7 +79,7 @@ function build(modeName: ProxyModeName, services: number, nodes: number) {
     api.preload("EndpointSlice", sliceOf(i));
   }
   const builder = new RuleBuilder(network.addresses, ledger);
-  const base = proxyBase(api.list("Service"), api.list("EndpointSlice"), builder);
+  const base = proxyBase(api.list("Service"), api.list("EndpointSlice"), builder, 4);
   const mode = proxyModes[modeName];
   const profile = kubeProxyProfile;
   const ranges = { podCIDRs: ["10.128.0.0/9"], serviceCIDRs: ["10.96.0.0/12"] };
@@ -92,20 +93,21 @@ function build(modeName: ProxyModeName, services: number, nodes: number) {
     });
     const connections = host.conntrack;
     const node = { name, zone: null };
-    const shared = { sim, api, profile, mode, builder, ledger, base };
+    const shared = { sim, api, profile, mode, builder, ledger, bases: [base] };
     const proxy = new KubeProxy({ ...shared, node, connections });
-    proxy.dataPlane = mode.rules({
+    const proxier = proxy.of(4)!;
+    proxier.kernel = mode.rules({
       sim,
-      table: proxy.table,
+      table: proxier.table,
       view: nodeView(network, host, ranges, profile, mode.settings(profile)),
-      size: () => proxy.size(),
+      size: () => proxier.size(),
       profile,
       stream: sim.streams.get(`proxy/${name}`),
       connections,
       routed: () => {},
     });
-    host.program(proxy.dataPlane);
-    return proxy;
+    host.program(proxier.kernel);
+    return proxier;
   });
   return { sim, api, proxies };
 }

@@ -7,6 +7,7 @@ import { drain } from "./drain.ts";
 import { failSync } from "./failSync.ts";
 import { flushConntrack } from "./flushConntrack.ts";
 import { freezeNode } from "./freezeNode.ts";
+import { labelNodes } from "./labelNodes.ts";
 import { leaderChange } from "./leaderChange.ts";
 import { netem } from "./netem.ts";
 import { partition } from "./partition.ts";
@@ -30,6 +31,7 @@ const members = {
   failSync,
   flushConntrack,
   freezeNode,
+  labelNodes,
   leaderChange,
   netem,
   partition,

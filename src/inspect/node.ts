@@ -3,7 +3,9 @@
  *
  * Owns: picking that out of a run. Refuses to own: what rules it comes to (rules/).
  */
+import type { KubeProxy } from "../kubernetes/proxy/kubeProxy.ts";
 import type { ProxyModeName } from "../kubernetes/proxy/modes/index.ts";
+import type { Proxier } from "../kubernetes/proxy/proxier.ts";
 import type { Run } from "../scenario/compile.ts";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
 import type { Programmed, Ruleset } from "./rules/contract.ts";
@@ -20,12 +22,17 @@ export function programmedOn(
   family: 4 | 6,
 ): Programmed {
   const { network } = transport;
-  const { table, view, size, profile } = cluster.planes[node]!;
+  const proxier = proxierOf(cluster.proxies[node]!, family);
+  const { table, view, size, profile } = cluster.planes[node]![proxier.family]!;
   const ownAddresses = [...network.hosts[node]!.namespace.addresses].filter(
     (address) => network.addresses.family(address) === family && !view.isLoopback(address),
   );
-  const kernel = cluster.proxies[node]!.dataPlane;
-  return { table, view, size: size(), profile, kernel, ownAddresses, family };
+  return { table, view, size: size(), profile, kernel: proxier.kernel, ownAddresses, family };
+}
+
+/** Where Services have one family, there is nothing of the other to be found in what there is. */
+function proxierOf(proxy: KubeProxy, family: 4 | 6): Proxier {
+  return proxy.of(family) ?? proxy.proxiers[0]!;
 }
 
 export function rulesOn(

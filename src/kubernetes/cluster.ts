@@ -8,6 +8,7 @@ import type { Transport } from "../network/transport.ts";
 import type { Observations } from "../observe/observations.ts";
 import { SimulatedApiServer, type CommitListener } from "./api/server.ts";
 import {
+  familyOf,
   objectKey,
   ZONE_LABEL,
   type Deployment,
@@ -40,9 +41,11 @@ import { Kubelet } from "./kubelet/kubelet.ts";
 import { ChangeLedger } from "./ledger.ts";
 import { MetricsServer } from "./metrics/metricsServer.ts";
 import type { KubernetesProfile } from "./profile.ts";
-import type { DataPlane } from "./proxy/contract.ts";
+import type { DataPlane, ProxyMode } from "./proxy/contract.ts";
+import { bothFamilies, type Kernel } from "./proxy/dualStack.ts";
 import { ServiceHealthServer } from "./proxy/healthServer.ts";
-import { KubeProxy, proxyBase } from "./proxy/kubeProxy.ts";
+import { KubeProxy } from "./proxy/kubeProxy.ts";
+import { proxyBase, type ProxyBase } from "./proxy/proxyBase.ts";
 import { proxyModes } from "./proxy/modes/index.ts";
 import { nodeView } from "./proxy/nodeView.ts";
 import { RuleBuilder } from "./proxy/rules.ts";
@@ -80,6 +83,12 @@ export interface ClusterContents {
   readonly mirrored?: readonly MirroredEndpoints[];
 }
 
+/** Those of the service CIDR: a Service can have no other. */
+function serviceFamilies(serviceCIDR: string): (4 | 6)[] {
+  const families = new Set(serviceCIDR.split(",").map(familyOf));
+  return ([4, 6] as const).filter((family) => families.has(`IPv${family}`));
+}
+
 /** All that a node does but for its kernel. */
 export interface NodeSoftware {
   freeze(): void;
@@ -94,8 +103,8 @@ export class Cluster {
   readonly proxies: KubeProxy[] = [];
   #cloud: Cloud | null = null;
   readonly #healthServers: ServiceHealthServer[] = [];
-  /** What each node's rules are made of, in the order of the nodes. */
-  readonly planes: DataPlane[] = [];
+  /** What each node's rules are made of, in the order of the nodes, by IP family. */
+  readonly planes: Partial<Record<4 | 6, DataPlane>>[] = [];
   readonly #options: ClusterOptions;
   readonly #commitListeners: CommitListener[] = [];
   readonly #kubelets = new Map<string, Kubelet>();
@@ -347,68 +356,108 @@ export class Cluster {
   }
 
   #startProxies(synced: boolean): void {
-    const { sim, profile, transport, nodes, podCIDR, serviceCIDR, observations } = this.#options;
+    const { profile, transport, nodes, serviceCIDR } = this.#options;
     const { network } = transport;
     network.useLoopback();
     const builder = new RuleBuilder(network.addresses, this.ledger);
-    const base = synced
-      ? proxyBase(this.api.list("Service"), this.api.list("EndpointSlice"), builder)
-      : proxyBase([], [], builder);
+    const list = <K extends "Service" | "EndpointSlice">(kind: K) =>
+      synced ? this.api.list(kind) : [];
+    const bases = serviceFamilies(serviceCIDR).map((family) =>
+      proxyBase(list("Service"), list("EndpointSlice"), builder, family),
+    );
     const mode = proxyModes[profile.kubeProxy.mode];
-    const ranges = { podCIDRs: podCIDR.split(","), serviceCIDRs: serviceCIDR.split(",") };
-    const { messageBytes } = profile.loadBalancer.healthCheck;
-    for (const [index, { metadata }] of nodes.entries()) {
-      const host = network.hosts[index]!;
-      const isHealthy = (): boolean => this.proxies[index]!.isHealthy;
-      const healthServer = new ServiceHealthServer(
-        transport,
-        host.namespace,
-        messageBytes,
-        isHealthy,
-      );
-      this.#healthServers.push(healthServer);
-      const proxy = new KubeProxy({
-        sim,
-        api: this.api,
-        profile: profile.kubeProxy,
-        mode,
-        node: { name: metadata.name, zone: metadata.labels[ZONE_LABEL] ?? null },
-        builder,
-        ledger: this.ledger,
-        base,
-        process: { stopped: () => healthServer.stop(), started: () => healthServer.start() },
-        cpuStretch: () => host.cpuStretch,
-        programmed: (service, rules) => healthServer.sync(service, rules),
-        connections: host.conntrack,
-        applied: (service, slices) => {
-          const versions = slices.map((slice) => slice.metadata.resourceVersion);
-          observations.rulesApplied(index, service, Math.max(0, ...versions), sim.nowNs);
-        },
-        triggerProgrammed: (atNs) => observations.networkProgrammed(index, atNs, sim.nowNs),
-        synced: (startedAtNs, full, failed) =>
-          observations.rulesSynced(index, startedAtNs, sim.nowNs, full ? 1 : 0, failed ? 1 : 0),
-      });
+    for (const index of nodes.keys()) {
+      const proxy = this.#addProxy(index, mode, builder, bases);
       this.proxies.push(proxy);
+      network.hosts[index]!.program(this.#program(index, proxy, mode));
+    }
+  }
+
+  #addProxy(
+    index: number,
+    mode: ProxyMode,
+    builder: RuleBuilder,
+    bases: readonly ProxyBase[],
+  ): KubeProxy {
+    const { sim, profile, transport, nodes, observations } = this.#options;
+    const { metadata } = nodes[index]!;
+    const host = transport.network.hosts[index]!;
+    const { messageBytes } = profile.loadBalancer.healthCheck;
+    const isHealthy = (): boolean => this.proxies[index]!.isHealthy;
+    const healthServer = new ServiceHealthServer(
+      transport,
+      host.namespace,
+      messageBytes,
+      isHealthy,
+    );
+    this.#healthServers.push(healthServer);
+    for (const { family } of bases) observations.proxierNamed(index, family);
+    return new KubeProxy({
+      sim,
+      api: this.api,
+      profile: profile.kubeProxy,
+      mode,
+      node: { name: metadata.name, zone: metadata.labels[ZONE_LABEL] ?? null },
+      builder,
+      ledger: this.ledger,
+      bases,
+      process: { stopped: () => healthServer.stop(), started: () => healthServer.start() },
+      cpuStretch: () => host.cpuStretch,
+      programmed: (service, rules, family) => healthServer.sync(service, rules, family),
+      connections: host.conntrack,
+      applied: (service, slices, family) => {
+        const versions = slices.map((slice) => slice.metadata.resourceVersion);
+        observations.rulesApplied(index, service, Math.max(0, ...versions), sim.nowNs, family);
+      },
+      triggerProgrammed: (atNs) => observations.networkProgrammed(index, atNs, sim.nowNs),
+      synced: (startedAtNs, full, failed, family) =>
+        observations.rulesSynced(
+          index,
+          startedAtNs,
+          sim.nowNs,
+          full ? 1 : 0,
+          failed ? 1 : 0,
+          family,
+        ),
+    });
+  }
+
+  /** Puts what the proxiers of a node have programmed into its kernel. */
+  #program(index: number, proxy: KubeProxy, mode: ProxyMode): Kernel {
+    const { sim, profile, transport, podCIDR, serviceCIDR, observations } = this.#options;
+    const { network } = transport;
+    const host = network.hosts[index]!;
+    const ranges = { podCIDRs: podCIDR.split(","), serviceCIDRs: serviceCIDR.split(",") };
+    const settings = mode.settings(profile.kubeProxy);
+    const common = {
+      sim,
+      view: nodeView(network, host, ranges, profile.kubeProxy, settings),
+      profile: profile.kubeProxy,
+      connections: host.conntrack,
+      stream: sim.streams.get(`proxy/${this.#options.nodes[index]!.metadata.name}`),
+    };
+    const planes: Partial<Record<4 | 6, DataPlane>> = {};
+    for (const proxier of proxy.proxiers) {
+      const { family, table } = proxier;
       const plane: DataPlane = {
-        sim,
-        table: proxy.table,
-        view: nodeView(network, host, ranges, profile.kubeProxy, mode.settings(profile.kubeProxy)),
-        size: () => proxy.size(),
-        profile: profile.kubeProxy,
-        connections: host.conntrack,
-        stream: sim.streams.get(`proxy/${metadata.name}`),
+        ...common,
+        table,
+        size: () => proxier.size(),
         routed: ({ originSocket, originGeneration }, endpoint, walkNs) => {
-          observations.rulesWalked(index, walkNs);
+          observations.rulesWalked(index, walkNs, family);
           const stale = this.ledger.isGone(endpoint.index) ? 1 : 0;
           transport.noteRoute(originSocket, originGeneration, endpoint.index, stale, index);
           if (endpoint.index < 0) return;
           observations.connectionRouted(index, endpoint.index, sim.nowNs, stale);
         },
       };
-      this.planes.push(plane);
-      proxy.dataPlane = mode.rules(plane);
-      host.program(proxy.dataPlane);
+      planes[family] = plane;
+      proxier.kernel = mode.rules(plane);
     }
+    this.planes.push(planes);
+    const [of4, of6] = [proxy.of(4)?.kernel, proxy.of(6)?.kernel];
+    if (of4 && of6) return bothFamilies(network.addresses, { 4: of4, 6: of6 });
+    return (of4 ?? of6)!;
   }
 
   /** The node lifecycle controller speaks for silent nodes: their kubelets have told the book nothing. */

@@ -9,9 +9,12 @@ import type { SimTimeNs } from "../engine/index.ts";
 import type { Observations } from "../observe/observations.ts";
 import { SelectorIndex } from "./api/selectorIndex.ts";
 import {
+  familyOf,
   objectKey,
   type Endpoint,
   type EndpointSlice,
+  type IpFamily,
+  type IpText,
   type Pod,
   type Service,
 } from "./api/types.ts";
@@ -38,7 +41,15 @@ export interface ArrivalTimes {
   readonly syncStartedNs: SimTimeNs;
 }
 
-/** One pod as an endpoint of one Service. */
+/** An endpoint as slices and rules name it: a pod, in the family of its slice. */
+export interface EndpointName {
+  /** namespace/name. */
+  readonly service: string;
+  readonly podUid: string;
+  readonly addressType: IpFamily;
+}
+
+/** One address of a pod as an endpoint of one Service: a dual-stack Service has two of each pod. */
 interface Tracked {
   /** Dense index of the endpoint for observations. */
   readonly index: number;
@@ -80,7 +91,11 @@ export class ChangeLedger {
 
   /** A pod that is ready when the run begins: an endpoint without a change. */
   atRest(pod: Pod): void {
-    for (const service of this.#selectors.servicesOf(pod)) this.#track(service, pod).usable = true;
+    for (const service of this.#selectors.servicesOf(pod)) {
+      for (const address of addressesOf(service, pod)) {
+        this.#track(service, pod, address).usable = true;
+      }
+    }
   }
 
   /** A pod's readiness changed in truth: a probe's verdict, or its process ended. */
@@ -88,12 +103,14 @@ export class ChangeLedger {
     if (this.#deleted.has(pod.metadata.uid) || pod.status.podIPs.length === 0) return;
     for (const service of this.#selectors.servicesOf(pod)) {
       const usable = ready || service.spec.publishNotReadyAddresses;
-      // A pod that has not been ready yet backs nothing.
-      if (!usable && !this.#tracked.has(trackKey(service, pod))) continue;
-      const isNew = !this.#tracked.has(trackKey(service, pod));
-      const tracked = this.#track(service, pod);
-      if (tracked.usable === usable) continue;
-      this.#open(service, tracked, isNew ? "added" : "condition", usable, atNs);
+      for (const address of addressesOf(service, pod)) {
+        const isNew = !this.#tracked.has(trackKey(service, pod, familyOf(address)));
+        // A pod that has not been ready yet backs nothing.
+        if (!usable && isNew) continue;
+        const tracked = this.#track(service, pod, address);
+        if (tracked.usable === usable) continue;
+        this.#open(service, tracked, isNew ? "added" : "condition", usable, atNs);
+      }
     }
   }
 
@@ -101,17 +118,18 @@ export class ChangeLedger {
   deleted(pod: Pod, atNs: SimTimeNs): void {
     this.#deleted.add(pod.metadata.uid);
     for (const service of this.#selectors.servicesOf(pod)) {
-      const tracked = this.#tracked.get(trackKey(service, pod));
-      if (tracked?.usable) this.#open(service, tracked, "removed", false, atNs);
+      for (const tracked of this.#trackedOf(service, pod)) {
+        if (tracked.usable) this.#open(service, tracked, "removed", false, atNs);
+      }
     }
   }
 
   /**
-   * Index under which a pod as endpoint of a Service is observed.
+   * Index under which a pod as endpoint of a Service is observed, by its address of one family.
    * @returns -1 for an address that no pod of the run has had in that Service
    */
-  endpointIndex(service: string, podUid: string): number {
-    return this.#tracked.get(`${service}|${podUid}`)?.index ?? -1;
+  endpointIndex(service: string, podUid: string, addressType: IpFamily): number {
+    return this.#tracked.get(`${service}|${podUid}|${addressType}`)?.index ?? -1;
   }
 
   /** The endpoint that last had an address in a Service; -1 for none. */
@@ -128,19 +146,20 @@ export class ChangeLedger {
     const { ready, observedCauseNs, observedSeenNs } = pod.status;
     for (const service of this.#selectors.servicesOf(pod)) {
       const usable = ready.status || service.spec.publishNotReadyAddresses;
-      const tracked = this.#tracked.get(trackKey(service, pod));
-      const change = tracked === undefined ? undefined : match(tracked, usable, observedCauseNs);
-      if (change === undefined || change.statusAtNs !== NEVER) continue;
-      // An older one is of another change: this one no kubelet saw, as when a node is lost.
-      const seenAtNs = observedSeenNs ?? NEVER;
-      change.seenAtNs = seenAtNs >= change.atNs ? seenAtNs : NEVER;
-      change.statusAtNs = atNs;
+      for (const tracked of this.#trackedOf(service, pod)) {
+        const change = match(tracked, usable, observedCauseNs);
+        if (change === undefined || change.statusAtNs !== NEVER) continue;
+        // An older one is of another change: this one no kubelet saw, as when a node is lost.
+        const seenAtNs = observedSeenNs ?? NEVER;
+        change.seenAtNs = seenAtNs >= change.atNs ? seenAtNs : NEVER;
+        change.statusAtNs = atNs;
+      }
     }
   }
 
   /** A slice has been stored: what is new in it has been written for the first time, or was before. */
   sliceWritten(previous: EndpointSlice | null, slice: EndpointSlice | null, atNs: SimTimeNs): void {
-    const service = (slice ?? previous)!.service;
+    const { service, addressType } = (slice ?? previous)!;
     const before = new Set<Endpoint>(previous?.endpoints);
     const present = new Set<string>();
     for (const endpoint of slice?.endpoints ?? []) {
@@ -149,25 +168,26 @@ export class ChangeLedger {
       const { podUid, conditions, observedCauseNs } = endpoint;
       const was = previous?.endpoints.find((each) => each.podUid === podUid);
       const isFlip = was !== undefined && was.conditions.ready !== conditions.ready;
-      this.#written(service, podUid, conditions.ready, observedCauseNs, atNs, isFlip);
+      const name = { service, podUid, addressType };
+      this.#written(name, conditions.ready, observedCauseNs, atNs, isFlip);
     }
     for (const { podUid, conditions } of before) {
       if (present.has(podUid)) continue;
-      if (conditions.ready) this.#written(service, podUid, false, null, atNs, true);
-      const left = this.endpointIndex(service, podUid);
+      const name = { service, podUid, addressType };
+      if (conditions.ready) this.#written(name, false, null, atNs, true);
+      const left = this.endpointIndex(service, podUid, addressType);
       if (left >= 0) this.#observations.endpointLeftSlice(left, atNs);
     }
   }
 
   #written(
-    service: string,
-    podUid: string,
+    name: EndpointName,
     usable: boolean,
     causeNs: SimTimeNs | null,
     atNs: SimTimeNs,
     isFlip: boolean,
   ): void {
-    const tracked = this.#tracked.get(`${service}|${podUid}`);
+    const tracked = this.#named(name);
     if (tracked === undefined) return;
     const found = match(tracked, usable, causeNs);
     // A pod whose node is back is ready again for the reason that it was ready before.
@@ -186,14 +206,13 @@ export class ChangeLedger {
    */
   programmed(
     node: string,
-    service: string,
-    podUid: string,
+    name: EndpointName,
     usable: boolean,
     causeNs: SimTimeNs | null,
     { deliveredNs, trackedNs, syncStartedNs }: ArrivalTimes,
     atNs: SimTimeNs,
   ): void {
-    const tracked = this.#tracked.get(`${service}|${podUid}`);
+    const tracked = this.#named(name);
     if (tracked === undefined) return;
     const change = match(tracked, usable, causeNs);
     if (change === undefined) return;
@@ -224,9 +243,21 @@ export class ChangeLedger {
     );
   }
 
-  #track(service: Service, pod: Pod): Tracked {
-    const key = trackKey(service, pod);
-    const address = endpointAddress(service, pod);
+  #named({ service, podUid, addressType }: EndpointName): Tracked | undefined {
+    return this.#tracked.get(`${service}|${podUid}|${addressType}`);
+  }
+
+  /** What has been an endpoint of the Service, of each family. */
+  *#trackedOf(service: Service, pod: Pod): Generator<Tracked> {
+    for (const family of familiesOf(service)) {
+      const tracked = this.#tracked.get(trackKey(service, pod, family));
+      if (tracked !== undefined) yield tracked;
+    }
+  }
+
+  #track(service: Service, pod: Pod, ip: IpText): Tracked {
+    const key = trackKey(service, pod, familyOf(ip));
+    const address = endpointAddress(service, pod, ip);
     let tracked = this.#tracked.get(key);
     if (tracked === undefined) {
       const index = this.#gone.length;
@@ -237,7 +268,7 @@ export class ChangeLedger {
     // Its node has booted, and the pod has a new sandbox: the same endpoint at another address.
     if (tracked.address !== address) {
       tracked.address = address;
-      this.#lastAt.set(`${objectKey(service)}|${pod.status.podIPs[0] ?? ""}`, tracked.index);
+      this.#lastAt.set(`${objectKey(service)}|${ip}`, tracked.index);
       this.#observations.endpointNamed(
         tracked.index,
         this.serviceIndex(objectKey(service)),
@@ -270,15 +301,26 @@ function told(usable: boolean, causeNs: SimTimeNs | null): string {
   return `${usable}|${causeNs}`;
 }
 
-function trackKey(service: Service, pod: Pod): string {
-  return `${objectKey(service)}|${pod.metadata.uid}`;
+function trackKey(service: Service, pod: Pod, family: IpFamily): string {
+  return `${objectKey(service)}|${pod.metadata.uid}|${family}`;
+}
+
+function familiesOf({ spec }: Service): readonly IpFamily[] {
+  return spec.ipFamilies ?? ["IPv4"];
+}
+
+/** The pod's address in each of the Service's families. */
+function addressesOf(service: Service, { status }: Pod): IpText[] {
+  return familiesOf(service).flatMap(
+    (family) => status.podIPs.find((ip) => familyOf(ip) === family) ?? [],
+  );
 }
 
 /** "ip:port" by the Service's first port, as endpoint_load.csv names it. */
-function endpointAddress(service: Service, pod: Pod): string {
+function endpointAddress(service: Service, pod: Pod, ip: IpText): string {
   const first = service.spec.ports[0];
   const port = first === undefined ? 0 : resolveTargetPort(first.targetPort, pod);
-  return `${pod.status.podIPs[0] ?? ""}:${port ?? 0}`;
+  return `${ip.includes(":") ? `[${ip}]` : ip}:${port ?? 0}`;
 }
 
 /** A target port as the pod understands it: a name is looked up in its containers' ports. */

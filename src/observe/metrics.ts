@@ -605,7 +605,7 @@ export const metricsFiles: readonly MetricsFile[] = [
   },
   {
     file: "kube_proxy.csv",
-    rowPer: "node",
+    rowPer: "node and IP family",
     columns: [
       { name: "node", unit: "name", meaning: "Node whose kube-proxy it is." },
       { name: "syncs", unit: "count", meaning: "Syncs that ended in the run." },
@@ -637,6 +637,12 @@ export const metricsFiles: readonly MetricsFile[] = [
         unit: "ns",
         meaning: "The longest time that one of them spent there.",
         emptyWhen: "there was none",
+      },
+      {
+        name: "ip_family",
+        unit: "name",
+        meaning:
+          "IPv4 or IPv6: kube-proxy has a proxier for each family that Services have, with rules and syncs of its own.",
       },
     ],
   },

@@ -180,20 +180,29 @@ export interface Observer {
     trackedAtNs: SimTimeNs,
     syncStartedAtNs: SimTimeNs,
   ): void;
-  /** A node's rules for a Service came into force: made of EndpointSlices up to that resourceVersion. */
-  rulesApplied?(node: number, service: string, version: number, atNs: SimTimeNs): void;
+  /** A node's rules of one family for a Service came into force: made of EndpointSlices up to that resourceVersion. */
+  rulesApplied?(
+    node: number,
+    service: string,
+    version: number,
+    atNs: SimTimeNs,
+    family: 4 | 6,
+  ): void;
   /** A node's kube-proxy has programmed what a slice's trigger time tells of: a sample of its own metric. */
   networkProgrammed?(node: number, triggerNs: SimTimeNs, atNs: SimTimeNs): void;
   nodeNamed?(node: number, name: string, zone: string | null): void;
-  /** A node's rules have judged the first packet of a connection to a Service, in so much time. */
-  rulesWalked?(node: number, walkNs: DurationNs): void;
-  /** A sync of a node's kube-proxy has ended. `full`: all its rules were written; `failed`: none counts. */
+  /** A node's kube-proxy has a proxier of that IP family. */
+  proxierNamed?(node: number, family: 4 | 6): void;
+  /** A node's rules of a family have judged the first packet of a connection to a Service, in so much time. */
+  rulesWalked?(node: number, walkNs: DurationNs, family: 4 | 6): void;
+  /** A sync of a node's proxier has ended. `full`: all its rules were written; `failed`: none counts. */
   rulesSynced?(
     node: number,
     startedAtNs: SimTimeNs,
     endedAtNs: SimTimeNs,
     full: 0 | 1,
     failed: 0 | 1,
+    family: 4 | 6,
   ): void;
 
   /** A client wants the address of a name, and has it or cannot get it. */
@@ -318,8 +327,8 @@ const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Ob
       observer.endpointProgrammed(id, node, atNs, deliveredAtNs, trackedAtNs, startedAtNs);
     }
   },
-  rulesApplied: (list) => (node, service, version, atNs) => {
-    for (const observer of list) observer.rulesApplied(node, service, version, atNs);
+  rulesApplied: (list) => (node, service, version, atNs, family) => {
+    for (const observer of list) observer.rulesApplied(node, service, version, atNs, family);
   },
   networkProgrammed: (list) => (node, triggerNs, atNs) => {
     for (const observer of list) observer.networkProgrammed(node, triggerNs, atNs);
@@ -327,11 +336,16 @@ const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Ob
   nodeNamed: (list) => (node, name, zone) => {
     for (const observer of list) observer.nodeNamed(node, name, zone);
   },
-  rulesWalked: (list) => (node, walkNs) => {
-    for (const observer of list) observer.rulesWalked(node, walkNs);
+  proxierNamed: (list) => (node, family) => {
+    for (const observer of list) observer.proxierNamed(node, family);
   },
-  rulesSynced: (list) => (node, startedAtNs, endedAtNs, full, failed) => {
-    for (const observer of list) observer.rulesSynced(node, startedAtNs, endedAtNs, full, failed);
+  rulesWalked: (list) => (node, walkNs, family) => {
+    for (const observer of list) observer.rulesWalked(node, walkNs, family);
+  },
+  rulesSynced: (list) => (node, startedAtNs, endedAtNs, full, failed, family) => {
+    for (const observer of list) {
+      observer.rulesSynced(node, startedAtNs, endedAtNs, full, failed, family);
+    }
   },
   lookupStarted: (list) => (client) => {
     for (const observer of list) observer.lookupStarted(client);

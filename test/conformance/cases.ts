@@ -116,13 +116,13 @@ export function nodeOf(scenario: Scenario, step: Step, mode: Mode): CaseNode {
     const own = slices.filter(
       (s) => s.service === `${service.metadata.namespace}/${service.metadata.name}`,
     );
-    return builder.build(service, own, { name: node.name, zone: node.zone });
+    return builder.build(service, own, { name: node.name, zone: node.zone }, family);
   });
   const local = settings.localIPs.map((text) => addresses.intern(text));
   const own = new Set(local);
   const loopbacks = new Set(["127.0.0.1", "::1"].map((text) => addresses.intern(text)));
   const { cidr } = node.localDetector;
-  const table = new RuleTable(tableBase(rules.filter((each) => each.family === family)));
+  const table = new RuleTable(tableBase(rules));
   const view: NodeView = {
     addresses,
     isOwn: (address) => own.has(address),

@@ -145,7 +145,7 @@ describe.runIf(facts.loadBalancerIngressIPMode)("loadBalancerIngressIPMode", () 
     const ingress = [{ ip: ingressIP, ...(ipMode && { ipMode }) } as LoadBalancerIngress];
     const balanced: Service = { ...given, status: { ingress } };
     const own = slice("s", [endpoint("10.180.0.1")], given);
-    const table = new RuleTable(tableBase(builder.build(balanced, [own], NODE)));
+    const table = new RuleTable(tableBase(builder.build(balanced, [own], NODE, 4)));
     const rule = table.atAddress(addresses.intern(ingressIP), TransportProtocol.TCP, 80);
     expect(rule !== undefined).toBe(ruleForIngressIP);
     expect(table.atNodePort(TransportProtocol.TCP, 3001)).toBeDefined();
@@ -163,7 +163,7 @@ describe.runIf(facts.ignoredServices)("ignoredServices", () => {
   };
   it.each(cases)("$service", ({ service: text, servicePorts }) => {
     for (const spec of ignored(text)) {
-      expect(newBuilder().builder.build(service(spec), [], NODE)).toHaveLength(servicePorts);
+      expect(newBuilder().builder.build(service(spec), [], NODE, 4)).toHaveLength(servicePorts);
     }
   });
 });
@@ -191,7 +191,7 @@ describe.runIf(facts.conntrackCleanup)("conntrackCleanup", () => {
       ),
       given,
     );
-    const cleaner = new FlowCleaner(builder.build({ ...given, status }, [own], NODE), addresses);
+    const cleaner = new FlowCleaner(builder.build({ ...given, status }, [own], NODE, 4), addresses);
     return entries.filter(
       ({ protocol, origDst, origDstPort, replySrc }) =>
         !cleaner.isStale({

@@ -25,7 +25,7 @@ test("failSync: the old rules stay until a sync succeeds, which the retry after 
   const kill = 'resetPods({ selector: "app=web", count: 2, how: "kill", at: "6s" })';
   const failing = await run(`failSync({ nodes: "node-1", at: "5s", for: "10s" }), ${kill}`, "50s");
   failing.finish();
-  const proxy = failing.compiled.cluster.proxies[0]!;
+  const proxy = failing.compiled.cluster.proxies[0]!.of(4)!;
   expect(proxy.failures).toBeGreaterThan(0);
   const lost = failing.ended.filter(({ outcome }) => outcome !== "served");
   // Nothing changes after the replacements are ready: only the retry mends it, long after the fault is over.

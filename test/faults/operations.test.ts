@@ -80,6 +80,77 @@ test("cordon: no new pod comes to the node until it is over", async () => {
   expect(nodes.every(({ spec }) => !spec.unschedulable)).toBe(true);
 });
 
+describe("labelNodes", () => {
+  const zone = "topology.kubernetes.io/zone";
+  const prefers = webManifest({
+    replicas: 4,
+    service: "\n  trafficDistribution: PreferClose",
+  });
+
+  // Broken on purpose: a kube-proxy that knows only the zone that its node had at the beginning.
+  test("a node in another zone: its kube-proxy sends to that zone's pods, until it is as it was", async () => {
+    const { compiled, at, events, finish } = await run(
+      `labelNodes({ nodes: "node-1", labels: { "${zone}": "zone-2", rack: "7" }, at: "5s", for: "20s" })`,
+      "40s",
+      prefers,
+    );
+    const { network } = compiled.transport;
+    const nodesOfEndpoints = (): (string | undefined)[] => {
+      const service = [...compiled.cluster.api.list("Service")].find(
+        ({ metadata }) => metadata.name === "web",
+      );
+      const address = network.addresses.intern(service!.spec.clusterIP);
+      const rules = compiled.cluster.proxies[0]!.of(4)!.table.atAddress(address, 6, 8080)!.rules;
+      const pods = [...compiled.cluster.api.list("Pod")];
+      return rules
+        .cluster!.map(
+          ({ text }) =>
+            pods.find(({ status }) => text.startsWith(`${status.podIPs[0]}:`))?.spec.nodeName ??
+            undefined,
+        )
+        .toSorted();
+    };
+    const labelsOf = () =>
+      [...compiled.cluster.api.list("Node")].find(({ metadata }) => metadata.name === "node-1")!
+        .metadata.labels;
+    const before = labelsOf();
+    const first = nodesOfEndpoints();
+    at(24);
+    expect(labelsOf()).toMatchObject({ [zone]: "zone-2", rack: "7" });
+    const meanwhile = nodesOfEndpoints();
+    expect(meanwhile).not.toEqual(first);
+    finish();
+    expect(labelsOf()).toEqual(before);
+    expect(nodesOfEndpoints()).toEqual(first);
+    expect(events).toContain("5 fault_began node/node-1 labelNodes");
+  });
+
+  // Broken on purpose: all labels put back as they were before.
+  test("puts back what it has changed, and leaves what others have changed meanwhile", async () => {
+    const { compiled, finish } = await run(
+      `labelNodes({ nodes: "node-1", labels: { rack: "7" }, at: "5s", for: "10s" }),
+       labelNodes({ nodes: "node-1", labels: { "${zone}": "zone-2" }, at: "7s" })`,
+      "20s",
+    );
+    finish();
+    const [{ metadata } = { metadata: null }] = compiled.cluster.api.list("Node");
+    expect([metadata?.labels[zone], metadata?.labels["rack"]]).toEqual(["zone-2", undefined]);
+  });
+
+  // Broken on purpose: nothing taken away.
+  test("takes labels away: without a zone no hint counts", async () => {
+    const { compiled, finish } = await run(
+      `labelNodes({ nodes: "zone/zone-1", remove: ["${zone}"], at: "5s" })`,
+      "20s",
+    );
+    finish();
+    const zones = [...compiled.cluster.api.list("Node")].map(
+      ({ metadata }) => metadata.labels[zone],
+    );
+    expect(zones.filter((each) => each === undefined).length).toBe(2);
+  });
+});
+
 describe("drain", () => {
   test("empties the node, keeps it empty, and uncordons it at its end", async () => {
     const { web, compiled, at, events, finish } = await run(
@@ -135,7 +206,7 @@ test("resetPods evict: what the budget refuses stays, and is not counted", async
 });
 
 test("mistakes are found together", async () => {
-  const text = `import { cordon, drain, rolloutRestart, rolloutUndo, scale, setImage } from "podstorm";
+  const text = `import { cordon, drain, labelNodes, rolloutRestart, rolloutUndo, scale, setImage } from "podstorm";
 export default {
   duration: "10s",
   cluster: { nodes: 2, manifests: ["web.yaml"] },
@@ -144,6 +215,8 @@ export default {
     rolloutUndo({ workload: "svc/web", at: "1s" }),
     setImage({ workload: "deploy/web", image: "", at: "1s" }),
     drain({ nodes: "node-9", gracePeriod: 3, at: "1s" }),
+    labelNodes({ nodes: "node-1", at: "1s" }),
+    labelNodes({ nodes: "node-1", labels: { a: "b" }, remove: ["a"], at: "1s" }),
   ],
 } as any;`;
   const files = { "scenario.ts": text, "web.yaml": webManifest() };
@@ -154,5 +227,7 @@ export default {
     'scenario.ts:8:40 faults[2].image: ""; allowed: an image',
     "scenario.ts:9:13 faults[3].nodes: no node node-9; allowed: one of node-1, node-2 (did you mean node-1?)",
     'scenario.ts:9:30 faults[3].gracePeriod: 3; allowed: a duration such as "30s", "1m30s" or "250ms" (did you mean "3s" or "3ms"?)',
+    "scenario.ts:10:5 faults[4]: neither labels nor remove; allowed: at least one label to set or to take away",
+    'scenario.ts:11:55 faults[5].remove: "a", which labels sets; allowed: a label in one of both',
   ]);
 });

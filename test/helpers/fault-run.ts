@@ -19,7 +19,7 @@ export async function runFaults(
   manifest = webManifest({ replicas: 4 }),
 ) {
   const text = `import * as p from "podstorm";
-const { apiOutage, cordon, crashNode, drain, failSync, freezeNode, leaderChange, partitionApi, resetPods, rolloutRestart, rolloutUndo, scale, setImage, slowApi, stopKubeProxy, zoneOutage } = p;
+const { apiOutage, cordon, crashNode, drain, failSync, freezeNode, labelNodes, leaderChange, partitionApi, resetPods, rolloutRestart, rolloutUndo, scale, setImage, slowApi, stopKubeProxy, zoneOutage } = p;
 export default {
   duration: "${duration}",
   cluster: { nodes: 4, zones: 2, manifests: ["web.yaml"] },

@@ -47,6 +47,8 @@ export interface NodeOptions {
   readonly here?: readonly string[];
   readonly connections?: ConnectionTable;
   readonly seed?: string;
+  /** Of the proxier; IPv4 without it. */
+  readonly family?: 4 | 6;
 }
 
 export function programmedNode(
@@ -98,7 +100,7 @@ export function programmedNode(
       ...each,
       metadata: { ...each.metadata, resourceVersion: version },
     }));
-    const after = builder.build(service, written, node);
+    const after = builder.build(service, written, node, options.family ?? 4);
     for (const each of before) table.remove(each);
     for (const each of after) table.put(each);
     inForce.set(objectKey(service), after);

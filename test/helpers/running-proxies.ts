@@ -9,14 +9,15 @@ import { SimulatedApiServer } from "../../src/kubernetes/api/server.ts";
 import type { EndpointSlice, Service } from "../../src/kubernetes/api/types.ts";
 import { ChangeLedger } from "../../src/kubernetes/ledger.ts";
 import type { ConnectionTable, ProxyMode, TableSize } from "../../src/kubernetes/proxy/contract.ts";
-import { KubeProxy, proxyBase } from "../../src/kubernetes/proxy/kubeProxy.ts";
+import { KubeProxy } from "../../src/kubernetes/proxy/kubeProxy.ts";
 import { iptables } from "../../src/kubernetes/proxy/modes/iptables.ts";
 import { kubeProxyProfile } from "../../src/kubernetes/proxy/profile.ts";
+import { proxyBase } from "../../src/kubernetes/proxy/proxyBase.ts";
 import { RuleBuilder, type ServicePortRules } from "../../src/kubernetes/proxy/rules.ts";
 import { AddressTable } from "../../src/network/address.ts";
 import { TransportProtocol } from "../../src/network/nat.ts";
 import { createObservations } from "../../src/observe/observations.ts";
-import { exactApi, service, unthrottled } from "./kube-objects.ts";
+import { exactApi, node, service, unthrottled } from "./kube-objects.ts";
 
 export const SYNC_NS = ms(100);
 
@@ -36,14 +37,18 @@ export function runningProxies(
     mode?: ProxyMode;
     connections?: ConnectionTable;
     ledger?: ChangeLedger;
+    /** Of the cluster's Services. */
+    families?: readonly (4 | 6)[];
   } = {},
 ) {
   const { services = [service()], slices = [], nodes = ["node-0"], cold = false } = options;
+  const { families = [4] } = options;
   const sim = new Simulation({ seed: "proxy" });
   const ledger = options.ledger ?? new ChangeLedger(createObservations([]));
   const api = new SimulatedApiServer(sim, exactApi);
   for (const each of services) ledger.addService(api.preload("Service", each));
   for (const each of slices) api.preload("EndpointSlice", each);
+  for (const name of nodes) api.preload("Node", node(name));
   const addresses = new AddressTable();
   const builder = new RuleBuilder(addresses, ledger);
   const costs: Cost[] = [];
@@ -58,7 +63,9 @@ export function runningProxies(
   };
   const list = <K extends "Service" | "EndpointSlice">(kind: K) =>
     cold ? [] : [...api.watch(kind, { watcher: "rest", handlers: {} }).values()];
-  const base = proxyBase(list("Service"), list("EndpointSlice"), builder);
+  const bases = families.map((family) =>
+    proxyBase(list("Service"), list("EndpointSlice"), builder, family),
+  );
   const proxies = nodes.map(
     (name) =>
       new KubeProxy({
@@ -69,12 +76,14 @@ export function runningProxies(
         node: { name, zone: null },
         builder,
         ledger,
-        base,
+        bases,
         connections: options.connections ?? null,
       }),
   );
   const rulesAt = (proxy = proxies[0]!, address = "10.96.0.10"): ServicePortRules | undefined =>
-    proxy.table.atAddress(addresses.intern(address), TransportProtocol.TCP, 80)?.rules;
+    proxy
+      .of(address.includes(":") ? 6 : 4)
+      ?.table.atAddress(addresses.intern(address), TransportProtocol.TCP, 80)?.rules;
   /** What the node routes the address to; null: nothing. */
   const endpoints = (proxy?: KubeProxy, address?: string): string[] | null =>
     rulesAt(proxy, address)?.cluster?.map(({ text }) => text) ?? null;

@@ -54,7 +54,7 @@ function after(protocol: "TCP" | "UDP", change: (stored: EndpointSlice) => Endpo
   });
   run.hand.patch("EndpointSlice", "default/s", change);
   run.sim.run(seconds(5));
-  return { asked, deletedAtNs, counted: run.proxies[0]!.flowsDeleted };
+  return { asked, deletedAtNs, counted: run.proxies[0]!.of(4)!.flowsDeleted };
 }
 
 const removeFirst = (stored: EndpointSlice): EndpointSlice => ({
@@ -98,7 +98,9 @@ test("a node port of two families has the endpoints of each", () => {
   ].map((each) => ({ ...each, ports: [{ name: null, protocol: "UDP" as const, port: 53 }] }));
   const addresses = new AddressTable();
   const builder = new RuleBuilder(addresses, new ChangeLedger(createObservations([])));
-  const rules = builder.build(given, own, { name: "node-0", zone: null });
+  const rules = ([4, 6] as const).flatMap((family) =>
+    builder.build(given, own, { name: "node-0", zone: null }, family),
+  );
   const cleaner = new FlowCleaner(rules, addresses);
   const isStale = (destination: string, source: string): boolean =>
     cleaner.isStale({

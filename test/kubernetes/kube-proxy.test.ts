@@ -1,10 +1,10 @@
 /** kube-proxy on a node: what a sync costs, and when what it has learnt counts. Facts: timings §7, rules §11. */
 import { describe, expect, test } from "vitest";
 import { hours, ms, Phase, seconds } from "../../src/engine/index.ts";
-import type { EndpointSlice, Service } from "../../src/kubernetes/api/types.ts";
+import type { EndpointSlice, Node, Service } from "../../src/kubernetes/api/types.ts";
 import { iptables } from "../../src/kubernetes/proxy/modes/iptables.ts";
 import { kubeProxyProfile } from "../../src/kubernetes/proxy/profile.ts";
-import { endpoint, service, slice, WATCH_NS, WRITE_NS } from "../helpers/kube-objects.ts";
+import { endpoint, node, service, slice, WATCH_NS, WRITE_NS } from "../helpers/kube-objects.ts";
 import { runningProxies as running, SYNC_NS } from "../helpers/running-proxies.ts";
 
 const three = ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map((address) => endpoint(address));
@@ -102,7 +102,7 @@ describe("when rules count", () => {
       service({ type: "ExternalName" }, "external"),
     ];
     const { proxies } = running({ services });
-    expect(proxies[0]!.size()).toEqual({ services: 0, endpoints: 0 });
+    expect(proxies[0]!.of(4)!.size()).toEqual({ services: 0, endpoints: 0 });
   });
 
   // Broken on purpose: without the label's part of isForAnotherProxy(), and with its slices tracked (one more sync).
@@ -118,13 +118,71 @@ describe("when rules count", () => {
     }));
     sim.run(seconds(2));
     // The first sync, of nothing.
-    expect([proxies[0]!.size().services, endpoints(), costs.length]).toEqual([0, null, 1]);
+    expect([proxies[0]!.of(4)!.size().services, endpoints(), costs.length]).toEqual([0, null, 1]);
     hand.patch("Service", "default/web", (stored) => ({
       ...stored,
       metadata: { ...stored.metadata, labels: {} },
     }));
     sim.run(seconds(4));
     expect(endpoints()).toEqual(["10.0.0.1:80", "10.0.0.2:80"]);
+  });
+});
+
+describe("the zone of its node", () => {
+  const ZONE = "topology.kubernetes.io/zone";
+  const hinted = [
+    endpoint("10.0.0.1", { zoneHints: ["a"] }),
+    endpoint("10.0.0.2", { zoneHints: ["b"] }),
+  ];
+  const plain = service({ clusterIP: "10.96.0.11" }, "plain");
+  const relabelled =
+    (labels: Record<string, string>) =>
+    (stored: Node): Node => ({ ...stored, metadata: { ...stored.metadata, labels } });
+  function rig() {
+    const own = slice("s", hinted);
+    return running({
+      services: [service(), plain],
+      slices: [own, slice("p", [endpoint("10.0.0.9")], plain)],
+    });
+  }
+
+  // Broken on purpose: without a full sync; without looking at all Services anew; with any label taken for the zone.
+  test("another one: a full sync looks at every Service again, and nothing else does", () => {
+    const { sim, hand, costs, endpoints } = rig();
+    expect(endpoints()).toHaveLength(2);
+    hand.patch("Node", "/node-0", relabelled({ [ZONE]: "b" }));
+    sim.run(WRITE_NS + WATCH_NS + SYNC_NS);
+    expect(endpoints()).toEqual(["10.0.0.2:80"]);
+    hand.patch("Node", "/node-0", relabelled({ [ZONE]: "b", rack: "7" }));
+    sim.run(seconds(10));
+    expect(costs).toEqual([
+      { atNs: WRITE_NS + WATCH_NS, size: { services: 2, endpoints: 2 }, full: true },
+    ]);
+    // None at all: no hint counts.
+    hand.patch("Node", "/node-0", relabelled({}));
+    sim.run(seconds(20));
+    expect(endpoints()).toHaveLength(2);
+    expect(costs.map(({ full }) => full)).toEqual([true, true]);
+  });
+
+  test("that of another node is none of its business", () => {
+    const { sim, hand, costs } = rig();
+    hand.create("Node", node("node-1"));
+    hand.patch("Node", "/node-1", relabelled({ [ZONE]: "b" }));
+    sim.run(seconds(10));
+    expect(costs).toEqual([]);
+  });
+
+  // Broken on purpose: a new process that keeps the zone of the last one.
+  test("a new process finds the one that has come meanwhile", () => {
+    const { sim, hand, proxies, endpoints } = rig();
+    proxies[0]!.stop();
+    hand.patch("Node", "/node-0", relabelled({ [ZONE]: "a" }));
+    sim.run(seconds(5));
+    expect(endpoints()).toHaveLength(2);
+    proxies[0]!.start();
+    sim.run(seconds(10));
+    expect(endpoints()).toEqual(["10.0.0.1:80"]);
   });
 });
 

@@ -26,6 +26,7 @@ function book() {
 
 const a: Pod = pod("a");
 const key = "default/web";
+const named = (podUid: string) => ({ service: key, podUid, addressType: "IPv4" }) as const;
 const arrival = { deliveredNs: 8, trackedNs: 8, syncStartedNs: 8 };
 
 describe("a change", () => {
@@ -99,8 +100,8 @@ describe("a report", () => {
     ledger.readiness(a, false, 5);
     ledger.readiness(a, true, 6);
     ledger.readiness(a, false, 7);
-    ledger.programmed("node-0", key, a.metadata.uid, false, 5, arrival, 9);
-    ledger.programmed("node-1", key, a.metadata.uid, false, 7, arrival, 10);
+    ledger.programmed("node-0", named(a.metadata.uid), false, 5, arrival, 9);
+    ledger.programmed("node-1", named(a.metadata.uid), false, 7, arrival, 10);
     expect(reports).toEqual(["0 node-0 9", "2 node-1 10"]);
   });
 
@@ -108,7 +109,7 @@ describe("a report", () => {
     const { ledger, reports } = book();
     ledger.atRest(a);
     ledger.deleted(a, 5);
-    ledger.programmed("node-0", key, a.metadata.uid, false, null, arrival, 9);
+    ledger.programmed("node-0", named(a.metadata.uid), false, null, arrival, 9);
     expect(reports).toEqual(["0 node-0 9"]);
   });
 
@@ -146,14 +147,14 @@ describe("a report", () => {
     ledger.readiness(a, true, 30);
     ledger.statusWritten(status(true, 10, 10), 30);
     write(true, 10, 32);
-    ledger.programmed("node-0", key, a.metadata.uid, true, 10, arrival, 40);
+    ledger.programmed("node-0", named(a.metadata.uid), true, 10, arrival, 40);
     expect(written).toEqual(["0 6 7 8", "1 10 12 13", "2 -1 20 22", "3 -1 -1 32"]);
     expect(reports).toEqual(["3 node-0 40"]);
   });
 
   test("of an endpoint that nobody knows is none", () => {
     const { ledger, reports } = book();
-    ledger.programmed("node-0", key, "uid-of-nobody", true, null, arrival, 9);
+    ledger.programmed("node-0", named("uid-of-nobody"), true, null, arrival, 9);
     expect(reports).toEqual([]);
   });
 });
@@ -161,13 +162,13 @@ describe("a report", () => {
 test("an endpoint is gone, in truth, from the change on and until it comes back", () => {
   const { ledger } = book();
   ledger.atRest(a);
-  const index = ledger.endpointIndex(key, a.metadata.uid);
+  const index = ledger.endpointIndex(key, a.metadata.uid, "IPv4");
   expect(ledger.isGone(index)).toBe(false);
   ledger.readiness(a, false, 5);
   expect(ledger.isGone(index)).toBe(true);
   ledger.readiness(a, true, 6);
   expect(ledger.isGone(index)).toBe(false);
-  expect(ledger.endpointIndex(key, "uid-of-nobody")).toBe(-1);
+  expect(ledger.endpointIndex(key, "uid-of-nobody", "IPv4")).toBe(-1);
 });
 
 test("a named target port is looked up in the pod's containers", () => {

@@ -37,7 +37,7 @@ describe("a sync that fails", () => {
       [HEARD_NS, false],
       [failedNs + seconds(30), true],
     ]);
-    expect(proxies[0]!.failures).toBe(1);
+    expect(proxies[0]!.of(4)!.failures).toBe(1);
     expect(proxies[0]!.isIdle).toBe(true);
   });
 
@@ -59,7 +59,7 @@ describe("a sync that fails", () => {
 describe("flushed tables", () => {
   test("hold nothing until the canary is missed, at the next look each 30 s", () => {
     const { sim, endpoints, costs, proxies } = runningProxies({ slices: [slice("s", three)] });
-    sim.callAt(seconds(31), Phase.start, () => proxies[0]!.flushed());
+    sim.callAt(seconds(31), Phase.start, () => proxies[0]!.of(4)!.flushed());
     sim.run(seconds(31));
     expect(endpoints()).toBeNull();
     sim.run(seconds(60) + SYNC_NS - 1);
@@ -71,12 +71,12 @@ describe("flushed tables", () => {
 
   test("let a partial sync fail: the chains are gone that it builds on", () => {
     const { sim, hand, endpoints, proxies } = runningProxies({ slices: [slice("s", three)] });
-    sim.callAt(seconds(31), Phase.start, () => proxies[0]!.flushed());
+    sim.callAt(seconds(31), Phase.start, () => proxies[0]!.of(4)!.flushed());
     sim.callAt(seconds(32), Phase.start, () =>
       hand.patch("EndpointSlice", "default/s", without("10.0.0.2")),
     );
     sim.run(seconds(40));
-    expect([proxies[0]!.failures, endpoints()]).toEqual([1, null]);
+    expect([proxies[0]!.of(4)!.failures, endpoints()]).toEqual([1, null]);
     sim.run(seconds(61));
     expect(endpoints()).toEqual(["10.0.0.1:80", "10.0.0.3:80"]);
   });
@@ -126,7 +126,7 @@ describe("network programming latency", () => {
     hand.patch("EndpointSlice", "default/s", triggered(ms(5)));
     sim.run(seconds(5));
     const expected = HEARD_NS + SYNC_NS - ms(5);
-    expect(proxies[0]!.programming).toEqual({ count: 1, sumNs: expected, maxNs: expected });
+    expect(proxies[0]!.of(4)!.programming).toEqual({ count: 1, sumNs: expected, maxNs: expected });
   });
 
   test("has no sample for a sync that fails, nor for what it was for", () => {
@@ -135,7 +135,7 @@ describe("network programming latency", () => {
     proxies[0]!.breakSyncsUntil(seconds(1));
     hand.patch("EndpointSlice", "default/s", triggered(ms(5)));
     sim.run(seconds(100));
-    expect(proxies[0]!.programming.count).toBe(0);
+    expect(proxies[0]!.of(4)!.programming.count).toBe(0);
   });
 });
 
@@ -154,7 +154,7 @@ describe("kube-proxy's own health", () => {
     const dueNs = HEARD_NS + seconds(60);
     // Failed at once and after 30 s; the retry after 60 s is still under way.
     expect(healthy(dueNs - 1)).toBe(true);
-    expect(proxy!.failures).toBe(2);
+    expect(proxy!.of(4)!.failures).toBe(2);
     expect(healthy(dueNs)).toBe(false);
     expect(healthy(seconds(80))).toBe(false);
     expect(healthy(seconds(100))).toBe(true);

@@ -9,8 +9,8 @@ import { service } from "../helpers/kube-objects.ts";
 test("rules that go take nothing along that has taken their address over meanwhile", () => {
   const builder = new RuleBuilder(new AddressTable(), new ChangeLedger(createObservations([])));
   const node = { name: "node-0", zone: null };
-  const [old] = builder.build(service({}, "old"), [], node);
-  const [heir] = builder.build(service({}, "heir"), [], node);
+  const [old] = builder.build(service({}, "old"), [], node, 4);
+  const [heir] = builder.build(service({}, "heir"), [], node, 4);
   const table = new RuleTable(tableBase([]));
   const at = () => table.atAddress(old!.clusterIP, old!.protocol, old!.port)?.rules;
   table.put(old!);

@@ -61,7 +61,7 @@ function settle(run: Run, scenario: ResolvedScenario): void {
 
 function programmed(run: Run, node: number, service: Service, port: number): string[] {
   const address = run.transport.network.addresses.intern(service.spec.clusterIP);
-  const rules = run.cluster.proxies[node]!.table.atAddress(address, 6, port)?.rules;
+  const rules = run.cluster.proxies[node]!.of(4)!.table.atAddress(address, 6, port)?.rules;
   const ips = (rules?.cluster ?? []).map(({ text }) => text.slice(0, text.indexOf(":")));
   return ips.sort();
 }
@@ -73,7 +73,7 @@ test("3 convergence", () => {
     scenarios({ durationMs: [1000, 4000], profile: "lossless" }),
     (scenario) => {
       const { run } = play(scenario);
-      const during = run.cluster.proxies.reduce((sum, { syncs }) => sum + syncs, 0);
+      const during = run.cluster.proxies.reduce((sum, proxy) => sum + proxy.of(4)!.syncs, 0);
       if (during > 0) changed++;
       settle(run, scenario);
       for (const service of scenario.cluster.services) {

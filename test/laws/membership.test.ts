@@ -95,7 +95,7 @@ class Picture implements Observer {
     );
     const address = transport.network.addresses.intern(service!.spec.clusterIP);
     return service!.spec.ports.some(({ port }) => {
-      const rules = cluster.proxies[node]!.table.atAddress(address, 6, port)?.rules;
+      const rules = cluster.proxies[node]!.of(4)!.table.atAddress(address, 6, port)?.rules;
       return rules?.cluster?.some(({ text }) => text.startsWith(`${ip}:`));
     });
   }

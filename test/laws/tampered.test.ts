@@ -103,7 +103,7 @@ test("1 conservation: a drop without a place, and a place that counts one twice"
 
 test("3 convergence: a node whose rules lack an endpoint, and one that has none", () => {
   const details = found((run) => {
-    const [first, second] = run.cluster.proxies;
+    const [first, second] = run.cluster.proxies.map((proxy) => proxy.of(4));
     const rules = takeRules(first!, run);
     first!.table.put({ ...rules, cluster: rules.cluster!.slice(1) });
     takeRules(second!, run);

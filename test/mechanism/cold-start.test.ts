@@ -64,9 +64,9 @@ function state({ cluster, transport }: Run) {
     byNode.set(pod.spec.nodeName!, (byNode.get(pod.spec.nodeName!) ?? 0) + 1);
   }
   const endpoints = [...cluster.api.list("Service")].flatMap((service) =>
-    cluster.proxies.map(({ table }, node) => {
+    cluster.proxies.map((proxy, node) => {
       const address = transport.network.addresses.intern(service.spec.clusterIP);
-      const rules = table.atAddress(address, 6, service.spec.ports[0]!.port)?.rules;
+      const rules = proxy.of(4)!.table.atAddress(address, 6, service.spec.ports[0]!.port)?.rules;
       return [objectKey(service), service.spec.clusterIP, node, rules?.cluster?.length];
     }),
   );

@@ -401,6 +401,24 @@ describe("load_skew.csv", () => {
     expect(rows).toHaveLength(2);
   });
 
+  it("takes the two addresses of a pod for one endpoint, as its load does; two lives of one name are two", () => {
+    // Broken on purpose: each address by itself, so that IPv6 ones that nobody asks are idle endpoints.
+    const recording = new Recording();
+    const hub = createObservations(recording.observers);
+    hub.serviceNamed(0, service);
+    for (const [index, pod] of ["p", "q"].entries()) {
+      hub.endpointNamed(2 * index, 0, `10.0.0.${index}:80`, pod, "n");
+      hub.endpointNamed(2 * index + 1, 0, `[fd00::${index}]:80`, pod, "n");
+    }
+    hub.endpointNamed(4, 0, "10.0.0.7:80", "web-0", "n");
+    hub.endpointNamed(5, 0, "10.0.0.8:80", "web-0", "n");
+    for (const endpoint of [0, 0, 1, 3, 5]) hub.endpointRequestStarted(endpoint, 1);
+    hub.windowClosed(0, 100);
+    // p 3, q 1, web-0 0 and 1.
+    const [row] = rowsOf("load_skew.csv", recording);
+    expect(row!.slice(3, 6)).toEqual([5, 4, 3 / (5 / 4)]);
+  });
+
   it("has empty indices in a window without a request", () => {
     const recording = new Recording();
     const hub = createObservations(recording.observers);
@@ -580,14 +598,37 @@ describe("hops.csv, conntrack.csv, kube_proxy.csv and events.csv", () => {
 
   it("has a row per node's kube-proxy: what it wrote, and what its rules cost", () => {
     expect(rowsOf("kube_proxy.csv")).toEqual([
-      ["node-1", 3, 1, 1, ms(200), ms(100), 2, 1000, 600],
-      ["node-2", 1, 0, 0, ms(90), ms(90), 0, 0, null],
+      ["node-1", 3, 1, 1, ms(200), ms(100), 2, 1000, 600, "IPv4"],
+      ["node-2", 1, 0, 0, ms(90), ms(90), 0, 0, null, "IPv4"],
     ]);
     const { kubeProxy } = recorded().totals(context);
     expect(kubeProxy).toMatchObject({ syncs: 4, fullSyncs: 1, failedSyncs: 1, firstPackets: 2 });
     expect(kubeProxy.syncTime?.maxNs).toBe(ms(100));
     // 200 ms of 2 s.
     expect(kubeProxy.busiest).toEqual({ node: "node-1", syncNs: ms(200), share: 0.1 });
+  });
+
+  it("has a row for each proxier of a node; the busiest kube-proxy is the one of both together", () => {
+    // Broken on purpose: with the busiest of all proxiers taken, it was node-1's alone.
+    const recording = new Recording();
+    const hub = createObservations(recording.observers);
+    for (const node of [0, 1]) {
+      hub.nodeNamed(node, `node-${node + 1}`, null);
+      for (const family of [4, 6] as const) hub.proxierNamed(node, family);
+    }
+    hub.rulesSynced(0, ms(0), ms(50), 1, 0, 4);
+    hub.rulesSynced(1, ms(0), ms(30), 0, 1, 4);
+    hub.rulesSynced(1, ms(0), ms(40), 0, 0, 6);
+    hub.rulesWalked(1, 700, 6);
+    expect(rowsOf("kube_proxy.csv", recording)).toEqual([
+      ["node-1", 1, 1, 0, ms(50), ms(50), 0, 0, null, "IPv4"],
+      ["node-1", 0, 0, 0, 0, null, 0, 0, null, "IPv6"],
+      ["node-2", 1, 0, 1, ms(30), ms(30), 0, 0, null, "IPv4"],
+      ["node-2", 1, 0, 0, ms(40), ms(40), 1, 700, 700, "IPv6"],
+    ]);
+    const { kubeProxy } = recording.totals(context);
+    expect(kubeProxy).toMatchObject({ syncs: 3, fullSyncs: 1, failedSyncs: 1 });
+    expect(kubeProxy.busiest).toMatchObject({ node: "node-2", syncNs: ms(70) });
   });
 
   it("keeps events in order", () => {

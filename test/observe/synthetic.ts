@@ -70,6 +70,7 @@ export function play(observers: readonly Observer[]): void {
   const hub = createObservations(observers);
   hub.nodeNamed(0, "node-1", "a");
   hub.nodeNamed(1, "node-2", "b");
+  for (const node of [0, 1]) hub.proxierNamed(node, 4);
   hub.addressNamed(7, "10.244.1.9");
   hub.addressNamed(8, "172.18.0.2");
   hub.clientNamed(0, "web");
@@ -99,12 +100,12 @@ export function play(observers: readonly Observer[]): void {
   hub.staleConnectionEnded(1, 1, Outcome.refused);
   hub.requestEnded(0, 0, Outcome.refused, ms(900), ms(901), 3, 1);
   hub.requestFailed(6, 0, 0, Outcome.refused, ms(900), ms(901), 3, 3, 1);
-  hub.rulesWalked(0, 400);
-  hub.rulesWalked(0, 600);
-  hub.rulesSynced(0, ms(640), ms(700), 0, 0);
-  hub.rulesSynced(0, ms(760), ms(800), 0, 0);
-  hub.rulesSynced(0, ms(850), ms(950), 1, 1);
-  hub.rulesSynced(1, ms(900), ms(990), 0, 0);
+  hub.rulesWalked(0, 400, 4);
+  hub.rulesWalked(0, 600, 4);
+  hub.rulesSynced(0, ms(640), ms(700), 0, 0, 4);
+  hub.rulesSynced(0, ms(760), ms(800), 0, 0, 4);
+  hub.rulesSynced(0, ms(850), ms(950), 1, 1, 4);
+  hub.rulesSynced(1, ms(900), ms(990), 0, 0, 4);
   hub.windowClosed(0, seconds(1));
   hub.endpointNamed(2, 0, endpoints[2], "default/nginx-c", "node-1");
   hub.endpointChanged(2, service, endpoints[2], "added", ms(1200), 1, 2);

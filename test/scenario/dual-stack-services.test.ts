@@ -4,17 +4,22 @@
  *
  * Seen to fail: with the rules of one family made of the other's slices too, with only the primary
  * ClusterIP programmed, with both record types asked whatever the client speaks, with affinity forgotten, and
- * with a trace that takes the Service's primary address whatever the sender has.
+ * with a trace that takes the Service's primary address whatever the sender has. Of the lags: with slices of both
+ * families handed to the proxier of one.
  */
 import { describe, expect, test } from "vitest";
 import { seconds } from "../../src/engine/index.ts";
 import { nodeRules, traceFirstPacket } from "../../src/inspect/index.ts";
 import { familyOf, type IpFamily } from "../../src/kubernetes/api/types.ts";
+import { Recording } from "../../src/observe/index.ts";
 import { outcomeNames } from "../../src/observe/observations.ts";
 import { compile, type Run } from "../../src/scenario/compile.ts";
 import { defaultProfile } from "../../src/scenario/profile.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
+import { tallied } from "../mechanism/tally.ts";
 import { loadFiles, mistakesIn } from "./files.ts";
+
+type Row = Readonly<Record<string, unknown>>;
 
 const CLUSTER = `nodes: 2, manifests: ["web.yaml"],
     podCIDR: "10.244.0.0/16,fd00:10:244::/56", nodeCIDR: "172.18.0.0/16,fc00:f853:ccd:e793::/64",
@@ -224,6 +229,54 @@ test("rules and traces are of the family that was asked for, in every mode that 
       expect(translated.rules.length).toBeGreaterThan(0);
     }
   }
+});
+
+test("a change is in force in each family by its own sync, and the results tell them apart", async () => {
+  const fields = 'to: "svc/web:8080", ipFamily: "IPv6"';
+  const fault = 'faults: [p.resetPods({ selector: "app=web", fraction: 0.25, at: "1s" })],';
+  const text = files([{ name: "six", fields }], fault);
+  const scenario = await loadFiles(
+    {
+      ...text,
+      "scenario.ts": `import * as p from "podstorm";\n${text["scenario.ts"]}`.replace(
+        '"4s"',
+        '"8s"',
+      ),
+    },
+    { profile: defaultProfile },
+  );
+  const recording = new Recording();
+  const { run, end } = tallied(scenario, recording.observers);
+  const rows = (file: string): Row[] => {
+    const table = recording
+      .tables({ ...end, endNs: run.nowNs })
+      .find((each) => each.file === file)!;
+    return [...table.rows].map((row) =>
+      Object.fromEntries(table.columns.map((column, i) => [column, row[i]])),
+    );
+  };
+  const proxiers = rows("kube_proxy.csv");
+  expect(proxiers.map((row) => [row["node"], row["ip_family"]])).toEqual(
+    ["node-1", "node-2"].flatMap((node) => [
+      [node, "IPv4"],
+      [node, "IPv6"],
+    ]),
+  );
+  for (const row of proxiers) expect(row["syncs"], String(row["ip_family"])).toBeGreaterThan(0);
+  // The client stands on one node and speaks IPv6.
+  const walked = proxiers.filter((row) => row["ip_family"] === "IPv6");
+  expect(walked.map((row) => (row["first_packets"] as number) > 0)).toContain(true);
+  // Of a dual-stack Service, each address of the pod that goes has a row for each node.
+  const removed = rows("endpoint_update_lag.csv").filter(
+    (row) => row["service"] === "default/web" && row["change"] === "removed",
+  );
+  const families = removed.map((row) => familyOf(String(row["endpoint"]).replace(/:80$/, "")));
+  expect(families.toSorted()).toEqual(["IPv4", "IPv4", "IPv6", "IPv6"]);
+  expect(removed.every((row) => (row["lag_ns"] as number) > 0)).toBe(true);
+  // The slices are written one after the other, and each family's proxier is told of its own.
+  expect(new Set(removed.map((row) => row["lag_ns"])).size).toBe(4);
+  const skew = rows("load_skew.csv").find((row) => row["service"] === "default/web")!;
+  expect(skew["endpoints"]).toBe(4);
 });
 
 test.each([

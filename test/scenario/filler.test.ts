@@ -34,7 +34,7 @@ test("each has an address and as many endpoints as were asked for, on every node
   const run = compile(scenario, []);
   run.runUntil(scenario.durationNs);
   for (const proxy of run.cluster.proxies) {
-    expect(proxy.size()).toEqual({ services: 301, endpoints: 902 });
+    expect(proxy.of(4)!.size()).toEqual({ services: 301, endpoints: 902 });
   }
   expect(run.finish().brokenLaws).toEqual([]);
 });
@@ -48,7 +48,7 @@ test("with pods a Deployment stands behind each, and answers", async () => {
   const run = compile(scenario, [tally]);
   run.runUntil(scenario.durationNs);
   expect([...run.cluster.api.list("Pod")].length).toBe(2 + 20 + 1);
-  expect(run.cluster.proxies[0]!.size()).toEqual({ services: 11, endpoints: 22 });
+  expect(run.cluster.proxies[0]!.of(4)!.size()).toEqual({ services: 11, endpoints: 22 });
   expect(tally.failed).toBe(0);
   expect(tally.served).toBeGreaterThan(50);
   expect(run.finish().brokenLaws).toEqual([]);

@@ -123,10 +123,11 @@ export class Explainer {
     if (last === undefined || last.endpoint < 0) {
       return { rules: null, departure: null, life: null, others: 0 };
     }
-    const { pod, service } = directory.endpoint(last.endpoint);
+    const { pod, service, address } = directory.endpoint(last.endpoint);
     const decidedAtNs = decisionOf(last, packet);
     const node = directory.nodes[last.node];
-    const inForce = this.#watch.inForce(last.node, directory.service(service), decidedAtNs);
+    const name = directory.service(service);
+    const inForce = this.#watch.inForce(last.node, name, familyOfEndpoint(address), decidedAtNs);
     const rules: Rules | null =
       node === undefined
         ? null
@@ -164,12 +165,20 @@ export class Explainer {
 
   #usableOthers({ service }: SeenRequest, endpoint: number, atNs: SimTimeNs): number {
     let others = 0;
-    for (const [index, known] of this.#watch.directory.endpoints.entries()) {
+    const { directory } = this.#watch;
+    const family = familyOfEndpoint(directory.endpoint(endpoint).address);
+    for (const [index, known] of directory.endpoints.entries()) {
       if (index === endpoint || known.service !== service) continue;
+      if (familyOfEndpoint(known.address) !== family) continue;
       if (this.#watch.isUsable(index, atNs)) others++;
     }
     return others;
   }
+}
+
+/** Of "ip:port", in brackets if it is IPv6. */
+function familyOfEndpoint(address: string): 4 | 6 {
+  return address.startsWith("[") ? 6 : 4;
 }
 
 /** When a connection was given its endpoint: where the packet met the rules, else when it was opened. */

@@ -119,16 +119,23 @@ export class RequestWatch implements Observer {
     (this.endpointChanges[endpoint] ??= []).push({ id, usable: usable === 1, atNs });
   }
 
-  rulesApplied(node: number, service: string, version: number, atNs: SimTimeNs): void {
-    const key = `${node} ${service}`;
+  rulesApplied(
+    node: number,
+    service: string,
+    version: number,
+    atNs: SimTimeNs,
+    family: 4 | 6,
+  ): void {
+    const key = `${node} ${service} ${family}`;
     const known = this.#applied.get(key);
     if (known === undefined) this.#applied.set(key, [{ version, atNs }]);
     else known.push({ version, atNs });
   }
 
-  /** What was in force on a node for a Service; null: what was there when the run began. */
-  inForce(node: number, service: string, atNs: SimTimeNs): Applied | null {
-    return this.#applied.get(`${node} ${service}`)?.findLast((each) => each.atNs <= atNs) ?? null;
+  /** What was in force on a node for a Service's family; null: what was there when the run began. */
+  inForce(node: number, service: string, family: 4 | 6, atNs: SimTimeNs): Applied | null {
+    const applied = this.#applied.get(`${node} ${service} ${family}`);
+    return applied?.findLast((each) => each.atNs <= atNs) ?? null;
   }
 
   /** Why an endpoint was not usable at an instant: the change since which it was not; null: it was. */

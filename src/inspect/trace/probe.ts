@@ -14,7 +14,7 @@ import type { Socket, SocketError, SocketHandler } from "../../network/socket.ts
 import type { Run } from "../../scenario/compile.ts";
 import { optionMistake, UserError } from "../../scenario/index.ts";
 import type { ResolvedScenario } from "../../scenario/resolved.ts";
-import { rulesOn } from "../node.ts";
+import { programmedOn, rulesOn } from "../node.ts";
 import { walk, type MatchedRule } from "../rules/walk.ts";
 import { Places, type Target } from "./places.ts";
 import type { ConnectStep, Trace } from "./record.ts";
@@ -177,14 +177,13 @@ export function explainRules(
   before: PacketView,
   after: PacketView,
 ): readonly MatchedRule[] {
-  const plane = run.cluster.planes[host.index];
-  if (plane === undefined) return [];
-  const { view } = plane;
-  const { addresses } = view;
+  if (run.cluster.proxies[host.index] === undefined) return [];
+  const { addresses } = run.transport.network;
   const family = addresses.family(before.destination);
+  const { view, kernel } = programmedOn(run, host.index, family);
   const isTranslated =
     before.destination !== after.destination || before.destinationPort !== after.destinationPort;
-  const judge = point === "CONNECT" ? host.socketNat : host.nat;
+  const judge = point === "CONNECT" ? kernel?.socketNat : kernel?.nat;
   const decided = judge instanceof RoutedRules ? judge.route : null;
   // Lost after the rules had let it through: conntrack or the ports of SNAT were full.
   if (decided?.verdict === "endpoints" && !isTranslated) return [];

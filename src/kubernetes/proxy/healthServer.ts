@@ -4,8 +4,9 @@
  * Owns: a listener on each health-check node port, and the answer: 200 with one or more, else 503; and
  * kube-proxy's own healthz. Both are 503 while kube-proxy is unhealthy: a change has waited for too long to be
  * programmed. It knows what the node has programmed, no more. Source: pkg/proxy/healthcheck/service_health.go and
- * proxy_health.go; rules of kube-proxy, section 14 (docs/sources.md). Not modelled: 503 because the node is
- * being deleted (NodeEligible).
+ * proxy_health.go; rules of kube-proxy, section 14 (docs/sources.md). The proxiers of both families want the port of a
+ * dual-stack Service (both listen on every address); the first gets it, and counts its own family. Not modelled: 503
+ * because the node is being deleted (NodeEligible).
  */
 import type { Namespace } from "../../network/host.ts";
 import type { Listener, ListenerHandler, Socket } from "../../network/socket.ts";
@@ -19,6 +20,8 @@ export const HEALTHZ_PORT = 10_256;
 export const UNAVAILABLE = 1;
 
 interface HealthCheck {
+  /** Whose proxier listens: the first to have programmed the Service. The other finds the port taken. */
+  readonly family: 4 | 6;
   readonly listener: Listener | null;
   readonly port: number;
   localEndpoints: number;
@@ -58,10 +61,11 @@ export class ServiceHealthServer implements ListenerHandler {
     this.#healthz = this.#transport.listen(this.#namespace, HEALTHZ_PORT, this);
   }
 
-  /** These rules of a Service are in force now; none: it has gone. */
-  sync(service: string, rules: readonly ServicePortRules[]): void {
+  /** These rules of a Service are in force now, by the proxier of a family; none: it has gone. */
+  sync(service: string, rules: readonly ServicePortRules[], family: 4 | 6): void {
     const port = rules[0]?.healthCheckNodePort ?? null;
     let check = this.#byService.get(service);
+    if (check !== undefined && check.family !== family) return;
     if (check !== undefined && check.port !== port) {
       this.#close(service, check);
       check = undefined;
@@ -69,7 +73,7 @@ export class ServiceHealthServer implements ListenerHandler {
     if (port === null) return;
     if (check === undefined) {
       const listener = this.#transport.listen(this.#namespace, port, this);
-      check = { listener, port, localEndpoints: 0 };
+      check = { family, listener, port, localEndpoints: 0 };
       this.#byService.set(service, check);
       this.#byPort.set(port, check);
     }

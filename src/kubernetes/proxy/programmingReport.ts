@@ -12,6 +12,7 @@ import type { ChangeLedger } from "../ledger.ts";
 export interface Programmed {
   readonly node: string;
   readonly service: string;
+  readonly family: 4 | 6;
   readonly before: readonly EndpointSlice[];
   readonly after: readonly EndpointSlice[];
   /** When the node was told of each pod's endpoint, by uid: of those of which it was told something new. */
@@ -28,7 +29,8 @@ interface EndpointState {
 const NOTHING_ARRIVED: ReadonlyMap<string, SimTimeNs> = new Map();
 
 export function reportProgrammed(ledger: ChangeLedger, programmed: Programmed): void {
-  const { node, service, before, after, syncStartedNs, nowNs } = programmed;
+  const { node, service, family, before, after, syncStartedNs, nowNs } = programmed;
+  const addressType = family === 4 ? "IPv4" : "IPv6";
   const arrived = programmed.arrived ?? NOTHING_ARRIVED;
   // Nothing else can differ, but where there was nothing before.
   const among = before.length === 0 ? null : arrived;
@@ -40,7 +42,8 @@ export function reportProgrammed(ledger: ChangeLedger, programmed: Programmed): 
     const causeNs = is.get(podUid)?.causeNs ?? null;
     const deliveredNs = arrived.get(podUid) ?? syncStartedNs;
     const times = { deliveredNs, trackedNs: deliveredNs, syncStartedNs };
-    ledger.programmed(node, service, podUid, ready, causeNs, times, nowNs);
+    const of = { service, podUid, addressType } as const;
+    ledger.programmed(node, of, ready, causeNs, times, nowNs);
   }
 }
 

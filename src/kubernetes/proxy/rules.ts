@@ -15,6 +15,7 @@ import {
 import { TransportProtocol, type TransportProtocolNumber } from "../../network/nat.ts";
 import { OverlayMap } from "../api/overlayMap.ts";
 import {
+  familyOf,
   objectKey,
   type Endpoint,
   type EndpointSlice,
@@ -62,8 +63,8 @@ export interface ServicePortRules {
   /** UDP: addresses of all endpoints that serve, whatever policies and hints say. Else empty. */
   readonly serving: readonly AddressId[];
   /**
-   * Rules that a packet walks in KUBE-SERVICES up to this one: its place in the list. Each Service port has
-   * one of its own, which all its versions keep, so it serves as the port's number.
+   * Rules that a packet walks in its family's KUBE-SERVICES up to this one: its place in the list. Each Service port has
+   * one of its own, which all its versions keep, so it serves as the port's number in that family.
    */
   readonly position: number;
 }
@@ -109,6 +110,16 @@ function isLeftAlone(service: Service): boolean {
   return isForAnotherProxy(service) || clusterIP === "None" || type === "ExternalName";
 }
 
+export function sliceFamily({ addressType }: EndpointSlice): 4 | 6 {
+  return addressType === "IPv4" ? 4 : 6;
+}
+
+/** Whether a Service has an address of a family. */
+export function isOfFamily({ spec }: Service, family: 4 | 6): boolean {
+  const families = spec.ipFamilies ?? (spec.clusterIPs ?? [spec.clusterIP]).map(familyOf);
+  return families.includes(family === 4 ? "IPv4" : "IPv6");
+}
+
 /** Builds versions. Nodes that see the same Service and slices get the same object. */
 export class RuleBuilder {
   readonly addresses: AddressTable;
@@ -118,41 +129,47 @@ export class RuleBuilder {
     string,
     { readonly seen: string; readonly rules: ServicePortRules[] }
   >();
-  readonly #positions = new Map<string, number>();
+  /** The ports of each family, in lists of their own. */
+  readonly #positions = { 4: new Map<string, number>(), 6: new Map<string, number>() };
 
   constructor(addresses: AddressTable, ledger: ChangeLedger) {
     this.addresses = addresses;
     this.#ledger = ledger;
   }
 
-  /** One version for each port and family; none for a Service that kube-proxy leaves alone. */
+  /**
+   * One version for each port, of one family; none for a Service that kube-proxy leaves alone.
+   * @param slices those of that family
+   */
   build(
     service: Service,
     slices: readonly EndpointSlice[],
     node: RuleNode,
+    family: 4 | 6,
   ): readonly ServicePortRules[] {
     if (isLeftAlone(service)) return [];
     const place = placeThatMatters(service, slices, node);
-    if (place === null) return this.#build(service, slices, node);
-    const key = `${objectKey(service)}|${place}`;
+    if (place === null) return this.#build(service, slices, node, family);
+    const key = `${objectKey(service)}|${family}|${place}`;
     const seen = [service, ...slices].map((each) => each.metadata.resourceVersion).join(" ");
     const shared = this.#shared.get(key);
     if (shared?.seen === seen) return shared.rules;
-    const rules = this.#build(service, slices, node);
+    const rules = this.#build(service, slices, node, family);
     this.#shared.set(key, { seen, rules });
     return rules;
   }
 
-  #build(service: Service, slices: readonly EndpointSlice[], node: RuleNode): ServicePortRules[] {
+  #build(
+    service: Service,
+    slices: readonly EndpointSlice[],
+    node: RuleNode,
+    family: 4 | 6,
+  ): ServicePortRules[] {
     const { spec } = service;
-    const clusterIPs = spec.clusterIPs ?? [spec.clusterIP];
-    return clusterIPs.flatMap((text) => {
-      const clusterIP = this.addresses.intern(text);
-      const family = this.addresses.family(clusterIP);
-      return spec.ports.map((port) =>
-        this.#buildPort(service, port, { clusterIP, family }, slices, node),
-      );
-    });
+    const clusterIPs = this.#internAll(spec.clusterIPs ?? [spec.clusterIP], family);
+    return clusterIPs.flatMap((clusterIP) =>
+      spec.ports.map((port) => this.#buildPort(service, port, { clusterIP, family }, slices, node)),
+    );
   }
 
   #buildPort(
@@ -205,7 +222,7 @@ export class RuleBuilder {
       hasAny,
       serving:
         port.protocol === "UDP" ? endpoints.filter(isServing).map(({ address }) => address) : [],
-      position: this.#positionOf(`${key}/${port.protocol}/${family}`),
+      position: this.#positionOf(`${key}/${port.protocol}`, family),
     };
   }
 
@@ -216,9 +233,10 @@ export class RuleBuilder {
       .filter((address) => this.addresses.family(address) === family);
   }
 
-  #positionOf(key: string): number {
-    let position = this.#positions.get(key);
-    if (position === undefined) this.#positions.set(key, (position = this.#positions.size + 1));
+  #positionOf(key: string, family: 4 | 6): number {
+    const positions = this.#positions[family];
+    let position = positions.get(key);
+    if (position === undefined) positions.set(key, (position = positions.size + 1));
     return position;
   }
 
@@ -233,7 +251,7 @@ export class RuleBuilder {
     const byText = new Map<string, RuleEndpoint>();
     const key = objectKey(service);
     for (const slice of slices) {
-      if (slice.addressType !== (family === 4 ? "IPv4" : "IPv6")) continue;
+      if (sliceFamily(slice) !== family) continue;
       const target = slice.ports.find(
         ({ name, protocol }) => (name ?? "") === (port.name ?? "") && protocol === port.protocol,
       );
@@ -253,7 +271,7 @@ export class RuleBuilder {
           address: this.addresses.intern(address),
           port: target.port,
           podUid,
-          index: this.#ledger.endpointIndex(key, podUid),
+          index: this.#ledger.endpointIndex(key, podUid, slice.addressType),
         });
       }
     }
@@ -328,7 +346,6 @@ export class RuleTable {
     return this.#nodePorts;
   }
 
-  /** Service ports of all families. */
   get servicePorts(): number {
     return this.#servicePorts;
   }

@@ -1,7 +1,7 @@
 /**
  * kube_proxy.csv: what programming its rules costs each node, and what the rules cost first packets.
  *
- * Owns: counts, sums and maxima by node, and the fleet's histograms for the summary: a histogram for each of
+ * Owns: counts, sums and maxima by node and IP family, and the fleet's histograms for the summary: a histogram for each of
  * 5,000 nodes would be too much. Refuses to own: lag (endpoint-update-lag.ts).
  */
 import type { DurationNs, SimTimeNs } from "../../engine/index.ts";
@@ -14,7 +14,10 @@ import { quantilesOf } from "./requests.ts";
 
 const file = "kube_proxy.csv";
 
-interface NodeProxy {
+/** The proxier of one family on a node. */
+interface NodeProxier {
+  readonly node: number;
+  readonly family: 4 | 6;
   syncs: number;
   fullSyncs: number;
   failedSyncs: number;
@@ -27,7 +30,9 @@ interface NodeProxy {
 
 export class KubeProxies implements Recorder {
   readonly #directory: Directory;
-  private readonly byNode: NodeProxy[] = [];
+  private readonly proxiers: NodeProxier[] = [];
+  /** By node and family. */
+  private readonly index: Record<4 | 6, NodeProxier[]> = { 4: [], 6: [] };
   private readonly syncs = new Histogram();
   private readonly walks = new Histogram();
 
@@ -35,8 +40,10 @@ export class KubeProxies implements Recorder {
     this.#directory = directory;
   }
 
-  nodeNamed(node: number): void {
-    this.byNode[node] = {
+  proxierNamed(node: number, family: 4 | 6): void {
+    const own: NodeProxier = {
+      node,
+      family,
       syncs: 0,
       fullSyncs: 0,
       failedSyncs: 0,
@@ -46,10 +53,12 @@ export class KubeProxies implements Recorder {
       walkNs: 0,
       walkMaxNs: 0,
     };
+    this.proxiers.push(own);
+    this.index[family][node] = own;
   }
 
-  rulesWalked(node: number, walkNs: DurationNs): void {
-    const own = this.byNode[node]!;
+  rulesWalked(node: number, walkNs: DurationNs, family: 4 | 6): void {
+    const own = this.index[family][node]!;
     own.firstPackets++;
     own.walkNs += walkNs;
     if (walkNs > own.walkMaxNs) own.walkMaxNs = walkNs;
@@ -62,8 +71,9 @@ export class KubeProxies implements Recorder {
     endedAtNs: SimTimeNs,
     full: 0 | 1,
     failed: 0 | 1,
+    family: 4 | 6,
   ): void {
-    const own = this.byNode[node]!;
+    const own = this.index[family][node]!;
     const tookNs = endedAtNs - startedAtNs;
     own.syncs++;
     own.fullSyncs += full;
@@ -74,20 +84,23 @@ export class KubeProxies implements Recorder {
   }
 
   tables(): readonly Table[] {
-    return [
-      { file, columns: columnsOf(file), rows: this.byNode.map((own, i) => this.#row(own, i)) },
-    ];
+    return [{ file, columns: columnsOf(file), rows: this.proxiers.map((own) => this.#row(own)) }];
   }
 
   totals({ endNs }: RecordingContext): Partial<RunTotals> {
-    const { byNode } = this;
+    const { proxiers } = this;
+    // Both families are one process.
+    const syncNsOf: number[] = [];
+    for (const { node, syncs, syncNs } of proxiers) {
+      if (syncs > 0) syncNsOf[node] = (syncNsOf[node] ?? 0) + syncNs;
+    }
     let busiest: KubeProxyTotals["busiest"] = null;
-    for (const [node, { syncs, syncNs }] of byNode.entries()) {
-      if (syncs === 0 || (busiest !== null && syncNs <= busiest.syncNs)) continue;
+    for (const [node, syncNs] of syncNsOf.entries()) {
+      if (syncNs === undefined || (busiest !== null && syncNs <= busiest.syncNs)) continue;
       busiest = { node: this.#directory.nodes[node]!, syncNs, share: syncNs / endNs };
     }
-    const total = (of: (own: NodeProxy) => number): number =>
-      byNode.reduce((sum, own) => sum + of(own), 0);
+    const total = (of: (own: NodeProxier) => number): number =>
+      proxiers.reduce((sum, own) => sum + of(own), 0);
     return {
       kubeProxy: {
         syncs: this.syncs.count,
@@ -101,11 +114,11 @@ export class KubeProxies implements Recorder {
     };
   }
 
-  #row(own: NodeProxy, node: number): Row {
-    const { syncs, fullSyncs, failedSyncs, syncNs, syncMaxNs } = own;
+  #row(own: NodeProxier): Row {
+    const { node, family, syncs, fullSyncs, failedSyncs, syncNs, syncMaxNs } = own;
     const { firstPackets, walkNs, walkMaxNs } = own;
     const synced = [syncs, fullSyncs, failedSyncs, syncNs, syncs === 0 ? null : syncMaxNs];
     const walked = [firstPackets, walkNs, firstPackets === 0 ? null : walkMaxNs];
-    return [this.#directory.nodes[node]!, ...synced, ...walked];
+    return [this.#directory.nodes[node]!, ...synced, ...walked, `IPv${family}`];
   }
 }

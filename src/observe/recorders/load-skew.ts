@@ -89,8 +89,24 @@ export class LoadSkew implements Recorder {
 
   #count(countsByService: readonly number[][], row: number): void {
     const { rows } = this.#windows;
-    const { service } = this.#directory.endpoint(rows.endpoint.at(row));
-    countsByService[service]!.push(rows.requests.at(row));
+    const endpoint = rows.endpoint.at(row);
+    const counts = countsByService[this.#directory.endpoint(endpoint).service]!;
+    const requests = rows.requests.at(row);
+    // The two addresses of a pod are one endpoint to its load, and come one after the other.
+    if (counts.length > 0 && row > 0 && this.#isOtherAddress(rows.endpoint.at(row - 1), endpoint)) {
+      counts.push(counts.pop()! + requests);
+    } else counts.push(requests);
+  }
+
+  #isOtherAddress(previous: number, endpoint: number): boolean {
+    if (previous !== endpoint - 1) return false;
+    const { service, pod, address } = this.#directory.endpoint(previous);
+    const other = this.#directory.endpoint(endpoint);
+    return (
+      other.service === service &&
+      other.pod === pod &&
+      other.address.startsWith("[") !== address.startsWith("[")
+    );
   }
 }
 

@@ -6,6 +6,7 @@ export { drain, type DrainInput } from "./drain.ts";
 export { failSync, type FailSyncInput } from "./failSync.ts";
 export { flushConntrack, type FlushConntrackInput } from "./flushConntrack.ts";
 export { freezeNode, type FreezeNodeInput } from "./freezeNode.ts";
+export { labelNodes, type LabelNodesInput } from "./labelNodes.ts";
 export { leaderChange, type LeaderChangeInput } from "./leaderChange.ts";
 export { netem, type BitRate, type NetemInput } from "./netem.ts";
 export { partition, type PartitionInput } from "./partition.ts";

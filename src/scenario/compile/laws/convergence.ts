@@ -12,6 +12,7 @@ import {
   objectKey,
   SLICE_CONTROLLER,
   ZONE_LABEL,
+  type IpFamily,
   type Node,
   type Pod,
   type Service,
@@ -44,8 +45,9 @@ export function* convergence(context: LawContext): Generator<BrokenLaw> {
     const own = pods.podsOf(service.metadata.namespace, service.spec.selector);
     // Endpoints that a user keeps beside them are in no pod.
     if (keptByUsers.has(objectKey(service))) continue;
-    for (const port of service.spec.ports)
-      yield* compare(service, port, own, { ...context, nodes, step });
+    for (const clusterIP of service.spec.clusterIPs ?? [service.spec.clusterIP])
+      for (const port of service.spec.ports)
+        yield* compare(service, clusterIP, port, own, { ...context, nodes, step });
   }
 }
 
@@ -57,11 +59,13 @@ interface Fleet {
 
 function* compare(
   service: Service,
+  clusterIP: string,
   port: ServicePort,
   pods: readonly Pod[],
   { cluster, network, nowNs, nodes, step }: LawContext & Fleet,
 ): Generator<BrokenLaw> {
-  const address = network.addresses.intern(service.spec.clusterIP);
+  const address = network.addresses.intern(clusterIP);
+  const isPrimary = clusterIP === service.spec.clusterIP;
   const isLocal = service.spec.internalTrafficPolicy === "Local";
   /** Nodes of one place see the same, and nodes that share a version of the rules hold the same. */
   const wantedAt = new Map<string, string>();
@@ -71,11 +75,13 @@ function* compare(
     const place = placeOf(service, node);
     let wanted = wantedAt.get(place);
     if (wanted === undefined) {
-      wanted = wantedEndpoints(service, port, visibleFrom(service, node, pods, nodes));
+      const visible = visibleFrom(service, node, pods, nodes);
+      wanted = wantedEndpoints(service, port, familyOf(clusterIP), visible);
       wantedAt.set(place, wanted);
     }
-    const { table } = cluster.proxies[index]!;
-    const rules = table.atAddress(address, TransportProtocol[port.protocol], port.port)?.rules;
+    const proxier = cluster.proxies[index]!.of(network.addresses.family(address));
+    const protocol = TransportProtocol[port.protocol];
+    const rules = proxier?.table.atAddress(address, protocol, port.port)?.rules;
     let held = heldBy.get(rules);
     if (held === undefined) {
       const endpoints = (isLocal ? rules?.local : rules?.cluster) ?? [];
@@ -87,7 +93,7 @@ function* compare(
       law: "3 convergence",
       entity: `node/${node.metadata.name}`,
       atNs: nowNs,
-      detail: `${objectKey(service)}:${port.port} has [${wanted}], the node has programmed [${held}]`,
+      detail: `${objectKey(service)}:${port.port}${isPrimary ? "" : ` at ${clusterIP}`} has [${wanted}], the node has programmed [${held}]`,
     };
   }
 }
@@ -136,13 +142,17 @@ function isReady({ publishNotReadyAddresses }: Service["spec"], pod: Pod): boole
 }
 
 /** The ready ones; if there are none, those that terminate and still serve. In the order of their text. */
-function wantedEndpoints({ spec }: Service, port: ServicePort, pods: readonly Pod[]): string {
+function wantedEndpoints(
+  { spec }: Service,
+  port: ServicePort,
+  family: IpFamily,
+  pods: readonly Pod[],
+): string {
   const ready = pods.filter((pod) => isReady(spec, pod));
   const chosen =
     ready.length > 0 ? ready : pods.filter((pod) => ends(pod) && pod.status.ready.status);
   const texts = chosen.flatMap((pod) => {
     const number = targetPortOf(port, pod);
-    const family = familyOf(spec.clusterIP);
     const address = pod.status.podIPs.find((each) => familyOf(each) === family);
     if (number === null || address === undefined) return [];
     return [family === "IPv4" ? `${address}:${number}` : `[${address}]:${number}`];
