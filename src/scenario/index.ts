@@ -4,6 +4,13 @@
  * Owns: the room's door. The words for authors are ../index.ts.
  */
 export { listScenarios, type ListedScenario } from "./list.ts";
-export { loadScenario, validateScenario, type LoadOptions } from "./load.ts";
+export {
+  loadDefinition,
+  loadScenario,
+  validateScenario,
+  type DefinitionOptions,
+  type LoadOptions,
+} from "./load.ts";
+export { parseThreshold } from "./thresholds.ts";
 export { formatMistakes, nearest, optionMistake, UserError, type Mistake } from "./mistakes.ts";
 export type { ResolvedScenario } from "./resolved.ts";

@@ -56,6 +56,53 @@ export async function loadScenario(
   return { ...scenario, thresholds: [...scenario.thresholds, ...thresholds] };
 }
 
+export interface DefinitionOptions extends Omit<LoadOptions, "typing"> {
+  /** What results call it. Default "scenario". */
+  readonly name?: string | undefined;
+  /** Folder that its manifests are relative to. Default: the current one. */
+  readonly folder?: string | undefined;
+  /** Kubernetes objects as data, beside those of its manifests. */
+  readonly objects?: readonly object[] | undefined;
+}
+
+/**
+ * The same for a scenario that is no file: what `defineScenario` gives.
+ * @throws UserError with every mistake in it, its manifests, its objects and the options
+ * @throws what a definition that is a function throws
+ */
+export function loadDefinition(
+  definition: unknown,
+  options: DefinitionOptions = {},
+): ResolvedScenario {
+  const { name = "scenario", folder = ".", env = {}, objects = [] } = options;
+  const found: Mistake[] = [];
+  const thresholds = optionThresholds(options.thresholds ?? [], found);
+  const checked = checkedOptions(options, found);
+  const written = callDefinition(definition, env, (make) => make(), found);
+  const surroundings = {
+    name,
+    description: "",
+    file: null,
+    env,
+    folder: resolve(folder),
+    shownFolder: folder === "." ? "" : folder,
+    defaultProfile: options.profile ?? defaultProfile,
+    objects: objects.map((value, index) => ({
+      // Whatever a program has put into it: only data counts, as if it had come from a file.
+      value: plainObject(value, index, found),
+      mistakes: new FileMistakes(null, () => null, found, ["objects", index]),
+    })),
+  };
+  const mistakes = new FileMistakes(null, () => null, found);
+  const scenario = validateScenario(withOptions(written, checked), surroundings, mistakes, found);
+  if (scenario === undefined || found.length > 0) throw new UserError(inOrder(found));
+  return { ...scenario, thresholds: [...scenario.thresholds, ...thresholds] };
+}
+
+function plainObject(value: object, index: number, found: Mistake[]): unknown {
+  return plainData(value, new FileMistakes(null, () => null, found, ["objects", index]));
+}
+
 function optionThresholds(texts: readonly string[], found: Mistake[]): Threshold[] {
   return texts.flatMap((text) => {
     const parsed = parseThreshold(text);
@@ -76,9 +123,10 @@ async function readScenarioFile(
     const { exported } = await evaluateScenarioFile(file);
     const text = readScenarioText(file);
     const mistakes = new FileMistakes(file, locateInSource(text), found);
-    const written = callDefinition(file, exported, options.env ?? {}, found);
+    const call = <T>(make: () => T) => callScenario(file, make);
+    const written = callDefinition(exported, options.env ?? {}, call, found);
     return validateScenario(
-      callScenario(file, () => withOptions(written, options)),
+      call(() => withOptions(written, options)),
       {
         name: basename(file).replace(/\.[cm]?[jt]s$/, ""),
         description: leadingComment(text),
@@ -195,9 +243,9 @@ function manifestsOf(data: unknown): { manifests: string[]; isWhole: boolean } {
 }
 
 function callDefinition(
-  file: string,
   exported: unknown,
   env: Readonly<Record<string, string>>,
+  call: (make: () => unknown) => unknown,
   found: Mistake[],
 ): unknown {
   const asked = new Set<string>();
@@ -217,8 +265,7 @@ function callDefinition(
     },
   });
   const define = exported as (context: ScenarioContext) => unknown;
-  const written =
-    typeof exported === "function" ? callScenario(file, () => define({ env: watched })) : exported;
+  const written = typeof exported === "function" ? call(() => define({ env: watched })) : exported;
   const unused = Object.keys(env).filter((key) => !askedForAll && !asked.has(key));
   for (const key of unused) {
     const allowed = asked.size === 0 ? "no -e at all" : [...asked].join(", ");
