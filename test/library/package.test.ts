@@ -1,9 +1,8 @@
 /**
  * The package: what npm publishes installs into an empty project, where scenarios and programs type-check and run.
  *
- * Seen to fail: with dist/index.d.ts left out of the files, with an entry of `exports` that is not built, with
- * AbortSignal in a public type and no @types/node in the project, with the documents' own package in the tarball, and
- * with `{@link}` to a name that is not exported.
+ * Seen to fail: with the whole of docs/ among the files, with an entry of `exports` whose types are not built, and with
+ * a type of the summary that is not exported.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";

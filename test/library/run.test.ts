@@ -1,7 +1,7 @@
 /**
  * `run` and `runReplications`: the same results as `sim run`, as values, with all mistakes at once.
  *
- * Seen to fail: with the digest taken before the tables are complete (another fingerprint than sim run's), with the
+ * Seen to fail: with the digest of all tables but the first, with the
  * objects left out of the validation, with one seed for all replications, and without a look at the signal.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
