@@ -51,6 +51,12 @@ export interface ScenarioOverrides {
   readonly seed?: string;
   readonly duration?: string;
   readonly thresholds?: readonly string[];
+  /** Manifests instead of a scenario file; the file is then only what they are called. */
+  readonly filename?: readonly string[];
+  readonly rates?: readonly string[];
+  readonly resets?: readonly string[];
+  readonly nodes?: number;
+  readonly zones?: number;
 }
 
 export interface ListedScenario {
@@ -68,6 +74,15 @@ export interface ReplicationRequest {
   readonly jobs: number;
   /** Folder in which each replication gets its own. */
   readonly folder: string;
+}
+
+/** What an import makes of somebody's manifests. */
+export interface ImportedScenario {
+  /** Of the scenario, given the name of the manifest beside it; and of that manifest. */
+  readonly scenarioText: (manifest: string) => string;
+  readonly manifestText: () => string;
+  /** What was taken, assumed, changed and ignored: lines, not escaped. */
+  readonly report: readonly string[];
 }
 
 export interface Template {
@@ -99,6 +114,8 @@ export interface Dependencies {
   readonly explain: (scenario: ResolvedScenario, wanted: Wanted) => Promise<Explaining>;
   /** Runs a command line in a process of its own, whose talk is on this one's stderr. @returns its exit code */
   readonly runFresh: (words: readonly string[], signal: AbortSignal) => Promise<number>;
+  /** Reads manifests. @throws UserError for what is none */
+  readonly importCluster: (paths: readonly string[]) => Promise<ImportedScenario>;
   /** The scenario that a first one begins as. */
   readonly template: () => Promise<Template>;
   /** The scenarios that ship with podstorm. */

@@ -10,7 +10,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
 import type { Wanted } from "../inspect/index.ts";
-import type { Dependencies, Explaining, Look } from "./dependencies.ts";
+import type { Dependencies, Explaining, ImportedScenario, Look } from "./dependencies.ts";
 
 /** Both src/cli and dist/cli stand two levels below the package's folder. */
 const packageUrl = new URL("../../", import.meta.url);
@@ -19,8 +19,11 @@ export function realDependencies(): Dependencies {
   return {
     version: packageVersion(),
     loadScenario: async (file, overrides) => {
-      // The compiler works while the rest is still being imported.
-      const typing = (await import("../scenario/typecheck.ts")).typeMistakes(file);
+      // The compiler works while the rest is still being imported; manifests need none.
+      const typing =
+        overrides.filename === undefined
+          ? (await import("../scenario/typecheck.ts")).typeMistakes(file)
+          : undefined;
       const { loadScenario } = await import("../scenario/load.ts");
       return loadScenario(file, { ...overrides, typing });
     },
@@ -30,6 +33,7 @@ export function realDependencies(): Dependencies {
     look,
     explain,
     runFresh,
+    importCluster,
     template: async () => ({
       name: "first",
       scenario: await shipped("first.ts"),
@@ -39,6 +43,21 @@ export function realDependencies(): Dependencies {
       (await import("../scenario/list.ts")).listScenarios(
         fileURLToPath(new URL("scenarios/", packageUrl)),
       ),
+  };
+}
+
+async function importCluster(paths: readonly string[]): Promise<ImportedScenario> {
+  const {
+    importCluster: read,
+    readStdin,
+    writtenScenario,
+    yamlOf,
+  } = await import("../scenario/import/index.ts");
+  const { draft, objects, report } = read(paths, readStdin);
+  return {
+    scenarioText: (manifest) => writtenScenario(draft, manifest),
+    manifestText: () => yamlOf(objects),
+    report,
   };
 }
 

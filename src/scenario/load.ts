@@ -8,28 +8,27 @@ import { basename, dirname, relative, resolve } from "node:path";
 import { callScenario, evaluateScenarioFile, readScenarioText } from "./bundle.ts";
 import type { ScenarioContext } from "./language/scenario.ts";
 import { leadingComment } from "./list.ts";
-import { coreDnsManifest, dnsAddress } from "./manifests/coredns.ts";
-import { addFiller } from "./manifests/filler.ts";
-import { noObjects, readManifestContent, readManifestFile } from "./manifests/read.ts";
 import { FileMistakes, nearest, optionMistake, UserError, type Mistake } from "./mistakes.ts";
-import { plainData } from "./plain.ts";
 import { defaultProfile, type Profile } from "./profile.ts";
 import type { ResolvedScenario } from "./resolved.ts";
-import { resolveScenario } from "./resolve.ts";
 import { isRecord } from "./schema/reading.ts";
-import { readScenario } from "./schema/scenario.ts";
 import { locateInSource } from "./source.ts";
+import {
+  asOptionMistakes,
+  checkedOverrides,
+  rateOfAll,
+  withOverrides,
+  type Overrides,
+} from "./overrides.ts";
 import { parseThreshold, type Threshold } from "./thresholds.ts";
 import type { TypeMistake } from "./typecheck.ts";
-import { DURATION_ALLOWED, parseDuration } from "./units.ts";
+import { validateScenario } from "./validate.ts";
 
-export interface LoadOptions {
+export interface LoadOptions extends Overrides {
   /** Values of -e KEY=VALUE. */
   readonly env?: Readonly<Record<string, string>> | undefined;
-  /** Instead of the scenario's own. */
-  readonly seed?: string | undefined;
-  /** Instead of the scenario's own, as text: "10s". */
-  readonly duration?: string | undefined;
+  /** Manifests to import instead of a scenario file: files, folders or "-". */
+  readonly filename?: readonly string[] | undefined;
   /** Beside the scenario's own, as text. */
   readonly thresholds?: readonly string[] | undefined;
   readonly profile?: Profile | undefined;
@@ -44,7 +43,11 @@ export async function loadScenario(
 ): Promise<ResolvedScenario> {
   const found: Mistake[] = [];
   const thresholds = optionThresholds(options.thresholds ?? [], found);
-  const scenario = await readScenarioFile(file, checkedOptions(options, found), found);
+  const checked = checkedOverrides(options, found);
+  const scenario =
+    options.filename === undefined
+      ? await readScenarioFile(file, checked, found)
+      : await importScenario(options.filename, checked, found);
   const all = withTypeMistakes(found, (await options.typing) ?? []);
   if (scenario === undefined || all.length > 0) throw new UserError(inOrder(all));
   return { ...scenario, thresholds: [...scenario.thresholds, ...thresholds] };
@@ -60,6 +63,32 @@ function optionThresholds(texts: readonly string[], found: Mistake[]): Threshold
   });
 }
 
+/** A scenario of manifests alone, with what the options say. */
+async function importScenario(
+  filename: readonly string[],
+  options: LoadOptions,
+  found: Mistake[],
+): Promise<ResolvedScenario | undefined> {
+  for (const key of Object.keys(options.env ?? {})) {
+    found.push(optionMistake(`-e ${key}`, "manifests do not read it", "no -e at all"));
+  }
+  try {
+    const { importCluster, readStdin } = await import("./import/index.ts");
+    const { nodes, zones, duration } = options;
+    const rate = rateOfAll(options);
+    const imported = importCluster(filename, readStdin, { nodes, zones, duration, rate });
+    return imported.resolve(
+      (written) => withOverrides(written, options, found),
+      found,
+      (own) => asOptionMistakes(own, options, 0),
+    );
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    found.push(...error.mistakes);
+    return undefined;
+  }
+}
+
 /** undefined, or incomplete, if there are mistakes in `found` afterwards. */
 async function readScenarioFile(
   file: string,
@@ -71,8 +100,9 @@ async function readScenarioFile(
     const text = readScenarioText(file);
     const mistakes = new FileMistakes(file, locateInSource(text), found);
     const written = callDefinition(file, exported, options.env ?? {}, found);
-    return validateScenario(
-      callScenario(file, () => withOptions(written, options)),
+    const own = callScenario(file, () => faultsOf(written));
+    const scenario = validateScenario(
+      callScenario(file, () => withOverrides(written, options, found)),
       {
         name: basename(file).replace(/\.[cm]?[jt]s$/, ""),
         description: leadingComment(text),
@@ -85,6 +115,8 @@ async function readScenarioFile(
       mistakes,
       found,
     );
+    asOptionMistakes(found, options, own);
+    return scenario;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     found.push(...error.mistakes);
@@ -129,62 +161,6 @@ function inOrder(found: readonly Mistake[]): Mistake[] {
   );
 }
 
-export interface ValidationSurroundings {
-  readonly name: string;
-  readonly description: string;
-  readonly file: string | null;
-  readonly env: Readonly<Record<string, string>>;
-  /** Folder that manifests are relative to. */
-  readonly folder: string;
-  /** The same as the user knows it. */
-  readonly shownFolder: string;
-  readonly defaultProfile: Profile;
-}
-
-/** The scenario, complete, if `found` holds no mistake afterwards. Never throws on bad data. */
-export function validateScenario(
-  written: unknown,
-  { folder, shownFolder, ...surroundings }: ValidationSurroundings,
-  mistakes: FileMistakes,
-  found: Mistake[],
-): ResolvedScenario | undefined {
-  const data = plainData(written, mistakes);
-  if (data === undefined) {
-    if (found.length === 0) mistakes.add([], "nothing", "a scenario: defineScenario({ ... })");
-    return undefined;
-  }
-  const parts = readScenario(data, mistakes);
-  if (parts === undefined) return undefined;
-  const objects = noObjects();
-  const { manifests, isWhole } = manifestsOf(data);
-  // What a manifest that cannot be told from the scenario would hold is not missing.
-  if (!isWhole) Object.assign(objects.complete, { workloads: false, services: false });
-  for (const [index, manifest] of manifests.entries()) {
-    const shown = shownFolder === "" ? manifest : `${shownFolder}/${manifest}`;
-    const shownFile = manifest.startsWith("/") ? manifest : shown.replace(/(^|\/)\.\//g, "$1");
-    readManifestFile(resolve(folder, manifest), shownFile, objects, found, (problem) =>
-      mistakes.add(["cluster", "manifests", index], `${JSON.stringify(manifest)}: ${problem}`),
-    );
-  }
-  const { dns, serviceCIDR = "" } = parts.cluster ?? {};
-  if (dns !== undefined) {
-    const text = coreDnsManifest(dns.replicas, dnsAddress(serviceCIDR), dns.nodeLocal);
-    readManifestContent(new TextEncoder().encode(text), "cluster.dns", objects, found);
-  }
-  if (parts.cluster?.filler !== undefined) addFiller(parts.cluster.filler, objects, found);
-  return resolveScenario(parts, objects, surroundings, mistakes);
-}
-
-/** The manifests that can be read, even when other fields of the cluster are wrong, and if they are all. */
-function manifestsOf(data: unknown): { manifests: string[]; isWhole: boolean } {
-  const cluster = isRecord(data) ? data["cluster"] : undefined;
-  const given: unknown = isRecord(cluster) ? cluster["manifests"] : undefined;
-  const list: readonly unknown[] = Array.isArray(given) ? given : [];
-  const manifests = list.filter((item): item is string => typeof item === "string" && item !== "");
-  const isWhole = given === undefined || (Array.isArray(given) && manifests.length === list.length);
-  return { manifests, isWhole };
-}
-
 function callDefinition(
   file: string,
   exported: unknown,
@@ -220,30 +196,8 @@ function callDefinition(
   return written;
 }
 
-function withOptions(written: unknown, { seed, duration }: LoadOptions): unknown {
-  if (seed === undefined && duration === undefined) return written;
-  if (typeof written !== "object" || written === null || Array.isArray(written)) return written;
-  return {
-    ...written,
-    ...(seed === undefined ? {} : { seed }),
-    ...(duration === undefined ? {} : { duration }),
-  };
-}
-
-/** The options without those that are wrong: they replace fields, but are no part of the file. */
-function checkedOptions(options: LoadOptions, found: Mistake[]): LoadOptions {
-  const { seed, duration } = options;
-  const before = found.length;
-  if (seed !== undefined && (seed === "" || seed.length > 256)) {
-    found.push(
-      optionMistake("--seed", JSON.stringify(seed.slice(0, 20)), "text of 1 to 256 characters"),
-    );
-  }
-  const parsed = duration === undefined ? null : parseDuration(duration);
-  if (parsed !== null && !("value" in parsed && parsed.value > 0)) {
-    const why = "problem" in parsed ? parsed.problem : "no time at all";
-    const shown = JSON.stringify(duration?.slice(0, 40));
-    found.push(optionMistake("--duration", `${shown} (${why})`, `${DURATION_ALLOWED}, above 0`));
-  }
-  return found.length === before ? options : { ...options, seed: undefined, duration: undefined };
+/** Faults that a scenario has by itself. */
+function faultsOf(written: unknown): number {
+  const faults = isRecord(written) ? written["faults"] : undefined;
+  return Array.isArray(faults) ? faults.length : 0;
 }

@@ -145,6 +145,12 @@ export function fakeDependencies(
       const explain = (format: ExplanationFormat): string => `${format} ${said} ${run.nowNs}\n`;
       return Promise.resolve({ search: run, again: () => null, explain });
     },
+    importCluster: (paths) =>
+      Promise.resolve({
+        scenarioText: (manifest) => `// reads ${manifest}\n`,
+        manifestText: () => "kind: Service\n",
+        report: [`Read ${paths.join(" ")}`],
+      }),
     // Not by the real rooms: test/cli/process.test.ts bundles what stands here.
     template: () =>
       Promise.resolve({

@@ -73,7 +73,11 @@ async function isUnderstood(command: string): Promise<boolean> {
   loaded.name = "UserError";
   // What a command would read first: nothing is run or written.
   const unread = () => Promise.reject(loaded);
-  const dependencies = fakeDependencies({ loadScenario: unread, template: unread });
+  const dependencies = fakeDependencies({
+    loadScenario: unread,
+    template: unread,
+    importCluster: unread,
+  });
   const terminal = fakeTerminal();
   const code = await runCli(command.split(/\s+/).slice(1), terminal, dependencies);
   return code === 0 || terminal.err() === "understood\n";

@@ -29,7 +29,7 @@ import {
   readReplicationController,
   readStatefulSet,
 } from "./workloads.ts";
-import { readYaml } from "./yaml.ts";
+import { readYaml, type YamlDocument } from "./yaml.ts";
 
 /** The kinds that are read: one line each. */
 const readers: Readonly<
@@ -170,9 +170,15 @@ export function readManifestContent(
   const before = sink.length;
   const documents = readYaml(shown, content, sink);
   if (sink.length > before) markIncomplete(objects, "unknown");
-  for (const { value, mistakes } of documents) {
-    readObject(value, mistakes, objects, 0);
-  }
+  readManifestObjects(documents, objects);
+}
+
+/** Reads what is data already. */
+export function readManifestObjects(
+  documents: readonly YamlDocument[],
+  objects: ManifestObjects,
+): void {
+  for (const { value, mistakes } of documents) readObject(value, mistakes, objects, 0);
 }
 
 function markIncomplete(objects: ManifestObjects, kind: string): void {

@@ -21,11 +21,11 @@ import {
 import { FileMistakes, describeValue, type Mistake, type Path } from "../mistakes.ts";
 
 /** Bytes: `kubectl get -o json` of a large cluster is some megabytes. */
-const LARGEST_FILE = 64 * 1024 * 1024;
+export const LARGEST_FILE = 64 * 1024 * 1024;
 /** Real manifests nest less than 20 deep; a CustomResourceDefinition's schema reaches 60. */
-const DEEPEST = 200;
+export const DEEPEST = 200;
 /** Values after aliases are expanded, per file: what an alias bomb runs into. */
-const MOST_VALUES = 5_000_000;
+export const MOST_VALUES = 5_000_000;
 /** Times that one value may be repeated by aliases. */
 const MOST_ALIASES = 1000;
 
@@ -38,6 +38,21 @@ export interface YamlDocument {
 
 /** Reads all documents of a file; mistakes go to `sink`. Empty documents are left out. */
 export function readYaml(file: string, content: Uint8Array, sink: Mistake[]): YamlDocument[] {
+  const text = decode(content, new FileMistakes(file, () => null, sink));
+  return text === null ? [] : readText(file, text, sink);
+}
+
+/**
+ * The same of a text.
+ * @param repeated takes a key that a map has twice, of which the last counts, as it does for kubectl; without it
+ *   that is a mistake, and so is a tag that no reader knows
+ */
+export function readText(
+  file: string,
+  text: string,
+  sink: Mistake[],
+  repeated: ((place: string) => void) | null = null,
+): YamlDocument[] {
   const lines = new LineCounter();
   const at = (offset: number) => {
     const { line, col } = lines.linePos(offset);
@@ -45,8 +60,6 @@ export function readYaml(file: string, content: Uint8Array, sink: Mistake[]): Ya
   };
   const inFile = (offset: number | null) =>
     new FileMistakes(file, () => (offset === null ? null : at(offset)), sink);
-  const text = decode(content, inFile(null));
-  if (text === null) return [];
   const tooDeep = firstTooDeep(text);
   if (tooDeep !== null) {
     lines.addNewLine(0);
@@ -59,7 +72,7 @@ export function readYaml(file: string, content: Uint8Array, sink: Mistake[]): Ya
     const parsed = parseAllDocuments(text, {
       lineCounter: lines,
       prettyErrors: false,
-      uniqueKeys: true,
+      uniqueKeys: repeated === null,
       logLevel: "silent",
     });
     documents = Array.isArray(parsed) ? parsed : [];
@@ -69,20 +82,28 @@ export function readYaml(file: string, content: Uint8Array, sink: Mistake[]): Ya
     return [];
   }
   const budget = { values: MOST_VALUES };
-  return documents.flatMap((document) => convert(document, budget, at, inFile, file, sink));
+  return documents.flatMap((document) =>
+    convert(document, { budget, repeated }, at, inFile, file, sink),
+  );
 }
 
 type At = (offset: number) => { line: number; column: number } | null;
 
+interface Conversion {
+  readonly budget: { values: number };
+  readonly repeated: ((place: string) => void) | null;
+}
+
 function convert(
   document: Document.Parsed,
-  budget: { values: number },
+  conversion: Conversion,
   at: At,
   inFile: (offset: number | null) => FileMistakes,
   file: string,
   sink: Mistake[],
 ): YamlDocument[] {
-  for (const error of [...document.errors, ...document.warnings]) {
+  const warnings = conversion.repeated === null ? document.warnings : [];
+  for (const error of [...document.errors, ...warnings]) {
     inFile(error.pos[0]).add([], `YAML: ${error.message}`);
   }
   if (document.errors.length > 0 || document.contents === null) return [];
@@ -90,13 +111,14 @@ function convert(
   const locate = (path: Path) => at(offsetOf(document, path) ?? start);
   const mistakes = new FileMistakes(file, locate, sink);
   const before = sink.length;
-  const converter = new Converter(document, mistakes, budget);
+  const converter = new Converter(document, mistakes, conversion);
   const value = converter.node(document.contents, [], 0);
   if (sink.length > before || value === null || value === undefined) return [];
   return [{ value, mistakes }];
 }
 
-function decode(content: Uint8Array, mistakes: FileMistakes): string | null {
+/** null after a mistake: too large, or no UTF-8. */
+export function decode(content: Uint8Array, mistakes: FileMistakes): string | null {
   if (content.length > LARGEST_FILE) {
     mistakes.add([], `${content.length} bytes`, `at most ${LARGEST_FILE} bytes`);
     return null;
@@ -133,12 +155,14 @@ class Converter {
   readonly #document: Document.Parsed;
   readonly #mistakes: FileMistakes;
   readonly #budget: { values: number };
+  readonly #repeated: Conversion["repeated"];
   readonly #uses = new Map<Node, number>();
 
-  constructor(document: Document.Parsed, mistakes: FileMistakes, budget: { values: number }) {
+  constructor(document: Document.Parsed, mistakes: FileMistakes, { budget, repeated }: Conversion) {
     this.#document = document;
     this.#mistakes = mistakes;
     this.#budget = budget;
+    this.#repeated = repeated;
   }
 
   node(node: unknown, path: Path, depth: number): unknown {
@@ -190,6 +214,7 @@ class Converter {
     } else if (key === "<<" && isScalar(keyNode) && keyNode.type === "PLAIN") {
       this.#merge(result, pair.value, path, depth);
     } else {
+      if (Object.hasOwn(result, key)) this.#repeated?.(this.#mistakes.place([...path, key]));
       const value = this.node(pair.value, [...path, key], depth + 1);
       if (value !== null && value !== undefined) result[key] = value;
     }

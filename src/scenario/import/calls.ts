@@ -1,0 +1,204 @@
+/**
+ * Who calls whom, guessed from what containers are told: environment, arguments and ConfigMaps that name a
+ * Service.
+ *
+ * Owns: the guess, and why each call is believed. It is printed, and meant to be edited. Refuses to own:
+ * what a call does (workload/).
+ */
+import { isRecord } from "../schema/reading.ts";
+import { listAt, recordAt, textAt, type RawValue } from "./json.ts";
+import { isWorkload, referenceTo, selects, type Subject } from "./subject.ts";
+
+/** One guess. */
+export interface GuessedCall {
+  readonly from: Subject;
+  readonly to: Subject;
+  /** "svc/cart:7070". */
+  readonly target: string;
+  /** "env CART_SERVICE_ADDR=cartservice:7070". */
+  readonly because: string;
+}
+
+/** A Service that something names, and that is not called after all. */
+export interface PassedCall {
+  readonly from: Subject;
+  readonly because: string;
+  readonly reason: string;
+}
+
+export interface Calls {
+  readonly calls: readonly GuessedCall[];
+  readonly passed: readonly PassedCall[];
+}
+
+/** A host, perhaps with a namespace, the cluster's domain and a port, as it stands in URLs and lists. */
+const HOSTS =
+  /(?:^|[/@,;=\s"'[({|])([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)(?:\.([a-z0-9](?:[-a-z0-9]*[a-z0-9])?))?(?:\.svc(?:\.[a-z0-9.-]+)?)?\.?(?::(\d{1,5}))?(?=$|[/,;?\s"'\])}|])/g;
+/** Names of variables whose value is a host even without a port. */
+const NAMES_A_HOST =
+  /(^|_|[a-z])(ADDR(ESS(ES)?)?|HOSTS?(NAME)?|URLS?|URIS?|SERVICES?|ENDPOINTS?|SERVERS?|UPSTREAMS?|BACKENDS?|BROKERS?|TARGETS?|PEERS?|MASTER|REDIS|DB|DATABASE|MONGO|DSN)(_[A-Z0-9_]+)?$/i;
+
+/** @param subjects everything that was read, ConfigMaps too */
+export function guessCalls(subjects: readonly Subject[]): Calls {
+  const services = subjects.filter(({ kind, isDropped }) => kind === "Service" && !isDropped);
+  const byKey = new Map(services.map((service) => [service.key, service]));
+  const configs = new Map(
+    subjects.filter(({ kind }) => kind === "ConfigMap").map((each) => [each.key, each]),
+  );
+  const calls: GuessedCall[] = [];
+  const passed: PassedCall[] = [];
+  const graph = new Graph(subjects.filter((each) => isWorkload(each) && !each.isDropped));
+  for (const from of graph.workloads) {
+    const seen = new Set<string>();
+    for (const { text, because, isHost } of toldOf(from, configs)) {
+      for (const { service, port } of servicesIn(text, from.namespace, byKey, isHost)) {
+        if (seen.has(service.key)) continue;
+        seen.add(service.key);
+        const target = targetOf(service, port);
+        const reason = target === null ? whyNone(service) : graph.refusal(from, service);
+        if (reason !== null || target === null) {
+          if (reason !== "itself") passed.push({ from, because, reason: reason ?? "" });
+          continue;
+        }
+        graph.add(from, service);
+        calls.push({ from, to: service, target, because });
+      }
+    }
+  }
+  return { calls, passed };
+}
+
+/** Workloads and the calls between them, without a circle. */
+class Graph {
+  readonly workloads: readonly Subject[];
+  readonly #behind = new Map<Subject, Subject[]>();
+  readonly #next = new Map<Subject, Subject[]>();
+
+  constructor(workloads: readonly Subject[]) {
+    this.workloads = workloads;
+  }
+
+  refusal(from: Subject, service: Subject): string | null {
+    const behind = this.behind(service);
+    if (behind.includes(from)) return "itself";
+    if (behind.length === 0) return `${service.title} has no pods`;
+    const circle = behind.some((each) => this.#reaches(each, from, new Set()));
+    return circle ? "it would close a circle of calls" : null;
+  }
+
+  add(from: Subject, service: Subject): void {
+    this.#next.set(from, [...(this.#next.get(from) ?? []), ...this.behind(service)]);
+  }
+
+  behind(service: Subject): Subject[] {
+    let behind = this.#behind.get(service);
+    if (behind === undefined) {
+      behind = workloadsBehind(service, this.workloads);
+      this.#behind.set(service, behind);
+    }
+    return behind;
+  }
+
+  #reaches(from: Subject, to: Subject, seen: Set<Subject>): boolean {
+    if (from === to) return true;
+    if (seen.has(from)) return false;
+    seen.add(from);
+    return (this.#next.get(from) ?? []).some((each) => this.#reaches(each, to, seen));
+  }
+}
+
+/** The workloads whose pods a Service selects. */
+export function workloadsBehind(service: Subject, workloads: readonly Subject[]): Subject[] {
+  const selector = recordAt(service.value, "spec", "selector");
+  return workloads.filter(
+    (each) => each.namespace === service.namespace && selects(selector, each.podLabels()),
+  );
+}
+
+interface Told {
+  readonly text: string;
+  readonly because: string;
+  /** The whole text may be a host without a port. */
+  readonly isHost: boolean;
+}
+
+function* toldOf(subject: Subject, configs: ReadonlyMap<string, Subject>): Generator<Told> {
+  for (const container of listAt(subject.podSpec(), "containers").filter(isRecord)) {
+    yield* environmentOf(container, subject.namespace, configs);
+    for (const field of ["command", "args"]) {
+      for (const word of listAt(container, field)) {
+        if (typeof word !== "string" || word.length > 4096) continue;
+        yield { text: word, because: `${field} ${shortened(word)}`, isHost: false };
+      }
+    }
+  }
+}
+
+function* environmentOf(
+  container: RawValue,
+  namespace: string,
+  configs: ReadonlyMap<string, Subject>,
+): Generator<Told> {
+  const configured = (name: string | null): RawValue =>
+    recordAt(configs.get(`${namespace}/${name}`)?.raw.value, "data") ?? {};
+  const told = (name: string, text: unknown, from: string): Told[] =>
+    typeof text !== "string" || text.length > 4096
+      ? []
+      : [{ text, because: `${from} ${name}=${shortened(text)}`, isHost: NAMES_A_HOST.test(name) }];
+  for (const each of listAt(container, "env").filter(isRecord)) {
+    const name = textAt(each, "name") ?? "";
+    yield* told(name, each["value"], "env");
+    const reference = recordAt(each, "valueFrom", "configMapKeyRef");
+    if (reference === null) continue;
+    const data = configured(textAt(reference, "name"));
+    yield* told(name, data[textAt(reference, "key") ?? ""], "ConfigMap");
+  }
+  for (const each of listAt(container, "envFrom").filter(isRecord)) {
+    const data = configured(textAt(each, "configMapRef", "name"));
+    for (const [name, text] of Object.entries(data)) yield* told(name, text, "ConfigMap");
+  }
+}
+
+function* servicesIn(
+  text: string,
+  namespace: string,
+  services: ReadonlyMap<string, Subject>,
+  isHost: boolean,
+): Generator<{ service: Subject; port: number | null }> {
+  for (const match of text.matchAll(HOSTS)) {
+    const [whole, name = "", domain, port] = match;
+    const service =
+      services.get(`${domain ?? namespace}/${name}`) ??
+      (domain === "svc" ? services.get(`${namespace}/${name}`) : undefined);
+    if (service === undefined) continue;
+    const isUrl = whole.startsWith("/") || whole.startsWith("@");
+    if (port === undefined && domain === undefined && !isUrl && !(isHost && whole === text))
+      continue;
+    yield { service, port: port === undefined ? null : Number(port) };
+  }
+}
+
+/** null: nobody can call it by its ClusterIP. */
+export function targetOf(service: Subject, port: number | null): string | null {
+  if (textAt(service.value, "spec", "clusterIP") === "None") return null;
+  if (textAt(service.value, "spec", "type") === "ExternalName") return null;
+  const ports = listAt(service.value, "spec", "ports")
+    .filter(isRecord)
+    .filter((each) => (each["protocol"] ?? "TCP") === "TCP");
+  const chosen = ports.find((each) => each["port"] === port) ?? ports[0];
+  return chosen === undefined ? null : `${referenceTo(service)}:${String(chosen["port"])}`;
+}
+
+function whyNone(service: Subject): string {
+  if (textAt(service.value, "spec", "clusterIP") === "None")
+    return `${service.title} is headless: calls go by ClusterIPs`;
+  if (textAt(service.value, "spec", "type") === "ExternalName")
+    return `${service.title} is a name outside of the cluster`;
+  return `${service.title} has no TCP port`;
+}
+
+/** Values may hold passwords: of a URL with one nothing but the host is shown. */
+function shortened(text: string): string {
+  const safe = text.replace(/\/\/[^/@\s]*@/g, "//...@");
+  return safe.length <= 60 ? safe : `${safe.slice(0, 57)}...`;
+}

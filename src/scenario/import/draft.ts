@@ -1,0 +1,265 @@
+/**
+ * The scenario that an import comes to, as data.
+ *
+ * Owns: what is assumed where manifests are silent: nodes, who calls, how much, how long a request takes.
+ * Every assumption is told. Refuses to own: how it is written (text.ts), and what was read (prepare.ts).
+ */
+import { isRecord } from "../schema/reading.ts";
+import { targetOf, workloadsBehind, type Calls, type GuessedCall } from "./calls.ts";
+import { listAt, recordAt, textAt } from "./json.ts";
+import { rangesFor, type Ranges } from "./networks.ts";
+import { forgetNodeRules } from "./places.ts";
+import { cpuOf, podsOf, roomFor, type Room } from "./room.ts";
+import { isWorkload, referenceTo, type Subject } from "./subject.ts";
+
+/** What the command line says, where it says something. */
+export interface DraftWishes {
+  readonly nodes?: number | undefined;
+  readonly zones?: number | undefined;
+  readonly rate?: number | undefined;
+  readonly duration?: string | undefined;
+  /** "svc/web:80". */
+  readonly to?: string | undefined;
+}
+
+/** Where requests come in. */
+export interface Entry {
+  readonly service: Subject;
+  /** "svc/web:80". */
+  readonly target: string;
+  readonly via: "clusterIP" | "nodePort" | "loadBalancer";
+  readonly why: string;
+}
+
+export interface Draft {
+  readonly duration: string;
+  readonly cluster: {
+    readonly nodes?: number;
+    readonly zones?: number;
+    readonly nodeShape?: Room["shape"];
+  } & Ranges;
+  /** Workloads with calls, or that requests come to first, and what they call. */
+  readonly servers: readonly {
+    readonly workload: Subject;
+    readonly calls: readonly GuessedCall[];
+  }[];
+  /** null: nothing that could be called was read. */
+  readonly entry: Entry | null;
+  /** Other Services that requests may come to. */
+  readonly otherEntries: readonly Entry[];
+  readonly rate: number;
+  readonly assumptions: readonly string[];
+}
+
+/** Of the profile's server: what a request takes where nobody says anything. */
+const SERVICE_SECONDS = 0.004;
+const CONCURRENCY = 8;
+const RATE = 100;
+const CLIENT_PODS = 2;
+/** Part of a workload's capacity that the assumed rate takes at most. */
+const BUSY = 0.5;
+const ZONES = 3;
+const DURATION = "2m";
+
+export function draftOf(subjects: readonly Subject[], calls: Calls, wishes: DraftWishes): Draft {
+  const assumptions: string[] = [];
+  const workloads = subjects.filter(isWorkload);
+  const nodes = subjects.filter(({ kind }) => kind === "Node");
+  const hasNodes = nodes.length > 0;
+  const asksForZones = !hasNodes && forgetNodeRules(workloads, wishes.zones !== undefined);
+  const zones = wishes.zones ?? (asksForZones ? ZONES : undefined);
+  const room = roomFor(workloads, nodes, CLIENT_PODS, wishes.nodes ?? null);
+  const entries = entriesOf(subjects, calls, wishes.to);
+  const entry = entries[0] ?? null;
+  const graph = new Map<Subject, GuessedCall[]>();
+  for (const call of calls.calls) graph.set(call.from, [...(graph.get(call.from) ?? []), call]);
+  const first = entry === null ? [] : workloadsBehind(entry.service, workloads);
+  const rate = wishes.rate ?? rateFor(first, graph, workloads);
+  tellNodes(room, hasNodes, zones, asksForZones, assumptions);
+  tellTraffic(entry, rate, wishes, assumptions);
+  const idle = workloads.filter((each) => graph.has(each) && !isServed(each, subjects));
+  for (const each of idle) {
+    const called = graph.get(each)!.map(({ target }) => target);
+    assumptions.push(
+      `${referenceTo(each)} is behind no Service and calls ${called.join(", ")}: it runs without a request`,
+    );
+  }
+  const named = workloads.filter(
+    (each) => first.includes(each) || (graph.has(each) && !idle.includes(each)),
+  );
+  return {
+    duration: wishes.duration ?? DURATION,
+    cluster: {
+      ...((room.nodes > 0 || !hasNodes) && { nodes: room.nodes }),
+      ...(zones !== undefined && { zones }),
+      ...(Object.keys(room.shape).length > 0 && { nodeShape: room.shape }),
+      ...rangesFor(subjects, room.nodes),
+    },
+    servers: named.map((workload) => ({ workload, calls: graph.get(workload) ?? [] })),
+    entry,
+    otherEntries: entries.slice(1),
+    rate,
+    assumptions,
+  };
+}
+
+function tellNodes(
+  { nodes, shape }: Room,
+  hasNodes: boolean,
+  zones: number | undefined,
+  asksForZones: boolean,
+  assumptions: string[],
+): void {
+  if (nodes > 0) {
+    const { cpu = 4, memory = "16Gi" } = shape;
+    const more = hasNodes ? " more" : "";
+    assumptions.push(
+      `${nodes} node${nodes === 1 ? "" : "s"}${more} of ${cpu} CPUs and ${memory}` +
+        (hasNodes
+          ? ", as what was read does not fit on the Nodes that were"
+          : ": no Node was read"),
+    );
+  }
+  if (zones !== undefined && asksForZones) {
+    assumptions.push(`${zones} zones: pods ask to be spread over zones`);
+  }
+}
+
+function tellTraffic(
+  entry: Entry | null,
+  rate: number,
+  wishes: DraftWishes,
+  assumptions: string[],
+): void {
+  if (entry === null) {
+    assumptions.push("no client: no Service with pods and a TCP port was read");
+    return;
+  }
+  const where = `${rate} requests/s to ${entry.target}, ${entry.why}`;
+  if (wishes.rate === undefined) assumptions.push(where);
+  else if (wishes.to === undefined)
+    assumptions.push(`requests go to ${entry.target}, ${entry.why}`);
+  assumptions.push(
+    `${CONCURRENCY} requests at a time in each container, 4 ms of CPU time each on average (exponential)`,
+  );
+}
+
+/** A rate that no workload on the way is more than half busy with. */
+function rateFor(
+  first: readonly Subject[],
+  graph: ReadonlyMap<Subject, readonly GuessedCall[]>,
+  workloads: readonly Subject[],
+): number {
+  const share = new Map<Subject, number>();
+  const visit = (subject: Subject, part: number, depth: number): void => {
+    share.set(subject, (share.get(subject) ?? 0) + part);
+    if (depth > 32 || share.size > 10_000) return;
+    for (const { to } of graph.get(subject) ?? [])
+      spread(workloadsBehind(to, workloads), part, depth);
+  };
+  const spread = (behind: readonly Subject[], part: number, depth: number): void => {
+    const pods = behind.reduce((sum, each) => sum + podsOf(each), 0);
+    if (pods === 0) return;
+    for (const each of behind) visit(each, (part * podsOf(each)) / pods, depth + 1);
+  };
+  spread(first, 1, 0);
+  let rate = RATE;
+  for (const [subject, part] of share) {
+    if (part > 0) rate = Math.min(rate, (BUSY * capacityOf(subject)) / part);
+  }
+  return Math.max(1, Math.floor(rate));
+}
+
+function isServed(workload: Subject, subjects: readonly Subject[]): boolean {
+  return subjects.some(
+    (each) => each.kind === "Service" && workloadsBehind(each, [workload]).length > 0,
+  );
+}
+
+/** Requests per second of all its pods. */
+function capacityOf(workload: Subject): number {
+  let most = CONCURRENCY / SERVICE_SECONDS;
+  const container = listAt(workload.podSpec(), "containers").find(isRecord);
+  const limit = cpuOf(recordAt(container, "resources", "limits")?.["cpu"]);
+  if (limit !== null) most = Math.min(most, limit / 1000 / SERVICE_SECONDS);
+  return most * podsOf(workload);
+}
+
+/** Names that a shop's front door has. */
+const FRONT = /front|gateway|ingress|web|www|edge|proxy|\bui\b|portal|productpage|vote/;
+
+/** Services that requests from outside may come to, the most likely first. */
+function entriesOf(subjects: readonly Subject[], calls: Calls, wanted?: string): Entry[] {
+  const workloads = subjects.filter((each) => isWorkload(each) && !each.isDropped);
+  const services = subjects.filter(
+    (each) =>
+      each.kind === "Service" && !each.isDropped && workloadsBehind(each, workloads).length > 0,
+  );
+  const called = new Set(calls.calls.map(({ to }) => to));
+  const callers = new Set(calls.calls.map(({ from }) => from));
+  const routed = ingressBackends(subjects);
+  const ranked = services.flatMap((service) => {
+    const target = targetOf(service, routed.get(service.key) ?? null);
+    if (target === null) return [];
+    const type = textAt(service.value, "spec", "type");
+    const calling = workloadsBehind(service, workloads).some((each) => callers.has(each));
+    const [rank, why] =
+      type === "LoadBalancer"
+        ? [0, "the load balancer's Service"]
+        : routed.has(service.key)
+          ? [1, "which an Ingress leads to"]
+          : type === "NodePort"
+            ? [2, "which has a node port"]
+            : calling && !called.has(service)
+              ? [3, "which calls others and nobody calls"]
+              : FRONT.test(service.name)
+                ? [4, "by its name"]
+                : [called.has(service) ? 6 : 5, "the first of what was read"];
+    const isSystem = /^(kube-|.*-system$|monitoring$|istio-)/.test(service.namespace);
+    const via =
+      type === "LoadBalancer" ? "loadBalancer" : type === "NodePort" ? "nodePort" : "clusterIP";
+    const front = FRONT.test(service.name) ? 0 : 0.5;
+    return [
+      {
+        rank: Number(rank) + front + (isSystem ? 10 : 0),
+        entry: { service, target, via, why } as Entry,
+      },
+    ];
+  });
+  const sorted = ranked.toSorted((a, b) => a.rank - b.rank);
+  const entries = sorted
+    .filter(({ rank }, index) => index === 0 || rank < 3)
+    .map(({ entry }) => entry);
+  if (wanted === undefined) return entries;
+  const [reference, port] = splitPort(wanted);
+  const service = services.find((each) => referenceTo(each) === reference);
+  const target = service === undefined ? null : targetOf(service, port);
+  if (service === undefined || target === null) return entries;
+  return [{ service, target, via: "clusterIP", why: "as asked" }, ...entries];
+}
+
+function splitPort(text: string): [string, number | null] {
+  const [, reference = text, port] = /^(.*?)(?::(\d+))?$/.exec(text) ?? [];
+  return [reference, port === undefined ? null : Number(port)];
+}
+
+/** Services that Ingresses lead to, and by which port. */
+function ingressBackends(subjects: readonly Subject[]): Map<string, number | null> {
+  const found = new Map<string, number | null>();
+  for (const ingress of subjects.filter(({ kind }) => kind === "Ingress")) {
+    const { value } = ingress.raw;
+    const paths = listAt(value, "spec", "rules").flatMap((rule) => listAt(rule, "http", "paths"));
+    const backends = [
+      recordAt(value, "spec", "defaultBackend"),
+      recordAt(value, "spec", "backend"),
+      ...paths.map((each) => recordAt(each, "backend")),
+    ];
+    for (const backend of backends) {
+      const name = textAt(backend, "service", "name") ?? textAt(backend, "serviceName");
+      const port = recordAt(backend, "service", "port")?.["number"] ?? backend?.["servicePort"];
+      if (name === null) continue;
+      found.set(`${ingress.namespace}/${name}`, typeof port === "number" ? port : null);
+    }
+  }
+  return found;
+}

@@ -1,0 +1,68 @@
+/**
+ * A draft in the scenario language.
+ *
+ * Owns: which fields are written, in which order, and what is said beside them. Refuses to own: what they
+ * hold (draft.ts) and how they are formatted (text.ts).
+ */
+import type { Draft, Entry } from "./draft.ts";
+import { referenceTo } from "./subject.ts";
+import { Remarked, scenarioText, Word } from "./text.ts";
+
+/** @param manifests what `cluster.manifests` names */
+export function fieldsOf(draft: Draft, manifests: readonly string[]): Record<string, unknown> {
+  const { cluster, servers, entry, duration, rate } = draft;
+  const entries = servers.map(({ workload }) => [
+    referenceTo(workload),
+    { serviceTime: new Word("exponential", ["4ms"]) },
+  ]);
+  return {
+    duration,
+    cluster: { ...cluster, ...(manifests.length > 0 && { manifests }) },
+    ...(entries.length > 0 && {
+      servers: new Remarked(
+        Object.fromEntries(entries),
+        "Assumed: measure yours. Workloads without an entry: the same.",
+      ),
+    }),
+    ...(entry !== null && {
+      clients: [
+        {
+          name: "users",
+          from: new Word(entry.via === "clusterIP" ? "pods" : "outside", [2]),
+          to: targetWord(entry),
+          load: new Word("openLoop", [rate]),
+          timeout: "5s",
+        },
+      ],
+    }),
+  };
+}
+
+function targetWord({ via, target }: Entry): unknown {
+  return via === "clusterIP" ? target : new Word(via, [target]);
+}
+
+/** The file's text. @param manifest name of the manifest beside it */
+export function writtenScenario(draft: Draft, manifest: string): string {
+  const { entry, otherEntries } = draft;
+  const first = draft.servers[0]?.workload;
+  const rollout = first !== undefined && /^(Deployment|StatefulSet|DaemonSet)$/.test(first.kind);
+  const remarks = [
+    ...(otherEntries.length > 0
+      ? [
+          `Other ways in: ${otherEntries
+            .slice(0, 8)
+            .map(({ target }) => target)
+            .join(", ")}`,
+        ]
+      : []),
+    ...(rollout
+      ? [
+          "What would a restart do? Import rolloutRestart, and add:",
+          `faults: [rolloutRestart({ workload: ${JSON.stringify(referenceTo(first))}, at: "20s" })],`,
+        ]
+      : []),
+  ];
+  const where = entry === null ? "the cluster that was read" : entry.target;
+  return scenarioText(`How does ${where} fare?`, fieldsOf(draft, [`./${manifest}`]), remarks);
+}
