@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { Fingerprint } from "../../src/engine/index.ts";
 import { Recording } from "../../src/observe/recorders/index.ts";
 import { compile } from "../../src/scenario/compile.ts";
-import { validateScenario } from "../../src/scenario/load.ts";
+import { validateScenario } from "../../src/scenario/validate.ts";
 import type { ScenarioInput } from "../../src/scenario/language/scenario.ts";
 import { FileMistakes, UserError, type Mistake } from "../../src/scenario/mistakes.ts";
 import { defaultProfile } from "../../src/scenario/profile.ts";

@@ -43,6 +43,12 @@ export interface ScenarioOverrides {
   readonly seed?: string;
   readonly duration?: string;
   readonly thresholds?: readonly string[];
+  /** Manifests instead of a scenario file; the file is then only what they are called. */
+  readonly filename?: readonly string[];
+  readonly rates?: readonly string[];
+  readonly resets?: readonly string[];
+  readonly nodes?: number;
+  readonly zones?: number;
 }
 
 export interface ListedScenario {

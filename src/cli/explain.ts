@@ -6,7 +6,7 @@
  */
 import type { ExplanationFormat, Wanted } from "../inspect/index.ts";
 import { Outcome, outcomeNames } from "../observe/index.ts";
-import { shellCommand } from "../output/index.ts";
+import { shellCommand, subjectWords } from "../output/index.ts";
 import { nearest, optionMistake, UserError } from "../scenario/index.ts";
 import { runInSlices } from "../library/slices.ts";
 import type { Dependencies, Run, ScenarioOverrides } from "./dependencies.ts";
@@ -50,7 +50,7 @@ export async function explainCommand(
     const replay = shellCommand([
       "sim",
       "explain",
-      args.file,
+      ...subjectWords(args),
       ...words(args),
       ...repeated(args, scenario),
     ]);

@@ -5,7 +5,7 @@
  */
 import type { SimTimeNs } from "../engine/index.ts";
 import type { TimelineFormat, TraceFormat, TraceRequest } from "../inspect/index.ts";
-import { shellCommand } from "../output/index.ts";
+import { replayOptions, shellCommand, subjectWords } from "../output/index.ts";
 import { optionMistake, UserError } from "../scenario/mistakes.ts";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
 import { DURATION_ALLOWED, formatDuration, parseDuration } from "../scenario/units.ts";
@@ -38,7 +38,7 @@ export async function rulesCommand(
   dependencies: Dependencies,
 ): Promise<void> {
   const { node, family } = args;
-  const words = ["rules", args.file, "--node", node, "--family", String(family)];
+  const words = ["rules", ...subjectWords(args), "--node", node, "--family", String(family)];
   const lines = await lookedAt(args, words, io, dependencies, (run) => run.rules(node, family));
   io.stdout.write(`${lines.join("\n")}\n`);
 }
@@ -55,7 +55,7 @@ export async function timelineCommand(
   dependencies: Dependencies,
 ): Promise<void> {
   const { pod, output } = args;
-  const words = ["timeline", args.file, "--pod", pod];
+  const words = ["timeline", ...subjectWords(args), "--pod", pod];
   const look = (run: Look): string => run.timeline(pod, output);
   io.stdout.write(await lookedAt(args, words, io, dependencies, look, "end"));
 }
@@ -67,7 +67,7 @@ export async function traceCommand(
   dependencies: Dependencies,
 ): Promise<void> {
   const { from, to, family, output } = args;
-  const words = ["trace", args.file, "--from", from, "--to", to];
+  const words = ["trace", ...subjectWords(args), "--from", from, "--to", to];
   if (family !== undefined) words.push("--family", String(family));
   const request = family === undefined ? { from, to } : { from, to, family };
   const text = await lookedAt(args, words, io, dependencies, (run) => run.trace(request, output));
@@ -109,16 +109,12 @@ async function lookedAt<T>(
 
 /** What the same run needs beside the command's own words. */
 export function repeated(
-  { at, duration, env }: ScenarioOverrides & { readonly at?: string },
+  args: ScenarioOverrides & { readonly at?: string },
   { seed }: ResolvedScenario,
 ): string[] {
-  return [
-    ...(at === undefined ? [] : ["--at", at]),
-    "--seed",
-    seed,
-    ...(duration === undefined ? [] : ["--duration", duration]),
-    ...Object.entries(env).flatMap(([key, value]) => ["-e", `${key}=${value}`]),
-  ];
+  const { at } = args;
+  const options = replayOptions({ ...overridesOf(args), seed });
+  return [...(at === undefined ? [] : ["--at", at]), ...options];
 }
 
 function instantOf(at: string | undefined, { durationNs }: ResolvedScenario): SimTimeNs {

@@ -14,6 +14,11 @@ interface ScenarioOptions {
   readonly seed?: string;
   readonly duration?: string;
   readonly env?: Readonly<Record<string, string>>;
+  readonly filename?: readonly string[];
+  readonly rate?: readonly string[];
+  readonly reset?: readonly string[];
+  readonly nodes?: number;
+  readonly zones?: number;
 }
 
 interface RunOptions extends ScenarioOptions {
@@ -136,6 +141,7 @@ Examples:
   sim run scenarios/reset-storm.ts
   sim run scenarios/reset-storm.ts --seed 7 --duration 30s --out results/short
   sim run my.ts -e REPLICAS=12 -e GRACE=5s
+  sim run -f shop.yaml --reset deploy/frontend --rate 500 --duration 2m
   sim run my.ts --threshold 'requests_failed.rate<0.1%' --threshold 'request_duration.p(99)<250ms'
 `;
 
@@ -167,11 +173,11 @@ function addRun(
     )
     .option("--quiet", "print no summary and no progress, only errors")
     .addHelpText("after", runExamples)
-    .action(async (file: string, options: RunOptions) => {
+    .action(async (file: string | undefined, options: RunOptions, command: Command) => {
       const { runCommand } = await import("./run.ts");
-      const { quiet, threshold: thresholds = [], env = {}, ...given } = options;
+      const { quiet, threshold: thresholds = [], ...given } = subjectOf(file, options, command);
       const { replications, jobs, ...single } = given;
-      const args = { file, env, thresholds, quiet: quiet === true, ...single };
+      const args = { thresholds, quiet: quiet === true, ...single };
       if (replications !== undefined) {
         const { replicationsCommand } = await import("./replications.ts");
         const all = { ...args, replications, ...(jobs !== undefined && { jobs }) };
@@ -207,9 +213,10 @@ function addTrace(
     .addOption(outputOption("how it is printed", traceOutputs))
     .addOption(familyOption("IP family, where both ends have two; default: the target's primary"))
     .addHelpText("after", traceExamples)
-    .action(async (file: string, { env = {}, family, ...given }: TraceOptions) => {
+    .action(async (file: string | undefined, options: TraceOptions, command: Command) => {
+      const { family, ...given } = subjectOf(file, options, command);
       const chosen = family === undefined ? {} : { family: familyNumber(family) };
-      const args = { file, env, ...given, ...chosen };
+      const args = { ...given, ...chosen };
       await (await import("./look.ts")).traceCommand(args, io, dependencies);
       ended(ExitCode.done);
     });
@@ -232,8 +239,9 @@ function addRules(
     .requiredOption("--node <name>", "the node", nonEmpty)
     .addOption(familyOption("IP family").default("4"))
     .addHelpText("after", rulesExamples)
-    .action(async (file: string, { env = {}, family, ...given }: RulesOptions) => {
-      const args = { file, env, ...given, family: familyNumber(family) };
+    .action(async (file: string | undefined, options: RulesOptions, command: Command) => {
+      const { family, ...given } = subjectOf(file, options, command);
+      const args = { ...given, family: familyNumber(family) };
       await (await import("./look.ts")).rulesCommand(args, io, dependencies);
       ended(ExitCode.done);
     });
@@ -271,9 +279,9 @@ function addTimeline(
     .option("--at <t>", 'follow it until then, as "12s" (default: the end of the run)', nonEmpty)
     .addOption(outputOption("how it is printed", timelineOutputs))
     .addHelpText("after", timelineExamples)
-    .action(async (file: string, { env = {}, ...given }: TimelineOptions) => {
+    .action(async (file: string | undefined, options: TimelineOptions, command: Command) => {
       const { timelineCommand } = await import("./look.ts");
-      await timelineCommand({ file, env, ...given }, io, dependencies);
+      await timelineCommand(subjectOf(file, options, command), io, dependencies);
       ended(ExitCode.done);
     });
 }
@@ -298,10 +306,9 @@ function addExplain(
     .option("--first-failure <cause>", "or the first that failed so", nonEmpty)
     .addOption(outputOption("how it is printed", explainOutputs))
     .addHelpText("after", explainExamples)
-    .action(async (file: string, { env = {}, ...given }: ExplainOptions) => {
-      await (
-        await import("./explain.ts")
-      ).explainCommand({ file, env, ...given }, io, dependencies);
+    .action(async (file: string | undefined, options: ExplainOptions, command: Command) => {
+      const { explainCommand } = await import("./explain.ts");
+      await explainCommand(subjectOf(file, options, command), io, dependencies);
       ended(ExitCode.done);
     });
 }
@@ -371,9 +378,9 @@ function addVerify(
 ): void {
   scenarioCommand(program, "verify")
     .description("run a scenario three times, once in a fresh process, and compare every byte")
-    .action(async (file: string, { env = {}, ...given }: ScenarioOptions) => {
+    .action(async (file: string | undefined, options: ScenarioOptions, command: Command) => {
       const { verifyCommand } = await import("./verify.ts");
-      ended(await verifyCommand({ file, env, ...given }, io, dependencies));
+      ended(await verifyCommand(subjectOf(file, options, command), io, dependencies));
     });
 }
 
@@ -386,14 +393,49 @@ function outputOption(description: string, formats: readonly string[]): Option {
 function scenarioCommand(program: Command, name: string): Command {
   return program
     .command(name)
-    .argument("<file>", "scenario: a TypeScript file")
+    .argument("[file]", "scenario: a TypeScript file")
+    .option(
+      "-f, --filename <path>",
+      "instead of a scenario: manifests, as a file, a folder or - for stdin; may be repeated",
+      gathered,
+    )
     .option("--seed <n>", "seed of every random draw, instead of the scenario's", nonEmpty)
     .option(
       "--duration <d>",
       'simulated time, as "90s" or "5m", instead of the scenario\'s',
       nonEmpty,
     )
-    .option("-e, --env <key=value>", "a value that the scenario reads; may be repeated", keyValue);
+    .option("-e, --env <key=value>", "a value that the scenario reads; may be repeated", keyValue)
+    .option("--rate <n>", "requests per second, as 500, or of one client, as web=500", gathered)
+    .option(
+      "--reset <workload>",
+      "reset pods of a workload, as deploy/web or deploy/web,how=sigkill,at=20s,count=1",
+      gathered,
+    )
+    .option("--nodes <n>", "nodes, instead of the scenario's", wholeNumber(1, 15_000))
+    .option("--zones <n>", "zones, instead of the scenario's", wholeNumber(1, 1000));
+}
+
+/** What a command is about, and what changes it. */
+function subjectOf<T extends ScenarioOptions>(
+  file: string | undefined,
+  { env = {}, filename, rate, reset, ...rest }: T,
+  command: Command,
+) {
+  if (file === undefined && filename === undefined) {
+    command.error("error: missing required argument 'file': a scenario, or -f with manifests");
+  }
+  if (file !== undefined && filename !== undefined) {
+    command.error("error: a scenario and -f: one of the two");
+  }
+  return {
+    ...rest,
+    file: file ?? filename!.join(" "),
+    env,
+    ...(filename !== undefined && { filename }),
+    ...(rate !== undefined && { rates: rate }),
+    ...(reset !== undefined && { resets: reset }),
+  };
 }
 
 /** One that looks at a run on its way. */

@@ -14,13 +14,22 @@ import {
   replicationsManifest,
   replicationTables,
   shellCommand,
+  subjectWords,
   summaryFormats,
   viewOfReplications,
   writeResults,
 } from "../output/index.ts";
+import { optionMistake, UserError } from "../scenario/mistakes.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
-import { annotate, overridesOf, reportLaws, reportThresholds, type RunArguments } from "./run.ts";
+import {
+  annotate,
+  overridesOf,
+  reportLaws,
+  reportThresholds,
+  tellAssumed,
+  type RunArguments,
+} from "./run.ts";
 
 export interface ReplicationsArguments extends RunArguments {
   /** 2 or more. */
@@ -36,11 +45,17 @@ export async function replicationsCommand(
   dependencies: Dependencies,
 ): Promise<ExitCodeValue> {
   const { file, replications, jobs = availableParallelism() } = args;
+  // stdin is read once; each thread would have to.
+  if (args.filename?.includes("-") === true) {
+    const found = "stdin, which can be read once only";
+    throw new UserError([optionMistake("-f -", found, "a file, with --replications")]);
+  }
   const overrides = overridesOf(args);
   const scenario = await dependencies.loadScenario(file, overrides);
   io.signal.throwIfAborted();
   const dir = args.out ?? `results/${scenario.name}`;
   await checkResultsFolder(dir);
+  if (!args.quiet) tellAssumed(scenario, io);
   const parent = dirname(resolve(dir));
   await mkdir(parent, { recursive: true });
   // Beside the results, so that the replications' folders can be renamed into them.
@@ -51,7 +66,7 @@ export async function replicationsCommand(
     const summaries = await dependencies.replicate(request, io.signal, count);
     const combined = combine(summaries);
     const options = { ...args, seed: scenario.seed };
-    const words = ["sim", "run", file, ...replayOptions(options)];
+    const words = ["sim", "run", ...subjectWords(args), ...replayOptions(options)];
     const replay = shellCommand([...words, "--replications", String(replications)]);
     const manifest = replicationsManifest(combined, replay, dependencies.version);
     const { fingerprint } = await writeResults(

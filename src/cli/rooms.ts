@@ -19,8 +19,11 @@ export function realDependencies(): Dependencies {
   return {
     version: packageVersion(),
     loadScenario: async (file, overrides) => {
-      // The compiler works while the rest is still being imported.
-      const typing = (await import("../scenario/typecheck.ts")).typeMistakes(file);
+      // The compiler works while the rest is still being imported; manifests need none.
+      const typing =
+        overrides.filename === undefined
+          ? (await import("../scenario/typecheck.ts")).typeMistakes(file)
+          : undefined;
       const { loadScenario } = await import("../scenario/load.ts");
       return loadScenario(file, { ...overrides, typing });
     },
@@ -46,11 +49,11 @@ export function realDependencies(): Dependencies {
 async function importCluster(paths: readonly string[]): Promise<ImportedScenario> {
   const {
     importCluster: read,
-    readAll,
+    readStdin,
     writtenScenario,
     yamlOf,
   } = await import("../scenario/import/index.ts");
-  const { draft, objects, report } = read(paths, () => readAll(0));
+  const { draft, objects, report } = read(paths, readStdin);
   return {
     scenarioText: (manifest) => writtenScenario(draft, manifest),
     manifestText: () => yamlOf(objects),

@@ -57,6 +57,7 @@ export async function runCommand(
   io.signal.throwIfAborted();
   const dir = args.out ?? `results/${scenario.name}`;
   await checkResultsFolder(dir);
+  if (!args.quiet) tellAssumed(scenario, io);
 
   const { summary, replay } = await runInto(dir, scenario, args, io, dependencies);
   if (!args.quiet) {
@@ -84,25 +85,29 @@ export async function runInto(
   return { summary, replay };
 }
 
-export function overridesOf(overrides: ScenarioOverrides): ScenarioOverrides {
-  const { env, seed, duration, thresholds } = overrides;
+export function overridesOf(given: ScenarioOverrides): ScenarioOverrides {
+  const { env, seed, duration, thresholds, filename, rates, resets, nodes, zones } = given;
   return {
     env,
     ...(thresholds !== undefined && { thresholds }),
     ...(seed !== undefined && { seed }),
     ...(duration !== undefined && { duration }),
+    ...(filename !== undefined && { filename }),
+    ...(rates !== undefined && { rates }),
+    ...(resets !== undefined && { resets }),
+    ...(nodes !== undefined && { nodes }),
+    ...(zones !== undefined && { zones }),
   };
 }
 
+/** What nobody said and was assumed is said. */
+export function tellAssumed({ assumed = [] }: ResolvedScenario, io: Io): void {
+  for (const each of assumed) io.stderr.write(`assumed: ${printable(each)}\n`);
+}
+
 function replayOf(args: RunArguments, scenario: ResolvedScenario): string {
-  return replayCommand({
-    file: args.file,
-    seed: scenario.seed,
-    duration: args.duration,
-    replication: args.replication,
-    env: args.env,
-    thresholds: args.thresholds,
-  });
+  const { file, replication } = args;
+  return replayCommand({ ...overridesOf(args), file, seed: scenario.seed, replication });
 }
 
 async function simulate(

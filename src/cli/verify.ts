@@ -6,7 +6,8 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { counted, printable, replayOptions } from "../output/index.ts";
+import { counted, printable, replayOptions, subjectWords } from "../output/index.ts";
+import { optionMistake, UserError } from "../scenario/mistakes.ts";
 import type { Dependencies, ScenarioOverrides } from "./dependencies.ts";
 import { ExitCode, type ExitCodeValue, type Io } from "./io.ts";
 import { runCommand } from "./run.ts";
@@ -24,6 +25,10 @@ export async function verifyCommand(
   io: Io,
   dependencies: Dependencies,
 ): Promise<ExitCodeValue> {
+  if (args.filename?.includes("-") === true) {
+    const found = "stdin, which can be read once only";
+    throw new UserError([optionMistake("-f -", found, "a file")]);
+  }
   const folder = await mkdtemp(join(tmpdir(), "podstorm-verify-"));
   try {
     const [first, second, fresh] = ["first", "second", "fresh"].map((name) => join(folder, name));
@@ -32,7 +37,14 @@ export async function verifyCommand(
       const code = await runCommand(run, io, dependencies);
       if (code === ExitCode.fault) return code;
     }
-    const words = ["run", args.file, ...replayOptions(args), "--out", fresh!, "--quiet"];
+    const words = [
+      "run",
+      ...subjectWords(args),
+      ...replayOptions(args),
+      "--out",
+      fresh!,
+      "--quiet",
+    ];
     const code = await dependencies.runFresh(words, io.signal);
     if (code !== ExitCode.done && code !== ExitCode.thresholdCrossed) {
       io.stderr.write(`the run in a fresh process ended with exit code ${code}\n`);

@@ -17,7 +17,7 @@ export { manifest, type ManifestInput, type WallClock } from "./manifest.ts";
 export { notModelled } from "./not-modelled.ts";
 export { combine, replicationTables, type ReplicatedSummary } from "./replications.ts";
 export { replicationsManifest, viewOfReplications } from "./replications-view.ts";
-export { replayCommand, replayOptions, shellCommand, type Replay } from "./replay.ts";
+export { replayCommand, replayOptions, shellCommand, subjectWords, type Replay } from "./replay.ts";
 export { summarise, type Summary, type SummaryInput } from "./summary.ts";
 export { summaryFormats, type SummaryFormatName } from "./formats/index.ts";
 export { renderView, type TextOptions } from "./summary-text.ts";

@@ -54,6 +54,12 @@ function surroundings(
       if (objects.complete.workloads) checkPodSelector(pods, kinds, own);
     },
     workload: (text, allowed, own) => workloadNamed(text, allowed, objects, own),
+    podsOf(text, own) {
+      const object = findWorkload(text, objects, own)?.object;
+      if (object === undefined) return null;
+      const { namespace, labels } = object.metadata;
+      return { namespace, selector: object.kind === "Pod" ? labels : object.spec.template.labels };
+    },
     checkContainer(name, own) {
       if (allContainers) checkContainerName(name, docker, own);
     },

@@ -8,34 +8,28 @@ import { basename, dirname, relative, resolve } from "node:path";
 import { callScenario, evaluateScenarioFile, readScenarioText } from "./bundle.ts";
 import type { ScenarioContext } from "./language/scenario.ts";
 import { leadingComment } from "./list.ts";
-import { coreDnsManifest, dnsAddress } from "./manifests/coredns.ts";
-import { addFiller } from "./manifests/filler.ts";
-import {
-  noObjects,
-  readManifestContent,
-  readManifestFile,
-  readManifestObjects,
-} from "./manifests/read.ts";
-import type { YamlDocument } from "./manifests/yaml.ts";
 import { FileMistakes, nearest, optionMistake, UserError, type Mistake } from "./mistakes.ts";
 import { plainData } from "./plain.ts";
 import { defaultProfile, type Profile } from "./profile.ts";
 import type { ResolvedScenario } from "./resolved.ts";
-import { resolveScenario } from "./resolve.ts";
 import { isRecord } from "./schema/reading.ts";
-import { readScenario } from "./schema/scenario.ts";
 import { locateInSource } from "./source.ts";
+import {
+  asOptionMistakes,
+  checkedOverrides,
+  rateOfAll,
+  withOverrides,
+  type Overrides,
+} from "./overrides.ts";
 import { parseThreshold, type Threshold } from "./thresholds.ts";
 import type { TypeMistake } from "./typecheck.ts";
-import { DURATION_ALLOWED, parseDuration } from "./units.ts";
+import { validateScenario } from "./validate.ts";
 
-export interface LoadOptions {
+export interface LoadOptions extends Overrides {
   /** Values of -e KEY=VALUE. */
   readonly env?: Readonly<Record<string, string>> | undefined;
-  /** Instead of the scenario's own. */
-  readonly seed?: string | undefined;
-  /** Instead of the scenario's own, as text: "10s". */
-  readonly duration?: string | undefined;
+  /** Manifests to import instead of a scenario file: files, folders or "-". */
+  readonly filename?: readonly string[] | undefined;
   /** Beside the scenario's own, as text. */
   readonly thresholds?: readonly string[] | undefined;
   readonly profile?: Profile | undefined;
@@ -50,13 +44,17 @@ export async function loadScenario(
 ): Promise<ResolvedScenario> {
   const found: Mistake[] = [];
   const thresholds = optionThresholds(options.thresholds ?? [], found);
-  const scenario = await readScenarioFile(file, checkedOptions(options, found), found);
+  const checked = checkedOverrides(options, found);
+  const scenario =
+    options.filename === undefined
+      ? await readScenarioFile(file, checked, found)
+      : await importScenario(options.filename, checked, found);
   const all = withTypeMistakes(found, (await options.typing) ?? []);
   if (scenario === undefined || all.length > 0) throw new UserError(inOrder(all));
   return { ...scenario, thresholds: [...scenario.thresholds, ...thresholds] };
 }
 
-export interface DefinitionOptions extends Omit<LoadOptions, "typing"> {
+export interface DefinitionOptions extends Omit<LoadOptions, "typing" | "filename"> {
   /** What results call it. Default "scenario". */
   readonly name?: string | undefined;
   /** Folder that its manifests are relative to. Default: the current one. */
@@ -77,7 +75,7 @@ export function loadDefinition(
   const { name = "scenario", folder = ".", env = {}, objects = [] } = options;
   const found: Mistake[] = [];
   const thresholds = optionThresholds(options.thresholds ?? [], found);
-  const checked = checkedOptions(options, found);
+  const checked = checkedOverrides(options, found);
   const written = callDefinition(definition, env, (make) => make(), found);
   const surroundings = {
     name,
@@ -94,7 +92,10 @@ export function loadDefinition(
     })),
   };
   const mistakes = new FileMistakes(null, () => null, found);
-  const scenario = validateScenario(withOptions(written, checked), surroundings, mistakes, found);
+  const own = faultsOf(written);
+  const whole = withOverrides(written, checked, found);
+  const scenario = validateScenario(whole, surroundings, mistakes, found);
+  asOptionMistakes(found, checked, own);
   if (scenario === undefined || found.length > 0) throw new UserError(inOrder(found));
   return { ...scenario, thresholds: [...scenario.thresholds, ...thresholds] };
 }
@@ -113,6 +114,32 @@ function optionThresholds(texts: readonly string[], found: Mistake[]): Threshold
   });
 }
 
+/** A scenario of manifests alone, with what the options say. */
+async function importScenario(
+  filename: readonly string[],
+  options: LoadOptions,
+  found: Mistake[],
+): Promise<ResolvedScenario | undefined> {
+  for (const key of Object.keys(options.env ?? {})) {
+    found.push(optionMistake(`-e ${key}`, "manifests do not read it", "no -e at all"));
+  }
+  try {
+    const { importCluster, readStdin } = await import("./import/index.ts");
+    const { nodes, zones, duration } = options;
+    const rate = rateOfAll(options);
+    const imported = importCluster(filename, readStdin, { nodes, zones, duration, rate });
+    return imported.resolve(
+      (written) => withOverrides(written, options, found),
+      found,
+      (own) => asOptionMistakes(own, options, 0),
+    );
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    found.push(...error.mistakes);
+    return undefined;
+  }
+}
+
 /** undefined, or incomplete, if there are mistakes in `found` afterwards. */
 async function readScenarioFile(
   file: string,
@@ -125,8 +152,9 @@ async function readScenarioFile(
     const mistakes = new FileMistakes(file, locateInSource(text), found);
     const call = <T>(make: () => T) => callScenario(file, make);
     const written = callDefinition(exported, options.env ?? {}, call, found);
-    return validateScenario(
-      call(() => withOptions(written, options)),
+    const own = call(() => faultsOf(written));
+    const scenario = validateScenario(
+      call(() => withOverrides(written, options, found)),
       {
         name: basename(file).replace(/\.[cm]?[jt]s$/, ""),
         description: leadingComment(text),
@@ -139,6 +167,8 @@ async function readScenarioFile(
       mistakes,
       found,
     );
+    asOptionMistakes(found, options, own);
+    return scenario;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     found.push(...error.mistakes);
@@ -183,65 +213,6 @@ function inOrder(found: readonly Mistake[]): Mistake[] {
   );
 }
 
-export interface ValidationSurroundings {
-  readonly name: string;
-  readonly description: string;
-  readonly file: string | null;
-  readonly env: Readonly<Record<string, string>>;
-  /** Folder that manifests are relative to. */
-  readonly folder: string;
-  /** The same as the user knows it. */
-  readonly shownFolder: string;
-  readonly defaultProfile: Profile;
-  /** Objects of the cluster beside those of its manifests. */
-  readonly objects?: readonly YamlDocument[];
-}
-
-/** The scenario, complete, if `found` holds no mistake afterwards. Never throws on bad data. */
-export function validateScenario(
-  written: unknown,
-  { folder, shownFolder, objects: given = [], ...surroundings }: ValidationSurroundings,
-  mistakes: FileMistakes,
-  found: Mistake[],
-): ResolvedScenario | undefined {
-  const data = plainData(written, mistakes);
-  if (data === undefined) {
-    if (found.length === 0) mistakes.add([], "nothing", "a scenario: defineScenario({ ... })");
-    return undefined;
-  }
-  const parts = readScenario(data, mistakes);
-  if (parts === undefined) return undefined;
-  const objects = noObjects();
-  const { manifests, isWhole } = manifestsOf(data);
-  // What a manifest that cannot be told from the scenario would hold is not missing.
-  if (!isWhole) Object.assign(objects.complete, { workloads: false, services: false });
-  for (const [index, manifest] of manifests.entries()) {
-    const shown = shownFolder === "" ? manifest : `${shownFolder}/${manifest}`;
-    const shownFile = manifest.startsWith("/") ? manifest : shown.replace(/(^|\/)\.\//g, "$1");
-    readManifestFile(resolve(folder, manifest), shownFile, objects, found, (problem) =>
-      mistakes.add(["cluster", "manifests", index], `${JSON.stringify(manifest)}: ${problem}`),
-    );
-  }
-  readManifestObjects(given, objects);
-  const { dns, serviceCIDR = "" } = parts.cluster ?? {};
-  if (dns !== undefined) {
-    const text = coreDnsManifest(dns.replicas, dnsAddress(serviceCIDR), dns.nodeLocal);
-    readManifestContent(new TextEncoder().encode(text), "cluster.dns", objects, found);
-  }
-  if (parts.cluster?.filler !== undefined) addFiller(parts.cluster.filler, objects, found);
-  return resolveScenario(parts, objects, surroundings, mistakes);
-}
-
-/** The manifests that can be read, even when other fields of the cluster are wrong, and if they are all. */
-function manifestsOf(data: unknown): { manifests: string[]; isWhole: boolean } {
-  const cluster = isRecord(data) ? data["cluster"] : undefined;
-  const given: unknown = isRecord(cluster) ? cluster["manifests"] : undefined;
-  const list: readonly unknown[] = Array.isArray(given) ? given : [];
-  const manifests = list.filter((item): item is string => typeof item === "string" && item !== "");
-  const isWhole = given === undefined || (Array.isArray(given) && manifests.length === list.length);
-  return { manifests, isWhole };
-}
-
 function callDefinition(
   exported: unknown,
   env: Readonly<Record<string, string>>,
@@ -276,30 +247,8 @@ function callDefinition(
   return written;
 }
 
-function withOptions(written: unknown, { seed, duration }: LoadOptions): unknown {
-  if (seed === undefined && duration === undefined) return written;
-  if (typeof written !== "object" || written === null || Array.isArray(written)) return written;
-  return {
-    ...written,
-    ...(seed === undefined ? {} : { seed }),
-    ...(duration === undefined ? {} : { duration }),
-  };
-}
-
-/** The options without those that are wrong: they replace fields, but are no part of the file. */
-function checkedOptions(options: LoadOptions, found: Mistake[]): LoadOptions {
-  const { seed, duration } = options;
-  const before = found.length;
-  if (seed !== undefined && (seed === "" || seed.length > 256)) {
-    found.push(
-      optionMistake("--seed", JSON.stringify(seed.slice(0, 20)), "text of 1 to 256 characters"),
-    );
-  }
-  const parsed = duration === undefined ? null : parseDuration(duration);
-  if (parsed !== null && !("value" in parsed && parsed.value > 0)) {
-    const why = "problem" in parsed ? parsed.problem : "no time at all";
-    const shown = JSON.stringify(duration?.slice(0, 40));
-    found.push(optionMistake("--duration", `${shown} (${why})`, `${DURATION_ALLOWED}, above 0`));
-  }
-  return found.length === before ? options : { ...options, seed: undefined, duration: undefined };
+/** Faults that a scenario has by itself. */
+function faultsOf(written: unknown): number {
+  const faults = isRecord(written) ? written["faults"] : undefined;
+  return Array.isArray(faults) ? faults.length : 0;
 }

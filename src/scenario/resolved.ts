@@ -53,6 +53,8 @@ export interface ResolvedScenario {
   readonly thresholds: readonly Threshold[];
   /** Values given with -e KEY=VALUE. */
   readonly env: Readonly<Record<string, string>>;
+  /** What was assumed because nobody said it; absent where all is said. */
+  readonly assumed?: readonly string[];
   /** Objects that were read and have no effect, each with the reason. */
   readonly ignored: readonly {
     readonly object: string;

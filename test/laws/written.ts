@@ -8,7 +8,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { validateScenario } from "../../src/scenario/load.ts";
+import { validateScenario } from "../../src/scenario/validate.ts";
 import { FileMistakes, UserError, type Mistake } from "../../src/scenario/mistakes.ts";
 import { defaultProfile } from "../../src/scenario/profile.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";

@@ -1,7 +1,7 @@
 /** Files and values that nobody meant well: always a UserError, never another one, never a hang. */
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { validateScenario } from "../../src/scenario/load.ts";
+import { validateScenario } from "../../src/scenario/validate.ts";
 import { readYaml } from "../../src/scenario/manifests/yaml.ts";
 import { FileMistakes, type Mistake } from "../../src/scenario/mistakes.ts";
 import { noObjects, readManifestFile } from "../../src/scenario/manifests/read.ts";

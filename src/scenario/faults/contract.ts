@@ -29,6 +29,11 @@ export interface FaultSurroundings {
     kinds: readonly string[],
     mistakes?: FileMistakes,
   ) => WorkloadName | null;
+  /** The pods of a workload, by the labels of its template. */
+  readonly podsOf: (
+    reference: string,
+    mistakes?: FileMistakes,
+  ) => { readonly selector: Labels; readonly namespace: string } | null;
   readonly checkContainer: (name: string, mistakes: FileMistakes) => void;
   /**
    * The hosts of these names: nodes alone, those that track connections, or any. Without `mistakes` they have

@@ -2,12 +2,12 @@
 import type { ResetPodsSpec } from "../../faults/resetPods.ts";
 import type { Duration } from "../language/scenario.ts";
 import { faultWord, type FaultWord } from "./contract.ts";
-import { podTargets, type PodTargetsInput } from "./podTargets.ts";
+import { podsNamed, workloadPods, type WorkloadPodsInput } from "./podTargets.ts";
 
 /** All are scheduled when the run begins. */
 const MOST_RESETS = 1_000_000;
 
-export interface ResetPodsInput extends PodTargetsInput {
+export interface ResetPodsInput extends WorkloadPodsInput {
   /** Share of the matching pods, above 0 up to 1. Either this or `count`. */
   fraction?: number;
   /** Number of the matching pods. Either this or `fraction`. */
@@ -29,7 +29,7 @@ export interface ResetPodsInput extends PodTargetsInput {
 export const resetPods: FaultWord<"resetPods", ResetPodsInput, ResetPodsSpec> = faultWord(
   "resetPods",
   {
-    targets: podTargets,
+    targets: workloadPods,
     options: ({ number, integer, word, duration, positiveDuration }) => ({
       fraction: number("a share above 0 up to 1", (n) => n > 0 && n <= 1).optional(),
       count: integer("pods", 1, 1_000_000).optional(),
@@ -48,7 +48,8 @@ export const resetPods: FaultWord<"resetPods", ResetPodsInput, ResetPodsSpec> = 
         how: pick(["delete", "crash", "kill", "sigkill", "oom", "evict"] as const),
       };
     },
-    resolve({ fraction, count, at, every, times: wanted, ...others }, { durationNs }, mistakes) {
+    resolve({ fraction, count, how, at, every, times: wanted, ...named }, surroundings, mistakes) {
+      const { durationNs } = surroundings;
       if ((fraction === undefined) === (count === undefined)) {
         const found =
           fraction === undefined ? "neither fraction nor count" : "both fraction and count";
@@ -68,7 +69,9 @@ export const resetPods: FaultWord<"resetPods", ResetPodsInput, ResetPodsSpec> = 
         count === undefined
           ? { kind: "fraction" as const, fraction: fraction ?? 1 }
           : { kind: "count" as const, count };
-      return { kind: "resetPods", ...others, amount, atNs: at, everyNs: every ?? 0, times };
+      const pods = podsNamed(named, surroundings);
+      if (pods === null) return null;
+      return { kind: "resetPods", ...pods, how, amount, atNs: at, everyNs: every ?? 0, times };
     },
   },
 );

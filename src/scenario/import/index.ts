@@ -4,6 +4,7 @@
  * Owns: the way from files to that scenario, and what is said of it. Lenient where `sim run` is strict: what
  * cannot be run as it stands is left out or changed, and told. Refuses to own: files that are written (cli/).
  */
+import { basename, resolve } from "node:path";
 import { pathText, UserError, type Mistake } from "../mistakes.ts";
 import type { ResolvedScenario } from "../resolved.ts";
 import { guessCalls, type Calls } from "./calls.ts";
@@ -16,12 +17,11 @@ import { prepare } from "./prepare.ts";
 import { repair, repairAlone } from "./repair.ts";
 import { importReport } from "./report.ts";
 import { fieldsOf } from "./scenarioOf.ts";
-import { readSources } from "./sources.ts";
+import { readAll, readSources } from "./sources.ts";
 import { MOST_NODES, MOST_PODS, podsOf } from "./room.ts";
 import { isWorkload, Subject, type Note } from "./subject.ts";
 import { dataOf } from "./text.ts";
 
-export { readAll } from "./sources.ts";
 export type { DraftWishes } from "./draft.ts";
 export { writtenScenario } from "./scenarioOf.ts";
 export { yamlOf } from "./yamlText.ts";
@@ -34,6 +34,20 @@ export interface Imported {
   readonly report: readonly string[];
   /** What it comes to. */
   readonly scenario: ResolvedScenario;
+  /**
+   * The same with something changed. @param change of the scenario as data
+   * @param own called with the mistakes that follow, to say whose they are
+   */
+  readonly resolve: (
+    change: (written: unknown) => unknown,
+    found: Mistake[],
+    own: (mistakes: Mistake[]) => void,
+  ) => ResolvedScenario | undefined;
+}
+
+/** What stands for "-". */
+export function readStdin(): Uint8Array {
+  return readAll(0);
 }
 
 /** Rounds of asking and mending: mending one thing can bring out another. */
@@ -60,11 +74,27 @@ export function importCluster(
   for (const subject of subjects) if (!subject.isDropped) repairAlone(subject);
   const { draft, calls, scenario } = agree(subjects, wishes);
   const kept = subjects.filter(({ isDropped }) => !isDropped);
+  const objects = kept.map(({ kind, value }) => keptParts(kind, value));
+  const told = {
+    name: nameOf(paths),
+    description: `What was read from ${paths.join(", ")}`,
+    assumed: draft.assumptions,
+    ignored: notes
+      .filter(({ kind }) => kind !== "counted")
+      .map(({ object, place, text }) => ({ object, place, reason: text })),
+  };
   return {
-    objects: kept.map(({ kind, value }) => keptParts(kind, value)),
+    objects,
     draft,
     report: importReport({ subjects, notes, passedOver: passed, calls, draft }),
-    scenario,
+    scenario: { ...scenario, ...told },
+    resolve: (change, found, own) => {
+      const verdict = judgeScenario(change(dataOf(fieldsOf(draft, []))), objects);
+      const mistakes = verdict.mistakes.map(asMistake);
+      own(mistakes);
+      found.push(...mistakes);
+      return verdict.scenario === null ? undefined : { ...verdict.scenario, ...told };
+    },
   };
 }
 
@@ -125,9 +155,9 @@ function mend(kept: readonly Subject[], mistakes: readonly Finding[], isLast: bo
   }
 }
 
-function asMistake({ path, found, allowed }: Finding): Mistake {
-  const place = { file: null, line: null, column: null, suggestion: null };
-  return { ...place, path: pathText(path), found, allowed };
+function asMistake({ path, found, allowed, suggestion = null }: Finding): Mistake {
+  const place = { file: null, line: null, column: null };
+  return { ...place, path: pathText(path), found, allowed, suggestion };
 }
 
 /** What only the whole scenario shows to have no effect. */
@@ -143,6 +173,13 @@ function tellIgnored(kept: readonly Subject[], { ignored }: Verdict): void {
 /** Said by a reader that knows all objects: the others have been told when each was read alone. */
 function isCross(reason: string): boolean {
   return /connections are refused|which this cluster has not|no Service /.test(reason);
+}
+
+/** The default results folder: after the first file or folder. */
+function nameOf([first = "import"]: readonly string[]): string {
+  if (first === "-") return "stdin";
+  const name = basename(resolve(first)).replace(/\.(ya?ml|json)$/i, "");
+  return /^[\w.-]+$/.test(name) ? name : "import";
 }
 
 function nothingFound(paths: readonly string[], passedOver: number): UserError {

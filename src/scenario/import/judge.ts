@@ -4,7 +4,7 @@
  * Owns: asking the strict readers, and finding the object and the field that an answer is about. So an import
  * never has rules of its own about what is right: whatever it writes has passed the reader that runs it.
  */
-import { validateScenario } from "../load.ts";
+import { validateScenario } from "../validate.ts";
 import { noObjects, readManifestObjects } from "../manifests/read.ts";
 import { FileMistakes, type Mistake, type Path } from "../mistakes.ts";
 import { defaultProfile } from "../profile.ts";
@@ -18,6 +18,7 @@ export interface Finding {
   readonly path: Path;
   readonly found: string;
   readonly allowed: string | null;
+  readonly suggestion?: string | null;
 }
 
 export interface Verdict {
@@ -81,7 +82,12 @@ class Places {
   }
 
   findings(mistakes: readonly Mistake[]): Finding[] {
-    return mistakes.map(({ line, found, allowed }) => ({ ...this.#at(line), found, allowed }));
+    return mistakes.map(({ line, found, allowed, suggestion }) => ({
+      ...this.#at(line),
+      found,
+      allowed,
+      suggestion,
+    }));
   }
 
   notices(ignored: readonly { readonly place: string; readonly reason: string }[]): Finding[] {
