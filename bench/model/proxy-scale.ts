@@ -78,7 +78,7 @@ function build(modeName: ProxyModeName, services: number, nodes: number) {
     ledger.addService(api.preload("Service", clusterService(i)));
     api.preload("EndpointSlice", sliceOf(i));
   }
-  const builder = new RuleBuilder(network.addresses, ledger);
+  const builder = new RuleBuilder(network.addresses, ledger, kubeProxyProfile);
   const base = proxyBase(api.list("Service"), api.list("EndpointSlice"), builder, 4);
   const mode = proxyModes[modeName];
   const profile = kubeProxyProfile;

@@ -359,7 +359,7 @@ export class Cluster {
     const { profile, transport, nodes, serviceCIDR } = this.#options;
     const { network } = transport;
     network.useLoopback();
-    const builder = new RuleBuilder(network.addresses, this.ledger);
+    const builder = new RuleBuilder(network.addresses, this.ledger, profile.kubeProxy);
     const list = <K extends "Service" | "EndpointSlice">(kind: K) =>
       synced ? this.api.list(kind) : [];
     const bases = serviceFamilies(serviceCIDR).map((family) =>

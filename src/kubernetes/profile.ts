@@ -39,6 +39,7 @@ const kubernetes132: KubernetesProfile = {
 const kubernetes128: KubernetesProfile = {
   ...kubernetes132,
   version: "1.28",
+  kubeProxy: { ...kubernetes132.kubeProxy, loadBalancerIPMode: false },
   controllerManager: {
     ...controllerManagerProfile,
     nodeLifecycle: { ...controllerManagerProfile.nodeLifecycle, graceNs: seconds(40) },

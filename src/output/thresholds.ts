@@ -77,7 +77,8 @@ function unitOf({ measure, aggregation }: Threshold): FigureUnit {
   return measure.kind === "share" ? "share" : measure.unit;
 }
 
-function figureOf(threshold: Threshold, measured: Measured): Figure {
+/** In the unit of its measure; null when nothing that was asked for happened. */
+export function figureOf(threshold: Threshold, measured: Measured): Figure {
   const { measure } = threshold;
   if (measure.kind === "column") return columnFigure(threshold, measured.tables);
   return named[measure.name as NamedMeasure](threshold, measured);

@@ -2,6 +2,7 @@
 import { createObservations } from "../../src/observe/observations.ts";
 import { ChangeLedger } from "../../src/kubernetes/ledger.ts";
 import type { NodeView } from "../../src/kubernetes/proxy/route.ts";
+import { kubeProxyProfile } from "../../src/kubernetes/proxy/profile.ts";
 import { RuleBuilder, RuleTable, tableBase } from "../../src/kubernetes/proxy/rules.ts";
 import { AddressTable, parsePrefix, type AddressId } from "../../src/network/address.ts";
 import { TransportProtocol, type FirstPacket } from "../../src/network/nat.ts";
@@ -110,7 +111,7 @@ export function nodeOf(scenario: Scenario, step: Step, mode: Mode): CaseNode {
   const addresses = new AddressTable();
   const family = node.ipFamily === "IPv6" ? 6 : 4;
   const ledger = new ChangeLedger(createObservations([]));
-  const builder = new RuleBuilder(addresses, ledger);
+  const builder = new RuleBuilder(addresses, ledger, kubeProxyProfile);
   const slices = step.endpointSlices.map(sliceOf);
   const rules = step.services.map(serviceOf).flatMap((service) => {
     const own = slices.filter(

@@ -60,7 +60,11 @@ export function programmedNode(
   const { podCIDR = "10.0.0.0/8", node = { name: "node-0", zone: null } } = options;
   const sim = new Simulation({ seed: options.seed ?? "rules" });
   const addresses = new AddressTable();
-  const builder = new RuleBuilder(addresses, new ChangeLedger(createObservations([])));
+  const builder = new RuleBuilder(
+    addresses,
+    new ChangeLedger(createObservations([])),
+    kubeProxyProfile,
+  );
   const table = new RuleTable(tableBase([]));
   const nodeIP = addresses.intern(NODE_IP);
   const loopback = addresses.intern("127.0.0.1");

@@ -9,7 +9,7 @@ import { SimulatedApiServer } from "../../src/kubernetes/api/server.ts";
 import type { EndpointSlice, Service } from "../../src/kubernetes/api/types.ts";
 import { ChangeLedger } from "../../src/kubernetes/ledger.ts";
 import type { ConnectionTable, ProxyMode, TableSize } from "../../src/kubernetes/proxy/contract.ts";
-import { KubeProxy } from "../../src/kubernetes/proxy/kubeProxy.ts";
+import { KubeProxy, type KubeProxyOptions } from "../../src/kubernetes/proxy/kubeProxy.ts";
 import { iptables } from "../../src/kubernetes/proxy/modes/iptables.ts";
 import { kubeProxyProfile } from "../../src/kubernetes/proxy/profile.ts";
 import { proxyBase } from "../../src/kubernetes/proxy/proxyBase.ts";
@@ -37,6 +37,7 @@ export function runningProxies(
     mode?: ProxyMode;
     connections?: ConnectionTable;
     ledger?: ChangeLedger;
+    programmed?: KubeProxyOptions["programmed"];
     /** Of the cluster's Services. */
     families?: readonly (4 | 6)[];
   } = {},
@@ -50,7 +51,7 @@ export function runningProxies(
   for (const each of slices) api.preload("EndpointSlice", each);
   for (const name of nodes) api.preload("Node", node(name));
   const addresses = new AddressTable();
-  const builder = new RuleBuilder(addresses, ledger);
+  const builder = new RuleBuilder(addresses, ledger, kubeProxyProfile);
   const costs: Cost[] = [];
   const stale: number[] = [];
   const mode: ProxyMode = {
@@ -78,6 +79,7 @@ export function runningProxies(
         ledger,
         bases,
         connections: options.connections ?? null,
+        ...(options.programmed && { programmed: options.programmed }),
       }),
   );
   const rulesAt = (proxy = proxies[0]!, address = "10.96.0.10"): ServicePortRules | undefined =>

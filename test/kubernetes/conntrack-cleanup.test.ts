@@ -7,6 +7,7 @@ import { seconds } from "../../src/engine/index.ts";
 import type { EndpointSlice, Service } from "../../src/kubernetes/api/types.ts";
 import { ChangeLedger } from "../../src/kubernetes/ledger.ts";
 import { FlowCleaner } from "../../src/kubernetes/proxy/conntrackCleanup.ts";
+import { kubeProxyProfile } from "../../src/kubernetes/proxy/profile.ts";
 import { RuleBuilder } from "../../src/kubernetes/proxy/rules.ts";
 import { AddressTable, NO_ADDRESS } from "../../src/network/address.ts";
 import type { ConntrackEntry } from "../../src/network/conntrack.ts";
@@ -97,7 +98,11 @@ test("a node port of two families has the endpoints of each", () => {
     { ...slice("six", [endpoint("fd00::1")], given), addressType: "IPv6" as const },
   ].map((each) => ({ ...each, ports: [{ name: null, protocol: "UDP" as const, port: 53 }] }));
   const addresses = new AddressTable();
-  const builder = new RuleBuilder(addresses, new ChangeLedger(createObservations([])));
+  const builder = new RuleBuilder(
+    addresses,
+    new ChangeLedger(createObservations([])),
+    kubeProxyProfile,
+  );
   const rules = ([4, 6] as const).flatMap((family) =>
     builder.build(given, own, { name: "node-0", zone: null }, family),
   );

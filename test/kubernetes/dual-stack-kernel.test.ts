@@ -10,6 +10,7 @@ import { ChangeLedger } from "../../src/kubernetes/ledger.ts";
 import type { ProgrammedRules } from "../../src/kubernetes/proxy/contract.ts";
 import { bothFamilies } from "../../src/kubernetes/proxy/dualStack.ts";
 import { ServiceHealthServer } from "../../src/kubernetes/proxy/healthServer.ts";
+import { kubeProxyProfile } from "../../src/kubernetes/proxy/profile.ts";
 import { RuleBuilder } from "../../src/kubernetes/proxy/rules.ts";
 import { AddressTable } from "../../src/network/address.ts";
 import { CtState } from "../../src/network/conntrackStates.ts";
@@ -107,7 +108,11 @@ test("a health-check port is the first family's, and counts its endpoints, not b
     clusterIPs: ["10.96.0.10", "fd00:96::a"],
     ports: [{ name: null, protocol: "TCP", port: 80, targetPort: 80, nodePort: 30_080 }],
   });
-  const builder = new RuleBuilder(new AddressTable(), new ChangeLedger(createObservations([])));
+  const builder = new RuleBuilder(
+    new AddressTable(),
+    new ChangeLedger(createObservations([])),
+    kubeProxyProfile,
+  );
   const rulesOf = (family: 4 | 6, addresses: readonly string[]) => {
     const own = {
       ...slice(

@@ -137,6 +137,7 @@ describe("programming", () => {
       size: { services, endpoints: 10 * services },
       changedServices: 1,
       changedEndpoints: 2,
+      rewrittenEndpoints: 2,
       staleEndpoints: 0,
       full: false,
     });

@@ -313,6 +313,7 @@ test("a sync looks at every virtual server, whatever has changed", () => {
     size: { services, endpoints: 2 * services },
     changedServices: 1,
     changedEndpoints: 1,
+    rewrittenEndpoints: 1,
     staleEndpoints: 0,
     full: false,
   });

@@ -261,6 +261,7 @@ describe("what a sync costs: the measured points of timings §7.2", () => {
       size: { services, endpoints },
       changedServices: 1,
       changedEndpoints: 1,
+      rewrittenEndpoints: 1,
       staleEndpoints: 0,
       full,
     }) / seconds(1);

@@ -5,6 +5,7 @@
 import { describe, expect, test } from "vitest";
 import { ms, Phase, seconds } from "../../src/engine/index.ts";
 import { LAST_CHANGE_TRIGGER_TIME, type EndpointSlice } from "../../src/kubernetes/api/types.ts";
+import { kubeProxyProfile } from "../../src/kubernetes/proxy/profile.ts";
 import { nftables } from "../../src/kubernetes/proxy/modes/nftables.ts";
 import { endpoint, service, slice, WATCH_NS, WRITE_NS } from "../helpers/kube-objects.ts";
 import { runningProxies, SYNC_NS } from "../helpers/running-proxies.ts";
@@ -108,6 +109,30 @@ describe("stale chains", () => {
     expect(stale(1100)).toEqual([1, 1, 2, 3]);
     expect(stale(1100, nftables)).toEqual([1, 1, 1, 1]);
   });
+});
+
+// Broken on purpose: only the chains of endpoints that have come or gone written; those that have gone left out.
+test("nftables writes the chains of every endpoint of a Service that changed, and flushes those that went", () => {
+  const others = service({ clusterIP: "10.96.0.11" }, "other");
+  const { sim, hand, proxies } = runningProxies({
+    services: [service(), others],
+    slices: [slice("s", three), slice("t", [endpoint("10.0.0.9")], others)],
+    mode: nftables,
+  });
+  const work = () => proxies[0]!.of(4)!.lastWork!;
+  hand.patch("EndpointSlice", "default/s", (stored) => ({
+    ...stored,
+    endpoints: [...stored.endpoints, endpoint("10.0.0.4")],
+  }));
+  sim.run(seconds(5));
+  expect(work()).toMatchObject({ changedEndpoints: 1, rewrittenEndpoints: 4 });
+  const { transactionNs, serviceNs, endpointNs } = kubeProxyProfile.nftables;
+  expect(nftables.syncNs(kubeProxyProfile, work())).toBe(
+    transactionNs + serviceNs + 4 * endpointNs,
+  );
+  hand.patch("EndpointSlice", "default/s", without("10.0.0.2"));
+  sim.run(seconds(10));
+  expect(work()).toMatchObject({ changedEndpoints: 1, rewrittenEndpoints: 4 });
 });
 
 describe("network programming latency", () => {

@@ -13,16 +13,17 @@ const profileOf = async (kubernetes: string) =>
   (await loadFiles(files(kubernetes), { profile: defaultProfile })).profile;
 
 test.each([
-  ["1.36", seconds(50), 0, 0],
-  ["1.32", seconds(50), 2, seconds(10)],
-  ["1.28", seconds(40), 2, seconds(10)],
+  ["1.36", seconds(50), 0, 0, true],
+  ["1.32", seconds(50), 2, seconds(10), true],
+  ["1.28", seconds(40), 2, seconds(10), false],
 ])(
-  "%s: node grace, burst of the sync runner, crash back-off polling",
-  async (version, grace, burst, poll) => {
+  "%s: node grace, burst of the sync runner, crash back-off polling, ipMode",
+  async (version, grace, burst, poll, ipMode) => {
     const { name, kubernetes } = await profileOf(`{ version: "${version}" }`);
     expect([name, kubernetes.version]).toEqual([`kubernetes-${version}`, version]);
     expect(kubernetes.controllerManager.nodeLifecycle.graceNs).toBe(grace);
     expect(kubernetes.kubeProxy.syncBurst).toBe(burst);
+    expect(kubernetes.kubeProxy.loadBalancerIPMode).toBe(ipMode);
     expect(kubernetes.kubelet.crashBackoffPollNs).toBe(poll);
   },
 );

@@ -26,9 +26,11 @@ export interface TableSize {
 export interface SyncWork {
   /** The tables as they will be. */
   readonly size: TableSize;
-  /** Service ports whose rules are written anew, and their endpoints. */
+  /** Service ports whose rules are written anew, and of their endpoints those that have come or gone. */
   readonly changedServices: number;
   readonly changedEndpoints: number;
+  /** Endpoints of those Service ports: those that are there, changed or not, and those that have gone. */
+  readonly rewrittenEndpoints: number;
   /** Everything is written, not only what changed. */
   readonly full: boolean;
   /** Endpoints that are gone and whose chains are still in the table (large-cluster mode). */

@@ -11,6 +11,8 @@ export const kubeProxyProfile = {
   syncBurst: 0,
   /** More endpoints than that in all: large-cluster mode (timings §7.2). */
   largeClusterEndpoints: 1000,
+  /** The gate LoadBalancerIPMode: addresses of ipMode Proxy get no rules. Since 1.30 (timings §7.1). */
+  loadBalancerIPMode: true,
   /** --nodeport-addresses: CIDRs, or "primary"; empty: the mode's default. */
   nodePortAddresses: [] as readonly string[],
   /** --conntrack-tcp-be-liberal: the kernel calls no packet INVALID for its window, and KUBE-FORWARD drops none. */

@@ -406,17 +406,21 @@ export class Proxier {
     let { services, endpoints } = this.size();
     let changedServices = 0;
     let changedEndpoints = 0;
+    let rewrittenEndpoints = 0;
     let staleEndpoints = this.#staleEndpoints;
     for (const { key, rules } of changes) {
       const before = this.#programmed.get(key) ?? [];
       services += rules.length - before.length;
       endpoints += countEndpoints(rules) - countEndpoints(before);
       changedServices += Math.max(rules.length, before.length);
-      changedEndpoints += countMissing(before, rules) + countMissing(rules, before);
-      staleEndpoints += countMissing(before, rules);
+      const gone = countMissing(before, rules);
+      changedEndpoints += gone + countMissing(rules, before);
+      rewrittenEndpoints += gone + countEndpoints(rules);
+      staleEndpoints += gone;
     }
     const size = { services, endpoints };
-    return { size, changedServices, changedEndpoints, full, staleEndpoints };
+    const changed = { changedServices, changedEndpoints, rewrittenEndpoints };
+    return { size, ...changed, full, staleEndpoints };
   }
 
   /** The rules of one Service come into force. */

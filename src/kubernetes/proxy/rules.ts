@@ -45,7 +45,7 @@ export interface ServicePortRules {
   readonly port: number;
   readonly nodePort: number | null;
   readonly externalIPs: readonly AddressId[];
-  /** Ingress addresses of ipMode VIP. */
+  /** Ingress addresses that packets arrive with: those of ipMode VIP. */
   readonly loadBalancerVIPs: readonly AddressId[];
   /** Who may come by way of the load balancer; empty: anyone. */
   readonly sourceRanges: readonly Prefix[];
@@ -124,6 +124,7 @@ export function isOfFamily({ spec }: Service, family: 4 | 6): boolean {
 export class RuleBuilder {
   readonly addresses: AddressTable;
   readonly #ledger: ChangeLedger;
+  readonly #gates: { readonly loadBalancerIPMode: boolean };
   /** By Service and by what a node's place makes of it. */
   readonly #shared = new Map<
     string,
@@ -132,9 +133,15 @@ export class RuleBuilder {
   /** The ports of each family, in lists of their own. */
   readonly #positions = { 4: new Map<string, number>(), 6: new Map<string, number>() };
 
-  constructor(addresses: AddressTable, ledger: ChangeLedger) {
+  /** @param gates by upstream's feature gates: whether ipMode is looked at */
+  constructor(
+    addresses: AddressTable,
+    ledger: ChangeLedger,
+    gates: { readonly loadBalancerIPMode: boolean },
+  ) {
     this.addresses = addresses;
     this.#ledger = ledger;
+    this.#gates = gates;
   }
 
   /**
@@ -182,7 +189,10 @@ export class RuleBuilder {
     const { spec } = service;
     const { internalTrafficPolicy, externalTrafficPolicy } = spec;
     const externalIPs = this.#internAll(spec.externalIPs ?? [], family);
-    const vips = (service.status?.ingress ?? []).filter(({ ipMode }) => ipMode !== "Proxy");
+    const ingress = service.status?.ingress ?? [];
+    const vips = this.#gates.loadBalancerIPMode
+      ? ingress.filter(({ ipMode }) => ipMode !== "Proxy")
+      : ingress;
     const loadBalancerVIPs = this.#internAll(
       vips.map(({ ip }) => ip),
       family,

@@ -1,5 +1,6 @@
 /**
- * nftables mode: verdict maps that a first packet looks itself up in, and transactions of what changed.
+ * nftables mode: verdict maps that a first packet looks itself up in, and transactions of what changed: of a Service
+ * that did, every endpoint's chain is written anew.
  *
  * Owns: its costs, and affinity by sets that hold any number of clients. Refuses to own: the route
  * (route.ts) and the uniform choice (choosers.ts). Source: pkg/proxy/nftables/proxier.go;
@@ -32,9 +33,9 @@ export const nftables: ProxyMode = {
   hasLargeClusterMode: false,
   syncNs(profile: KubeProxyProfile, work: SyncWork) {
     const { transactionNs, serviceNs, endpointNs } = profile.nftables;
-    const { size, full, changedServices, changedEndpoints } = work;
+    const { size, full, changedServices, rewrittenEndpoints } = work;
     const services = full ? size.services : changedServices;
-    const endpoints = full ? size.endpoints : changedEndpoints;
+    const endpoints = full ? size.endpoints : rewrittenEndpoints;
     return transactionNs + services * serviceNs + endpoints * endpointNs;
   },
   rules(plane) {
