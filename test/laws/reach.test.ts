@@ -10,7 +10,7 @@ import type { AddressId } from "../../src/network/address.ts";
 import type { Namespace } from "../../src/network/host.ts";
 import type { Socket, SocketError, SocketHandler } from "../../src/network/socket.ts";
 import type { Run } from "../../src/scenario/compile.ts";
-import { scenarios } from "./arbitrary/scenario.ts";
+import { scenarios } from "../../src/testing/arbitraries/scenarios.ts";
 import { lawHolds, play } from "./law.ts";
 
 /** A connection that is only tried. */
