@@ -3,7 +3,7 @@
  *
  * Owns: the contract between the command line and scenario/.
  */
-import type { DurationNs, SimTimeNs } from "../engine/index.ts";
+import type { SimTimeNs } from "../engine/index.ts";
 import type {
   ExplanationFormat,
   TimelineFormat,
@@ -11,20 +11,12 @@ import type {
   TraceRequest,
   Wanted,
 } from "../inspect/index.ts";
-import type { Observer, RunEnd } from "../observe/index.ts";
+import type { RunInPieces } from "../library/slices.ts";
+import type { Observer } from "../observe/index.ts";
 import type { Summary } from "../output/index.ts";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
 
-/** A compiled scenario that can be run piece by piece. */
-export interface Run {
-  readonly sim: { readonly eventsProcessed: number };
-  readonly nowNs: SimTimeNs;
-  readonly durationNs: DurationNs;
-  /** Runs every event up to and including `timeNs`, or the first `mostEvents` of them: then false. */
-  runUntil(timeNs: SimTimeNs, mostEvents?: number): boolean;
-  /** Closes the last window and checks the laws. */
-  finish(): RunEnd;
-}
+export type Run = RunInPieces;
 
 /** A run that is stopped on its way and looked at; it writes no results. */
 export interface Look extends Run {

@@ -8,13 +8,13 @@ import type { ExplanationFormat, Wanted } from "../inspect/index.ts";
 import { Outcome, outcomeNames } from "../observe/index.ts";
 import { shellCommand, subjectWords } from "../output/index.ts";
 import { nearest, optionMistake, UserError } from "../scenario/index.ts";
+import { runInSlices } from "../library/slices.ts";
 import type { Dependencies, Run, ScenarioOverrides } from "./dependencies.ts";
 import { InternalFault } from "./faults.ts";
 import type { Io } from "./io.ts";
 import { repeated } from "./look.ts";
 import { Progress } from "./progress.ts";
 import { overridesOf } from "./run.ts";
-import { runInSlices } from "./slices.ts";
 
 export interface ExplainArguments extends ScenarioOverrides {
   readonly file: string;
@@ -38,11 +38,11 @@ export async function explainCommand(
   try {
     const explaining = await dependencies.explain(scenario, wanted);
     run = explaining.search;
-    await runInSlices(run, scenario.durationNs, io, progress);
+    await runInSlices(run, scenario.durationNs, io, (state) => progress.update(state));
     const again = explaining.again();
     if (again !== null) {
       ({ run } = again);
-      await runInSlices(run, again.untilNs, io, progress);
+      await runInSlices(run, again.untilNs, io, (state) => progress.update(state));
     }
     progress.end();
     io.stdout.write(explaining.explain(args.output));

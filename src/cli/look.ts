@@ -9,12 +9,12 @@ import { replayOptions, shellCommand, subjectWords } from "../output/index.ts";
 import { optionMistake, UserError } from "../scenario/mistakes.ts";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
 import { DURATION_ALLOWED, formatDuration, parseDuration } from "../scenario/units.ts";
+import { runInSlices } from "../library/slices.ts";
 import type { Dependencies, Look, ScenarioOverrides } from "./dependencies.ts";
 import { InternalFault } from "./faults.ts";
 import type { Io } from "./io.ts";
 import { Progress } from "./progress.ts";
 import { overridesOf } from "./run.ts";
-import { runInSlices } from "./slices.ts";
 
 interface LookArguments extends ScenarioOverrides {
   readonly file: string;
@@ -96,7 +96,7 @@ async function lookedAt<T>(
   let run: Look | undefined;
   try {
     run = await dependencies.look(scenario);
-    await runInSlices(run, atNs, io, progress);
+    await runInSlices(run, atNs, io, (state) => progress.update(state));
     progress.end();
     return look(run);
   } catch (error) {

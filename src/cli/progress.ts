@@ -5,18 +5,13 @@
  * Draws nothing where stderr is not a terminal.
  */
 import { count, duration } from "../output/index.ts";
+import type { ProgressState } from "../library/slices.ts";
 import type { Io } from "./io.ts";
 
 const redrawMs = 100;
 /** Shorter runs need no bar, and a rate measured over less is none. */
 const silentMs = 250;
 const barCells = { least: 8, most: 24 };
-
-export interface ProgressState {
-  readonly nowNs: number;
-  readonly durationNs: number;
-  readonly eventsProcessed: number;
-}
 
 export class Progress {
   readonly #io: Io;

@@ -7,24 +7,23 @@
 import { Recording, type RunEnd } from "../observe/index.ts";
 import {
   checkResultsFolder,
-  checkThresholds,
+  conclude,
   manifest,
   figureText,
   printable,
   summaryFormats,
   replayCommand,
-  summarise,
   viewOf,
   writeResults,
   type Summary,
   type SummaryFormatName,
 } from "../output/index.ts";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
+import { runInSlices } from "../library/slices.ts";
 import type { Dependencies, Run, ScenarioOverrides } from "./dependencies.ts";
 import { InternalFault } from "./faults.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
 import { Progress } from "./progress.ts";
-import { runInSlices } from "./slices.ts";
 
 export interface RunArguments extends ScenarioOverrides {
   readonly file: string;
@@ -125,7 +124,7 @@ async function simulate(
   let run: Run | undefined;
   try {
     run = await dependencies.compile(scenario, recording.observers, args.replication ?? 0);
-    await runInSlices(run, run.durationNs, io, progress);
+    await runInSlices(run, run.durationNs, io, (state) => progress.update(state));
     const end = run.finish();
     const seconds = (io.nowMs() - startedMs) / 1000;
     return { scenario, recording, run, end, startedAt, seconds };
@@ -144,23 +143,8 @@ async function write(
   replay: string,
 ): Promise<Summary> {
   const { scenario, recording, run, end, startedAt, seconds } = finished;
-  const context = { endNs: run.durationNs, hops: end.hops, conntracks: end.conntracks };
   const { eventsProcessed } = run.sim;
-  const totals = recording.totals(context);
-  const tables = recording.tables(context);
-  const measured = { durationNs: run.durationNs, totals, trends: recording.trends(), tables };
-  const thresholds = checkThresholds(scenario.thresholds, measured);
-  const summaryWith = (resultsFingerprint: string) =>
-    summarise({
-      scenario: scenario.name,
-      seed: scenario.seed,
-      durationNs: run.durationNs,
-      totals,
-      thresholds,
-      ignored: scenario.ignored,
-      end,
-      resultsFingerprint,
-    });
+  const { tables, summary } = conclude(scenario, recording, end, run.durationNs);
   const wallClock = {
     startedAt: startedAt.toISOString(),
     seconds,
@@ -179,13 +163,13 @@ async function write(
   const results = {
     tables,
     documents: (digest: Parameters<typeof manifest>[1]) => ({
-      "summary.json": summaryWith(digest.fingerprint),
+      "summary.json": summary(digest.fingerprint),
       ...(scenario.drawnFaults === undefined ? {} : { "faults.json": scenario.drawnFaults }),
       "manifest.json": manifest(manifestInput, digest),
     }),
   };
   const digest = await writeResults(dir, results, io.signal);
-  return summaryWith(digest.fingerprint);
+  return summary(digest.fingerprint);
 }
 
 /** What GitHub Actions shows beside the changed files: workflow commands, which it reads from stderr too. */

@@ -194,25 +194,39 @@ async function writeTables(
   tables: readonly Table[],
   signal: AbortSignal | undefined,
 ): Promise<ResultsDigest> {
-  const all = createHash("sha256");
-  const files: Record<string, string> = {};
+  const hashes = new TableHashes();
   for (const table of tables) {
-    const hash = createHash("sha256");
-    all.update(`${table.file}\n`);
-    await writeWhole(join(folder, table.file), hashed(csvChunks(table), [hash, all]), signal);
-    files[table.file] = hash.digest("hex");
+    await writeWhole(join(folder, table.file), hashes.pass(table), signal);
   }
-  return { fingerprint: all.digest("hex").slice(0, 16), files };
+  return hashes.digest();
 }
 
-interface TextSink {
-  update(text: string): unknown;
+/** What writeResults would give for them; nothing is written. */
+export function digestOf(tables: readonly Table[]): ResultsDigest {
+  const hashes = new TableHashes();
+  for (const table of tables) for (const _ of hashes.pass(table));
+  return hashes.digest();
 }
 
-function* hashed(chunks: Iterable<string>, sinks: readonly TextSink[]): Generator<string> {
-  for (const chunk of chunks) {
-    for (const sink of sinks) sink.update(chunk);
-    yield chunk;
+/** Of the tables that have passed, in their order. */
+class TableHashes {
+  readonly #all = createHash("sha256");
+  readonly #files: Record<string, string> = {};
+
+  /** The table's CSV. */
+  *pass(table: Table): Generator<string> {
+    const hash = createHash("sha256");
+    this.#all.update(`${table.file}\n`);
+    for (const chunk of csvChunks(table)) {
+      hash.update(chunk);
+      this.#all.update(chunk);
+      yield chunk;
+    }
+    this.#files[table.file] = hash.digest("hex");
+  }
+
+  digest(): ResultsDigest {
+    return { fingerprint: this.#all.digest("hex").slice(0, 16), files: this.#files };
   }
 }
 

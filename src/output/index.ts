@@ -3,8 +3,15 @@
  *
  * Owns: what other rooms may import from output/.
  */
+export { conclude, type Conclusion } from "./conclusion.ts";
 export { ResultsError } from "./errors.ts";
-export { checkResultsFolder, writeResults, type Results, type ResultsDigest } from "./folder.ts";
+export {
+  checkResultsFolder,
+  digestOf,
+  writeResults,
+  type Results,
+  type ResultsDigest,
+} from "./folder.ts";
 export { count, counted, duration, figureText, printable } from "./format.ts";
 export { manifest, type ManifestInput, type WallClock } from "./manifest.ts";
 export { notModelled } from "./not-modelled.ts";
@@ -17,6 +24,7 @@ export { renderView, type TextOptions } from "./summary-text.ts";
 export { viewOf, type SummaryView } from "./view.ts";
 export {
   checkThresholds,
+  figureOf,
   type FigureUnit,
   type Measured,
   type ThresholdResult,

@@ -101,9 +101,16 @@ async function bundleFile(file: string, path: string): Promise<Bundle> {
   }
 }
 
-const ownPackage: Plugin = {
+/** Finds this package's own entries, and keeps out what only `run` loads. */
+export const ownPackage: Plugin = {
   name: "podstorm",
   setup({ onResolve }) {
+    // `run` loads the whole model when it is called: none of it is part of a scenario.
+    onResolve({ filter: /^\.\.?\// }, ({ path, kind, importer }) =>
+      kind === "dynamic-import" && isOwnFile(importer)
+        ? { path: pathToFileURL(resolve(dirname(importer), path)).href, external: true }
+        : null,
+    );
     onResolve({ filter: /^podstorm($|\/)/ }, ({ path }) => {
       const entry = entryModule(path);
       return entry === undefined

@@ -9,6 +9,7 @@ import { callScenario, evaluateScenarioFile, readScenarioText } from "./bundle.t
 import type { ScenarioContext } from "./language/scenario.ts";
 import { leadingComment } from "./list.ts";
 import { FileMistakes, nearest, optionMistake, UserError, type Mistake } from "./mistakes.ts";
+import { plainData } from "./plain.ts";
 import { defaultProfile, type Profile } from "./profile.ts";
 import type { ResolvedScenario } from "./resolved.ts";
 import { isRecord } from "./schema/reading.ts";
@@ -51,6 +52,56 @@ export async function loadScenario(
   const all = withTypeMistakes(found, (await options.typing) ?? []);
   if (scenario === undefined || all.length > 0) throw new UserError(inOrder(all));
   return { ...scenario, thresholds: [...scenario.thresholds, ...thresholds] };
+}
+
+export interface DefinitionOptions extends Omit<LoadOptions, "typing" | "filename"> {
+  /** What results call it. Default "scenario". */
+  readonly name?: string | undefined;
+  /** Folder that its manifests are relative to. Default: the current one. */
+  readonly folder?: string | undefined;
+  /** Kubernetes objects as data, beside those of its manifests. */
+  readonly objects?: readonly object[] | undefined;
+}
+
+/**
+ * The same for a scenario that is no file: what `defineScenario` gives.
+ * @throws UserError with every mistake in it, its manifests, its objects and the options
+ * @throws what a definition that is a function throws
+ */
+export function loadDefinition(
+  definition: unknown,
+  options: DefinitionOptions = {},
+): ResolvedScenario {
+  const { name = "scenario", folder = ".", env = {}, objects = [] } = options;
+  const found: Mistake[] = [];
+  const thresholds = optionThresholds(options.thresholds ?? [], found);
+  const checked = checkedOverrides(options, found);
+  const written = callDefinition(definition, env, (make) => make(), found);
+  const surroundings = {
+    name,
+    description: "",
+    file: null,
+    env,
+    folder: resolve(folder),
+    shownFolder: folder === "." ? "" : folder,
+    defaultProfile: options.profile ?? defaultProfile,
+    objects: objects.map((value, index) => ({
+      // Whatever a program has put into it: only data counts, as if it had come from a file.
+      value: plainObject(value, index, found),
+      mistakes: new FileMistakes(null, () => null, found, ["objects", index]),
+    })),
+  };
+  const mistakes = new FileMistakes(null, () => null, found);
+  const own = faultsOf(written);
+  const whole = withOverrides(written, checked, found);
+  const scenario = validateScenario(whole, surroundings, mistakes, found);
+  asOptionMistakes(found, checked, own);
+  if (scenario === undefined || found.length > 0) throw new UserError(inOrder(found));
+  return { ...scenario, thresholds: [...scenario.thresholds, ...thresholds] };
+}
+
+function plainObject(value: object, index: number, found: Mistake[]): unknown {
+  return plainData(value, new FileMistakes(null, () => null, found, ["objects", index]));
 }
 
 function optionThresholds(texts: readonly string[], found: Mistake[]): Threshold[] {
@@ -99,10 +150,11 @@ async function readScenarioFile(
     const { exported } = await evaluateScenarioFile(file);
     const text = readScenarioText(file);
     const mistakes = new FileMistakes(file, locateInSource(text), found);
-    const written = callDefinition(file, exported, options.env ?? {}, found);
-    const own = callScenario(file, () => faultsOf(written));
+    const call = <T>(make: () => T) => callScenario(file, make);
+    const written = callDefinition(exported, options.env ?? {}, call, found);
+    const own = call(() => faultsOf(written));
     const scenario = validateScenario(
-      callScenario(file, () => withOverrides(written, options, found)),
+      call(() => withOverrides(written, options, found)),
       {
         name: basename(file).replace(/\.[cm]?[jt]s$/, ""),
         description: leadingComment(text),
@@ -162,9 +214,9 @@ function inOrder(found: readonly Mistake[]): Mistake[] {
 }
 
 function callDefinition(
-  file: string,
   exported: unknown,
   env: Readonly<Record<string, string>>,
+  call: (make: () => unknown) => unknown,
   found: Mistake[],
 ): unknown {
   const asked = new Set<string>();
@@ -184,8 +236,7 @@ function callDefinition(
     },
   });
   const define = exported as (context: ScenarioContext) => unknown;
-  const written =
-    typeof exported === "function" ? callScenario(file, () => define({ env: watched })) : exported;
+  const written = typeof exported === "function" ? call(() => define({ env: watched })) : exported;
   const unused = Object.keys(env).filter((key) => !askedForAll && !asked.has(key));
   for (const key of unused) {
     const allowed = asked.size === 0 ? "no -e at all" : [...asked].join(", ");

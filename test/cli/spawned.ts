@@ -3,7 +3,12 @@
  *
  * Owns: starting node on a script, collecting what it prints, and building the real command once.
  */
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import {
+  spawn,
+  spawnSync,
+  type ChildProcess,
+  type ChildProcessWithoutNullStreams,
+} from "node:child_process";
 import {
   copyFileSync,
   existsSync,
@@ -33,7 +38,21 @@ export function runScript(
   cwd: string,
   act: (child: ChildProcess, stderr: string) => void = () => {},
 ): Promise<Ended> {
-  const child = spawn(process.execPath, [script, ...argv], { cwd, ...bounded });
+  return ended(spawn(process.execPath, [script, ...argv], { cwd, ...bounded }), act);
+}
+
+/** Runs the text of a module in a folder, from which its imports are resolved. */
+export function runText(text: string, cwd: string): Promise<Ended> {
+  const child = spawn(process.execPath, ["--input-type=module"], { cwd, ...bounded });
+  child.stdin.end(text);
+  return ended(child);
+}
+
+/** What a process printed, when it has ended. */
+export function ended(
+  child: ChildProcessWithoutNullStreams,
+  act: (child: ChildProcess, stderr: string) => void = () => {},
+): Promise<Ended> {
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (text: Buffer) => {
@@ -63,13 +82,13 @@ export function builtCommand(): () => string {
 }
 
 async function buildOnce(folder: string): Promise<void> {
-  const ended = join(folder, "ended");
+  const marker = join(folder, "ended");
   if (isFirst(folder)) {
-    writeFileSync(`${ended}.part`, build(folder) ? "built" : "failed");
-    renameSync(`${ended}.part`, ended);
+    writeFileSync(`${marker}.part`, build(folder) ? "built" : "failed");
+    renameSync(`${marker}.part`, marker);
   }
-  while (!existsSync(ended)) await setTimeout(50);
-  if (readFileSync(ended, "utf8") === "failed") throw new Error("npm run build failed");
+  while (!existsSync(marker)) await setTimeout(50);
+  if (readFileSync(marker, "utf8") === "failed") throw new Error("npm run build failed");
 }
 
 /** Only one process can make a folder. */
@@ -84,7 +103,9 @@ function isFirst(folder: string): boolean {
 
 function build(folder: string): boolean {
   const root = join(import.meta.dirname, "..", "..");
-  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  for (const name of ["node_modules", "scenarios", "docs"]) {
+    symlinkSync(join(root, name), join(folder, name));
+  }
   copyFileSync(join(root, "package.json"), join(folder, "package.json"));
   const argv = [join(root, "build.mjs"), join(folder, "dist")];
   return spawnSync(process.execPath, argv, { stdio: "inherit" }).status === 0;

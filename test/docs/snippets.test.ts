@@ -4,12 +4,17 @@
  * Seen to fail: with one digit of an output in docs/engine.md changed; with a word of the scenario in docs/scenarios.md misspelt.
  */
 import { describe, expect, it } from "vitest";
+import { builtCommand } from "../cli/spawned.ts";
+import { sourceFiles } from "../tidy/source.ts";
 import { documents } from "./markdown.ts";
-import { run, type Snippet, snippetsIn } from "./snippets.ts";
+import { examplesIn, run as runWith, type Snippet, snippetsIn } from "./snippets.ts";
 
-const all = documents().flatMap(({ path, text }) => snippetsIn(path, text));
+const comments = sourceFiles("src").map(({ path, text }) => ({ path, text: examplesIn(text) }));
+const all = [...documents(), ...comments].flatMap(({ path, text }) => snippetsIn(path, text));
+const command = builtCommand();
+const run = (snippet: Snippet) => runWith(snippet, command());
 
-describe("the documents", () => {
+describe("the documents and the examples in comments", () => {
   it.each(all)("$document:$line does what it says", async (snippet) => {
     const printed = await run(snippet);
     if (snippet.expected !== null) expect(printed).toBe(snippet.expected);
@@ -22,6 +27,8 @@ describe("the documents", () => {
     expect(count("docs/order-of-events.md", ({ expected }) => expected !== null)).toBe(2);
     expect(count("docs/time-and-units.md", ({ expected }) => expected !== null)).toBe(1);
     expect(count("docs/scenarios.md", () => true)).toBeGreaterThanOrEqual(1);
+    expect(count("docs/library.md", ({ expected }) => expected !== null)).toBeGreaterThanOrEqual(2);
+    expect(count("src/library/run.ts", ({ expected }) => expected !== null)).toBe(2);
   });
 });
 
@@ -56,6 +63,13 @@ describe("the runner", () => {
 
   it("prints as the console does", async () => {
     expect(await run(snippet(program))).toBe("2000000 ns\n");
+  });
+
+  it("waits for what a program waits for, and fails with what it rejects with", async () => {
+    const waits =
+      'import { run } from "podstorm";\nconsole.log(await run.call(null, "no.ts").catch(String));\n';
+    expect(await run(snippet(waits))).toContain("no such file");
+    await expect(run(snippet(waits.replace(".catch(String)", "")))).rejects.toThrow("no such file");
   });
 
   it("fails with what the snippet throws, cannot resolve or does not know", async () => {

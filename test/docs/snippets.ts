@@ -4,15 +4,17 @@
  * A fenced block marked `ts` that imports from "podstorm" or one of its entries is run; other blocks are
  * fragments, which nobody runs. What it prints must be exactly what a fenced block marked `text` holds that
  * follows it, with nothing in between but blank lines or one line that ends in a colon. A block that exports
- * a scenario is loaded as `sim run` would, with the shipped manifests beside it.
+ * a scenario is loaded as `sim run` would, with the shipped manifests beside it. A program that waits for something runs
+ * as a module of its own, with the package as it is built; a test file (`vitest`) is run by test/library/pack.test.ts.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { format } from "node:util";
 import { compileFunction } from "node:vm";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 import { defaultProfile } from "../../src/scenario/profile.ts";
+import { runText } from "../cli/spawned.ts";
 import { loadFiles } from "../scenario/files.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -34,6 +36,7 @@ export function snippetsIn(document: string, markdown: string): Snippet[] {
   return blocks.flatMap((block, i) => {
     const [whole, language, code = ""] = block;
     if (language !== "ts" || !/^\} from "podstorm|^import .*"podstorm/m.test(code)) return [];
+    if (/from "vitest"/.test(code)) return [];
     const next = blocks[i + 1];
     const between = markdown.slice(block.index + whole.length, next?.index);
     const follows = next?.[1] === "text" && /^\s*(?:[^\n]*:\s*)?$/.test(between);
@@ -42,8 +45,19 @@ export function snippetsIn(document: string, markdown: string): Snippet[] {
   });
 }
 
-/** Runs a snippet. @returns what it printed */
-export async function run({ document, line, code, expected }: Snippet): Promise<string> {
+/** The examples in the comments of a file of source, as a document. */
+export function examplesIn(source: string): string {
+  const comments = [...source.matchAll(/^ *\/\*\*\n([\s\S]*?)^ *\*\/$/gm)].map(([, text]) => text!);
+  const withExamples = comments.filter((text) => text.includes("@example"));
+  return withExamples.map((text) => text.replace(/^ *\* ?/gm, "")).join("\n");
+}
+
+/** Runs a snippet. @param command of the built package, in whose folder programs that wait run. @returns what it printed */
+export async function run(
+  { document, line, code, expected }: Snippet,
+  command: string,
+): Promise<string> {
+  if (/^(?!export default).*\bawait\b/m.test(code)) return runModule(code, command);
   if (!/^export default\b/m.test(code)) return runProgram(`${document}:${line}`, code);
   if (expected !== null) throw new Error("a scenario prints nothing by itself");
   await loadFiles({ ...shippedManifests(), "scenario.ts": code }, { profile: defaultProfile });
@@ -54,6 +68,14 @@ function shippedManifests(): Record<string, Buffer> {
   const folder = join(root, "scenarios");
   const names = readdirSync(folder).filter((name) => name.endsWith(".yaml"));
   return Object.fromEntries(names.map((name) => [name, readFileSync(join(folder, name))]));
+}
+
+async function runModule(code: string, command: string): Promise<string> {
+  const { code: text } = await transform(code, { loader: "ts", format: "esm" });
+  const folder = dirname(dirname(dirname(command)));
+  const { code: exit, stdout, stderr } = await runText(text, folder);
+  if (exit !== 0) throw new Error(stderr);
+  return stdout;
 }
 
 async function runProgram(place: string, code: string): Promise<string> {

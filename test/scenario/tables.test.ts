@@ -2,10 +2,11 @@
  * Members of tables, chosen by name: an unknown name is the user's mistake, with what was meant.
  *
  * Seen to fail: without the entry of kubeProxy.mode in profileChoices, with `text` for cluster.network,
- * and with zod imported by a fault's file.
+ * with zod imported by a fault's file, and without the line of ownPackage about dynamic imports.
  */
 import { build } from "esbuild";
 import { describe, expect, test } from "vitest";
+import { ownPackage } from "../../src/scenario/bundle.ts";
 import { defaultProfile, profileChoices } from "../../src/scenario/profile.ts";
 import * as faultWords from "../../src/scenario/faults/words.ts";
 import { loadFiles, mistakesIn, scenarioText, webManifest } from "./files.ts";
@@ -83,12 +84,25 @@ function textPaths(value: unknown, path: readonly string[]): string[] {
 }
 
 test("a scenario bundles the words and nothing that reads them", async () => {
-  const entryPoints = ["src/index.ts"];
-  const { metafile } = await build({ entryPoints, bundle: true, write: false, metafile: true });
-  const folders = Object.keys(metafile.inputs).map((file) => file.replace(/[^/]+$/, ""));
-  expect([...new Set(folders)].toSorted()).toEqual([
+  const { metafile } = await build({
+    entryPoints: ["scenarios/reset-storm.ts"],
+    bundle: true,
+    write: false,
+    metafile: true,
+    platform: "node",
+    plugins: [ownPackage],
+  });
+  const read = Object.keys(metafile.inputs).map((file) => file.replace(/[^/]+$/, ""));
+  expect([...new Set(read)].toSorted()).toEqual([
+    "scenarios/",
     "src/",
+    "src/library/",
+    "src/scenario/",
     "src/scenario/faults/",
     "src/scenario/language/",
   ]);
+  const [output] = Object.values(metafile.outputs);
+  const kept = Object.entries(output!.inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
+  const words = /^(scenarios|src\/scenario\/(faults|language))\//;
+  expect(kept.map(([file]) => file).filter((file) => !words.test(file))).toEqual([]);
 });

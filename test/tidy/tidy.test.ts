@@ -18,6 +18,7 @@ const ROOMS = [
   "scenario",
   "output",
   "inspect",
+  "library",
   "cli",
 ];
 /** Rooms whose code runs inside a simulation. */
