@@ -17,6 +17,8 @@ export interface EndpointName {
 
 export class Directory implements Observer {
   readonly clients: string[] = [];
+  /** By client: whether it is a server that calls another. */
+  readonly areCalls: boolean[] = [];
   readonly services: string[] = [];
   readonly endpoints: EndpointName[] = [];
   readonly nodes: string[] = [];
@@ -25,8 +27,9 @@ export class Directory implements Observer {
   readonly addresses: string[] = [];
   readonly #nodeIndex = new Map<string, number>();
 
-  clientNamed(client: number, name: string): void {
+  clientNamed(client: number, name: string, isCall: 0 | 1): void {
     this.clients[client] = name;
+    this.areCalls[client] = isCall === 1;
   }
 
   serviceNamed(service: number, name: string): void {

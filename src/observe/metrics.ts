@@ -367,7 +367,7 @@ export const metricsFiles: readonly MetricsFile[] = [
         name: "cause",
         unit: "name",
         meaning:
-          "refused, unreachable, reset, closed, timeout, overloaded, no_local_port, misrouted or unresolved.",
+          "refused, unreachable, reset, closed, timeout, overloaded, no_local_port, misrouted, unresolved or upstream_failed.",
       },
       {
         name: "count",

@@ -28,6 +28,8 @@ export const Outcome = {
   misrouted: 8,
   /** DNS gave no address: there is none, no server answered, or not before the deadline. */
   unresolved: 9,
+  /** The server answered that a call of its own had failed: 502. */
+  upstream_failed: 10,
 } as const;
 export type OutcomeName = keyof typeof Outcome;
 export type OutcomeCode = (typeof Outcome)[OutcomeName];
@@ -60,8 +62,8 @@ export const lookupResultNames = Object.keys(LookupResult);
 
 /** One observer's interest: implement only what is needed. */
 export interface Observer {
-  /** A client (by index) exists, and the Service (by index) it calls. */
-  clientNamed?(client: number, name: string): void;
+  /** A client (by index) exists; `isCall` 1: it is a server that calls another. */
+  clientNamed?(client: number, name: string, isCall: 0 | 1): void;
   /** "namespace/name"; index is dense from 0. */
   serviceNamed?(service: number, name: string): void;
   /** An endpoint "ip:port" that backs a Service from now on, with its pod and node; dense from 0. */
@@ -258,8 +260,8 @@ function fanOut(name: ObservationName, wanting: readonly Observer[]): unknown {
  * and its own call site, so that the engine's inline caches see only the observers of that method.
  */
 const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Observer[Name] } = {
-  clientNamed: (list) => (client, name) => {
-    for (const observer of list) observer.clientNamed(client, name);
+  clientNamed: (list) => (client, name, isCall) => {
+    for (const observer of list) observer.clientNamed(client, name, isCall);
   },
   serviceNamed: (list) => (service, name) => {
     for (const observer of list) observer.serviceNamed(service, name);

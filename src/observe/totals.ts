@@ -18,6 +18,8 @@ export interface DurationQuantiles {
 /** All requests of one client to one Service. */
 export interface ClientTotals {
   readonly client: string;
+  /** A server that calls another to answer a request; absent for clients of the scenario. */
+  readonly isCall?: true;
   readonly service: string;
   readonly started: number;
   readonly byOutcome: readonly { readonly outcome: OutcomeName; readonly count: number }[];
@@ -80,6 +82,7 @@ export interface LagTotals {
 /** The connections of one client that brought an answer: which way they went, and from whom servers saw them come. */
 export interface RouteTotals {
   readonly client: string;
+  readonly isCall?: true;
   readonly service: string;
   readonly answered: number;
   /** Of answered: the node that chose the endpoint had to pass it on to another. */

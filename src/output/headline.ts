@@ -23,6 +23,7 @@ const causeInWords: Readonly<Record<Exclude<OutcomeName, "served">, string>> = {
   no_local_port: "had no free local port",
   misrouted: "reached another application",
   unresolved: "got no address from DNS",
+  upstream_failed: "answered by a server whose own call had failed",
 };
 
 export function headline(summary: Summary): Headline {

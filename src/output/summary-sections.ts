@@ -25,6 +25,7 @@ export function summarySections(summary: Summary): Section[] {
     thresholds(summary),
     requests(summary),
     latency(summary),
+    calls(summary),
     routes(summary),
     dns(summary),
     faults(summary),
@@ -63,7 +64,7 @@ function thresholds(summary: Summary): Section | null {
 }
 
 function requests(summary: Summary): Section {
-  const { clients } = summary;
+  const clients = summary.clients.filter(({ isCall }) => isCall !== true);
   const rows = clients.flatMap((client) => clientRows(client));
   if (clients.length > 1) {
     const all = summary.requests;
@@ -109,7 +110,9 @@ function quantileCells(quantiles: DurationQuantiles | null): string[] {
 }
 
 function latency(summary: Summary): Section | null {
-  const served = summary.clients.filter((client) => client.servedLatency !== null);
+  const served = summary.clients.filter(
+    (client) => client.servedLatency !== null && client.isCall !== true,
+  );
   if (served.length === 0) return null;
   const rows = served.map((client) =>
     [clientName(client)].concat(quantileCells(client.servedLatency)),
@@ -117,8 +120,22 @@ function latency(summary: Summary): Section | null {
   return { title: "Latency of served requests", head: quantileHead, rows };
 }
 
+/** What servers ask others: each row is a caller and what it calls. */
+function calls({ clients }: Summary): Section | null {
+  const all = clients.filter(({ isCall }) => isCall === true);
+  if (all.length === 0) return null;
+  const rows = all.map(({ client, started, byOutcome, servedLatency }) => {
+    const ended = byOutcome.reduce((sum, each) => sum + each.count, 0);
+    const served = byOutcome.find(({ outcome }) => outcome === "served")?.count ?? 0;
+    const [p50 = "-", , p99 = "-"] = quantileCells(servedLatency);
+    return [printable(client), count(started), percentage(ended - served, ended), p50, p99];
+  });
+  return { title: "Calls of servers", head: ["count", "failed", "p50", "p99"], rows };
+}
+
 /** Only where connections go to endpoints of Services. */
-function routes({ routes: clients }: Summary): Section | null {
+function routes({ routes: all }: Summary): Section | null {
+  const clients = all.filter(({ isCall }) => isCall !== true);
   if (clients.length === 0) return null;
   const hasZones = clients.some(({ toOtherZone }) => toOtherZone !== null);
   const rows = clients.map(

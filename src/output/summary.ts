@@ -60,8 +60,9 @@ export interface SummaryInput {
 
 export function summarise(input: SummaryInput): Summary {
   const { totals, end } = input;
-  const { clients } = totals;
-  const byOutcome = outcomes(totals);
+  // What a server asks others is part of the request that it answers.
+  const clients = totals.clients.filter(({ isCall }) => isCall !== true);
+  const byOutcome = outcomes(clients);
   const started = sum(clients.map((client) => client.started));
   const ended = sum(byOutcome.map(({ count }) => count));
   const served = byOutcome.find(({ outcome }) => outcome === "served")?.count ?? 0;
@@ -88,7 +89,7 @@ export function summarise(input: SummaryInput): Summary {
   };
 }
 
-function outcomes({ clients }: RunTotals): OutcomeCount[] {
+function outcomes(clients: RunTotals["clients"]): OutcomeCount[] {
   const counts = new Map<OutcomeName, number>();
   for (const { byOutcome } of clients) {
     for (const { outcome, count } of byOutcome) {

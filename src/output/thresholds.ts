@@ -109,7 +109,8 @@ const named: Readonly<Record<NamedMeasure, (threshold: Threshold, run: Measured)
 
 function clientsOf({ tags }: Threshold, { totals }: Measured): RunTotals["clients"] {
   const own = tags.filter(([tag]) => tag !== "cause");
-  return totals.clients.filter((each) => hasTags(own, each));
+  const named = own.some(([tag]) => tag === "client");
+  return totals.clients.filter((each) => hasTags(own, each) && (named || each.isCall !== true));
 }
 
 function hasTags(tags: Tags, object: object): boolean {
@@ -148,8 +149,10 @@ function share({ aggregation }: Threshold, part: number, whole: number): Figure 
 function trendFigure(threshold: Threshold, trends: readonly Trend[]): Figure {
   const { measure, tags, aggregation, quantile } = threshold;
   const all = new Histogram();
+  const named = tags.some(([tag]) => tag === "client");
   for (const trend of trends) {
-    if (trend.metric === measure.name && hasTags(tags, trend.tags)) all.merge(trend.histogram);
+    if (trend.metric !== measure.name || !hasTags(tags, trend.tags)) continue;
+    if (named || trend.tags["isCall"] === undefined) all.merge(trend.histogram);
   }
   if (aggregation === "count") return all.count;
   if (all.count === 0) return null;

@@ -190,7 +190,10 @@ function bringUp(scenario: ResolvedScenario, parts: Parts): void {
   const { sim, observations, network, stack, programs, runtime, cluster, docker } = parts;
   const { workloads, dockerWorkloads } = parts;
   for (const [index, client] of scenario.clients.entries()) {
-    observations.clientNamed(index, client.name);
+    observations.clientNamed(index, client.name, 0);
+  }
+  for (const [index, call] of (scenario.calls ?? []).entries()) {
+    observations.clientNamed(scenario.clients.length + index, call.name, 1);
   }
   for (const [index, name] of dockerWorkloads.targets.entries()) {
     observations.serviceNamed(scenario.cluster.services.length + index, name);

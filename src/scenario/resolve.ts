@@ -7,6 +7,7 @@
 import { RandomStreams, type DurationNs } from "../engine/index.ts";
 import type { EndpointSlice, Pod, Service, Workload } from "../kubernetes/api/types.ts";
 import { allocateServices } from "./allocate.ts";
+import { resolveCalls } from "./calls.ts";
 import { checkRoom, resolveNodes } from "./cluster.ts";
 import { resolveDocker } from "./docker.ts";
 import { faultsOf, type Ignore } from "./faultsOf.ts";
@@ -73,9 +74,10 @@ export function resolveScenario(
   );
   if (run !== undefined) checkWindows(run.duration, run.window, mistakes);
   const durationNs = run?.duration ?? Number.MAX_SAFE_INTEGER;
-  const servers = resolveServers(parts.servers, objects, mistakes);
+  const placed = resolveServers(parts.servers, objects, mistakes);
   const zone = cluster?.dns === undefined ? null : profile.kubernetes.dns.zone;
   const known = knownNames(parts, objects, services, mistakes);
+  const { servers, calls } = resolveCalls(placed, known, mistakes);
   const clients = resolveClients(parts.clients, known, { durationNs, zone }, mistakes);
   const faults = faultsOf(parts, known, kinds, ignore, mistakes);
   const thresholds = resolveThresholds(parts.thresholds, mistakes);
@@ -100,6 +102,7 @@ export function resolveScenario(
     cluster: { ...resolved, servers },
     docker: known.docker,
     clients,
+    ...(calls.length > 0 && { calls }),
     ...faults,
     profile,
     thresholds,

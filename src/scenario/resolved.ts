@@ -26,6 +26,7 @@ import type { DrawnFault } from "./chaos.ts";
 import type { FaultSpec } from "../faults/index.ts";
 import type { NetworkKindName } from "../network/kinds/index.ts";
 import type { ResolverOptions } from "../workload/dns/resolver.ts";
+import type { CallsOptions } from "../workload/calls.ts";
 import type { RateSegment } from "../workload/rate.ts";
 import type { Threshold } from "./thresholds.ts";
 import type { Profile } from "./profile.ts";
@@ -45,6 +46,8 @@ export interface ResolvedScenario {
   readonly cluster: ResolvedCluster;
   readonly docker: ResolvedDocker;
   readonly clients: readonly ResolvedClient[];
+  /** What servers call; absent where none does. */
+  readonly calls?: readonly ResolvedCall[];
   readonly faults: readonly ResolvedFault[];
   /** Those of them that chaos has drawn, as an author would write them; absent without chaos. */
   readonly drawnFaults?: readonly DrawnFault[];
@@ -92,7 +95,22 @@ export interface ResolvedCluster {
 export type ResolvedServer = ServerSpec & {
   /** namespace/name of the workload or Pod. */
   readonly workload: string;
+  /** Its calls; absent where it makes none. The callers are those of its workload in `calls`, in order. */
+  readonly stages?: CallsOptions["stages"];
 };
+
+/** One thing that a server calls, in one way. */
+export interface ResolvedCall extends Pick<
+  ResolvedClient,
+  "connections" | "requestBytes" | "timeoutNs" | "retries"
+> {
+  /** What results call it: "web -> cart". */
+  readonly name: string;
+  /** namespace/name of who calls. */
+  readonly workload: string;
+  readonly to: ServiceTarget;
+  readonly isOptional: boolean;
+}
 
 export interface ResolvedDocker extends Pick<
   DockerOptions,

@@ -22,7 +22,7 @@ import { podsOf } from "./cluster.ts";
 import { checkHost, resolveDockerTarget } from "./docker.ts";
 import { DNS_SERVICE } from "./manifests/coredns.ts";
 import { ownersOf, type ManifestObjects, type Placed } from "./manifests/objects.ts";
-import { describeValue, nearest, type FileMistakes } from "./mistakes.ts";
+import { describeValue, nearest, type FileMistakes, type Path } from "./mistakes.ts";
 import type { ResolvedClient, ResolvedDocker, ResolvedServer } from "./resolved.ts";
 import type {
   ClientPart,
@@ -70,7 +70,7 @@ export function resolveServers(
   parts: ScenarioParts["servers"],
   objects: ManifestObjects,
   mistakes: FileMistakes,
-): ResolvedServer[] {
+): { server: ResolvedServer; reference: string; path: Path }[] {
   const taken = new Set<string>();
   return parts.flatMap(({ value, path, reference: text }) => {
     const found = findWorkload(text, objects, mistakes.within(path));
@@ -81,7 +81,8 @@ export function resolveServers(
       mistakes.add(path, `a second server for ${workload}`, "one for each workload");
     }
     taken.add(workload);
-    return value === undefined ? [] : [{ ...value, workload }];
+    const server = value === undefined ? undefined : { ...value, workload };
+    return server === undefined ? [] : [{ server, reference: text, path }];
   });
 }
 
@@ -311,7 +312,7 @@ function buildClient(
   durationNs: DurationNs,
   zone: string | null,
 ): ResolvedClient {
-  const { load, connections, retries } = value;
+  const { load } = value;
   return {
     ...(zone === null ? {} : resolverOf(value, zone)),
     name: value.name,
@@ -322,12 +323,29 @@ function buildClient(
       load.kind === "openLoop"
         ? { kind: "openLoop", rate: load.rate, process: load.arrivals }
         : { kind: "closedLoop", users: load.users, thinkTime: load.thinkTime },
+    ...callingOf(value),
+    startNs: value.start,
+    stopNs: Math.min(value.stop ?? durationNs, durationNs),
+  };
+}
+
+/** How whoever calls does it: a client, or a server. */
+export function callingOf({
+  connections,
+  retries,
+  requestSize,
+  timeout,
+}: Pick<ClientPart, "connections" | "retries" | "requestSize" | "timeout">): Pick<
+  ResolvedClient,
+  "connections" | "requestBytes" | "timeoutNs" | "retries"
+> {
+  return {
     connections:
       connections.kind === "perRequest"
         ? { kind: "perRequest" }
         : { kind: "keepAlive", poolSize: connections.poolSize ?? null },
-    requestBytes: value.requestSize,
-    timeoutNs: value.timeout,
+    requestBytes: requestSize,
+    timeoutNs: timeout,
     retries: {
       maxAttempts: retries.attempts,
       initialBackoffNs: retries.initialBackoff,
@@ -335,8 +353,6 @@ function buildClient(
       maxBackoffNs: retries.maxBackoff,
       jitter: retries.jitter,
     },
-    startNs: value.start,
-    stopNs: Math.min(value.stop ?? durationNs, durationNs),
   };
 }
 
@@ -439,7 +455,7 @@ function serviceNamed(
   return undefined;
 }
 
-function resolveTarget(
+export function resolveTarget(
   to: ServiceTargetPart,
   services: readonly Service[],
   objects: ManifestObjects,

@@ -31,6 +31,7 @@ import { Outcome, type OutcomeCode } from "../observe/observations.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Resolver, type ResolverOptions } from "./dns/resolver.ts";
 import {
+  AnswerInfo,
   EXIT_KILLED,
   RequestInfo,
   type Program,
@@ -83,7 +84,8 @@ export interface ClientOptions {
         readonly kind: "closedLoop";
         readonly users: number;
         readonly thinkTime: DistributionSpec;
-      };
+      }
+    | /** Only when call() says so: a server's calls. */ { readonly kind: "called" };
   /** Idle connections kept; 0 for a new connection each request. */
   readonly poolSize: number;
   readonly requestBytes: number;
@@ -104,6 +106,8 @@ interface Request {
   serial: number;
   /** Of the run's requests, in order of arrival. */
   number: number;
+  /** What call() was given. */
+  token: number;
   /** Routing of the last try's connection, and by which host; for observations. */
   routeNote: number;
   routedBy: number;
@@ -145,9 +149,16 @@ export class LoadClient implements Program, SocketHandler {
   readonly #idle: Connection[] = [];
   readonly #dns: DnsUse | null;
   readonly #resolver: Resolver | null;
+  readonly #onEnded: ((token: number, outcome: OutcomeCode) => void) | null;
   #ended = false;
 
-  constructor(context: ProgramContext, options: ClientOptions) {
+  /** @param onEnded told of the end of every request, with what call() was given */
+  constructor(
+    context: ProgramContext,
+    options: ClientOptions,
+    onEnded: ((token: number, outcome: OutcomeCode) => void) | null = null,
+  ) {
+    this.#onEnded = onEnded;
     this.#context = context;
     this.#options = options;
     const { programs, name } = context;
@@ -163,14 +174,21 @@ export class LoadClient implements Program, SocketHandler {
     this.#thinkTime = load.kind === "closedLoop" ? createDistribution(load.thinkTime) : null;
     const startNs = Math.max(nowNs, options.startNs);
     if (load.kind === "openLoop") this.#scheduleArrival(startNs);
-    else for (let user = 0; user < load.users; user++) this.#think(startNs);
+    else if (load.kind === "closedLoop") {
+      for (let user = 0; user < load.users; user++) this.#think(startNs);
+    }
+  }
+
+  /** Makes one request now. */
+  call(token: number): void {
+    if (!this.#ended) this.#begin(token);
   }
 
   timer(what: number, argument: number): void {
     if (this.#ended) return;
     switch (what) {
       case Timer.arrive:
-        this.#begin();
+        this.#begin(-1);
         this.#scheduleArrival(this.#context.programs.sim.nowNs);
         return;
       case Timer.deadline:
@@ -180,7 +198,7 @@ export class LoadClient implements Program, SocketHandler {
         this.#try(this.#requests[argument]!);
         return;
       case Timer.think:
-        this.#begin();
+        this.#begin(-1);
         return;
       case Timer.dns:
         this.#resolver!.deadlinePassed();
@@ -216,7 +234,9 @@ export class LoadClient implements Program, SocketHandler {
     request.connection = null;
     if (this.#options.poolSize > 0) this.#pool(connection);
     else if (socket.protocol === TransportProtocol.UDP) this.#drop(connection);
-    if ((info & 1) !== 0) this.#tryFailed(request, Outcome.overloaded);
+    if ((info & AnswerInfo.overloaded) !== 0) this.#tryFailed(request, Outcome.overloaded);
+    else if ((info & AnswerInfo.upstreamFailed) !== 0)
+      this.#tryFailed(request, Outcome.upstream_failed);
     else if (!this.#options.workloads.has(info >> 1)) this.#tryFailed(request, Outcome.misrouted);
     else this.#served(request);
   }
@@ -274,11 +294,12 @@ export class LoadClient implements Program, SocketHandler {
     }
   }
 
-  #begin(): void {
+  #begin(token: number): void {
     const { programs } = this.#context;
     const request = this.#freeRequests.pop() ?? this.#newRequest();
     request.startedAtNs = programs.sim.nowNs;
     request.attempts = 0;
+    request.token = token;
     request.number = programs.requests++;
     programs.observations.requestStarted(
       this.#options.client,
@@ -296,6 +317,7 @@ export class LoadClient implements Program, SocketHandler {
       connection: null,
       serial: 0,
       number: -1,
+      token: -1,
       routeNote: -1,
       routedBy: -1,
       hasDialled: false,
@@ -528,6 +550,8 @@ export class LoadClient implements Program, SocketHandler {
     );
     if (outcome !== Outcome.served) this.#tellFailure(request, outcome);
     this.#freeRequests.push(request);
+    // Last: it may call again at once.
+    if (this.#onEnded !== null) this.#onEnded(request.token, outcome);
     if (this.#thinkTime !== null) this.#think(programs.sim.nowNs);
   }
 

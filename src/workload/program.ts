@@ -50,9 +50,12 @@ export const EXIT_KILLED = 137;
 /** Bits of a request's info. */
 export const RequestInfo = { close: 1, probe: 2 } as const;
 
-/** Info of an answer: bit 0 for 503, above it the number of the workload that answered. */
-export function answerInfo(overloaded: boolean, workload: number): number {
-  return 2 * workload + (overloaded ? 1 : 0);
+/** Bits of an answer's info: 503, and 502. Between them stands the number of the workload that answered. */
+export const AnswerInfo = { overloaded: 1, upstreamFailed: 2 ** 30 } as const;
+
+/** @param status one of AnswerInfo, or 0 */
+export function answerInfo(status: number, workload: number): number {
+  return 2 * workload + status;
 }
 
 /** A timer event's first argument: the program's number, and in the low bits which of its timers. */

@@ -6,7 +6,9 @@
  * (cpuQuota.ts). Answers 503 at once when the queue is full. Datagrams have no other queue than the
  * socket's receive buffer: what it does not hold is lost without a word.
  *
- * Not modelled: warm-up, work that goes on to other services, the CPU that a start-up takes.
+ * Its own calls are made when its own part of the work is done; the worker waits for them (calls.ts).
+ *
+ * Not modelled: warm-up, the CPU that a start-up takes.
  */
 import {
   createDistribution,
@@ -25,8 +27,10 @@ import type {
   Socket,
 } from "../network/socket.ts";
 import type { DistributionSpec, DurationNs } from "../engine/index.ts";
+import { ServerCalls, type CallsOptions } from "./calls.ts";
 import { CFS_PERIOD_NS, CpuQuota } from "./cpuQuota.ts";
 import {
+  AnswerInfo,
   answerInfo,
   EXIT_KILLED,
   RequestInfo,
@@ -59,6 +63,8 @@ export interface ServerOptions {
   readonly memoryLimitBytes?: number | null;
   readonly probeServiceNs: number;
   readonly smallMessageBytes: number;
+  /** What it asks others before it answers. */
+  readonly calls?: CallsOptions;
   /** Running already when the simulation begins. */
   readonly started: boolean;
 }
@@ -112,6 +118,7 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
   #terminating = false;
   #ended = false;
   readonly #quota: CpuQuota | null;
+  readonly #calls: ServerCalls | null;
   /** CPU time of service without a limit. */
   #cpuUsedNs = 0;
   readonly #memoryLimitBytes: number;
@@ -127,6 +134,11 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
     this.#serviceTime = createDistribution(options.serviceTime);
     this.#serviceStream = programs.sim.streams.get(`server/${name}/service`);
     this.#quota = this.#quotaOf(options);
+    const called = (index: number, failed: boolean): void => {
+      if (!this.#ended) this.#finish(this.#connections[index]!, failed);
+    };
+    this.#calls =
+      options.calls === undefined ? null : new ServerCalls(context, options.calls, called);
     const counts = (options.memoryBytes ?? 0) > 0 || (options.memoryPerRequestBytes ?? 0) > 0;
     this.memoryBytes = counts ? () => this.#workingSet(0) : undefined;
     this.#memoryLimitBytes = counts ? (options.memoryLimitBytes ?? Infinity) : Infinity;
@@ -224,7 +236,7 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
       connection.work = Work.queued;
       this.#queue.push(connection);
     } else {
-      this.#answer(connection, true, this.#options.smallMessageBytes);
+      this.#answer(connection, AnswerInfo.overloaded, this.#options.smallMessageBytes);
     }
   }
 
@@ -391,12 +403,20 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
     return memoryBytes + requests * memoryPerRequestBytes;
   }
 
+  /** Its own part of the work is done. */
   #served(connection: Connection): void {
+    const isProbe = (connection.info & RequestInfo.probe) !== 0;
+    if (this.#calls === null || isProbe) this.#finish(connection, false);
+    else this.#calls.start(connection.index);
+  }
+
+  #finish(connection: Connection, hasFailed: boolean): void {
     this.#busy--;
     connection.work = Work.none;
-    const probe = (connection.info & RequestInfo.probe) !== 0;
+    const isSmall = hasFailed || (connection.info & RequestInfo.probe) !== 0;
     const { smallMessageBytes, responseBytes } = this.#options;
-    this.#answer(connection, false, probe ? smallMessageBytes : responseBytes);
+    const status = hasFailed ? AnswerInfo.upstreamFailed : 0;
+    this.#answer(connection, status, isSmall ? smallMessageBytes : responseBytes);
     this.#serveNext();
     if (this.#draining) this.#endIfDrained();
   }
@@ -414,11 +434,12 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
     this.#serve(next);
   }
 
-  /** Ends the request: an answer if the client is still there. */
-  #answer(connection: Connection, overloaded: boolean, bytes: number): void {
+  /** Ends the request: an answer if the client is still there. @param status one of AnswerInfo, or 0 */
+  #answer(connection: Connection, status: number, bytes: number): void {
     this.#observeEnd(connection);
+    const info = answerInfo(status, this.#options.workload);
     if (connection.datagrams !== null) {
-      this.#answerDatagram(connection, connection.datagrams, bytes);
+      this.#answerDatagram(connection, connection.datagrams, bytes, info);
       return;
     }
     const { socket } = connection;
@@ -428,7 +449,6 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
     }
     const close = this.#draining || (connection.info & RequestInfo.close) !== 0;
     const { transport } = this.#context.programs;
-    const info = answerInfo(overloaded, this.#options.workload);
     if (close) {
       // After the FIN the socket is the kernel's.
       connection.socket = null;
@@ -437,9 +457,8 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
     transport.send(socket, bytes, connection.message, info, close);
   }
 
-  #answerDatagram(connection: Connection, from: Socket, bytes: number): void {
+  #answerDatagram(connection: Connection, from: Socket, bytes: number, info: number): void {
     const { peer, peerPort, local, message } = connection;
-    const info = answerInfo(false, this.#options.workload);
     connection.datagrams = null;
     this.#free.push(connection);
     const { udp } = this.#context.programs.transport;
@@ -479,6 +498,7 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
     this.#listeners = [];
     for (const socket of this.#udpSockets) programs.transport.udp.close(socket);
     this.#udpSockets = [];
+    this.#calls?.end();
     for (const connection of this.#connections) {
       if (connection.work !== Work.none) this.#observeEnd(connection);
       if (connection.socket === null) continue;

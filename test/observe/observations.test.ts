@@ -11,7 +11,7 @@ import {
 /** Arguments for each method, all different, so that a lost or swapped one shows. */
 const calls: { readonly [Name in keyof Required<Observer>]: Parameters<Required<Observer>[Name]> } =
   {
-    clientNamed: [1, "client"],
+    clientNamed: [1, "client", 0],
     serviceNamed: [2, "service"],
     endpointNamed: [3, 4, "address", "pod", "node"],
     requestStarted: [5, 6, 7],

@@ -73,7 +73,7 @@ export function play(observers: readonly Observer[]): void {
   for (const node of [0, 1]) hub.proxierNamed(node, 4);
   hub.addressNamed(7, "10.244.1.9");
   hub.addressNamed(8, "172.18.0.2");
-  hub.clientNamed(0, "web");
+  hub.clientNamed(0, "web", 0);
   hub.serviceNamed(0, service);
   hub.endpointNamed(0, 0, endpoints[0], "default/nginx-a", "node-1");
   hub.endpointNamed(1, 0, endpoints[1], "default/nginx-b", "node-2");

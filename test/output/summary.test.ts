@@ -17,7 +17,7 @@ const options = {
 function requestsOnly(served: number, refused: number) {
   const recording = new Recording();
   const hub = createObservations(recording.observers);
-  hub.clientNamed(0, "web");
+  hub.clientNamed(0, "web", 0);
   hub.serviceNamed(0, "default/nginx");
   for (let i = 0; i < served + refused; i++) {
     const outcome = i < served ? Outcome.served : Outcome.refused;

@@ -204,7 +204,7 @@ class Answering implements ListenerHandler {
     this.usedConnections.push(this.accepts.indexOf(socket));
     this.#rig.sim.callAfter(waitNs, Phase.complete, () => {
       if (socket.state === SocketState.free) return;
-      this.#rig.transport.send(socket, 100, message, answerInfo(false, WORKLOAD), false);
+      this.#rig.transport.send(socket, 100, message, answerInfo(0, WORKLOAD), false);
     });
   }
   peerClosed(socket: Socket): void {

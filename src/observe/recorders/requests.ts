@@ -108,6 +108,7 @@ export class Requests implements Recorder {
       const tags = {
         client: this.#directory.client(client),
         service: this.#directory.service(service),
+        ...(this.#directory.areCalls[client] === true && { isCall: "true" }),
       };
       yield { metric: "request_duration", tags, histogram: served };
     }
@@ -116,6 +117,7 @@ export class Requests implements Recorder {
   #clientTotals(pair: Pair): ClientTotals {
     return {
       client: this.#directory.client(pair.client),
+      ...(this.#directory.areCalls[pair.client] === true && { isCall: true as const }),
       service: this.#directory.service(pair.service),
       started: pair.started,
       byOutcome: outcomeNames.map((outcome, code) => ({ outcome, count: pair.counts[code]! })),

@@ -16,7 +16,7 @@ const file = "stale_routing.csv";
 
 /** How a connection can end that went out: without a local port, or without an address, there was none. */
 export const staleFates = outcomeNames.filter(
-  (name) => name !== "no_local_port" && name !== "unresolved",
+  (name) => name !== "no_local_port" && name !== "unresolved" && name !== "upstream_failed",
 );
 const fateCodes = staleFates.map((name) => Outcome[name]);
 
@@ -73,7 +73,9 @@ export class StaleRouting implements Recorder {
 
   staleConnectionEnded(node: number, endpoint: number, outcome: OutcomeCode): void {
     const sent = this.#sent(node, endpoint);
-    if (sent !== null) sent.ended[outcome]!++;
+    // Its own part the pod has done; what failed was behind it.
+    const fate = outcome === Outcome.upstream_failed ? Outcome.served : outcome;
+    if (sent !== null) sent.ended[fate]!++;
   }
 
   tables(): readonly Table[] {

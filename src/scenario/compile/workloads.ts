@@ -21,6 +21,7 @@ import {
   type Service,
   type Workload,
 } from "../../kubernetes/api/types.ts";
+import type { CallerOptions } from "../../workload/calls.ts";
 import type { ClientOptions } from "../../workload/client.ts";
 import type { ProgramSpec } from "../../workload/models.ts";
 import { DNS_WORKLOAD } from "../manifests/coredns.ts";
@@ -102,7 +103,34 @@ export class Workloads {
     if (key === DNS_WORKLOAD && this.#dns !== null) return this.#dns.serverSpec(pod);
     const server = this.#scenario.cluster.servers.find((each) => each.workload === key);
     const { server: profile } = this.#scenario.profile;
-    return serverProgram(server ?? defaultServer, profile, workload);
+    const program = serverProgram(server ?? defaultServer, profile, workload);
+    const calls = server?.stages === undefined ? null : this.#callsOf(server.workload);
+    if (program.kind !== "server" || calls === null) return program;
+    const options = { ...program.options, calls: { callers: calls, stages: server!.stages! } };
+    return { kind: "server", options };
+  }
+
+  /** The clients that a server's process makes its calls with. */
+  #callsOf(workload: string): CallerOptions[] {
+    const { clients, calls = [] } = this.#scenario;
+    return calls.flatMap((call, index) =>
+      call.workload !== workload
+        ? []
+        : [
+            {
+              isOptional: call.isOptional,
+              client: {
+                client: clients.length + index,
+                ...this.#dialledService(call.to),
+                dns: null,
+                load: { kind: "called" },
+                ...callingOf(call),
+                startNs: 0,
+                stopNs: this.#scenario.durationNs,
+              },
+            },
+          ],
+    );
   }
 
   /** The first one that owns the pod; -1: none does. */
@@ -132,11 +160,7 @@ export class Workloads {
       ...this.#dialled(client),
       dns: this.#dns?.useOf(client) ?? null,
       load: loadOf(client, replica),
-      poolSize:
-        client.connections.kind === "keepAlive" ? (client.connections.poolSize ?? Infinity) : 0,
-      requestBytes: client.requestBytes,
-      timeoutNs: client.timeoutNs,
-      retries: client.retries,
+      ...callingOf(client),
       startNs: client.startNs,
       stopNs: client.stopNs,
     };
@@ -154,10 +178,14 @@ export class Workloads {
   #dialled(client: ResolvedClient): Dialled {
     const { to } = client;
     if (!("service" in to)) return this.#docker.dialled(client, to);
+    return this.#dialledService(to, client.ipFamily);
+  }
+
+  #dialledService(to: ServiceTarget, family?: IpFamily): Dialled {
     const service = this.#scenario.cluster.services.find((each) => objectKey(each) === to.service)!;
     return {
       service: this.#serviceIndex(to.service),
-      ...this.#target(to, service, client.ipFamily),
+      ...this.#target(to, service, family),
       workloads: this.#behind(service),
     };
   }
@@ -192,6 +220,17 @@ export class Workloads {
     }
     return behind;
   }
+}
+
+/** How whoever calls does it. */
+function callingOf({
+  connections,
+  requestBytes,
+  timeoutNs,
+  retries,
+}: Pick<ResolvedClient, "connections" | "requestBytes" | "timeoutNs" | "retries">) {
+  const poolSize = connections.kind === "keepAlive" ? (connections.poolSize ?? Infinity) : 0;
+  return { poolSize, requestBytes, timeoutNs, retries };
 }
 
 /** An init container that has to end before the others start. */

@@ -26,7 +26,7 @@ export function importReport({ subjects, notes, passedOver, calls, draft }: Repo
     ...section("Taken", [countsOf(subjects.filter(({ isDropped }) => !isDropped))]),
     ...section("Assumed", draft.assumptions),
     ...section(
-      "Guessed calls",
+      "Guessed calls, in `servers` of the scenario, to be changed",
       calls.calls.map(
         ({ from, target, because }) => `${referenceTo(from)} calls ${target}: ${because}`,
       ),

@@ -11,9 +11,12 @@ import { Remarked, scenarioText, Word } from "./text.ts";
 /** @param manifests what `cluster.manifests` names */
 export function fieldsOf(draft: Draft, manifests: readonly string[]): Record<string, unknown> {
   const { cluster, servers, entry, duration, rate } = draft;
-  const entries = servers.map(({ workload }) => [
+  const entries = servers.map(({ workload, calls }) => [
     referenceTo(workload),
-    { serviceTime: new Word("exponential", ["4ms"]) },
+    {
+      serviceTime: new Word("exponential", ["4ms"]),
+      ...(calls.length > 0 && { calls: calls.map(({ target }) => target) }),
+    },
   ]);
   return {
     duration,
@@ -21,7 +24,9 @@ export function fieldsOf(draft: Draft, manifests: readonly string[]): Record<str
     ...(entries.length > 0 && {
       servers: new Remarked(
         Object.fromEntries(entries),
-        "Assumed: measure yours. Workloads without an entry: the same.",
+        draft.servers.some(({ calls }) => calls.length > 0)
+          ? 'Assumed: measure yours. Calls are guessed, one after the other; ["a", "b"] in a list is at the same time.'
+          : "Assumed: measure yours. Workloads without an entry: the same.",
       ),
     }),
     ...(entry !== null && {

@@ -117,6 +117,10 @@ export function readDocker(input: unknown, mistakes: FileMistakes): DockerPart |
     const written = isRecord(item) ? item["server"] : undefined;
     const server =
       written === undefined ? undefined : readServer(written, [...path, "server"], mistakes);
+    if (server?.kind === "requests" && server.calls !== undefined) {
+      const found = "calls of a container, which knows no Service";
+      mistakes.add([...path, "server", "calls"], found, "servers of the cluster with calls");
+    }
     return value === undefined ? [] : [{ ...value, server, path }];
   });
   return { ...part, containers, isWhole: containers.length === part.containers.length };

@@ -6,7 +6,7 @@
  * own: whether the names in it exist (targets.ts, cluster.ts).
  */
 import { z } from "zod";
-import { ms, seconds } from "../../engine/index.ts";
+import { seconds } from "../../engine/index.ts";
 import type { FaultSpec } from "../../faults/index.ts";
 import { networkKindNames } from "../../network/kinds/index.ts";
 import type { FaultDraft } from "../faults/contract.ts";
@@ -15,6 +15,7 @@ import { MOST_FILLER_ENDPOINTS } from "../manifests/filler.ts";
 import { labels, labelName } from "../manifests/objects.ts";
 import { describeValue, type FileMistakes, type Path } from "../mistakes.ts";
 import type { ServiceTarget } from "../resolved.ts";
+import { connections, retries } from "./calling.ts";
 import { readServer, type ServerSpec } from "../servers/index.ts";
 import { readChaos, type ChaosPart } from "./chaos.ts";
 import { distribution } from "./distribution.ts";
@@ -37,7 +38,6 @@ import {
   integer,
   isRecord,
   messageBytes,
-  number,
   object,
   positiveDuration,
   quietly,
@@ -185,19 +185,6 @@ const load = choice("openLoop(...) or closedLoop(...)", {
     users: integer("users", 1, 10_000_000),
     thinkTime: distribution.default({ kind: "deterministic", value: 0 }),
   }),
-});
-
-const connections = choice("perRequest() or keepAlive(...)", {
-  perRequest: fields("perRequest", {}),
-  keepAlive: fields("keepAlive", { poolSize: integer("connections", 1, 1_000_000).optional() }),
-});
-
-const retries = object({
-  attempts: integer("tries in all", 1, 100),
-  initialBackoff: duration.default(ms(100)),
-  backoffFactor: number("a factor from 1 to 100", (n) => n >= 1 && n <= 100).default(2),
-  maxBackoff: duration.default(seconds(10)),
-  jitter: number("a share from 0 to 1", (n) => n >= 0 && n <= 1).default(0.2),
 });
 
 /** Defaults of resolv.conf(5), and of a pod: kubelet's ndots. */

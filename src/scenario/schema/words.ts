@@ -6,6 +6,7 @@
  */
 import { labelName, labels } from "../manifests/objects.ts";
 import { describeValue } from "../mistakes.ts";
+import { calls } from "./calling.ts";
 import { distribution } from "./distribution.ts";
 import { rateProfile } from "./rate.ts";
 import * as blocks from "./reading.ts";
@@ -24,5 +25,13 @@ const selector = blocks.reading<Record<string, string>>((input, context) => {
   return context.nested(labels, Object.fromEntries(entries));
 });
 
-export const schemaWords = { ...blocks, labels, labelName, selector, distribution, rateProfile };
+export const schemaWords = {
+  ...blocks,
+  labels,
+  labelName,
+  selector,
+  distribution,
+  rateProfile,
+  calls,
+};
 export type SchemaWords = typeof schemaWords;

@@ -1,7 +1,8 @@
 /** A server that answers requests by itself: what an entry of `servers` is unless it says otherwise. */
 import type { ServerProfile } from "../../workload/profile.ts";
 import type { DistributionInput } from "../language/distributions.ts";
-import type { Duration, Quantity } from "../language/scenario.ts";
+import type { ConnectionsInput, Duration, Quantity, RetriesInput } from "../language/scenario.ts";
+import type { CallPart } from "../schema/calling.ts";
 import { serverModel, type ServerModel } from "./contract.ts";
 
 export interface RequestServerInput {
@@ -29,11 +30,38 @@ export interface RequestServerInput {
   memory?: Quantity;
   /** Memory that each request in progress or waiting adds. Default 0. */
   memoryPerRequest?: Quantity;
+  /**
+   * What it asks others when its own part of the work is done, one after the other; those in a list of their own at
+   * the same time: ["svc/users:80", ["svc/cart:7070", { to: "svc/ads:80", optional: true }]]. Default none.
+   */
+  calls?: (CallInput | CallInput[])[];
 }
+
+/** A Service, or a call of it with more to say. */
+export type CallInput =
+  | string
+  | {
+      /** "svc/NAME:PORT". */
+      to: string;
+      /** With which a request makes this call at all. Default 1. */
+      probability?: number;
+      /** Deadline of one try. Default "5s". */
+      timeout?: Duration;
+      /** Default "256". */
+      requestSize?: Quantity;
+      /** Default keepAlive(): as many connections as there are calls at a time. */
+      connections?: ConnectionsInput;
+      /** Default: one try, no retry. */
+      retries?: RetriesInput;
+      /** The request goes on when the call fails. Default false. */
+      optional?: boolean;
+    };
 
 /** What the author wrote; the rest is the profile's. */
 export interface RequestServerSpec extends Partial<RequestServerFields> {
   readonly kind: "requests";
+  /** As written: ../calls.ts finds what they mean. */
+  readonly calls?: readonly (readonly CallPart[])[];
 }
 
 type RequestServerFields = Pick<
@@ -51,7 +79,7 @@ type RequestServerFields = Pick<
 >;
 
 export const requests: ServerModel<RequestServerSpec> = serverModel({
-  fields: ({ integer, number, bytes, duration, distribution, messageBytes, word }) => ({
+  fields: ({ integer, number, bytes, duration, distribution, messageBytes, word, calls }) => ({
     concurrency: integer("requests at a time", 1, 1_000_000).optional(),
     queueLimit: integer("waiting requests", 0, 10_000_000).optional(),
     serviceTime: distribution.optional(),
@@ -62,6 +90,7 @@ export const requests: ServerModel<RequestServerSpec> = serverModel({
     cpuShare: number("a number from 0 to 1", (value) => value >= 0 && value <= 1).optional(),
     memory: bytes.optional(),
     memoryPerRequest: bytes.optional(),
+    calls: calls.optional(),
   }),
   resolve: ({ responseSize, lameDuck, memory, memoryPerRequest, ...others }) => {
     const written = Object.entries({
@@ -74,8 +103,8 @@ export const requests: ServerModel<RequestServerSpec> = serverModel({
     const given = written.filter(([, value]) => value !== undefined);
     return { kind: "requests", ...Object.fromEntries(given) };
   },
-  program: (spec, profile, workload) => {
-    const { kind: _, ...written } = spec;
+  program: (spec: RequestServerSpec, profile, workload) => {
+    const { kind: _, calls: _calls, ...written } = spec;
     return { kind: "server", options: { ...profile, ...written, workload } };
   },
 });

@@ -226,7 +226,7 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
     const close = (info & RequestInfo.close) !== 0;
     if (close) this.#connections.delete(socket);
     const { transport } = this.#context.programs;
-    transport.send(socket, this.#options.smallMessageBytes, message, answerInfo(false, 0), close);
+    transport.send(socket, this.#options.smallMessageBytes, message, answerInfo(0, 0), close);
   }
 
   #take(socket: Socket, message: number, question: number): DnsQuery {

@@ -25,8 +25,8 @@ describe("a shop", () => {
       export default defineScenario({
         duration: "2m",
         cluster: { nodes: 3, manifests: ["./shop.yaml"] },
-        // Assumed: measure yours. Workloads without an entry: the same.
-        servers: { "deploy/front": { serviceTime: exponential("4ms") } },
+        // Assumed: measure yours. Calls are guessed, one after the other; ["a", "b"] in a list is at the same time.
+        servers: { "deploy/front": { serviceTime: exponential("4ms"), calls: ["svc/cart:7070"] } },
         clients: [
           {
             name: "users",
@@ -82,7 +82,7 @@ describe("a shop", () => {
         3 nodes of 4 CPUs and 16Gi: no Node was read
         100 requests/s to svc/front:80, the load balancer's Service
         8 requests at a time in each container, 4 ms of CPU time each on average (exponential)
-      Guessed calls
+      Guessed calls, in \`servers\` of the scenario, to be changed
         deploy/front calls svc/cart:7070: env CART_ADDR=cart:7070"
     `);
   });
