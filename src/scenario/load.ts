@@ -86,11 +86,11 @@ export function loadDefinition(
     folder: resolve(folder),
     shownFolder: folder === "." ? "" : folder,
     defaultProfile: options.profile ?? defaultProfile,
-    objects: objects.map((value, index) => ({
+    objects: objects.map((value, index) => {
+      const mistakes = new FileMistakes(`objects[${index}]`, () => null, found);
       // Whatever a program has put into it: only data counts, as if it had come from a file.
-      value: plainObject(value, index, found),
-      mistakes: new FileMistakes(null, () => null, found, ["objects", index]),
-    })),
+      return { value: plainData(value, mistakes), mistakes };
+    }),
   };
   const mistakes = new FileMistakes(null, () => null, found);
   const own = faultsOf(written);
@@ -99,10 +99,6 @@ export function loadDefinition(
   asOptionMistakes(found, checked, own);
   if (scenario === undefined || found.length > 0) throw new UserError(inOrder(found));
   return { ...scenario, thresholds: [...scenario.thresholds, ...thresholds] };
-}
-
-function plainObject(value: object, index: number, found: Mistake[]): unknown {
-  return plainData(value, new FileMistakes(null, () => null, found, ["objects", index]));
 }
 
 function optionThresholds(texts: readonly string[], found: Mistake[]): Threshold[] {

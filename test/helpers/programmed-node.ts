@@ -28,6 +28,7 @@ import {
 import { createObservations } from "../../src/observe/observations.ts";
 
 export const NODE_IP = "192.168.0.1";
+const NODE_IP6 = "fd00:192::1";
 
 export type Answer = NatDecision & {
   /** "ip:port" that the packet is sent to; null where it stays as it is. */
@@ -49,6 +50,8 @@ export interface NodeOptions {
   readonly seed?: string;
   /** Of the proxier; IPv4 without it. */
   readonly family?: 4 | 6;
+  /** Its addresses beside the primary one and loopback. */
+  readonly secondary?: readonly string[];
 }
 
 export function programmedNode(
@@ -57,7 +60,8 @@ export function programmedNode(
   slices: readonly EndpointSlice[],
   options: NodeOptions = {},
 ) {
-  const { podCIDR = "10.0.0.0/8", node = { name: "node-0", zone: null } } = options;
+  const { family = 4, node = { name: "node-0", zone: null } } = options;
+  const { podCIDR = family === 4 ? "10.0.0.0/8" : "fd00:10::/64" } = options;
   const sim = new Simulation({ seed: options.seed ?? "rules" });
   const addresses = new AddressTable();
   const builder = new RuleBuilder(
@@ -66,15 +70,23 @@ export function programmedNode(
     kubeProxyProfile,
   );
   const table = new RuleTable(tableBase([]));
-  const nodeIP = addresses.intern(NODE_IP);
-  const loopback = addresses.intern("127.0.0.1");
+  const primaryText = family === 4 ? NODE_IP : NODE_IP6;
+  const nodeIP = addresses.intern(primaryText);
+  const loopback = addresses.intern(family === 4 ? "127.0.0.1" : "::1");
+  const own = new Set([
+    nodeIP,
+    loopback,
+    ...(options.secondary ?? []).map((text) => addresses.intern(text)),
+  ]);
   const here = new Set((options.here ?? []).map((text) => addresses.intern(text)));
   const profile = { ...kubeProxyProfile, ...options.profile };
   // As nodeView() has it: nftables mode answers on the primary address.
-  const { nodePortAddresses = mode === "nftables" ? [`${NODE_IP}/32`] : [] } = options;
+  const {
+    nodePortAddresses = mode === "nftables" ? [`${primaryText}/${family === 4 ? 32 : 128}`] : [],
+  } = options;
   const view: NodeView = {
     addresses,
-    isOwn: (address) => address === nodeIP,
+    isOwn: (address) => own.has(address),
     isLoopback: (address) => address === loopback,
     isHere: (address) => here.has(address),
     primaryAddresses: [nodeIP],
@@ -104,7 +116,7 @@ export function programmedNode(
       ...each,
       metadata: { ...each.metadata, resourceVersion: version },
     }));
-    const after = builder.build(service, written, node, options.family ?? 4);
+    const after = builder.build(service, written, node, family);
     for (const each of before) table.remove(each);
     for (const each of after) table.put(each);
     inForce.set(objectKey(service), after);
@@ -122,6 +134,7 @@ export function programmedNode(
     port = 80,
     point: NatHookPoint = "PREROUTING",
     sourcePort = 40_000,
+    protocol = options.protocol ?? "TCP",
   ): Answer => {
     const decision: NatDecision = {
       verdict: NatVerdict.accept,
@@ -135,19 +148,20 @@ export function programmedNode(
     rules.decide(
       point,
       {
-        protocol: TransportProtocol[options.protocol ?? "TCP"],
+        protocol: TransportProtocol[protocol],
         source: addresses.intern(source),
         sourcePort,
         destination: addresses.intern(destination),
         destinationPort: port,
-        destinationIsLocal: destination === NODE_IP,
+        destinationIsLocal: own.has(addresses.intern(destination)),
         originSocket: -1,
         originGeneration: 0,
       },
       decision,
     );
     const { dnatAddress, dnatPort } = decision;
-    const to = dnatAddress === NO_ADDRESS ? null : `${addresses.text(dnatAddress)}:${dnatPort}`;
+    const text = dnatAddress === NO_ADDRESS ? null : addresses.text(dnatAddress);
+    const to = text === null ? null : `${family === 4 ? text : `[${text}]`}:${dnatPort}`;
     return { ...decision, to };
   };
   return { sim, ask, program, plane, table, view, profile };

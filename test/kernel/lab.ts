@@ -82,9 +82,14 @@ export class Lab {
   /** Replaces every rule of the node. */
   load(mode: "iptables" | "nftables", lines: readonly string[]): void {
     const text = `${lines.join("\n")}\n`;
-    this.#namespaces.run(this.node, ["nft", "flush", "ruleset"]);
+    this.unload();
     const restore = this.#family === 4 ? "iptables-restore" : "ip6tables-restore";
     this.#namespaces.run(this.node, mode === "iptables" ? [restore] : ["nft", "-f", "-"], text);
+  }
+
+  /** As if there were no kube-proxy. */
+  unload(): void {
+    this.#namespaces.run(this.node, ["nft", "flush", "ruleset"]);
   }
 
   close(): void {

@@ -145,6 +145,15 @@ describe("tables", () => {
     expect(four.table.isClusterIP(addresses.intern(IPV6))).toBe(false);
   });
 
+  test("list the external addresses of their family, and no others", () => {
+    const external = {
+      ...dual,
+      spec: { ...dual.spec, externalIPs: ["192.0.2.1", "2001:db8::1", "192.0.2.2"] },
+    };
+    const { four, six } = rig(small, { services: [external] });
+    expect([four.table.listed, six.table.listed]).toEqual([3, 2]);
+  });
+
   test("number their ports by themselves: as many rules are before one as its family has", () => {
     const others = ["a", "b", "c"].map((name, i) =>
       service({ clusterIP: `10.96.1.${i}`, ipFamilies: ["IPv4"] }, name),
