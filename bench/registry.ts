@@ -8,6 +8,7 @@ import { mm1Events } from "./engine/mm1-events.ts";
 import { mm1Processes } from "./engine/mm1-processes.ts";
 import { clusterBuild } from "./model/cluster-build.ts";
 import { endpointChanges } from "./model/changes.ts";
+import { importDump } from "./model/import.ts";
 import { proxyBuild, proxyChange } from "./model/proxy-scale.ts";
 import { requestsKeepAlive, requestsNewConnection } from "./model/requests.ts";
 import { rollout } from "./model/rollout.ts";
@@ -25,6 +26,7 @@ export const benchmarks: readonly Benchmark[] = [
   endpointChanges,
   proxyBuild,
   clusterBuild,
+  importDump,
   proxyChange("iptables", 10),
   proxyChange("iptables", 10_000),
   proxyChange("nftables", 10),

@@ -4,11 +4,11 @@
  * Owns: one caller for each server and each thing that it calls in one way, with a name for the results; and finding
  * calls that go in a circle. Refuses to own: the fields of a call (schema/calling.ts).
  */
-import { matchesLabels, objectKey } from "../kubernetes/api/types.ts";
-import { ownersOf } from "./manifests/objects.ts";
+import { objectKey } from "../kubernetes/api/types.ts";
 import type { FileMistakes, Path } from "./mistakes.ts";
 import type { ResolvedCall, ResolvedServer, ServiceTarget } from "./resolved.ts";
 import type { CallPart } from "./schema/calling.ts";
+import { kindsByPair, kindsMatching, podKinds } from "./services.ts";
 import { callingOf, resolveTarget, type KnownNames } from "./targets.ts";
 
 /** A server that was read, with its place. */
@@ -100,43 +100,65 @@ function reportCircles(
   { services, objects }: KnownNames,
   mistakes: FileMistakes,
 ): void {
-  const behind = (key: string): string[] => {
-    const service = services.find((each) => objectKey(each) === key);
+  if (calls.length === 0) return;
+  const kinds = podKinds(objects);
+  const byPair = kindsByPair(kinds);
+  const byKey = new Map(services.map((service) => [objectKey(service), service]));
+  const behind = new Map<string, readonly string[]>();
+  for (const { to } of calls) {
+    if (behind.has(to.service)) continue;
+    const service = byKey.get(to.service);
     const selector = service?.spec.selector ?? null;
-    if (service === undefined || selector === null) return [];
-    return [...ownersOf(objects), ...objects.pods]
-      .filter(({ object }) => {
-        const labels = object.kind === "Pod" ? object.metadata.labels : object.spec.template.labels;
-        return (
-          object.metadata.namespace === service.metadata.namespace &&
-          matchesLabels(selector, labels)
-        );
-      })
-      .map(({ object }) => objectKey(object));
-  };
+    const [pair] = Object.entries(selector ?? {});
+    const near = pair === undefined ? [] : (byPair.get(pair.join("=")) ?? []);
+    const matching =
+      service === undefined || selector === null
+        ? []
+        : kindsMatching(near, service.metadata.namespace, selector);
+    behind.set(
+      to.service,
+      matching.map(({ namespace, title }) => `${namespace}/${title.slice(title.indexOf(" ") + 1)}`),
+    );
+  }
   const next = new Map<string, string[]>();
   for (const { workload, to } of calls) {
-    next.set(workload, [...(next.get(workload) ?? []), ...behind(to.service)]);
+    const own = next.get(workload);
+    if (own === undefined) next.set(workload, [...behind.get(to.service)!]);
+    else own.push(...behind.get(to.service)!);
   }
-  for (const { server, path } of placed) {
-    const circle = wayBack(server.workload, next);
-    if (circle === null) continue;
-    const found = `calls that come back: ${circle.join(" -> ")}`;
-    mistakes.add([...path, "calls"], found, "calls that end somewhere");
-    return;
-  }
+  const circle = circleIn(next);
+  if (circle === null) return;
+  const at = placed.find(({ server }) => circle.includes(server.workload))!;
+  const start = circle.indexOf(at.server.workload);
+  const turned = [...circle.slice(start), ...circle.slice(0, start), at.server.workload];
+  const found = `calls that come back: ${turned.join(" -> ")}`;
+  mistakes.add([...at.path, "calls"], found, "calls that end somewhere");
 }
 
-/** The shortest way from a workload to itself; null: there is none. */
-function wayBack(start: string, next: ReadonlyMap<string, readonly string[]>): string[] | null {
-  const ways = [[start]];
-  const seen = new Set<string>();
-  for (let way = ways.shift(); way !== undefined; way = ways.shift()) {
-    for (const to of next.get(way.at(-1)!) ?? []) {
-      if (to === start) return [...way, to];
-      if (seen.has(to)) continue;
-      seen.add(to);
-      ways.push([...way, to]);
+/** Workloads that call each other in a circle; null: none do. */
+function circleIn(next: ReadonlyMap<string, readonly string[]>): string[] | null {
+  const done = new Set<string>();
+  for (const start of next.keys()) {
+    const way = [start];
+    const onWay = new Map([[start, 0]]);
+    // By each on the way: how many of those that it calls have been looked at.
+    const looked = [0];
+    while (way.length > 0) {
+      const at = way.at(-1)!;
+      const to = next.get(at)?.[looked[looked.length - 1]!++];
+      if (to === undefined || done.has(at)) {
+        done.add(at);
+        onWay.delete(at);
+        way.pop();
+        looked.pop();
+        continue;
+      }
+      const since = onWay.get(to);
+      if (since !== undefined) return way.slice(since);
+      if (done.has(to)) continue;
+      onWay.set(to, way.length);
+      way.push(to);
+      looked.push(0);
     }
   }
   return null;

@@ -71,48 +71,74 @@ export function guessCalls(subjects: readonly Subject[]): Calls {
 /** Workloads and the calls between them, without a circle. */
 class Graph {
   readonly workloads: readonly Subject[];
-  readonly #behind = new Map<Subject, Subject[]>();
+  readonly #index: PodIndex;
   readonly #next = new Map<Subject, Subject[]>();
 
   constructor(workloads: readonly Subject[]) {
     this.workloads = workloads;
+    this.#index = new PodIndex(workloads);
   }
 
   refusal(from: Subject, service: Subject): string | null {
-    const behind = this.behind(service);
+    const behind = this.#index.behind(service);
     if (behind.includes(from)) return "itself";
     if (behind.length === 0) return `${service.title} has no pods`;
-    const circle = behind.some((each) => this.#reaches(each, from, new Set()));
+    const circle = behind.some((each) => this.#reaches(each, from));
     return circle ? "it would close a circle of calls" : null;
   }
 
   add(from: Subject, service: Subject): void {
-    this.#next.set(from, [...(this.#next.get(from) ?? []), ...this.behind(service)]);
+    this.#next.set(from, [...(this.#next.get(from) ?? []), ...this.#index.behind(service)]);
   }
 
-  behind(service: Subject): Subject[] {
+  #reaches(from: Subject, to: Subject): boolean {
+    const seen = new Set([from]);
+    for (const at of seen) {
+      if (at === to) return true;
+      for (const next of this.#next.get(at) ?? []) seen.add(next);
+    }
+    return false;
+  }
+}
+
+/** Workloads by the labels of their pods: of thousands few have to be compared with a selector. */
+export class PodIndex {
+  readonly #byPair = new Map<string, Subject[]>();
+  readonly #behind = new Map<Subject, readonly Subject[]>();
+  readonly #served = new Set<Subject>();
+
+  constructor(workloads: readonly Subject[]) {
+    for (const workload of workloads) {
+      for (const [label, value] of Object.entries(workload.podLabels())) {
+        const key = `${workload.namespace} ${label}=${String(value)}`;
+        const known = this.#byPair.get(key);
+        if (known === undefined) this.#byPair.set(key, [workload]);
+        else known.push(workload);
+      }
+    }
+  }
+
+  /** The workloads whose pods a Service selects. */
+  behind(service: Subject): readonly Subject[] {
     let behind = this.#behind.get(service);
     if (behind === undefined) {
-      behind = workloadsBehind(service, this.workloads);
+      const selector = recordAt(service.value, "spec", "selector");
+      const [pair] = Object.entries(selector ?? {});
+      const near =
+        pair === undefined
+          ? []
+          : this.#byPair.get(`${service.namespace} ${pair[0]}=${String(pair[1])}`);
+      behind = (near ?? []).filter((each) => selects(selector, each.podLabels()));
       this.#behind.set(service, behind);
+      for (const each of behind) this.#served.add(each);
     }
     return behind;
   }
 
-  #reaches(from: Subject, to: Subject, seen: Set<Subject>): boolean {
-    if (from === to) return true;
-    if (seen.has(from)) return false;
-    seen.add(from);
-    return (this.#next.get(from) ?? []).some((each) => this.#reaches(each, to, seen));
+  /** Whether one of the Services asked for so far has it behind it. */
+  isServed(workload: Subject): boolean {
+    return this.#served.has(workload);
   }
-}
-
-/** The workloads whose pods a Service selects. */
-export function workloadsBehind(service: Subject, workloads: readonly Subject[]): Subject[] {
-  const selector = recordAt(service.value, "spec", "selector");
-  return workloads.filter(
-    (each) => each.namespace === service.namespace && selects(selector, each.podLabels()),
-  );
 }
 
 interface Told {
