@@ -3,7 +3,14 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   resolve: {
-    alias: { podstorm: fileURLToPath(new URL("./src/index.ts", import.meta.url)) },
+    alias: Object.entries({
+      "podstorm/arbitraries": "src/testing/arbitraries/index.ts",
+      "podstorm/vitest": "src/testing/vitest/index.ts",
+      podstorm: "src/index.ts",
+    }).map(([find, file]) => ({
+      find: new RegExp(`^${find}$`),
+      replacement: fileURLToPath(new URL(file, import.meta.url)),
+    })),
   },
   test: {
     include: ["test/**/*.test.ts"],

@@ -13,7 +13,13 @@ const specs = readdirSync(join(src, "faults")).flatMap((name) =>
     ...readFileSync(join(src, "faults", name), "utf8").matchAll(/^export interface (\w+Spec)\b/gm),
   ].map(([, spec]) => spec),
 );
-const entries = ["index", "engine/index", "stats/index"];
+const entries = [
+  "index",
+  "engine/index",
+  "stats/index",
+  "testing/vitest/index",
+  "testing/arbitraries/index",
+];
 
 export default {
   name: "podstorm",

@@ -9,7 +9,7 @@ import type { BrokenLaw } from "../observe/report.ts";
 import type { Conclusion } from "../output/conclusion.ts";
 import type { ReplicatedSummary } from "../output/replications.ts";
 import type { Summary } from "../output/summary.ts";
-import { figureOf, type ThresholdResult } from "../output/thresholds.ts";
+import { checkThresholds, type ThresholdResult } from "../output/thresholds.ts";
 import { optionMistake, UserError } from "../scenario/mistakes.ts";
 import { parseThreshold } from "../scenario/thresholds.ts";
 import { studentTInterval } from "../stats/intervals.ts";
@@ -85,12 +85,20 @@ export class RunResult {
    */
   figure(name: string): number | null {
     // The figure is the left side of a threshold; what it is compared with does not matter.
-    const parsed = parseThreshold(`${name}>=0`);
+    return this.judge(`${name}>=0`).figure;
+  }
+
+  /**
+   * Whether it kept to a threshold.
+   * @throws {@link UserError} for what is none
+   */
+  judge(threshold: string): ThresholdResult {
+    const parsed = parseThreshold(threshold);
     if ("problem" in parsed) {
       const { problem, allowed, suggestion } = parsed;
-      throw new UserError([optionMistake(name.slice(0, 80), problem, allowed, suggestion)]);
+      throw new UserError([optionMistake(threshold.slice(0, 80), problem, allowed, suggestion)]);
     }
-    return figureOf(parsed, this.#conclusion.measured);
+    return checkThresholds([parsed], this.#conclusion.measured)[0]!;
   }
 }
 

@@ -24,7 +24,6 @@ export { renderView, type TextOptions } from "./summary-text.ts";
 export { viewOf, type SummaryView } from "./view.ts";
 export {
   checkThresholds,
-  figureOf,
   type FigureUnit,
   type Measured,
   type ThresholdResult,

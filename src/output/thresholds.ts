@@ -77,8 +77,7 @@ function unitOf({ measure, aggregation }: Threshold): FigureUnit {
   return measure.kind === "share" ? "share" : measure.unit;
 }
 
-/** In the unit of its measure; null when nothing that was asked for happened. */
-export function figureOf(threshold: Threshold, measured: Measured): Figure {
+function figureOf(threshold: Threshold, measured: Measured): Figure {
   const { measure } = threshold;
   if (measure.kind === "column") return columnFigure(threshold, measured.tables);
   return named[measure.name as NamedMeasure](threshold, measured);

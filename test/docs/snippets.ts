@@ -89,6 +89,7 @@ async function runProgram(place: string, code: string): Promise<string> {
     logLevel: "silent",
     alias: {
       podstorm: join(root, "src", "index.ts"),
+      "podstorm/arbitraries": join(root, "src", "testing", "arbitraries", "index.ts"),
       "podstorm/engine": join(root, "src", "engine", "index.ts"),
       "podstorm/stats": join(root, "src", "stats", "index.ts"),
     },

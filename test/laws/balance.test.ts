@@ -15,8 +15,8 @@ import { expect, test } from "vitest";
 import { openLoop, perRequest, pods } from "../../src/index.ts";
 import type { Observer } from "../../src/observe/observations.ts";
 import { chiSquareCdf } from "../../src/stats/index.ts";
-import { manifestOf, SERVICE_PORT } from "./arbitrary/apps.ts";
-import type { WholeScenario } from "./arbitrary/scenario.ts";
+import { manifestOf, SERVICE_PORT } from "../../src/testing/arbitraries/apps.ts";
+import type { WholeScenario } from "../../src/testing/arbitraries/scenarios.ts";
 import { lawHolds, play } from "./law.ts";
 
 const LEVEL_EACH = 1e-5;
@@ -34,7 +34,7 @@ const balanced: fc.Arbitrary<WholeScenario> = fc
       // A seed for each case: the sum is over independent draws.
       seed,
       duration: "2s",
-      cluster: { nodes, manifests: ["./cluster.yaml"] },
+      cluster: { nodes },
       servers: { "deploy/app-0": { serviceTime: "1ms" } },
       clients: [
         {
@@ -47,7 +47,7 @@ const balanced: fc.Arbitrary<WholeScenario> = fc
         },
       ],
     },
-    manifest: manifestOf(
+    objects: manifestOf(
       { replicas, service: { type: "ClusterIP" }, targetPort: 80, graceSeconds: 1, sidecar: false },
       0,
     ),

@@ -13,7 +13,7 @@ import { seconds } from "../../src/engine/index.ts";
 import { CtState } from "../../src/network/conntrackStates.ts";
 import { tracking } from "../../src/scenario/compile/laws/conntrack.ts";
 import type { Run } from "../../src/scenario/compile.ts";
-import { scenarios } from "./arbitrary/scenario.ts";
+import { scenarios } from "../../src/testing/arbitraries/scenarios.ts";
 import { lawHolds, play, type Play } from "./law.ts";
 import { resolved } from "./written.ts";
 
@@ -63,7 +63,7 @@ function mixed(seed: string): Play {
   const input: ScenarioInput = {
     duration: "12s",
     seed,
-    cluster: { nodes: 3, manifests: ["./cluster.yaml"] },
+    cluster: { nodes: 3 },
     servers: { "deploy/dns": { serviceTime: "5ms" } },
     clients: [
       { ...common, name: "a", from: pods(2), to: "svc/dns:dns" },
@@ -84,7 +84,7 @@ function mixed(seed: string): Play {
       },
     },
   };
-  return play(resolved({ input, manifest: app }), { pieces: 12, look: (run) => lawOf(run) });
+  return play(resolved({ input, objects: app }), { pieces: 12, look: (run) => lawOf(run) });
 }
 
 function lawOf({ transport, nowNs }: Run): void {

@@ -10,7 +10,7 @@ import { expect, test } from "vitest";
 import type { Observer } from "../../src/observe/observations.ts";
 import type { Run } from "../../src/scenario/compile.ts";
 import type { ResolvedClient, ResolvedScenario } from "../../src/scenario/resolved.ts";
-import { scenarios } from "./arbitrary/scenario.ts";
+import { scenarios } from "../../src/testing/arbitraries/scenarios.ts";
 import { lawHolds, play } from "./law.ts";
 
 /** Every request that has begun, by client and start: several may begin in one instant. */

@@ -13,7 +13,7 @@ import { seconds } from "../../src/engine/index.ts";
 import { matchesLabels, objectKey, type Service } from "../../src/kubernetes/api/types.ts";
 import type { Run } from "../../src/scenario/compile.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
-import { scenarios } from "./arbitrary/scenario.ts";
+import { scenarios } from "../../src/testing/arbitraries/scenarios.ts";
 import { reachableAddresses } from "./addresses.ts";
 import { lawHolds, play } from "./law.ts";
 

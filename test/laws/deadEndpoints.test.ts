@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import type { Run } from "../../src/scenario/compile.ts";
 import { deadEndpoints } from "../../src/scenario/compile/laws/deadEndpoints.ts";
 import type { LawContext } from "../../src/scenario/compile/laws/contract.ts";
-import { scenarios } from "./arbitrary/scenario.ts";
+import { scenarios } from "../../src/testing/arbitraries/scenarios.ts";
 import { lawHolds, play } from "./law.ts";
 import { settle } from "./settle.ts";
 

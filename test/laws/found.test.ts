@@ -9,7 +9,7 @@ import {
 } from "../../src/index.ts";
 import { SocketState } from "../../src/network/socket.ts";
 import type { Observer } from "../../src/observe/observations.ts";
-import { manifestOf, SERVICE_PORT, type App } from "./arbitrary/apps.ts";
+import { manifestOf, SERVICE_PORT, type App } from "../../src/testing/arbitraries/apps.ts";
 import { play } from "./law.ts";
 import { resolved } from "./written.ts";
 
@@ -22,9 +22,9 @@ const plain: App = {
 };
 
 function scenarioOf(app: App, input: Partial<ScenarioInput>, more: readonly object[] = []) {
-  const cluster = { nodes: 1, manifests: ["./cluster.yaml"] };
-  const manifest = [...manifestOf(app, 0), ...more];
-  return resolved({ input: { duration: "20s", cluster, ...input }, manifest });
+  const cluster = { nodes: 1 };
+  const objects = [...manifestOf(app, 0), ...more];
+  return resolved({ input: { duration: "20s", cluster, ...input }, objects });
 }
 
 test("a restarted pod whose probe passes before the kubelet sees it run becomes ready (law 3)", () => {
@@ -53,7 +53,7 @@ test("a pod at rest stays on the node that it names, and no scheduler draws for 
     metadata: { name: "pinned" },
     spec: { nodeName: "node-3", containers: [{ name: "main", image: "pause:3.10" }] },
   };
-  const cluster = { nodes: 4, manifests: ["./cluster.yaml"] };
+  const cluster = { nodes: 4 };
   for (const seed of ["1", "2", "3", "4"]) {
     const { run } = play(scenarioOf(plain, { seed, cluster, duration: "1ms" }, [pinned]));
     const pods = [...run.cluster.api.list("Pod")];

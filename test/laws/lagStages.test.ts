@@ -7,7 +7,7 @@
  */
 import { expect, test } from "vitest";
 import { Recording } from "../../src/observe/index.ts";
-import { scenarios } from "./arbitrary/scenario.ts";
+import { scenarios } from "../../src/testing/arbitraries/scenarios.ts";
 import { lawHolds, play } from "./law.ts";
 
 const FILE = "endpoint_update_lag.csv";

@@ -8,7 +8,7 @@ import { compile } from "../../src/scenario/compile.ts";
 import { loadScenario } from "../../src/scenario/index.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
 import { fakeDependencies, fakeTerminal } from "../cli/fakes.ts";
-import { scenarios, type WholeScenario } from "./arbitrary/scenario.ts";
+import { scenarios, type WholeScenario } from "../../src/testing/arbitraries/scenarios.ts";
 import { lawHolds } from "./law.ts";
 import { resolved, writeScenario } from "./written.ts";
 
@@ -100,9 +100,9 @@ test("the scenarios differ in kind: everything that can be drawn is drawn", () =
     "no fault": ({ input }) => input.faults!.length === 0,
     "small queues": ({ input }) => input.profile?.network !== undefined,
     "other control planes": ({ input }) => input.profile?.kubernetes !== undefined,
-    probes: ({ manifest }) => JSON.stringify(manifest).includes("readinessProbe"),
-    "preStop sleeps": ({ manifest }) => JSON.stringify(manifest).includes("preStop"),
-    sidecars: ({ manifest }) => JSON.stringify(manifest).includes("envoy"),
+    probes: ({ objects }) => JSON.stringify(objects).includes("readinessProbe"),
+    "preStop sleeps": ({ objects }) => JSON.stringify(objects).includes("preStop"),
+    sidecars: ({ objects }) => JSON.stringify(objects).includes("envoy"),
   };
   for (const [kind, is] of Object.entries(kinds)) {
     expect(sample.filter(is).length, kind).toBeGreaterThanOrEqual(10);

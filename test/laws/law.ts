@@ -11,7 +11,7 @@ import type { Observer } from "../../src/observe/observations.ts";
 import { replayCommand } from "../../src/output/index.ts";
 import { compile, type Run } from "../../src/scenario/compile.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
-import type { WholeScenario } from "./arbitrary/scenario.ts";
+import type { WholeScenario } from "../../src/testing/arbitraries/scenarios.ts";
 import { resolved, writeScenario } from "./written.ts";
 
 /** fast-check's seed unless the environment says otherwise: the same cases on every machine. */

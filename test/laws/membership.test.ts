@@ -10,7 +10,7 @@ import { expect, test } from "vitest";
 import { Direction } from "../../src/network/conntrackTable.ts";
 import type { Observer } from "../../src/observe/observations.ts";
 import type { Run } from "../../src/scenario/compile.ts";
-import { scenarios } from "./arbitrary/scenario.ts";
+import { scenarios } from "../../src/testing/arbitraries/scenarios.ts";
 import { lawHolds, play } from "./law.ts";
 
 interface Endpoint {

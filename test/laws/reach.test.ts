@@ -14,7 +14,7 @@ import type { Socket, SocketError, SocketHandler } from "../../src/network/socke
 import type { Service } from "../../src/kubernetes/api/types.ts";
 import type { Run } from "../../src/scenario/compile.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
-import { scenarios } from "./arbitrary/scenario.ts";
+import { scenarios } from "../../src/testing/arbitraries/scenarios.ts";
 import { lawHolds, play } from "./law.ts";
 
 /** A connection that is only tried. */

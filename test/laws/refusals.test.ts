@@ -56,7 +56,7 @@ function inputOf({ mode }: Case): ScenarioInput {
   const common = { timeout: "700ms", load: openLoop(8) } as const;
   return {
     duration: "3s",
-    cluster: { nodes: 3, manifests: ["./cluster.yaml"] },
+    cluster: { nodes: 3 },
     clients: [
       { ...common, name: "a", from: pods(2), to: "svc/web" },
       { ...common, name: "b", from: pods(1), to: loadBalancer("svc/web") },
@@ -109,7 +109,7 @@ test("16 refusals", () => {
         const name = outcomeNames[outcome]!;
         outcomes.set(name, (outcomes.get(name) ?? 0) + 1);
       };
-      const scenario = resolved({ input: inputOf(of), manifest: manifestOf(of) });
+      const scenario = resolved({ input: inputOf(of), objects: manifestOf(of) });
       const { end } = play(scenario, { observers: [{ requestEnded }], before: refusals.watch });
       expect(end.brokenLaws).toEqual([]);
       const told = end.hops.flatMap(({ hop, drops }) =>

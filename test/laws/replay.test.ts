@@ -14,8 +14,8 @@ import { Recording } from "../../src/observe/index.ts";
 import { createObservations, type Observer } from "../../src/observe/observations.ts";
 import type { Run } from "../../src/scenario/compile.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
-import { SERVICE_PORT } from "./arbitrary/apps.ts";
-import { scenarios, type WholeScenario } from "./arbitrary/scenario.ts";
+import { SERVICE_PORT } from "../../src/testing/arbitraries/apps.ts";
+import { scenarios, type WholeScenario } from "../../src/testing/arbitraries/scenarios.ts";
 import { lawHolds, play } from "./law.ts";
 import { resolved } from "./written.ts";
 
@@ -127,8 +127,8 @@ describe("8 causality and replay", () => {
   test("an unused client changes no row", () => {
     lawHolds(
       "8 replay",
-      scenarios({ clientsMin: 1 }).filter(({ manifest }) =>
-        JSON.stringify(manifest).includes("NodePort"),
+      scenarios({ clientsMin: 1 }).filter(({ objects }) =>
+        JSON.stringify(objects).includes("NodePort"),
       ),
       (scenario, whole) => {
         const withClient = results(resolved(withUnusedClient(whole)));
@@ -188,7 +188,7 @@ function withIdleNode(whole: WholeScenario, withPod: boolean): WholeScenario {
     metadata: { name: "idle", labels: { app: "idle" } },
     spec: { nodeName: "cordoned", containers: [{ name: "idle", image: "pause:3.10" }] },
   };
-  return { ...whole, manifest: [...whole.manifest, node, ...(withPod ? [pod] : [])] };
+  return { ...whole, objects: [...whole.objects, node, ...(withPod ? [pod] : [])] };
 }
 
 /** It comes from outside, so that it takes no address and no place, and stands in front of the others. */
@@ -203,7 +203,7 @@ function withUnusedClient(whole: WholeScenario): WholeScenario {
   return { ...whole, input: { ...whole.input, clients } };
 }
 
-function nodePortService({ manifest }: WholeScenario): string | undefined {
-  const objects = manifest as { metadata: { name: string }; spec: { type?: string } }[];
-  return objects.find(({ spec }) => spec.type === "NodePort")?.metadata.name;
+function nodePortService({ objects }: WholeScenario): string | undefined {
+  const all = objects as { metadata: { name: string }; spec: { type?: string } }[];
+  return all.find(({ spec }) => spec.type === "NodePort")?.metadata.name;
 }

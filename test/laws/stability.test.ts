@@ -10,7 +10,7 @@
 import { expect, test } from "vitest";
 import { NO_SOCKET } from "../../src/network/packet.ts";
 import type { Run } from "../../src/scenario/compile.ts";
-import { scenarios } from "./arbitrary/scenario.ts";
+import { scenarios } from "../../src/testing/arbitraries/scenarios.ts";
 import { lawHolds, play } from "./law.ts";
 
 /** Looks over the transport's shoulder: where the packets of each connection arrive. */

@@ -12,7 +12,7 @@ import { compile, type Run } from "../../src/scenario/compile.ts";
 import { resolved } from "./written.ts";
 
 const labels = { app: "web" };
-const manifest = [
+const objects = [
   {
     apiVersion: "apps/v1",
     kind: "Deployment",
@@ -35,7 +35,7 @@ const manifest = [
 ];
 const input: ScenarioInput = {
   duration: "2s",
-  cluster: { nodes: 2, manifests: ["./cluster.yaml"] },
+  cluster: { nodes: 2 },
   servers: { "deploy/web": { serviceTime: "5ms" } },
   clients: [
     {
@@ -51,7 +51,7 @@ const input: ScenarioInput = {
 
 /** @returns what is found broken, as "law entity detail" */
 function found(tamper: (run: Run) => void): string[] {
-  const scenario = resolved({ input, manifest });
+  const scenario = resolved({ input, objects });
   const run = compile(scenario, []);
   run.runUntil(scenario.durationNs);
   tamper(run);

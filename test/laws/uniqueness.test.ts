@@ -10,7 +10,7 @@ import type { Observer } from "../../src/observe/observations.ts";
 import type { Run } from "../../src/scenario/compile.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
 import { reachableAddresses } from "./addresses.ts";
-import { scenarios } from "./arbitrary/scenario.ts";
+import { scenarios } from "../../src/testing/arbitraries/scenarios.ts";
 import { lawHolds, play } from "./law.ts";
 
 function checkHolders({ transport, cluster }: Run): void {

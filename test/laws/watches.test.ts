@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 import type { Informer } from "../../src/kubernetes/api/contract.ts";
 import { objectKey, type Kind, type ObjectByKind } from "../../src/kubernetes/api/types.ts";
 import type { Run } from "../../src/scenario/compile.ts";
-import { scenarios } from "./arbitrary/scenario.ts";
+import { scenarios } from "../../src/testing/arbitraries/scenarios.ts";
 import { lawHolds, play } from "./law.ts";
 import { settle } from "./settle.ts";
 

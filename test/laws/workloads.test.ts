@@ -17,8 +17,8 @@ import { ms, Phase, seconds } from "../../src/engine/index.ts";
 import { objectKey } from "../../src/kubernetes/api/types.ts";
 import { rolloutRestart, scale } from "../../src/kubernetes/kubectl/index.ts";
 import { compile, type Run } from "../../src/scenario/compile.ts";
-import type { WholeScenario } from "./arbitrary/scenario.ts";
-import { arbitraryWorkloads, type Act } from "./arbitrary/workloads.ts";
+import type { WholeScenario } from "../../src/testing/arbitraries/scenarios.ts";
+import { arbitraryWorkloads, type Act } from "./arbitraryWorkloads.ts";
 import { lawHolds, play } from "./law.ts";
 import { resolved } from "./written.ts";
 
@@ -89,7 +89,7 @@ const policy = {
 };
 const input: ScenarioInput = {
   duration: "25s",
-  cluster: { nodes: 2, manifests: ["./cluster.yaml"] },
+  cluster: { nodes: 2 },
 };
 
 test("evictions alone never leave fewer healthy pods than a budget wants", () => {
@@ -107,7 +107,7 @@ test("evictions alone never leave fewer healthy pods than a budget wants", () =>
   fc.assert(
     fc.property(evictions, budget, (times, spec) => {
       const run = compile(
-        resolved({ input, manifest: [web, { ...policy, spec: { ...policy.spec, ...spec } }] }),
+        resolved({ input, objects: [web, { ...policy, spec: { ...policy.spec, ...spec } }] }),
         [],
       );
       const user = run.cluster.api.client({ name: "user", qps: 1e6, burst: 1e6 });

@@ -9,10 +9,11 @@ import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { publint } from "publint";
 import { describe, expect, it } from "vitest";
+import { codeBlocks, document } from "../docs/markdown.ts";
 import { inProject, installedProject } from "./packed.ts";
 
 const root = join(import.meta.dirname, "..", "..");
-const project = installedProject(["@types/node"]);
+const project = installedProject(["@types/node", "fast-check", "vitest"]);
 
 /** What `tsc --init` would ask for, and the declarations themselves checked too. */
 const tsconfig = {
@@ -80,6 +81,22 @@ describe("the package", () => {
     expect(ran.code).toBe(0);
     expect(ran.stdout).toContain("requests");
     expect(readFileSync(join(folder, "results/first/summary.json"), "utf8")).toContain('"first"');
+  });
+
+  it("has matchers and arbitraries that work in somebody's tests: those of docs/library.md", async () => {
+    const { folder } = project();
+    const blocks = codeBlocks(document("docs/library.md")).filter(({ file }) => file !== null);
+    expect(blocks.map(({ file }) => file)).toEqual(["web.test.ts", "web.yaml"]);
+    for (const { file, text } of blocks) writeFileSync(join(folder, file!), text);
+    const broken = blocks[0]!.text.replace("toLoseNoRequests()", 'toKeepTo("requests.count==0")');
+    writeFileSync(join(folder, "broken.test.ts"), broken);
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(tsconfig));
+    const checked = await inProject(project(), "tsc", ["-p", ".", "--skipLibCheck"]);
+    expect(checked).toMatchObject({ code: 0, stdout: "" });
+    const argv = ["run", "--maxWorkers=1", "--no-color", "--exclude=out"];
+    const ran = await inProject(project(), "vitest", argv);
+    expect(ran.stdout).toMatch(/Tests +1 failed \| 3 passed/);
+    expect(ran.stderr).toContain("expected to keep to requests.count==0; the figure is ");
   });
 
   it("names each entry of `exports` once for people and once for the compiler", () => {

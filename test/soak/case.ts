@@ -8,7 +8,7 @@ import fc from "fast-check";
 import { UserError } from "../../src/scenario/mistakes.ts";
 import { Recording } from "../../src/observe/index.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
-import { scenarios, type WholeScenario } from "../laws/arbitrary/scenario.ts";
+import { scenarios, type WholeScenario } from "../../src/testing/arbitraries/scenarios.ts";
 import { play } from "../laws/law.ts";
 import { resolved } from "../laws/written.ts";
 

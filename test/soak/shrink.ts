@@ -3,7 +3,7 @@
  *
  * Owns: the steps, from coarse to fine. A step counts if the scenario still fails in the same way.
  */
-import type { WholeScenario } from "../laws/arbitrary/scenario.ts";
+import type { WholeScenario } from "../../src/testing/arbitraries/scenarios.ts";
 import { UserError } from "../../src/scenario/mistakes.ts";
 
 /**
@@ -41,7 +41,7 @@ export function shrink(
 
 /** Candidates, the largest steps first. */
 function* smallerThan(whole: WholeScenario): Generator<WholeScenario> {
-  const { input, manifest } = whole;
+  const { input, objects } = whole;
   const change = (fields: Partial<WholeScenario["input"]>): WholeScenario => ({
     ...whole,
     input: { ...input, ...fields },
@@ -59,7 +59,7 @@ function* smallerThan(whole: WholeScenario): Generator<WholeScenario> {
   }
   const nodes = input.cluster?.nodes ?? 0;
   if (nodes > 1) yield change({ cluster: { ...input.cluster, nodes: nodes - 1 } });
-  for (const fewer of fewerReplicas(manifest)) yield { ...whole, manifest: fewer };
+  for (const fewer of fewerReplicas(objects)) yield { ...whole, objects: fewer };
 }
 
 /** Without one half, without the other; then without each single member. */
@@ -72,10 +72,10 @@ function* shorterLists<T>(list: readonly T[]): Generator<T[]> {
   for (let i = 0; i < list.length; i++) yield list.toSpliced(i, 1);
 }
 
-function* fewerReplicas(manifest: readonly object[]): Generator<object[]> {
-  for (const [i, object] of manifest.entries()) {
+function* fewerReplicas(objects: readonly object[]): Generator<object[]> {
+  for (const [i, object] of objects.entries()) {
     const { spec } = object as { readonly spec?: { readonly replicas?: number } };
     if (spec?.replicas === undefined || spec.replicas < 2) continue;
-    yield manifest.with(i, { ...object, spec: { ...spec, replicas: spec.replicas - 1 } });
+    yield objects.with(i, { ...object, spec: { ...spec, replicas: spec.replicas - 1 } });
   }
 }

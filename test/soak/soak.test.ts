@@ -9,8 +9,8 @@ import { afterEach, expect, test, vi } from "vitest";
 import { flushConntrack, openLoop, partition, pods, resetPods, stealCpu } from "../../src/index.ts";
 import { Network } from "../../src/network/network.ts";
 import { loadScenario } from "../../src/scenario/index.ts";
-import { manifestOf } from "../laws/arbitrary/apps.ts";
-import type { WholeScenario } from "../laws/arbitrary/scenario.ts";
+import { manifestOf } from "../../src/testing/arbitraries/apps.ts";
+import type { WholeScenario } from "../../src/testing/arbitraries/scenarios.ts";
 import { writeScenario } from "../laws/written.ts";
 import { drawCase, judge } from "./case.ts";
 import { shrink } from "./shrink.ts";
@@ -30,7 +30,7 @@ function caseWithPartition(): WholeScenario {
   return {
     input: {
       duration: "8000ms",
-      cluster: { nodes: 3, manifests: ["./cluster.yaml"] },
+      cluster: { nodes: 3 },
       profile: { kubernetes: { apiServer: { watchLatency: "20ms" } } },
       clients: [
         { ...client, name: "one" },
@@ -43,7 +43,7 @@ function caseWithPartition(): WholeScenario {
         resetPods({ selector: "app=app-0", count: 1, at: "2s" }),
       ],
     },
-    manifest: manifestOf(app, 0),
+    objects: manifestOf(app, 0),
   };
 }
 

@@ -19,6 +19,7 @@ const ROOMS = [
   "output",
   "inspect",
   "library",
+  "testing",
   "cli",
 ];
 /** Rooms whose code runs inside a simulation. */

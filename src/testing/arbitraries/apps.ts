@@ -5,7 +5,7 @@
  * and of its Service, and its pods carry the label `app: app-N`.
  */
 import fc from "fast-check";
-import { exponential, type ServerInput } from "../../../src/index.ts";
+import { exponential, type ServerInput } from "../../index.ts";
 
 export interface App {
   readonly replicas: number;
@@ -27,6 +27,12 @@ export interface App {
 export const SERVICE_PORT = 8080;
 export const SIDECAR_PORT = 9090;
 
+/** Objects of one to three Deployments, each with a Service of its name on port 8080 in front. */
+export function services(): fc.Arbitrary<object[]> {
+  return apps().map((drawn) => drawn.flatMap(manifestOf));
+}
+
+/** One to three applications; {@link manifestOf} gives the objects of one. */
 export function apps(): fc.Arbitrary<App[]> {
   return fc.array(app(), { minLength: 1, maxLength: 3 });
 }

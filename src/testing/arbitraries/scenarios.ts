@@ -7,17 +7,17 @@
  * times short, so that a case takes milliseconds. Refuses to own: running anything, and what must hold.
  */
 import fc from "fast-check";
-import type { OriginInput, ScenarioInput } from "../../../src/index.ts";
+import type { OriginInput, ScenarioInput } from "../../index.ts";
 import { apps, manifestOf, type App } from "./apps.ts";
 import { clients, type ClientDraft } from "./clients.ts";
 import { chaos, resets, type ResetDraft } from "./faults.ts";
 import { losslessProfiles, lossyProfiles, profiles } from "./profiles.ts";
 
-/** Everything that is needed to write a scenario down: its own file and its manifest. */
+/** Everything that `run` needs. */
 export interface WholeScenario {
   readonly input: ScenarioInput;
-  /** Kubernetes objects, the documents of ./cluster.yaml. */
-  readonly manifest: readonly object[];
+  /** Its Kubernetes objects: what `run` takes beside it. */
+  readonly objects: readonly object[];
 }
 
 /** What a law needs of the scenarios that it is tried on. */
@@ -41,6 +41,29 @@ export interface ScenarioNeeds {
   readonly durationMs?: readonly [number, number];
 }
 
+/**
+ * Whole scenarios, small and short.
+ *
+ * @example
+ * ```ts
+ * import fc from "fast-check";
+ * import { run } from "podstorm";
+ * import { scenarios } from "podstorm/arbitraries";
+ *
+ * const property = fc.asyncProperty(scenarios({ clientsMin: 1 }), async ({ input, objects }) => {
+ *   const { requests } = await run(input, { objects });
+ *   return requests.started === requests.ended + requests.inFlight;
+ * });
+ * await fc.assert(property, { numRuns: 20 });
+ * console.log("no request is lost or counted twice");
+ * ```
+ *
+ * Output:
+ *
+ * ```text
+ * no request is lost or counted twice
+ * ```
+ */
 export function scenarios(needs: ScenarioNeeds = {}): fc.Arbitrary<WholeScenario> {
   const { coldStart, faultsMin = 0, faultsMax = 2, clientsMin = 0, profile } = needs;
   const span = needs.durationMs ?? [500, 4000];
@@ -99,20 +122,20 @@ function wholeScenario({
       duration: `${durationMs}ms`,
       ...(coldStart ? { coldStart } : {}),
       window: "500ms",
-      cluster: { nodes, ...(zones === undefined ? {} : { zones }), manifests: ["./cluster.yaml"] },
+      cluster: { nodes, ...(zones === undefined ? {} : { zones }) },
       servers,
       clients: drafts.clients.map((make, i) => make(`client-${i}`, drafts.apps)),
       faults: drafts.faults.map((make) => make(drafts.apps.length)),
       ...(profile === undefined ? {} : { profile }),
       ...(chaos === undefined ? {} : { chaos }),
     },
-    manifest: drafts.apps.flatMap(manifestOf),
+    objects: drafts.apps.flatMap(manifestOf),
   };
 }
 
 /** Nodes as objects of the manifest, with a /28 each and enough of them for all pods at rest. */
-function withSmallRanges({ input, manifest }: WholeScenario): WholeScenario {
-  const deployments = manifest as readonly { spec: { replicas?: number } }[];
+function withSmallRanges({ input, objects }: WholeScenario): WholeScenario {
+  const deployments = objects as readonly { spec: { replicas?: number } }[];
   const pods =
     deployments.reduce((sum, { spec }) => sum + (spec.replicas ?? 0), 0) +
     input.clients!.reduce(
@@ -121,8 +144,8 @@ function withSmallRanges({ input, manifest }: WholeScenario): WholeScenario {
     );
   const count = Math.max(input.cluster!.nodes!, Math.ceil(pods / 7));
   const nodes = Array.from({ length: count }, (_, i) => nodeObject(i + 1));
-  const cluster = { manifests: input.cluster!.manifests! };
-  return { input: { ...input, cluster }, manifest: [...nodes, ...manifest] };
+  const { nodes: _, ...cluster } = input.cluster!;
+  return { input: { ...input, cluster }, objects: [...nodes, ...objects] };
 }
 
 function nodeObject(number: number): object {

@@ -18,7 +18,7 @@ import {
   perRequest,
   pods,
   type ClientInput,
-} from "../../../src/index.ts";
+} from "../../index.ts";
 import { SERVICE_PORT, SIDECAR_PORT, type App } from "./apps.ts";
 
 export type ClientDraft = (name: string, apps: readonly App[]) => ClientInput;

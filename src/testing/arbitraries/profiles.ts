@@ -5,7 +5,7 @@
  * packets are lost in each place that can lose them.
  */
 import fc from "fast-check";
-import type { ProfileOverride } from "../../../src/index.ts";
+import type { ProfileOverride } from "../../index.ts";
 
 export function profiles(): fc.Arbitrary<ProfileOverride | undefined> {
   return fc.option(

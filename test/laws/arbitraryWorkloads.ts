@@ -5,7 +5,7 @@
  * of restarts, scaling, deletions and evictions. Refuses to own: what must hold.
  */
 import fc from "fast-check";
-import type { WholeScenario } from "./scenario.ts";
+import type { WholeScenario } from "../../src/testing/arbitraries/scenarios.ts";
 
 export interface Act {
   readonly what: "restart" | "scale" | "evict" | "delete";
@@ -45,9 +45,9 @@ export function arbitraryWorkloads(): fc.Arbitrary<{
           duration: "40s",
           coldStart,
           window: "10s",
-          cluster: { nodes, manifests: ["./cluster.yaml"] },
+          cluster: { nodes },
         },
-        manifest: manifestOf(draft),
+        objects: manifestOf(draft),
       },
     }));
 }
