@@ -38,6 +38,10 @@ const HOSTS =
 const NAMES_A_HOST =
   /(^|_|[a-z])(ADDR(ESS(ES)?)?|HOSTS?(NAME)?|URLS?|URIS?|SERVICES?|ENDPOINTS?|SERVERS?|UPSTREAMS?|BACKENDS?|BROKERS?|TARGETS?|PEERS?|MASTER|REDIS|DB|DATABASE|MONGO|DSN)(_[A-Z0-9_]+)?$/i;
 
+/** ... and of those whose value only looks like one. */
+const NAMES_NO_HOST =
+  /_(NAME|USER|USERNAME|PASS|PASSWORD|ID|TYPE|SCHEMA|TABLE|KEY|VERSION|NAMESPACE|PREFIX|PATH|PORT)$/i;
+
 /** @param subjects everything that was read, ConfigMaps too */
 export function guessCalls(subjects: readonly Subject[]): Calls {
   const services = subjects.filter(({ kind, isDropped }) => kind === "Service" && !isDropped);
@@ -170,10 +174,13 @@ function* environmentOf(
   const told = (name: string, text: unknown, from: string): Told[] =>
     typeof text !== "string" || text.length > 4096
       ? []
-      : [{ text, because: `${from} ${name}=${shortened(text)}`, isHost: NAMES_A_HOST.test(name) }];
+      : [{ text, because: `${from} ${name}=${shortened(text)}`, isHost: namesHost(name) }];
+  const known = new Map<string, string>();
   for (const each of listAt(container, "env").filter(isRecord)) {
     const name = textAt(each, "name") ?? "";
-    yield* told(name, each["value"], "env");
+    const value = expanded(each["value"], known);
+    if (typeof value === "string") known.set(name, value);
+    yield* told(name, value, "env");
     const reference = recordAt(each, "valueFrom", "configMapKeyRef");
     if (reference === null) continue;
     const data = configured(textAt(reference, "name"));
@@ -183,6 +190,19 @@ function* environmentOf(
     const data = configured(textAt(each, "configMapRef", "name"));
     for (const [name, text] of Object.entries(data)) yield* told(name, text, "ConfigMap");
   }
+}
+
+function namesHost(name: string): boolean {
+  return NAMES_A_HOST.test(name) && !(NAMES_NO_HOST.test(name) && !/HOST_?NAME$/i.test(name));
+}
+
+/** As the kubelet does it: $(NAME) of a variable that was written before. */
+function expanded(text: unknown, known: ReadonlyMap<string, string>): unknown {
+  if (typeof text !== "string" || !text.includes("$(")) return text;
+  return text.replace(
+    /\$\(([A-Za-z_][A-Za-z0-9_]*)\)/g,
+    (whole, name: string) => known.get(name) ?? whole,
+  );
 }
 
 function* servicesIn(

@@ -209,11 +209,13 @@ function keepLast(subjects: readonly Subject[]): void {
     if (other === undefined) {
       later.set(key, subject);
     } else if (isPatch(other) && !isPatch(subject)) {
-      other.drop("a patch of another object: fill overlays in first, with kustomize build");
+      other.drop(PATCH);
       later.set(key, subject);
-    } else subject.drop("written again further on; the last one counts");
+    } else subject.drop(isPatch(subject) ? PATCH : "written again further on; the last one counts");
   }
 }
+
+const PATCH = "a patch of another object: fill overlays in first, with kustomize build";
 
 /** A workload without containers, or with one that has no image. */
 function isPatch(subject: Subject): boolean {
