@@ -12,6 +12,7 @@ import { importDump } from "./model/import.ts";
 import { proxyBuild, proxyChange } from "./model/proxy-scale.ts";
 import { requestsKeepAlive, requestsNewConnection } from "./model/requests.ts";
 import { rollout } from "./model/rollout.ts";
+import { shop } from "./model/shop.ts";
 import { resetStorm } from "./model/storm.ts";
 
 export const benchmarks: readonly Benchmark[] = [
@@ -37,4 +38,5 @@ export const benchmarks: readonly Benchmark[] = [
   proxyChange("ebpf", 10_000),
   rollout,
   resetStorm,
+  shop,
 ];

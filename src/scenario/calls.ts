@@ -8,8 +8,12 @@ import { objectKey } from "../kubernetes/api/types.ts";
 import type { FileMistakes, Path } from "./mistakes.ts";
 import type { ResolvedCall, ResolvedServer, ServiceTarget } from "./resolved.ts";
 import type { CallPart } from "./schema/calling.ts";
+import { DNS_SCHEME, resolver } from "./schema/scenario.ts";
 import { kindsByPair, kindsMatching, podKinds } from "./services.ts";
-import { callingOf, resolveTarget, type KnownNames } from "./targets.ts";
+import { callingOf, resolverOf, resolveTarget, type KnownNames } from "./targets.ts";
+
+/** How a pod of namespace default looks a name up, where nobody says otherwise. */
+const STANDARD = resolver.parse({});
 
 /** A server that was read, with its place. */
 export interface PlacedServer {
@@ -28,6 +32,7 @@ export interface ResolvedCalls {
 export function resolveCalls(
   placed: readonly PlacedServer[],
   known: KnownNames,
+  zone: string | null,
   mistakes: FileMistakes,
 ): ResolvedCalls {
   const calls: ResolvedCall[] = [];
@@ -43,9 +48,9 @@ export function resolveCalls(
           index,
           ...(stage.length > 1 ? [i] : []),
         ]);
-        const target = targetOf(part, known, own);
+        const target = targetOf(part, known, zone, own);
         if (target === null) return [];
-        const caller = callerOf(part, target, each, calls, first);
+        const caller = callerOf(part, { to: target, zone }, each, calls, first);
         return [{ caller, probability: part.probability }];
       }),
     );
@@ -55,17 +60,34 @@ export function resolveCalls(
   return { servers, calls };
 }
 
-function targetOf(part: CallPart, known: KnownNames, own: FileMistakes): ServiceTarget | null {
-  const to = { reference: part.to, via: "clusterIP", node: null } as const;
-  const rules = { zone: null, search: [], ndots: 0 };
+function targetOf(
+  part: CallPart,
+  known: KnownNames,
+  zone: string | null,
+  own: FileMistakes,
+): ServiceTarget | null {
+  const to = { ...wayOf(part), node: null };
+  const { search, ndots } = STANDARD;
+  const rules = { zone, search, ndots };
   const target = resolveTarget(to, known.services, known.objects, own, rules);
   return target !== null && "service" in target ? target : null;
+}
+
+/** By a ClusterIP, or by what DNS says. */
+function wayOf({ to }: CallPart): {
+  readonly reference: string;
+  readonly via: "clusterIP" | "dns";
+} {
+  const isName = to.startsWith(DNS_SCHEME);
+  return isName
+    ? { reference: to.slice(DNS_SCHEME.length), via: "dns" }
+    : { reference: to, via: "clusterIP" };
 }
 
 /** Index of the caller, which may be there from another stage: a process has one pool for a target. */
 function callerOf(
   part: CallPart,
-  to: ServiceTarget,
+  { to, zone }: { readonly to: ServiceTarget; readonly zone: string | null },
   { server, reference }: PlacedServer,
   calls: ResolvedCall[],
   first: number,
@@ -73,6 +95,8 @@ function callerOf(
   const call: Omit<ResolvedCall, "name"> = {
     workload: server.workload,
     to,
+    ...(zone !== null &&
+      resolverOf({ to: { ...wayOf(part), node: null }, resolver: STANDARD }, zone)),
     ...callingOf(part),
     isOptional: part.optional,
   };
@@ -90,6 +114,7 @@ function callerOf(
 
 /** "shop/deploy/web:80" as "shop/web". */
 function shortName(text: string): string {
+  if (text.startsWith(DNS_SCHEME)) return text.slice(DNS_SCHEME.length).replace(/:\d+$/, "");
   return text.replace(/:[^:]*$/, "").replace(/(^|\/)[a-z]+\/([^/]*)$/, "$1$2");
 }
 

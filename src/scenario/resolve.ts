@@ -85,7 +85,7 @@ export function resolveScenario(
   const placed = resolveServers(parts.servers, objects, mistakes);
   const zone = cluster?.dns === undefined ? null : profile.kubernetes.dns.zone;
   const known = knownNames(parts, objects, services, mistakes);
-  const { servers, calls } = resolveCalls(placed, known, mistakes);
+  const { servers, calls } = resolveCalls(placed, known, zone, mistakes);
   const clients = resolveClients(parts.clients, known, { durationNs, zone }, mistakes);
   const faults = faultsOf(parts, known, kinds, ignore, mistakes);
   const thresholds = resolveThresholds(parts.thresholds, mistakes);

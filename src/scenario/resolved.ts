@@ -105,7 +105,7 @@ export type ResolvedServer = ServerSpec & {
 /** One thing that a server calls, in one way. */
 export interface ResolvedCall extends Pick<
   ResolvedClient,
-  "connections" | "requestBytes" | "timeoutNs" | "retries"
+  "connections" | "requestBytes" | "timeoutNs" | "retries" | "resolver"
 > {
   /** What results call it: "web -> cart". */
   readonly name: string;

@@ -58,7 +58,7 @@ export function guessCalls(subjects: readonly Subject[]): Calls {
       for (const { service, port } of servicesIn(text, from.namespace, byKey, isHost)) {
         if (seen.has(service.key)) continue;
         seen.add(service.key);
-        const target = targetOf(service, port);
+        const target = targetOf(service, port) ?? graph.nameOf(service, port);
         const reason = target === null ? whyNone(service) : graph.refusal(from, service);
         if (reason !== null || target === null) {
           if (reason !== "itself") passed.push({ from, because, reason: reason ?? "" });
@@ -89,6 +89,26 @@ class Graph {
     if (behind.length === 0) return `${service.title} has no pods`;
     const circle = behind.some((each) => this.#reaches(each, from));
     return circle ? "it would close a circle of calls" : null;
+  }
+
+  /** A headless Service is called by its name, and by the port that its pods listen on. */
+  nameOf(service: Subject, port: number | null): string | null {
+    if (textAt(service.value, "spec", "clusterIP") !== "None") return null;
+    const ports = listAt(service.value, "spec", "ports").filter(isRecord);
+    const tcp = ports.filter((each) => (each["protocol"] ?? "TCP") === "TCP");
+    const chosen = tcp.find((each) => each["port"] === port) ?? tcp[0];
+    const containers = this.#index
+      .behind(service)
+      .flatMap((each) => listAt(each.podSpec(), "containers"));
+    const declared = containers.flatMap((each) => listAt(each, "ports")).filter(isRecord);
+    const target = chosen?.["targetPort"] ?? chosen?.["port"];
+    const number =
+      typeof target === "string"
+        ? declared.find(({ name }) => name === target)?.["containerPort"]
+        : (target ?? port ?? declared[0]?.["containerPort"]);
+    return typeof number === "number"
+      ? `dns://${service.name}.${service.namespace}:${number}`
+      : null;
   }
 
   add(from: Subject, service: Subject): void {
@@ -237,7 +257,7 @@ export function targetOf(service: Subject, port: number | null): string | null {
 
 function whyNone(service: Subject): string {
   if (textAt(service.value, "spec", "clusterIP") === "None")
-    return `${service.title} is headless: calls go by ClusterIPs`;
+    return `${service.title} is headless, and nobody says on which port its pods listen`;
   if (textAt(service.value, "spec", "type") === "ExternalName")
     return `${service.title} is a name outside of the cluster`;
   return `${service.title} has no TCP port`;

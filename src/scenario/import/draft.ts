@@ -38,6 +38,7 @@ export interface Draft {
     readonly nodes?: number;
     readonly zones?: number;
     readonly nodeShape?: Room["shape"];
+    readonly dns?: Record<string, never>;
   } & Ranges;
   /** Workloads with calls, or that requests come to first, and what they call. */
   readonly servers: readonly {
@@ -105,6 +106,7 @@ export function draftOf(
       ...((room.nodes > 0 || !hasNodes) && { nodes: room.nodes }),
       ...(zones !== undefined && { zones }),
       ...(Object.keys(room.shape).length > 0 && { nodeShape: room.shape }),
+      ...(calls.calls.some(({ target }) => target.startsWith("dns://")) && { dns: {} }),
       ...rangesFor(subjects, room.nodes),
     },
     servers: named.map((workload) => ({

@@ -171,6 +171,29 @@ spec:
   });
 });
 
+test("a database behind a headless Service is called by its name, with a DNS in place of the cluster's own", async () => {
+  const store = shopPart("store", {
+    env: { DATABASE_URL: "postgres://u:p@db.default.svc:5432/shop" },
+  });
+  const db = shopPart("db", {
+    port: 5432,
+    kind: "StatefulSet",
+    more: "\n  serviceName: db\n  replicas: 2",
+    service: "\n  clusterIP: None",
+  });
+  const own = shopPart("coredns", { port: 53 })
+    .replaceAll("{ name: coredns, labels", "{ name: coredns, namespace: kube-system, labels")
+    .replace("metadata: { name: coredns }", "metadata: { name: kube-dns, namespace: kube-system }");
+  const { imported, scenario, served, failed } = await check(store + db + own);
+  expect(imported.draft.cluster.dns).toEqual({});
+  expect(scenario.calls!.map(({ name, to }) => [name, to.via])).toEqual([
+    ["store -> db.default", "dns"],
+  ]);
+  expect(imported.report.join("\n")).toContain("the scenario has a DNS of its own");
+  expect(failed).toBe(0);
+  expect(served).toBeGreaterThan(50);
+});
+
 describe("installations", () => {
   test("monitoring: custom resources, ConfigMapList, a host's exporter, headless and unselected Services, APIService", async () => {
     const text = `
