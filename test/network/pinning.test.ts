@@ -106,7 +106,7 @@ describe("a SYN that waits while the rules are mended", () => {
     expect(conntrack.count).toBe(1);
   });
 
-  /** Seen to fail with an ICMP error from there too, and with the entry kept. */
+  /** Seen to fail with the entry kept. */
   it("chooses anew at its next try when its own node translated it and has no route: no error ends connect()", () => {
     const made = cluster();
     const { net, c, vip } = made;
