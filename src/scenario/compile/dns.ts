@@ -65,7 +65,7 @@ export class ClusterDns {
   }
 
   /** What a client uses; null for one that looks nothing up. */
-  useOf({ resolver, to }: ResolvedClient): DnsUse | null {
+  useOf({ resolver, to }: Pick<ResolvedClient, "resolver" | "to">): DnsUse | null {
     if (resolver === undefined || !("service" in to)) return null;
     const { pick, ...options } = resolver;
     const { ledger } = this.#cluster;
