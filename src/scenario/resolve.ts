@@ -36,7 +36,7 @@ import {
   type KeptEndpoints,
   type PodKind,
 } from "./services.ts";
-import { parseThreshold, THRESHOLD_ALLOWED, type Threshold } from "./thresholds.ts";
+import { parseThreshold, THRESHOLD_ALLOWED, unknownClient, type Threshold } from "./thresholds.ts";
 import { clientLabels, resolveClients, resolveServers, type KnownNames } from "./targets.ts";
 
 /** What a scenario gets from outside its file. */
@@ -88,7 +88,12 @@ export function resolveScenario(
   const { servers, calls } = resolveCalls(placed, known, zone, mistakes);
   const clients = resolveClients(parts.clients, known, { durationNs, zone }, mistakes);
   const faults = faultsOf(parts, known, kinds, ignore, mistakes);
-  const thresholds = resolveThresholds(parts.thresholds, mistakes);
+  const thresholds = resolveThresholds(
+    parts.thresholds,
+    // Of a client with a mistake of its own the name is not known.
+    clients.length === parts.clients.length ? [...clients, ...calls].map(({ name }) => name) : null,
+    mistakes,
+  );
   const resolved =
     cluster === undefined
       ? undefined
@@ -119,15 +124,22 @@ export function resolveScenario(
   };
 }
 
-function resolveThresholds(written: readonly unknown[], mistakes: FileMistakes): Threshold[] {
+function resolveThresholds(
+  written: readonly unknown[],
+  clients: readonly string[] | null,
+  mistakes: FileMistakes,
+): Threshold[] {
   return written.flatMap((text, index) => {
     const parsed =
       typeof text === "string"
         ? parseThreshold(text)
         : { problem: describeValue(text), allowed: THRESHOLD_ALLOWED, suggestion: null };
-    if (!("problem" in parsed)) return [parsed];
-    mistakes.add(["thresholds", index], parsed.problem, parsed.allowed, parsed.suggestion);
-    return [];
+    const wrong =
+      "problem" in parsed ? parsed : clients === null ? null : unknownClient(parsed, clients);
+    if (wrong !== null) {
+      mistakes.add(["thresholds", index], wrong.problem, wrong.allowed, wrong.suggestion);
+    }
+    return "problem" in parsed ? [] : [parsed];
   });
 }
 
