@@ -36,6 +36,7 @@ import {
   type KeptEndpoints,
   type PodKind,
 } from "./services.ts";
+import { remarkLookups } from "./lookups.ts";
 import { parseThreshold, THRESHOLD_ALLOWED, unknownClient, type Threshold } from "./thresholds.ts";
 import { clientLabels, resolveClients, resolveServers, type KnownNames } from "./targets.ts";
 
@@ -88,12 +89,7 @@ export function resolveScenario(
   const { servers, calls } = resolveCalls(placed, known, zone, mistakes);
   const clients = resolveClients(parts.clients, known, { durationNs, zone }, mistakes);
   const faults = faultsOf(parts, known, kinds, ignore, mistakes);
-  const thresholds = resolveThresholds(
-    parts.thresholds,
-    // Of a client with a mistake of its own the name is not known.
-    clients.length === parts.clients.length ? [...clients, ...calls].map(({ name }) => name) : null,
-    mistakes,
-  );
+  const thresholds = resolveThresholds(parts, clients, calls, mistakes);
   const resolved =
     cluster === undefined
       ? undefined
@@ -106,6 +102,7 @@ export function resolveScenario(
           mistakes,
         );
   if (resolved === undefined || run === undefined) return undefined;
+  remarkLookups(resolved.services, clients, zone, ignore, mistakes);
   return {
     ...own,
     description: run.description ?? description,
@@ -125,17 +122,20 @@ export function resolveScenario(
 }
 
 function resolveThresholds(
-  written: readonly unknown[],
-  clients: readonly string[] | null,
+  parts: ScenarioParts,
+  clients: readonly { readonly name: string }[],
+  calls: readonly { readonly name: string }[],
   mistakes: FileMistakes,
 ): Threshold[] {
-  return written.flatMap((text, index) => {
+  const names = [...clients, ...calls].map(({ name }) => name);
+  // Of a client with a mistake of its own the name is not known.
+  const isComplete = clients.length === parts.clients.length;
+  return parts.thresholds.flatMap((text, index) => {
     const parsed =
       typeof text === "string"
         ? parseThreshold(text)
         : { problem: describeValue(text), allowed: THRESHOLD_ALLOWED, suggestion: null };
-    const wrong =
-      "problem" in parsed ? parsed : clients === null ? null : unknownClient(parsed, clients);
+    const wrong = "problem" in parsed ? parsed : isComplete ? unknownClient(parsed, names) : null;
     if (wrong !== null) {
       mistakes.add(["thresholds", index], wrong.problem, wrong.allowed, wrong.suggestion);
     }
