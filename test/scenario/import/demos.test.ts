@@ -2,8 +2,8 @@
  * Manifests in the manner of large public demos and installations: what each does that others do not, written for this
  * test. Each is imported without a mistake, `sim run` takes what is written, and it serves its requests.
  *
- * Seen to fail: with expanded() giving the text back (a call behind $(HOST) is not found), with NAMES_NO_HOST empty (the
- * name of a database is called), with lists of ConfigMaps not opened, and with hostNetwork left as it is.
+ * Seen to fail: with expanded() giving the text back (a call behind $(BASKET) is not found), with NAMES_NO_HOST not
+ * looked at (the name of a database is called), and with lists of ConfigMaps not opened.
  */
 import { describe, expect, test } from "vitest";
 import { importFiles, importText, loadWritten, runShortly, shopPart } from "./imports.ts";
@@ -84,8 +84,8 @@ spec:
               valueFrom: { fieldRef: { apiVersion: v1, fieldPath: "metadata.labels['x']" } }
             - { name: NODE_IP, valueFrom: { fieldRef: { fieldPath: status.hostIP } } }
             - { name: DB_NAME, value: currency }
-            - { name: CART_HOST, value: cart }
-            - { name: CART_ADDR, value: "$(CART_HOST):8080" }
+            - { name: BASKET, value: cart }
+            - { name: CART_ADDR, value: "$(BASKET):8080" }
             - { name: EMAIL_ADDR, value: "http://email:8080" }
             - { name: OTEL_EXPORTER_OTLP_ENDPOINT, value: "http://$(NODE_IP):4317" }
           resources: { limits: { memory: 20Mi } }
@@ -269,6 +269,7 @@ stringData: { alertmanager.yaml: "{{ template }}" }
     expect(scenario.cluster.workloads).toHaveLength(1);
     expect(imported.objects.map(({ kind }) => kind)).toContain("NetworkPolicy");
     expect(imported.report.join("\n")).toMatch(/NetworkPolicy .*not modelled yet/);
+    expect(imported.report.join("\n")).toContain("1 ConfigMap: known by name");
     expect(failed).toBe(0);
   });
 

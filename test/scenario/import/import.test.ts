@@ -2,9 +2,9 @@
  * What `sim import` makes of manifests and of dumps of live clusters: a scenario that `sim run` takes and that
  * serves requests, and a report that says what was done to get there.
  *
- * Seen to fail: with repair() taken out (selectors that match nothing end the import), without modernise()
- * (old kinds are ignored), with isMade() always false (a controller's slices are kept and route traffic),
- * with keptParts() returning everything (unknown fields are in the manifest).
+ * Seen to fail: with repair() that throws (selectors that match nothing end the import), with modernise() that knows
+ * current versions only (old kinds are ignored), and with keptParts() returning everything (the manifest is not what
+ * counts).
  */
 import { describe, expect, test } from "vitest";
 import { compile } from "../../../src/scenario/compile.ts";
