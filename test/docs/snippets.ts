@@ -36,7 +36,8 @@ export function snippetsIn(document: string, markdown: string): Snippet[] {
   return blocks.flatMap((block, i) => {
     const [whole, language, code = ""] = block;
     if (language !== "ts" || !/^\} from "podstorm|^import .*"podstorm/m.test(code)) return [];
-    if (/from "vitest"/.test(code)) return [];
+    // Those with `from "vitest"` are tests; a named file is of a whole project, which a test of its own runs.
+    if (/from "vitest"/.test(code) || / file=/.test(whole.slice(0, whole.indexOf("\n")))) return [];
     const next = blocks[i + 1];
     const between = markdown.slice(block.index + whole.length, next?.index);
     const follows = next?.[1] === "text" && /^\s*(?:[^\n]*:\s*)?$/.test(between);
