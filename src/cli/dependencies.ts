@@ -49,6 +49,7 @@ export interface ScenarioOverrides {
   readonly resets?: readonly string[];
   readonly nodes?: number;
   readonly zones?: number;
+  readonly traffic?: string;
 }
 
 export interface ListedScenario {
@@ -107,7 +108,7 @@ export interface Dependencies {
   /** Runs a command line in a process of its own, whose talk is on this one's stderr. @returns its exit code */
   readonly runFresh: (words: readonly string[], signal: AbortSignal) => Promise<number>;
   /** Reads manifests. @throws UserError for what is none */
-  readonly importCluster: (paths: readonly string[]) => Promise<ImportedScenario>;
+  readonly importCluster: (paths: readonly string[], traffic?: string) => Promise<ImportedScenario>;
   /** The scenario that a first one begins as. */
   readonly template: () => Promise<Template>;
   /** The scenarios that ship with podstorm. */

@@ -15,15 +15,17 @@ export interface ImportArguments {
   /** The scenario to write. */
   readonly file: string;
   readonly force: boolean;
+  /** A file of measured traffic. */
+  readonly traffic?: string;
 }
 
 /** @throws UserError for what cannot be read, ResultsError for files that cannot be written */
 export async function importCommand(
-  { paths, file, force }: ImportArguments,
+  { paths, file, force, traffic }: ImportArguments,
   io: Io,
   dependencies: Pick<Dependencies, "importCluster">,
 ): Promise<ExitCodeValue> {
-  const imported = await dependencies.importCluster(paths);
+  const imported = await dependencies.importCluster(paths, traffic);
   io.signal.throwIfAborted();
   const scenario = /\.[cm]?ts$/.test(file) ? file : `${file}.ts`;
   const manifest = scenario.replace(/\.[cm]?ts$/, "-cluster.yaml");

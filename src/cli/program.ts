@@ -19,6 +19,7 @@ interface ScenarioOptions {
   readonly reset?: readonly string[];
   readonly nodes?: number;
   readonly zones?: number;
+  readonly traffic?: string;
 }
 
 interface RunOptions extends ScenarioOptions {
@@ -313,6 +314,9 @@ function addExplain(
     });
 }
 
+const TRAFFIC =
+  "measured traffic: k6 options, CSV of timestamp,rps, Prometheus range JSON, or an access log of nginx or Envoy";
+
 const importExamples = `
 Examples:
   sim import -f k8s/ -o shop.ts
@@ -324,6 +328,7 @@ interface ImportOptions {
   readonly filename: readonly string[];
   readonly output: string;
   readonly force?: true;
+  readonly traffic?: string;
 }
 
 function addImport(
@@ -347,10 +352,12 @@ function addImport(
       "scenario.ts",
     )
     .option("--force", "write over an earlier import")
+    .option("--traffic <file>", TRAFFIC, nonEmpty)
     .addHelpText("after", importExamples)
-    .action(async ({ filename, output, force }: ImportOptions) => {
+    .action(async ({ filename, output, force, traffic }: ImportOptions) => {
       const { importCommand } = await import("./import.ts");
-      const args = { paths: filename, file: output, force: force === true };
+      const measured = traffic === undefined ? {} : { traffic };
+      const args = { paths: filename, file: output, force: force === true, ...measured };
       ended(await importCommand(args, io, dependencies));
     });
 }
@@ -412,6 +419,7 @@ function scenarioCommand(program: Command, name: string): Command {
       "reset pods of a workload, as deploy/web or deploy/web,how=sigkill,at=20s,count=1",
       gathered,
     )
+    .option("--traffic <file>", TRAFFIC, nonEmpty)
     .option("--nodes <n>", "nodes, instead of the scenario's", wholeNumber(1, 15_000))
     .option("--zones <n>", "zones, instead of the scenario's", wholeNumber(1, 1000));
 }

@@ -46,14 +46,19 @@ export function realDependencies(): Dependencies {
   };
 }
 
-async function importCluster(paths: readonly string[]): Promise<ImportedScenario> {
+async function importCluster(
+  paths: readonly string[],
+  trafficFile?: string,
+): Promise<ImportedScenario> {
   const {
     importCluster: read,
     readStdin,
     writtenScenario,
     yamlOf,
   } = await import("../scenario/import/index.ts");
-  const { draft, objects, report } = read(paths, readStdin);
+  const { readTraffic } = await import("../scenario/traffic/index.ts");
+  const traffic = trafficFile === undefined ? undefined : readTraffic(trafficFile, readStdin);
+  const { draft, objects, report } = read(paths, readStdin, { traffic });
   return {
     scenarioText: (manifest) => writtenScenario(draft, manifest),
     manifestText: () => yamlOf(objects),

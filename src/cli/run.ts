@@ -86,7 +86,7 @@ export async function runInto(
 }
 
 export function overridesOf(given: ScenarioOverrides): ScenarioOverrides {
-  const { env, seed, duration, thresholds, filename, rates, resets, nodes, zones } = given;
+  const { env, seed, duration, thresholds, filename, rates, resets, nodes, zones, traffic } = given;
   return {
     env,
     ...(thresholds !== undefined && { thresholds }),
@@ -97,6 +97,7 @@ export function overridesOf(given: ScenarioOverrides): ScenarioOverrides {
     ...(resets !== undefined && { resets }),
     ...(nodes !== undefined && { nodes }),
     ...(zones !== undefined && { zones }),
+    ...(traffic !== undefined && { traffic }),
   };
 }
 

@@ -27,6 +27,8 @@ export interface ReplayOptions {
   readonly resets?: readonly string[] | undefined;
   readonly nodes?: number | undefined;
   readonly zones?: number | undefined;
+  /** As given with --traffic. */
+  readonly traffic?: string | undefined;
 }
 
 export function replayCommand(replay: Replay): string {
@@ -51,6 +53,7 @@ export function replayOptions(options: ReplayOptions): string[] {
     ...(options.resets ?? []).flatMap((text) => ["--reset", text]),
     ...(nodes === undefined ? [] : ["--nodes", String(nodes)]),
     ...(zones === undefined ? [] : ["--zones", String(zones)]),
+    ...(options.traffic === undefined ? [] : ["--traffic", options.traffic]),
   ];
 }
 

@@ -22,6 +22,7 @@ import {
   type Overrides,
 } from "./overrides.ts";
 import { parseThreshold, type Threshold } from "./thresholds.ts";
+import type { Traffic } from "./traffic/index.ts";
 import type { TypeMistake } from "./typecheck.ts";
 import { validateScenario } from "./validate.ts";
 
@@ -122,8 +123,9 @@ async function importScenario(
   try {
     const { importCluster, readStdin } = await import("./import/index.ts");
     const { nodes, zones, duration } = options;
-    const rate = rateOfAll(options);
-    const imported = importCluster(filename, readStdin, { nodes, zones, duration, rate });
+    const wishes = { nodes, zones, duration, rate: rateOfAll(options) };
+    const traffic = (await trafficOf(options)) ?? undefined;
+    const imported = importCluster(filename, readStdin, { ...wishes, traffic });
     return imported.resolve(
       (written) => withOverrides(written, options, found),
       found,
@@ -136,6 +138,15 @@ async function importScenario(
   }
 }
 
+async function trafficOf({ traffic }: LoadOptions): Promise<Traffic | null> {
+  if (traffic === undefined) return null;
+  const [{ readTraffic }, { readStdin }] = await Promise.all([
+    import("./traffic/index.ts"),
+    import("./import/index.ts"),
+  ]);
+  return readTraffic(traffic, readStdin);
+}
+
 /** undefined, or incomplete, if there are mistakes in `found` afterwards. */
 async function readScenarioFile(
   file: string,
@@ -143,6 +154,7 @@ async function readScenarioFile(
   found: Mistake[],
 ): Promise<ResolvedScenario | undefined> {
   try {
+    const traffic = await trafficOf(options);
     const { exported } = await evaluateScenarioFile(file);
     const text = readScenarioText(file);
     const mistakes = new FileMistakes(file, locateInSource(text), found);
@@ -150,7 +162,7 @@ async function readScenarioFile(
     const written = callDefinition(exported, options.env ?? {}, call, found);
     const own = call(() => faultsOf(written));
     const scenario = validateScenario(
-      call(() => withOverrides(written, options, found)),
+      call(() => withOverrides(written, options, found, traffic)),
       {
         name: basename(file).replace(/\.[cm]?[jt]s$/, ""),
         description: leadingComment(text),
@@ -164,7 +176,8 @@ async function readScenarioFile(
       found,
     );
     asOptionMistakes(found, options, own);
-    return scenario;
+    if (scenario === undefined || traffic === null) return scenario;
+    return { ...scenario, assumed: traffic.report };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     found.push(...error.mistakes);

@@ -6,6 +6,8 @@
  */
 import { optionMistake, pathText, type Mistake } from "./mistakes.ts";
 import { isRecord } from "./schema/reading.ts";
+import { dataOf } from "./import/text.ts";
+import { clientsFor, durationText, type Traffic } from "./traffic/index.ts";
 import { DURATION_ALLOWED, formatDuration, parseDuration } from "./units.ts";
 
 export interface Overrides {
@@ -17,6 +19,8 @@ export interface Overrides {
   readonly rates?: readonly string[] | undefined;
   /** "deploy/web" or "deploy/web,how=sigkill,at=20s,count=1". */
   readonly resets?: readonly string[] | undefined;
+  /** A file of traffic in place of the client's load. */
+  readonly traffic?: string | undefined;
   /** Instead of the scenario's own numbers. */
   readonly nodes?: number | undefined;
   readonly zones?: number | undefined;
@@ -90,16 +94,25 @@ function resetOf(text: string): Record<string, unknown> | null {
   return fields;
 }
 
-/** The data of a scenario with them. Mistakes in what only a look at it shows go to `found`. */
-export function withOverrides(written: unknown, options: Overrides, found: Mistake[]): unknown {
+/**
+ * The data of a scenario with them. Mistakes in what only a look at it shows go to `found`.
+ * @param traffic of the file that they name; null where it is in the data already
+ */
+export function withOverrides(
+  written: unknown,
+  options: Overrides,
+  found: Mistake[],
+  traffic: Traffic | null = null,
+): unknown {
   const { seed, duration, rates = [], resets = [], nodes, zones } = options;
-  const isChanged = [seed, duration, nodes, zones, ...rates, ...resets].some(
+  const isChanged = [traffic ?? undefined, seed, duration, nodes, zones, ...rates, ...resets].some(
     (each) => each !== undefined,
   );
   // Untouched, it is judged as it is: promises, prototypes and all.
   if (!isChanged || !isRecord(written)) return written;
   const changed: Record<string, unknown> = { ...written };
   if (seed !== undefined) changed["seed"] = seed;
+  if (traffic !== null) setTraffic(changed, traffic, found);
   if (duration !== undefined) changed["duration"] = duration;
   if (nodes !== undefined || zones !== undefined) {
     changed["cluster"] = {
@@ -122,6 +135,20 @@ function resetAt(duration: unknown): string {
   const parsed = typeof duration === "string" ? parseDuration(duration) : null;
   const durationNs = parsed !== null && "value" in parsed ? parsed.value : 0;
   return formatDuration(Math.floor((durationNs * RESET_AFTER) / 1e6) * 1e6);
+}
+
+function setTraffic(scenario: Record<string, unknown>, traffic: Traffic, found: Mistake[]): void {
+  const { clients, thresholds } = scenario;
+  const list = Array.isArray(clients) ? clients.filter(isRecord) : [];
+  const [client] = list;
+  if (client === undefined || list.length > 1) {
+    found.push(optionMistake("--traffic", `${list.length} clients`, "a scenario with one client"));
+    return;
+  }
+  scenario["clients"] = clientsFor(client, traffic).map(dataOf);
+  scenario["duration"] = durationText(traffic.durationNs);
+  const own: unknown[] = Array.isArray(thresholds) ? thresholds : [];
+  if (traffic.thresholds.length > 0) scenario["thresholds"] = [...own, ...traffic.thresholds];
 }
 
 function setRate(scenario: Record<string, unknown>, text: string, found: Mistake[]): void {

@@ -113,6 +113,27 @@ describe("CategorizeEndpoints (topology.go; rules §2 and §3)", () => {
       true,
     ],
     [
+      "with the gate PreferSameTrafficDistribution off they count for nothing",
+      [
+        make("x", { zoneHints: ["a"], nodeHints: ["node-0"] }),
+        make("y", { zoneHints: ["a"], nodeHints: ["node-1"] }),
+      ],
+      { preferSameTrafficDistribution: false },
+      ["x y", null],
+      true,
+    ],
+    [
+      "one ready endpoint without a node hint, or none for this node, leaves it to the zone",
+      [
+        make("x", { zoneHints: ["a"], nodeHints: ["node-0"] }),
+        make("y", { zoneHints: ["a"] }),
+        make("z", { zoneHints: ["b"], nodeHints: ["node-0"] }),
+      ],
+      {},
+      ["x y", null],
+      true,
+    ],
+    [
       "the local list ignores hints",
       [make("x", { zoneHints: ["b"], isLocal: true }), make("y", { zoneHints: ["a"] })],
       { internalTrafficPolicy: "Local", externallyAccessible: true },

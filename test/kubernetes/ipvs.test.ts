@@ -95,6 +95,19 @@ describe("wrr", () => {
   });
 });
 
+// Broken on purpose: a deletion that wrr takes no notice of (A, and B passed over).
+test("wrr starts at the head again too when a server that has drained leaves the list", () => {
+  const D = "10.0.1.4";
+  const run = node("wrr", [A, B, C, D]);
+  const { to, entry } = run.open();
+  expect(to).toBe(D);
+  run.endpoints([A, B, C]);
+  expect(run.to()).toBe(C);
+  run.watcher.ended(entry);
+  run.sim.run(minutes(1));
+  expect(many(4, run.to)).toEqual([C, B, A, C]);
+});
+
 describe("by connections", () => {
   test.each(["lc", "wlc"] as const)(
     "%s: least of 256 x active + inactive, the first in a tie",

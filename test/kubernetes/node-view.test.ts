@@ -49,6 +49,13 @@ test("its primary addresses are one of each family that it has, and none of loop
   };
   expect(primaries(true)).toEqual(["192.168.0.11", "fd00:168::11"]);
   expect(primaries(false)).toEqual(["192.168.0.11"]);
+  // A host that comes when loopback is there already holds it as its first address.
+  const { network } = wire(undefined, "view", 1);
+  network.useLoopback();
+  const late = network.addHost({ name: "late", address: "192.168.0.99", cores: 1, tracked: true });
+  const settings = iptables.settings(kubeProxyProfile);
+  const view = nodeView(network, late, RANGES, kubeProxyProfile, settings);
+  expect(view.primaryAddresses.map((id) => network.addresses.text(id))).toEqual(["192.168.0.99"]);
 });
 
 describe("pods are known by --cluster-cidr", () => {

@@ -7,7 +7,9 @@ import { ms, Phase, seconds } from "../../src/engine/index.ts";
 import { LAST_CHANGE_TRIGGER_TIME, type EndpointSlice } from "../../src/kubernetes/api/types.ts";
 import { kubeProxyProfile } from "../../src/kubernetes/proxy/profile.ts";
 import { nftables } from "../../src/kubernetes/proxy/modes/nftables.ts";
-import { endpoint, service, slice, WATCH_NS, WRITE_NS } from "../helpers/kube-objects.ts";
+import { ChangeLedger } from "../../src/kubernetes/ledger.ts";
+import { createObservations } from "../../src/observe/observations.ts";
+import { endpoint, pod, service, slice, WATCH_NS, WRITE_NS } from "../helpers/kube-objects.ts";
 import { runningProxies, SYNC_NS } from "../helpers/running-proxies.ts";
 
 const HEARD_NS = WRITE_NS + WATCH_NS;
@@ -55,6 +57,38 @@ describe("a sync that fails", () => {
     expect(endpoints()).toEqual(["10.0.0.1:80", "10.0.0.3:80"]);
     expect(costs.map(({ full }) => full)).toEqual([false, true]);
   });
+});
+
+// Broken on purpose: what a failed sync had taken not put back (told at the retry's start); put back over what has come since.
+test("stages of a change whose first sync failed: when the node was told of it, and which sync held it", () => {
+  const stages: string[] = [];
+  const ledger = new ChangeLedger(
+    createObservations([
+      {
+        endpointProgrammed: (id, _node, atNs, deliveredNs, _trackedNs, startedNs) =>
+          void stages.push(`${id} ${deliveredNs} ${startedNs} ${atNs}`),
+      },
+    ]),
+  );
+  const { sim, hand, proxies } = runningProxies({ slices: [slice("s", three)], ledger });
+  const pods = three.map(({ address, podUid }) =>
+    pod(address, { metadata: { uid: podUid }, status: { podIPs: [address] } }),
+  );
+  for (const each of pods) ledger.atRest(each);
+  proxies[0]!.breakSyncsUntil(seconds(1));
+  ledger.deleted(pods[1]!, 0);
+  hand.patch("EndpointSlice", "default/s", without("10.0.0.2"));
+  // Not ready, and ready again, during the failed sync and after it: its last news counts.
+  ledger.deleted(pods[2]!, ms(40));
+  sim.callAt(ms(40), Phase.start, () =>
+    hand.patch("EndpointSlice", "default/s", without("10.0.0.3")),
+  );
+  sim.run(seconds(50));
+  const retryNs = HEARD_NS + SYNC_NS + seconds(1);
+  expect(stages).toEqual([
+    `0 ${HEARD_NS} ${retryNs} ${retryNs + SYNC_NS}`,
+    `1 ${ms(40) + HEARD_NS} ${retryNs} ${retryNs + SYNC_NS}`,
+  ]);
 });
 
 describe("flushed tables", () => {

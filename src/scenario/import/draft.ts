@@ -6,6 +6,7 @@
  */
 import { isRecord } from "../schema/reading.ts";
 import { targetOf, workloadsBehind, type Calls, type GuessedCall } from "./calls.ts";
+import { durationText, type Traffic } from "../traffic/contract.ts";
 import { listAt, recordAt, textAt } from "./json.ts";
 import { rangesFor, type Ranges } from "./networks.ts";
 import { forgetNodeRules } from "./places.ts";
@@ -18,8 +19,8 @@ export interface DraftWishes {
   readonly zones?: number | undefined;
   readonly rate?: number | undefined;
   readonly duration?: string | undefined;
-  /** "svc/web:80". */
-  readonly to?: string | undefined;
+  /** In place of the assumed rate. */
+  readonly traffic?: Traffic | undefined;
 }
 
 /** Where requests come in. */
@@ -42,7 +43,10 @@ export interface Draft {
   readonly servers: readonly {
     readonly workload: Subject;
     readonly calls: readonly GuessedCall[];
+    /** Requests from outside come to it first. */
+    readonly isFirst: boolean;
   }[];
+  readonly traffic: Traffic | null;
   /** null: nothing that could be called was read. */
   readonly entry: Entry | null;
   /** Other Services that requests may come to. */
@@ -61,7 +65,13 @@ const BUSY = 0.5;
 const ZONES = 3;
 const DURATION = "2m";
 
-export function draftOf(subjects: readonly Subject[], calls: Calls, wishes: DraftWishes): Draft {
+/** @param ingresses say where requests come in, though they are no part of the scenario */
+export function draftOf(
+  subjects: readonly Subject[],
+  ingresses: readonly Subject[],
+  calls: Calls,
+  wishes: DraftWishes,
+): Draft {
   const assumptions: string[] = [];
   const workloads = subjects.filter(isWorkload);
   const nodes = subjects.filter(({ kind }) => kind === "Node");
@@ -69,7 +79,7 @@ export function draftOf(subjects: readonly Subject[], calls: Calls, wishes: Draf
   const asksForZones = !hasNodes && forgetNodeRules(workloads, wishes.zones !== undefined);
   const zones = wishes.zones ?? (asksForZones ? ZONES : undefined);
   const room = roomFor(workloads, nodes, CLIENT_PODS, wishes.nodes ?? null);
-  const entries = entriesOf(subjects, calls, wishes.to);
+  const entries = entriesOf(subjects, ingresses, calls);
   const entry = entries[0] ?? null;
   const graph = new Map<Subject, GuessedCall[]>();
   for (const call of calls.calls) graph.set(call.from, [...(graph.get(call.from) ?? []), call]);
@@ -88,14 +98,19 @@ export function draftOf(subjects: readonly Subject[], calls: Calls, wishes: Draf
     (each) => first.includes(each) || (graph.has(each) && !idle.includes(each)),
   );
   return {
-    duration: wishes.duration ?? DURATION,
+    duration: wishes.duration ?? durationOf(wishes.traffic),
     cluster: {
       ...((room.nodes > 0 || !hasNodes) && { nodes: room.nodes }),
       ...(zones !== undefined && { zones }),
       ...(Object.keys(room.shape).length > 0 && { nodeShape: room.shape }),
       ...rangesFor(subjects, room.nodes),
     },
-    servers: named.map((workload) => ({ workload, calls: graph.get(workload) ?? [] })),
+    servers: named.map((workload) => ({
+      workload,
+      calls: graph.get(workload) ?? [],
+      isFirst: first.includes(workload),
+    })),
+    traffic: wishes.traffic ?? null,
     entry,
     otherEntries: entries.slice(1),
     rate,
@@ -136,12 +151,15 @@ function tellTraffic(
     return;
   }
   const where = `${rate} requests/s to ${entry.target}, ${entry.why}`;
-  if (wishes.rate === undefined) assumptions.push(where);
-  else if (wishes.to === undefined)
-    assumptions.push(`requests go to ${entry.target}, ${entry.why}`);
+  const isSaid = wishes.rate !== undefined || wishes.traffic !== undefined;
+  assumptions.push(isSaid ? `requests go to ${entry.target}, ${entry.why}` : where);
   assumptions.push(
     `${CONCURRENCY} requests at a time in each container, 4 ms of CPU time each on average (exponential)`,
   );
+}
+
+function durationOf(traffic: Traffic | undefined): string {
+  return traffic === undefined ? DURATION : durationText(traffic.durationNs);
 }
 
 /** A rate that no workload on the way is more than half busy with. */
@@ -189,7 +207,11 @@ function capacityOf(workload: Subject): number {
 const FRONT = /front|gateway|ingress|web|www|edge|proxy|\bui\b|portal|productpage|vote/;
 
 /** Services that requests from outside may come to, the most likely first. */
-function entriesOf(subjects: readonly Subject[], calls: Calls, wanted?: string): Entry[] {
+function entriesOf(
+  subjects: readonly Subject[],
+  ingresses: readonly Subject[],
+  calls: Calls,
+): Entry[] {
   const workloads = subjects.filter((each) => isWorkload(each) && !each.isDropped);
   const services = subjects.filter(
     (each) =>
@@ -197,7 +219,7 @@ function entriesOf(subjects: readonly Subject[], calls: Calls, wanted?: string):
   );
   const called = new Set(calls.calls.map(({ to }) => to));
   const callers = new Set(calls.calls.map(({ from }) => from));
-  const routed = ingressBackends(subjects);
+  const routed = ingressBackends(ingresses);
   const ranked = services.flatMap((service) => {
     const target = targetOf(service, routed.get(service.key) ?? null);
     if (target === null) return [];
@@ -227,26 +249,13 @@ function entriesOf(subjects: readonly Subject[], calls: Calls, wanted?: string):
     ];
   });
   const sorted = ranked.toSorted((a, b) => a.rank - b.rank);
-  const entries = sorted
-    .filter(({ rank }, index) => index === 0 || rank < 3)
-    .map(({ entry }) => entry);
-  if (wanted === undefined) return entries;
-  const [reference, port] = splitPort(wanted);
-  const service = services.find((each) => referenceTo(each) === reference);
-  const target = service === undefined ? null : targetOf(service, port);
-  if (service === undefined || target === null) return entries;
-  return [{ service, target, via: "clusterIP", why: "as asked" }, ...entries];
-}
-
-function splitPort(text: string): [string, number | null] {
-  const [, reference = text, port] = /^(.*?)(?::(\d+))?$/.exec(text) ?? [];
-  return [reference, port === undefined ? null : Number(port)];
+  return sorted.filter(({ rank }, index) => index === 0 || rank < 3).map(({ entry }) => entry);
 }
 
 /** Services that Ingresses lead to, and by which port. */
-function ingressBackends(subjects: readonly Subject[]): Map<string, number | null> {
+function ingressBackends(ingresses: readonly Subject[]): Map<string, number | null> {
   const found = new Map<string, number | null>();
-  for (const ingress of subjects.filter(({ kind }) => kind === "Ingress")) {
+  for (const ingress of ingresses) {
     const { value } = ingress.raw;
     const paths = listAt(value, "spec", "rules").flatMap((rule) => listAt(rule, "http", "paths"));
     const backends = [

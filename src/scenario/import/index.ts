@@ -78,7 +78,7 @@ export function importCluster(
   const told = {
     name: nameOf(paths),
     description: `What was read from ${paths.join(", ")}`,
-    assumed: draft.assumptions,
+    assumed: [...draft.assumptions, ...(draft.traffic?.report ?? [])],
     ignored: notes
       .filter(({ kind }) => kind !== "counted")
       .map(({ object, place, text }) => ({ object, place, reason: text })),
@@ -108,7 +108,8 @@ function agree(
   for (let round = 0; ; round++) {
     const kept = subjects.filter(({ isDropped }) => !isDropped);
     const calls = guessCalls(subjects);
-    const draft = draftOf(kept, calls, wanted);
+    const ingresses = subjects.filter(({ kind }) => kind === "Ingress");
+    const draft = draftOf(kept, ingresses, calls, wanted);
     const written = dataOf(fieldsOf(draft, []));
     const values = kept.map(({ kind, value }) => keptParts(kind, value));
     const verdict = judgeScenario(written, values);

@@ -25,6 +25,9 @@ export function importReport({ subjects, notes, passedOver, calls, draft }: Repo
   return [
     ...section("Taken", [countsOf(subjects.filter(({ isDropped }) => !isDropped))]),
     ...section("Assumed", draft.assumptions),
+    ...(draft.traffic === null
+      ? []
+      : section(`Traffic: ${draft.traffic.format}`, draft.traffic.report)),
     ...section(
       "Guessed calls, in `servers` of the scenario, to be changed",
       calls.calls.map(

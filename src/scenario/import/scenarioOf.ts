@@ -5,16 +5,18 @@
  * hold (draft.ts) and how they are formatted (text.ts).
  */
 import type { Draft, Entry } from "./draft.ts";
+import { clientsFor, type Traffic } from "../traffic/index.ts";
 import { referenceTo } from "./subject.ts";
 import { Remarked, scenarioText, Word } from "./text.ts";
 
 /** @param manifests what `cluster.manifests` names */
 export function fieldsOf(draft: Draft, manifests: readonly string[]): Record<string, unknown> {
-  const { cluster, servers, entry, duration, rate } = draft;
-  const entries = servers.map(({ workload, calls }) => [
+  const { cluster, servers, entry, duration, rate, traffic } = draft;
+  const entries = servers.map(({ workload, calls, isFirst }) => [
     referenceTo(workload),
     {
-      serviceTime: new Word("exponential", ["4ms"]),
+      serviceTime: (isFirst ? traffic?.serviceTime : null) ?? new Word("exponential", ["4ms"]),
+      ...(isFirst && traffic?.responseBytes && { responseSize: traffic.responseBytes }),
       ...(calls.length > 0 && { calls: calls.map(({ target }) => target) }),
     },
   ]);
@@ -29,18 +31,20 @@ export function fieldsOf(draft: Draft, manifests: readonly string[]): Record<str
           : "Assumed: measure yours. Workloads without an entry: the same.",
       ),
     }),
-    ...(entry !== null && {
-      clients: [
-        {
-          name: "users",
-          from: new Word(entry.via === "clusterIP" ? "pods" : "outside", [2]),
-          to: targetWord(entry),
-          load: new Word("openLoop", [rate]),
-          timeout: "5s",
-        },
-      ],
-    }),
+    ...(entry !== null && { clients: clientsOf(entry, rate, traffic) }),
+    ...(traffic !== null && traffic.thresholds.length > 0 && { thresholds: traffic.thresholds }),
   };
+}
+
+function clientsOf(entry: Entry, rate: number, traffic: Traffic | null): unknown[] {
+  const client = {
+    name: "users",
+    from: new Word(entry.via === "clusterIP" ? "pods" : "outside", [2]),
+    to: targetWord(entry),
+    load: new Word("openLoop", [rate]),
+    timeout: "5s",
+  };
+  return traffic === null ? [client] : clientsFor(client, traffic);
 }
 
 function targetWord({ via, target }: Entry): unknown {

@@ -5,6 +5,7 @@
  */
 import * as distributions from "../language/distributions.ts";
 import * as words from "../language/scenario.ts";
+import * as rates from "../language/rates.ts";
 import * as faults from "../faults/words.ts";
 import { isRecord } from "../schema/reading.ts";
 
@@ -31,7 +32,7 @@ export class Remarked {
 }
 
 const WIDEST = 100;
-const all: Readonly<Record<string, unknown>> = { ...words, ...distributions, ...faults };
+const all: Readonly<Record<string, unknown>> = { ...words, ...distributions, ...rates, ...faults };
 
 /** What the words make of it: plain data, as if the file had been run. */
 export function dataOf(value: unknown): unknown {

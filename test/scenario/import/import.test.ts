@@ -368,6 +368,27 @@ spec: { scaleTargetRef: { apiVersion: apps/v1, kind: Deployment, name: gone }, m
   });
 });
 
+test("requests come to where an Ingress leads, of whatever version", () => {
+  const ingress = (version: string, backend: string) => `
+apiVersion: ${version}
+kind: Ingress
+metadata: { name: way-in }
+spec: { rules: [{ host: shop.example, http: { paths: [{ path: /, backend: ${backend} }] } }] }
+---`;
+  const shop = shopPart("aaa") + shopPart("store", { port: 8080 });
+  const now = "{ service: { name: store, port: { number: 8080 } } }";
+  for (const [version, backend] of [
+    ["networking.k8s.io/v1", now],
+    ["extensions/v1beta1", "{ serviceName: store, servicePort: 8080 }"],
+  ] as const) {
+    const { draft } = importText(ingress(version, backend) + shop);
+    expect(draft.entry).toMatchObject({
+      target: "svc/store:8080",
+      why: "which an Ingress leads to",
+    });
+  }
+});
+
 describe("a folder", () => {
   const files = {
     "k8s/web.yaml": shopPart("web"),
