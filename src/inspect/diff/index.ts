@@ -5,14 +5,16 @@
  */
 import type { ResolvedScenario } from "../../scenario/resolved.ts";
 import { differentFields } from "./fields.ts";
-import { differentResults } from "./folders.ts";
+import { differentResults, isResultsFolder } from "./folders.ts";
 import { findParting, type Progress } from "./lockstep.ts";
 import { folderLines, partingLines } from "./text.ts";
 
-export { isResultsFolder } from "./folders.ts";
-
-/** Lines about the first difference of two results folders; null: there is none. */
-export async function diffFolders(a: string, b: string): Promise<readonly string[] | null> {
+/** Lines about the first difference of two results folders; null: there is none; undefined: they are no results. */
+export async function diffFolders(
+  a: string,
+  b: string,
+): Promise<readonly string[] | null | undefined> {
+  if (!(await isResultsFolder(a)) || !(await isResultsFolder(b))) return undefined;
   const difference = await differentResults(a, b);
   return difference === null ? null : folderLines(difference);
 }

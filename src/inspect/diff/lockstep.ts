@@ -2,8 +2,9 @@
  * Two runs side by side, until they part.
  *
  * Owns: finding the first event that is not the same in both: first by their rolling fingerprints, chunk by chunk; then by
- * playing both once more up to that chunk and going on event by event, with a bounded record of what each has told. Refuses
- * to own: the words (text.ts) and who may interrupt (cli/).
+ * playing both once more up to that chunk and going on event by event, with a bounded record of what each has told. An
+ * event whose arguments alone differ is no parting: these are indices, which shift where one run has one thing more.
+ * Refuses to own: the words (text.ts) and who may interrupt (cli/).
  */
 import type { PendingEvent, SimTimeNs } from "../../engine/index.ts";
 import { compile, type Run } from "../../scenario/compile.ts";
@@ -30,7 +31,7 @@ export interface PartedSide {
 }
 
 export interface Parting {
-  /** Events that are the same. */
+  /** Events at which both did the same. */
   readonly sameEvents: number;
   /** When the last of them happened. */
   readonly sameUntilNs: SimTimeNs;
@@ -44,7 +45,7 @@ export interface Progress {
   readonly eventsProcessed: number;
 }
 
-/** @returns null when they are the same up to the end of the shorter */
+/** @returns null when they do the same up to the end of the shorter */
 export function* findParting(
   a: ResolvedScenario,
   b: ResolvedScenario,
@@ -57,7 +58,7 @@ export function* findParting(
     for (const { run } of sides) run.runUntil(untilNs, Math.min(CHUNK, sameEvents - done));
     yield progressOf(sides[0].run, untilNs);
   }
-  return part(sides[0], sides[1], untilNs);
+  return yield* part(sides[0], sides[1], untilNs);
 }
 
 /** Events of the chunks that are the same; null: all are. */
@@ -96,14 +97,18 @@ function watched(scenario: ResolvedScenario): Watched {
   return { run, sights };
 }
 
-function part(a: Watched, b: Watched, untilNs: SimTimeNs): Parting {
+function* part(a: Watched, b: Watched, untilNs: SimTimeNs): Generator<Progress, Parting | null> {
   for (;;) {
     const events = [pending(a, untilNs), pending(b, untilNs)] as const;
     const sameUntilNs = a.run.nowNs;
     const sameEvents = a.run.sim.eventsProcessed;
     const befores = [sideOf(a), sideOf(b)] as const;
     for (const { run } of [a, b]) run.runUntil(untilNs, 1);
-    if (areSame(a.run, b.run) && events.every((event) => event !== null)) continue;
+    if (doSame(...events) && toldSame(a.sights, b.sights, befores[0].seen)) {
+      if (events[0] === null) return null;
+      if (sameEvents % CHUNK === 0) yield progressOf(a.run, untilNs);
+      continue;
+    }
     return {
       sameEvents,
       sameUntilNs,
@@ -111,6 +116,21 @@ function part(a: Watched, b: Watched, untilNs: SimTimeNs): Parting {
       b: { ...befores[1], event: events[1], after: goOn(b, befores[1].seen, untilNs) },
     };
   }
+}
+
+function doSame(a: PendingEvent | null, b: PendingEvent | null): boolean {
+  return a?.timeNs === b?.timeNs && a?.kindName === b?.kindName;
+}
+
+/** Whether both have told the same since they had told `before` things. */
+function toldSame(a: Sights, b: Sights, before: number): boolean {
+  if (a.seen !== b.seen) return false;
+  const fresh = Math.min(a.seen - before, a.last.length);
+  for (let i = 1; i <= fresh; i++) {
+    const [one, other] = [a.last.at(-i)!, b.last.at(-i)!];
+    if (one.atNs !== other.atNs || one.text !== other.text) return false;
+  }
+  return true;
 }
 
 function pending({ run }: Watched, untilNs: SimTimeNs): PendingEvent | null {

@@ -14,7 +14,7 @@ const FIELDS_SHOWN = 8;
 
 export function partingLines(parting: Parting, fields: readonly FieldDifference[]): string[] {
   const { sameEvents, sameUntilNs, a, b } = parting;
-  const same = `The first ${counted(sameEvents, "event")} are the same, up to ${at(sameUntilNs)}.`;
+  const same = `Both do the same for ${counted(sameEvents, "event")}, up to ${at(sameUntilNs)}.`;
   return [
     sameEvents === 0 ? "Not one event is the same." : same,
     "",
@@ -26,7 +26,8 @@ export function partingLines(parting: Parting, fields: readonly FieldDifference[
 }
 
 export function fieldLines(fields: readonly FieldDifference[]): string[] {
-  if (fields.length === 0) return ["The scenarios come to the same: code, seed or machine differ.", ""];
+  if (fields.length === 0)
+    return ["The scenarios come to the same: code, seed or machine differ.", ""];
   const shown = fields.slice(0, FIELDS_SHOWN).map(({ path, a, b }) => `  ${path}: ${a} | ${b}`);
   const more = fields.length - shown.length;
   const rest = more === 0 ? [] : [`  and ${counted(more, "other field")}`];
