@@ -8,9 +8,11 @@ import { mm1Events } from "./engine/mm1-events.ts";
 import { mm1Processes } from "./engine/mm1-processes.ts";
 import { clusterBuild } from "./model/cluster-build.ts";
 import { endpointChanges } from "./model/changes.ts";
+import { importDump } from "./model/import.ts";
 import { proxyBuild, proxyChange } from "./model/proxy-scale.ts";
 import { requestsKeepAlive, requestsNewConnection } from "./model/requests.ts";
 import { rollout } from "./model/rollout.ts";
+import { shop } from "./model/shop.ts";
 import { resetStorm } from "./model/storm.ts";
 
 export const benchmarks: readonly Benchmark[] = [
@@ -25,6 +27,7 @@ export const benchmarks: readonly Benchmark[] = [
   endpointChanges,
   proxyBuild,
   clusterBuild,
+  importDump,
   proxyChange("iptables", 10),
   proxyChange("iptables", 10_000),
   proxyChange("nftables", 10),
@@ -35,4 +38,5 @@ export const benchmarks: readonly Benchmark[] = [
   proxyChange("ebpf", 10_000),
   rollout,
   resetStorm,
+  shop,
 ];

@@ -4,7 +4,7 @@
  * Owns: their names, and that nothing is overwritten. The text is that of a scenario that ships.
  */
 import { basename } from "node:path";
-import { printable, shellCommand } from "../output/index.ts";
+import { ResultsError, printable, shellCommand } from "../output/index.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { writeNewFiles } from "./newFiles.ts";
 import { ExitCode, type ExitCodeValue, type Io } from "./io.ts";
@@ -15,6 +15,13 @@ export async function initCommand(
   io: Io,
   dependencies: Dependencies,
 ): Promise<ExitCodeValue> {
+  const otherKind = /\.(?:[cm]?jsx?|tsx|ya?ml|json)$/.exec(file)?.[0];
+  if (otherKind !== undefined) {
+    const meant = file.slice(0, -otherKind.length) + ".ts";
+    throw new ResultsError(
+      `cannot write ${file}: a scenario is a TypeScript file, such as ${meant}`,
+    );
+  }
   const manifest = file.replace(/(\.[cm]?ts)?$/, ".yaml");
   const scenario = /\.[cm]?ts$/.test(file) ? file : `${file}.ts`;
   const template = await dependencies.template();

@@ -5,6 +5,7 @@
  */
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { ResultsError } from "../output/index.ts";
 
 /**
@@ -26,6 +27,11 @@ async function writeOne(file: string, text: string, overwrites: boolean): Promis
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "EEXIST") throw isThere(file);
+    if (code === "ENOENT") {
+      throw new ResultsError(
+        `cannot write ${file}: there is no folder ${dirname(file)}; make it first`,
+      );
+    }
     throw new ResultsError(`cannot write ${file}: ${code ?? String(error)}`);
   }
 }

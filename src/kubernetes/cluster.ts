@@ -27,6 +27,7 @@ import { reconcileSlices } from "./controllers/endpointReconcile.ts";
 import { ControllerManager } from "./controllers/manager.ts";
 import { mirroredSlices, type MirroredEndpoints } from "./controllers/mirroring.ts";
 import { nameSuffix } from "./controllers/pods.ts";
+import { LivePods, type LivePod } from "./controllers/livePods.ts";
 import {
   restedBudgets,
   restedOwners,
@@ -81,6 +82,8 @@ export interface ClusterContents {
   /** Slices that users keep, and Endpoints that are mirrored. */
   readonly endpointSlices?: readonly EndpointSlice[];
   readonly mirrored?: readonly MirroredEndpoints[];
+  /** Pods of a live cluster, where those at rest are to stand. */
+  readonly livePods?: readonly LivePod[];
 }
 
 /** Those of the service CIDR: a Service can have no other. */
@@ -272,16 +275,20 @@ export class Cluster {
     const picture = new ClusterPicture(nodes);
     const stream = sim.streams.get("scheduler/at-rest");
     const wanted: Pod[] = [];
+    const live = new LivePods(contents.livePods ?? []);
     for (const owner of restedOwners(contents, nodes)) {
       const stored = this.api.preload<Workload["kind"]>(owner.kind, owner);
-      wanted.push(...restedPods(stored, nodes, sim.streams));
+      wanted.push(...live.placed(stored, restedPods(stored, nodes, sim.streams)));
     }
     const all = [...wanted, ...contents.pods].map((pod, index) => ({
       ...pod,
       metadata: { ...pod.metadata, uid: `pod-${index}` },
     }));
-    // In days the important ones have got their place.
-    for (const named of all.sort((a, b) => priorityOf(b) - priorityOf(a))) {
+    // Those with an address take it before others are given any; in days the important ones have got their place.
+    const isSettled = ({ status }: Pod): number => (status.podIPs.length > 0 ? 1 : 0);
+    const order = (a: Pod, b: Pod): number =>
+      isSettled(b) - isSettled(a) || priorityOf(b) - priorityOf(a);
+    for (const named of all.sort(order)) {
       if (named.spec.nodeName !== null) {
         // It has its node: no scheduler is asked.
         picture.put(named);

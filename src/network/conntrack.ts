@@ -185,11 +185,6 @@ export class Conntrack {
     return verdict;
   }
 
-  /** Takes back an entry whose first packet this host itself did not pass on (never confirmed). */
-  unconfirm(): void {
-    if (this.isNew && this.entry !== NO_ENTRY) this.remove(this.entry);
-  }
-
   isExpired(id: EntryId): boolean {
     return this.tables.expiresAtNs[id]! <= this.sim.nowNs;
   }

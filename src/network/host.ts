@@ -67,7 +67,7 @@ export type Egress =
 
 const LOCAL: Egress = { kind: "local" };
 const UNRESOLVED: Egress = { kind: "unresolved" };
-const UNREACHABLE: Egress = { kind: "unreachable" };
+export const UNREACHABLE: Egress = { kind: "unreachable" };
 
 export interface Route {
   readonly prefix: Prefix;

@@ -97,6 +97,8 @@ export interface ConnectionWatcher {
   readonly establishedNs: DurationNs;
   /** The same for an entry in any state; the sooner of both takes the entry. */
   lifeNs(entry: EntryId, state: CtStateCode): DurationNs;
+  /** Whether it has a table of its own, that holds this connection from its first packet on. */
+  keeps(entry: EntryId): boolean;
   /** decide() has just judged the first packet of this entry. */
   began(entry: EntryId): void;
   /** TCP: a connection is active from its SYN until one side closes it. */

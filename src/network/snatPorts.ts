@@ -35,7 +35,7 @@ export class SnatPorts {
   }
 
   /**
-   * From a random port on, 128 tries; then from others 64, 32 and 16.
+   * From a random port on, 128 tries; then from others 64, 32, 16 and 8.
    * @param keepClass a port below 512 or 1024 stays so, as it does without --random-fully and a range
    */
   pick(protocol: number, sourcePort: number, keepClass: boolean): number {

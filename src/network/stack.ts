@@ -20,6 +20,7 @@ import { NO_ENTRY } from "./conntrackTable.ts";
 import { EgressFaults, type Shaping } from "./egress.ts";
 import { DROPPED, type Hop } from "./hop.ts";
 import {
+  UNREACHABLE,
   HostState,
   STEER_DROP,
   STEER_OWN,
@@ -361,6 +362,7 @@ export class NetworkStack {
     const hints = this.#receiver!.hints(packet);
     const { addresses } = host.namespace;
     const hereNs = atNs + packet.carriedNs;
+    const dialled = packet.destination;
     if (tap !== null) tap.entering(packet, host, point);
     const verdict = conntrack.track(packet, point, addresses, host.nat, hints, hereNs);
     if (tap !== null) tap.tracked(packet, host, verdict);
@@ -372,11 +374,32 @@ export class NetworkStack {
       conntrack.entry === NO_ENTRY
         ? host.route(packet.destination)
         : this.#cachedEgress(conntrack, host, packet.destination);
-    if (conntrack.isNew && egress.kind === "unreachable") conntrack.unconfirm();
     packet.carriedNs +=
       host.cpuStretch === 1 ? conntrack.walkNs : Math.round(conntrack.walkNs * host.cpuStretch);
     if (point === "OUTPUT" && egress.kind === "local") this.#toSelf(packet, host);
-    else this.#forward(packet, host, egress, atNs);
+    else if (conntrack.isNew && egress.kind === "unreachable") {
+      this.#unrouted(packet, host, point === "OUTPUT" && packet.destination !== dialled, atNs);
+    } else this.#forward(packet, host, egress, atNs);
+  }
+
+  /**
+   * A first packet meets no route. The ICMP error belongs to its connection (nf_ct_attach()), so that it is
+   * taken back through the translation; the entry goes with the packet, for it was never confirmed. Where
+   * OUTPUT has translated, ip_route_me_harder() fails instead: no ICMP error, and tcp_connect() minds no
+   * error of sending but ECONNREFUSED, so the SYN is sent again. IPVS has a connection of its own by then,
+   * which stays, and says that the host is unreachable (__ip_vs_get_out_rt(): dst_link_failure()).
+   */
+  #unrouted(packet: Packet, host: Host, translatedHere: boolean, atNs: SimTimeNs): void {
+    const conntrack = host.conntrack!;
+    const { entry } = conntrack;
+    const stays = conntrack.watcher?.keeps(entry) === true;
+    if (this.tap !== null) this.tap.routed(packet, host, UNREACHABLE);
+    if (stays) this.#icmpError(packet, host, Flag.icmpHostUnreachable, false, atNs);
+    else {
+      if (!translatedHere) this.#icmpError(packet, host, Flag.icmpNetUnreachable, false, atNs);
+      conntrack.forget(entry);
+    }
+    this.drop(packet, `${host.name}/route`, "no_route");
   }
 
   #passUntracked(packet: Packet, host: Host, point: NatHookPoint, atNs: SimTimeNs): void {

@@ -43,7 +43,7 @@ const target: Metric = {
 const client: Metric = {
   name: "client",
   unit: "name",
-  meaning: "Client, as the scenario names it.",
+  meaning: "Client, as the scenario names it; of a server's calls, the two names: web -> cart.",
 };
 const noRequest = "the Service got no request in the window";
 

@@ -27,13 +27,32 @@ const causeInWords: Readonly<Record<Exclude<OutcomeName, "served">, string>> = {
 };
 
 export function headline(summary: Summary): Headline {
-  const sentences = [...broken(summary), requestSentence(summary), ...routingSentences(summary)];
+  const sentences = [
+    ...broken(summary),
+    requestSentence(summary),
+    ...dnsSentences(summary),
+    ...routingSentences(summary),
+  ];
   return { verdict: verdict(summary), sentences };
 }
 
-function verdict({ brokenLaws, requests }: Summary): Headline["verdict"] {
+function verdict(summary: Summary): Headline["verdict"] {
+  const { brokenLaws, requests } = summary;
   if (brokenLaws.length > 0 || requests.failed > 0) return "bad";
-  return requests.served > 0 ? "good" : "neutral";
+  return requests.served > 0 && queriesTimedOut(summary) === 0 ? "good" : "neutral";
+}
+
+function queriesTimedOut({ dns = [] }: Summary): number {
+  const counts = dns.flatMap(({ queries }) => queries.filter(({ result }) => result === "timeout"));
+  return counts.reduce((all, { count: each }) => all + each, 0);
+}
+
+/** Each of them cost its resolver's time-out, though the request may have been served in the end. */
+function dnsSentences(summary: Summary): string[] {
+  const timedOut = queriesTimedOut(summary);
+  if (timedOut === 0) return [];
+  const sent = (summary.dns ?? []).reduce((all, { queriesSent }) => all + queriesSent, 0);
+  return [`${count(timedOut)} of ${count(sent)} DNS queries timed out.`];
 }
 
 function broken({ brokenLaws }: Summary): string[] {

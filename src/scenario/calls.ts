@@ -4,12 +4,16 @@
  * Owns: one caller for each server and each thing that it calls in one way, with a name for the results; and finding
  * calls that go in a circle. Refuses to own: the fields of a call (schema/calling.ts).
  */
-import { matchesLabels, objectKey } from "../kubernetes/api/types.ts";
-import { ownersOf } from "./manifests/objects.ts";
+import { objectKey } from "../kubernetes/api/types.ts";
 import type { FileMistakes, Path } from "./mistakes.ts";
 import type { ResolvedCall, ResolvedServer, ServiceTarget } from "./resolved.ts";
 import type { CallPart } from "./schema/calling.ts";
-import { callingOf, resolveTarget, type KnownNames } from "./targets.ts";
+import { DNS_SCHEME, resolver } from "./schema/scenario.ts";
+import { kindsByPair, kindsMatching, podKinds } from "./services.ts";
+import { callingOf, resolverOf, resolveTarget, type KnownNames } from "./targets.ts";
+
+/** How a pod of namespace default looks a name up, where nobody says otherwise. */
+const STANDARD = resolver.parse({});
 
 /** A server that was read, with its place. */
 export interface PlacedServer {
@@ -28,6 +32,7 @@ export interface ResolvedCalls {
 export function resolveCalls(
   placed: readonly PlacedServer[],
   known: KnownNames,
+  zone: string | null,
   mistakes: FileMistakes,
 ): ResolvedCalls {
   const calls: ResolvedCall[] = [];
@@ -43,9 +48,9 @@ export function resolveCalls(
           index,
           ...(stage.length > 1 ? [i] : []),
         ]);
-        const target = targetOf(part, known, own);
+        const target = targetOf(part, known, zone, own);
         if (target === null) return [];
-        const caller = callerOf(part, target, each, calls, first);
+        const caller = callerOf(part, { to: target, zone }, each, calls, first);
         return [{ caller, probability: part.probability }];
       }),
     );
@@ -55,17 +60,34 @@ export function resolveCalls(
   return { servers, calls };
 }
 
-function targetOf(part: CallPart, known: KnownNames, own: FileMistakes): ServiceTarget | null {
-  const to = { reference: part.to, via: "clusterIP", node: null } as const;
-  const rules = { zone: null, search: [], ndots: 0 };
+function targetOf(
+  part: CallPart,
+  known: KnownNames,
+  zone: string | null,
+  own: FileMistakes,
+): ServiceTarget | null {
+  const to = { ...wayOf(part), node: null };
+  const { search, ndots } = STANDARD;
+  const rules = { zone, search, ndots };
   const target = resolveTarget(to, known.services, known.objects, own, rules);
   return target !== null && "service" in target ? target : null;
+}
+
+/** By a ClusterIP, or by what DNS says. */
+function wayOf({ to }: CallPart): {
+  readonly reference: string;
+  readonly via: "clusterIP" | "dns";
+} {
+  const isName = to.startsWith(DNS_SCHEME);
+  return isName
+    ? { reference: to.slice(DNS_SCHEME.length), via: "dns" }
+    : { reference: to, via: "clusterIP" };
 }
 
 /** Index of the caller, which may be there from another stage: a process has one pool for a target. */
 function callerOf(
   part: CallPart,
-  to: ServiceTarget,
+  { to, zone }: { readonly to: ServiceTarget; readonly zone: string | null },
   { server, reference }: PlacedServer,
   calls: ResolvedCall[],
   first: number,
@@ -73,6 +95,8 @@ function callerOf(
   const call: Omit<ResolvedCall, "name"> = {
     workload: server.workload,
     to,
+    ...(zone !== null &&
+      resolverOf({ to: { ...wayOf(part), node: null }, resolver: STANDARD }, zone)),
     ...callingOf(part),
     isOptional: part.optional,
   };
@@ -90,6 +114,7 @@ function callerOf(
 
 /** "shop/deploy/web:80" as "shop/web". */
 function shortName(text: string): string {
+  if (text.startsWith(DNS_SCHEME)) return text.slice(DNS_SCHEME.length).replace(/:\d+$/, "");
   return text.replace(/:[^:]*$/, "").replace(/(^|\/)[a-z]+\/([^/]*)$/, "$1$2");
 }
 
@@ -100,43 +125,65 @@ function reportCircles(
   { services, objects }: KnownNames,
   mistakes: FileMistakes,
 ): void {
-  const behind = (key: string): string[] => {
-    const service = services.find((each) => objectKey(each) === key);
+  if (calls.length === 0) return;
+  const kinds = podKinds(objects);
+  const byPair = kindsByPair(kinds);
+  const byKey = new Map(services.map((service) => [objectKey(service), service]));
+  const behind = new Map<string, readonly string[]>();
+  for (const { to } of calls) {
+    if (behind.has(to.service)) continue;
+    const service = byKey.get(to.service);
     const selector = service?.spec.selector ?? null;
-    if (service === undefined || selector === null) return [];
-    return [...ownersOf(objects), ...objects.pods]
-      .filter(({ object }) => {
-        const labels = object.kind === "Pod" ? object.metadata.labels : object.spec.template.labels;
-        return (
-          object.metadata.namespace === service.metadata.namespace &&
-          matchesLabels(selector, labels)
-        );
-      })
-      .map(({ object }) => objectKey(object));
-  };
+    const [pair] = Object.entries(selector ?? {});
+    const near = pair === undefined ? [] : (byPair.get(pair.join("=")) ?? []);
+    const matching =
+      service === undefined || selector === null
+        ? []
+        : kindsMatching(near, service.metadata.namespace, selector);
+    behind.set(
+      to.service,
+      matching.map(({ namespace, title }) => `${namespace}/${title.slice(title.indexOf(" ") + 1)}`),
+    );
+  }
   const next = new Map<string, string[]>();
   for (const { workload, to } of calls) {
-    next.set(workload, [...(next.get(workload) ?? []), ...behind(to.service)]);
+    const own = next.get(workload);
+    if (own === undefined) next.set(workload, [...behind.get(to.service)!]);
+    else own.push(...behind.get(to.service)!);
   }
-  for (const { server, path } of placed) {
-    const circle = wayBack(server.workload, next);
-    if (circle === null) continue;
-    const found = `calls that come back: ${circle.join(" -> ")}`;
-    mistakes.add([...path, "calls"], found, "calls that end somewhere");
-    return;
-  }
+  const circle = circleIn(next);
+  if (circle === null) return;
+  const at = placed.find(({ server }) => circle.includes(server.workload))!;
+  const start = circle.indexOf(at.server.workload);
+  const turned = [...circle.slice(start), ...circle.slice(0, start), at.server.workload];
+  const found = `calls that come back: ${turned.join(" -> ")}`;
+  mistakes.add([...at.path, "calls"], found, "calls that end somewhere");
 }
 
-/** The shortest way from a workload to itself; null: there is none. */
-function wayBack(start: string, next: ReadonlyMap<string, readonly string[]>): string[] | null {
-  const ways = [[start]];
-  const seen = new Set<string>();
-  for (let way = ways.shift(); way !== undefined; way = ways.shift()) {
-    for (const to of next.get(way.at(-1)!) ?? []) {
-      if (to === start) return [...way, to];
-      if (seen.has(to)) continue;
-      seen.add(to);
-      ways.push([...way, to]);
+/** Workloads that call each other in a circle; null: none do. */
+function circleIn(next: ReadonlyMap<string, readonly string[]>): string[] | null {
+  const done = new Set<string>();
+  for (const start of next.keys()) {
+    const way = [start];
+    const onWay = new Map([[start, 0]]);
+    // By each on the way: how many of those that it calls have been looked at.
+    const looked = [0];
+    while (way.length > 0) {
+      const at = way.at(-1)!;
+      const to = next.get(at)?.[looked[looked.length - 1]!++];
+      if (to === undefined || done.has(at)) {
+        done.add(at);
+        onWay.delete(at);
+        way.pop();
+        looked.pop();
+        continue;
+      }
+      const since = onWay.get(to);
+      if (since !== undefined) return way.slice(since);
+      if (done.has(to)) continue;
+      onWay.set(to, way.length);
+      way.push(to);
+      looked.push(0);
     }
   }
   return null;

@@ -21,7 +21,7 @@ import {
   withOverrides,
   type Overrides,
 } from "./overrides.ts";
-import { parseThreshold, type Threshold } from "./thresholds.ts";
+import { parseThreshold, unknownClient, type Threshold } from "./thresholds.ts";
 import type { Traffic } from "./traffic/index.ts";
 import type { TypeMistake } from "./typecheck.ts";
 import { validateScenario } from "./validate.ts";
@@ -50,6 +50,7 @@ export async function loadScenario(
     options.filename === undefined
       ? await readScenarioFile(file, checked, found)
       : await importScenario(options.filename, checked, found);
+  checkClients(thresholds, scenario, found);
   const all = withTypeMistakes(found, (await options.typing) ?? []);
   if (scenario === undefined || all.length > 0) throw new UserError(inOrder(all));
   return { ...scenario, thresholds: [...scenario.thresholds, ...thresholds] };
@@ -97,6 +98,7 @@ export function loadDefinition(
   const whole = withOverrides(written, checked, found);
   const scenario = validateScenario(whole, surroundings, mistakes, found);
   asOptionMistakes(found, checked, own);
+  checkClients(thresholds, scenario, found);
   if (scenario === undefined || found.length > 0) throw new UserError(inOrder(found));
   return { ...scenario, thresholds: [...scenario.thresholds, ...thresholds] };
 }
@@ -109,6 +111,22 @@ function optionThresholds(texts: readonly string[], found: Mistake[]): Threshold
     found.push(optionMistake(`--threshold ${text.slice(0, 80)}`, problem, allowed, suggestion));
     return [];
   });
+}
+
+/** Of a scenario with mistakes nobody knows which clients it means to have. */
+function checkClients(
+  thresholds: readonly Threshold[],
+  scenario: ResolvedScenario | undefined,
+  found: Mistake[],
+): void {
+  if (scenario === undefined) return;
+  const names = [...scenario.clients, ...(scenario.calls ?? [])].map(({ name }) => name);
+  for (const threshold of thresholds) {
+    const wrong = unknownClient(threshold, names);
+    if (wrong === null) continue;
+    const option = `--threshold ${threshold.text.slice(0, 80)}`;
+    found.push(optionMistake(option, wrong.problem, wrong.allowed, wrong.suggestion));
+  }
 }
 
 /** A scenario of manifests alone, with what the options say. */

@@ -5,7 +5,15 @@
  * finds; the result counts only when there was no mistake. Refuses to own: files and the engine.
  */
 import { RandomStreams, type DurationNs } from "../engine/index.ts";
-import type { EndpointSlice, Pod, Service, Workload } from "../kubernetes/api/types.ts";
+import {
+  familyOf,
+  type EndpointSlice,
+  type Node,
+  type Pod,
+  type Service,
+  type Workload,
+} from "../kubernetes/api/types.ts";
+import { parsePrefix, type Prefix } from "../network/address.ts";
 import { allocateServices } from "./allocate.ts";
 import { resolveCalls } from "./calls.ts";
 import { checkRoom, resolveNodes } from "./cluster.ts";
@@ -28,7 +36,8 @@ import {
   type KeptEndpoints,
   type PodKind,
 } from "./services.ts";
-import { parseThreshold, THRESHOLD_ALLOWED, type Threshold } from "./thresholds.ts";
+import { remarkLookups } from "./lookups.ts";
+import { parseThreshold, THRESHOLD_ALLOWED, unknownClient, type Threshold } from "./thresholds.ts";
 import { clientLabels, resolveClients, resolveServers, type KnownNames } from "./targets.ts";
 
 /** What a scenario gets from outside its file. */
@@ -77,10 +86,10 @@ export function resolveScenario(
   const placed = resolveServers(parts.servers, objects, mistakes);
   const zone = cluster?.dns === undefined ? null : profile.kubernetes.dns.zone;
   const known = knownNames(parts, objects, services, mistakes);
-  const { servers, calls } = resolveCalls(placed, known, mistakes);
+  const { servers, calls } = resolveCalls(placed, known, zone, mistakes);
   const clients = resolveClients(parts.clients, known, { durationNs, zone }, mistakes);
   const faults = faultsOf(parts, known, kinds, ignore, mistakes);
-  const thresholds = resolveThresholds(parts.thresholds, mistakes);
+  const thresholds = resolveThresholds(parts, clients, calls, mistakes);
   const resolved =
     cluster === undefined
       ? undefined
@@ -88,10 +97,12 @@ export function resolveScenario(
           parts,
           cluster,
           objects,
+          ignore,
           { nodes: known.nodes ?? [], services, ...kept },
           mistakes,
         );
   if (resolved === undefined || run === undefined) return undefined;
+  remarkLookups(resolved.services, clients, zone, ignore, mistakes);
   return {
     ...own,
     description: run.description ?? description,
@@ -110,15 +121,25 @@ export function resolveScenario(
   };
 }
 
-function resolveThresholds(written: readonly unknown[], mistakes: FileMistakes): Threshold[] {
-  return written.flatMap((text, index) => {
+function resolveThresholds(
+  parts: ScenarioParts,
+  clients: readonly { readonly name: string }[],
+  calls: readonly { readonly name: string }[],
+  mistakes: FileMistakes,
+): Threshold[] {
+  const names = [...clients, ...calls].map(({ name }) => name);
+  // Of a client with a mistake of its own the name is not known.
+  const isComplete = clients.length === parts.clients.length;
+  return parts.thresholds.flatMap((text, index) => {
     const parsed =
       typeof text === "string"
         ? parseThreshold(text)
         : { problem: describeValue(text), allowed: THRESHOLD_ALLOWED, suggestion: null };
-    if (!("problem" in parsed)) return [parsed];
-    mistakes.add(["thresholds", index], parsed.problem, parsed.allowed, parsed.suggestion);
-    return [];
+    const wrong = "problem" in parsed ? parsed : isComplete ? unknownClient(parsed, names) : null;
+    if (wrong !== null) {
+      mistakes.add(["thresholds", index], wrong.problem, wrong.allowed, wrong.suggestion);
+    }
+    return "problem" in parsed ? [] : [parsed];
   });
 }
 
@@ -199,6 +220,7 @@ function resolveCluster(
   parts: ScenarioParts,
   cluster: ClusterPart,
   objects: ManifestObjects,
+  ignore: Ignore,
   {
     nodes,
     services,
@@ -234,12 +256,58 @@ function resolveCluster(
       return { ...object, spec: withListenedPorts(object.spec, namespace, labels, services) };
     }),
     services,
+    ...livePodsOf(objects, nodes, ignore),
     endpointSlices,
     mirrored,
     ...(cluster.dns === undefined
       ? {}
       : { dns: { nodeLocal: cluster.dns.nodeLocal, address: dnsAddress(cluster.serviceCIDR) } }),
   };
+}
+
+/** Those of them that are on a node of this cluster, with the addresses that its range has. */
+function livePodsOf(
+  { livePods }: ManifestObjects,
+  nodes: readonly Node[],
+  ignore: Ignore,
+): Pick<ResolvedCluster, "livePods"> {
+  if (livePods.length === 0) return {};
+  // A node without a range has been reported.
+  const ranges = new Map(
+    nodes.flatMap(({ metadata, spec }) =>
+      spec.podCIDR === "" ? [] : [[metadata.name, parsePrefix(spec.podCIDR)] as const],
+    ),
+  );
+  const found = livePods.flatMap(({ object, mistakes }) => {
+    const range = ranges.get(object.nodeName);
+    if (range === undefined) {
+      ignore(
+        `Pod ${object.name}`,
+        mistakes,
+        ["spec", "nodeName"],
+        `no node ${object.nodeName}: its owner's pod is anywhere`,
+      );
+      return [];
+    }
+    return [{ ...object, address: isIn(range, object.address) ? object.address : null }];
+  });
+  const elsewhere = livePods.filter(
+    ({ object }) => !isIn(ranges.get(object.nodeName), object.address),
+  );
+  const first = elsewhere.find(
+    ({ object }) => object.address !== null && ranges.has(object.nodeName),
+  );
+  if (first !== undefined) {
+    const reason = `${first.object.address} is in no range of ${first.object.nodeName}: such pods get other addresses (${elsewhere.length} in all)`;
+    ignore(`Pod ${first.object.name}`, first.mistakes, ["status", "podIP"], reason);
+  }
+  return { livePods: found };
+}
+
+function isIn(range: Prefix | undefined, address: string | null): boolean {
+  if (range === undefined || address === null || familyOf(address) !== "IPv4") return false;
+  const { first } = parsePrefix(`${address}/32`);
+  return range.family === 4 && first >= range.first && first <= range.last;
 }
 
 /** What the cluster says of its DNS, over the profile. */

@@ -20,6 +20,7 @@ import type {
 } from "../kubernetes/api/types.ts";
 import type { ContainerSpec } from "../docker/contract.ts";
 import type { DockerOptions } from "../docker/docker.ts";
+import type { LivePod } from "../kubernetes/controllers/livePods.ts";
 import type { OtherWorkload } from "../kubernetes/controllers/rested.ts";
 import type { MirroredEndpoints } from "../kubernetes/controllers/mirroring.ts";
 import type { DrawnFault } from "./chaos.ts";
@@ -80,6 +81,8 @@ export interface ResolvedCluster {
   readonly budgets: readonly PodDisruptionBudget[];
   readonly autoscalers: readonly HorizontalPodAutoscaler[];
   readonly pods: readonly Pod[];
+  /** Pods of a live cluster that stand where they stood; absent: the scheduler places all. */
+  readonly livePods?: readonly LivePod[];
   /** Everything that the API server and the cloud give is allocated already. */
   readonly services: readonly Service[];
   /** Slices that a user keeps: no controller touches them. */
@@ -102,7 +105,7 @@ export type ResolvedServer = ServerSpec & {
 /** One thing that a server calls, in one way. */
 export interface ResolvedCall extends Pick<
   ResolvedClient,
-  "connections" | "requestBytes" | "timeoutNs" | "retries"
+  "connections" | "requestBytes" | "timeoutNs" | "retries" | "resolver"
 > {
   /** What results call it: "web -> cart". */
   readonly name: string;

@@ -57,7 +57,7 @@ export function kindsMatching(
 }
 
 /** Kinds under each of their labels: of thousands few have to be compared with a selector. */
-function kindsByPair(kinds: readonly PodKind[]): Map<string, PodKind[]> {
+export function kindsByPair(kinds: readonly PodKind[]): Map<string, PodKind[]> {
   const byPair = new Map<string, PodKind[]>();
   for (const kind of kinds) {
     for (const pair of Object.entries(kind.labels)) {

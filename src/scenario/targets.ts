@@ -357,8 +357,8 @@ export function callingOf({
 }
 
 /** resolv.conf of a pod in namespace default, for a client that has a name to look up. */
-function resolverOf(
-  { to, resolver, ipFamily }: ClientPart,
+export function resolverOf(
+  { to, resolver, ipFamily }: Pick<ClientPart, "to" | "resolver" | "ipFamily">,
   zone: string,
 ): Pick<ResolvedClient, "resolver"> | Record<string, never> {
   if (!("reference" in to) || (to.via !== "dns" && to.via !== "lookup")) return {};

@@ -34,7 +34,8 @@ export interface ThresholdProblem {
   readonly suggestion: string | null;
 }
 
-export const THRESHOLD_ALLOWED = 'a threshold such as "requests_failed.rate<0.1%"';
+export const THRESHOLD_ALLOWED =
+  'METRIC[{TAG:VALUE,...}].AGGREGATION OPERATOR LIMIT [@CONFIDENCE%], such as "requests_failed.rate<0.1%" (docs/thresholds.md)';
 
 const SHAPE =
   /^\s*(?<metric>[\w.]+?)\s*(?:\{(?<tags>[^{}]*)\})?\s*\.\s*(?<how>[a-z]+)(?:\(\s*(?<n>[\d.]+)\s*\))?\s*(?<operator><=|>=|==|!=|<|>)\s*(?<limit>[^\s@]+)\s*(?:@\s*(?<confidence>[\d.]+)%)?\s*$/;
@@ -65,6 +66,20 @@ export function parseThreshold(text: string): Threshold | ThresholdProblem {
     limit: limit.value,
     confidence,
   };
+}
+
+/**
+ * @param clients what results call the scenario's clients and calls
+ * @returns what is wrong with a tag that names none of them
+ */
+export function unknownClient(
+  { tags }: Threshold,
+  clients: readonly string[],
+): ThresholdProblem | null {
+  const wrong = tags.find(([tag, value]) => tag === "client" && !clients.includes(value));
+  if (wrong === undefined) return null;
+  const allowed = clients.length === 0 ? "none: it has no clients" : clients.join(", ");
+  return problem(`the client ${wrong[1]}`, allowed, nearest(wrong[1], clients));
 }
 
 function unknownMetric(metric: string, measures: readonly Measure[]): ThresholdProblem {

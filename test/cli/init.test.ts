@@ -47,3 +47,15 @@ it.each(["first.ts", "first.yaml"])("does not overwrite %s", async (name) => {
   expect(readFileSync(join(folder, name), "utf8")).toBe("mine");
   expect(readdirSync(folder)).toEqual([name]);
 });
+
+/** Seen to fail as it was: a bare ENOENT, and a file foo.js.ts. */
+it.each([
+  ["missing/first.ts", /there is no folder .*missing; make it first/],
+  ["foo.js", /a scenario is a TypeScript file, such as .*foo\.ts/],
+  ["foo.yaml", /a scenario is a TypeScript file, such as .*foo\.ts/],
+])("%s is refused with what to do instead, and nothing is written", async (file, said) => {
+  const { code, io } = await init(file);
+  expect(code).toBe(2);
+  expect(io.err().replaceAll("\n", " ")).toMatch(said);
+  expect(readdirSync(folder)).toEqual([]);
+});

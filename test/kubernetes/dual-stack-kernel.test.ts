@@ -31,6 +31,7 @@ function recorded(name: string, lifeNs: number, log: string[]): ProgrammedRules 
     watcher: {
       establishedNs: seconds(900),
       lifeNs: () => lifeNs,
+      keeps: () => false,
       began: told("began"),
       activity: told("activity"),
       reopened: told("reopened"),

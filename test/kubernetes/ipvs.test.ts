@@ -125,6 +125,14 @@ describe("by connections", () => {
     },
   );
 
+  /** Broken on purpose: keeps() false for all; then the network forgets it, and a dead server starves the rest. */
+  test("a connection counts from its first packet on, wherever that ends", () => {
+    const run = node("lc");
+    const { to, entry } = run.open();
+    expect([to, run.watcher.keeps(entry), run.watcher.keeps(entry + 1)]).toEqual([C, true, false]);
+    expect([run.open().to, run.open().to]).toEqual([B, A]);
+  });
+
   test("sed and nq look at active ones only, nq at idle servers first", () => {
     // Broken on purpose: inactive ones counted too.
     for (const name of ["sed", "nq"] as const) {

@@ -87,6 +87,24 @@ describe("when rules count", () => {
     expect(endpoints()).toHaveLength(3);
   });
 
+  // Broken on purpose: the slice kept; nobody asked for a sync; its endpoints still counted.
+  test("a slice that goes takes its endpoints with it, in a sync of its own", () => {
+    const { sim, hand, costs, proxies, endpoints } = running({
+      slices: [slice("s", three), slice("t", [endpoint("10.0.0.9")])],
+    });
+    hand.delete("EndpointSlice", "default/s", {});
+    sim.run(seconds(5));
+    expect(endpoints()).toEqual(["10.0.0.9:80"]);
+    expect(costs).toEqual([
+      { atNs: WRITE_NS + WATCH_NS, size: { services: 1, endpoints: 1 }, full: false },
+    ]);
+    expect(proxies[0]!.of(4)!.size()).toEqual({ services: 1, endpoints: 1 });
+    hand.delete("Service", "default/web", {});
+    sim.run(seconds(10));
+    expect(proxies[0]!.of(4)!.lastWork).toMatchObject({ changedServices: 1, changedEndpoints: 1 });
+    expect(proxies[0]!.of(4)!.size()).toEqual({ services: 0, endpoints: 0 });
+  });
+
   test("a Service that goes takes its rules with it; a new one brings them", () => {
     const { sim, hand, endpoints } = running({ slices: [slice("s", three)] });
     hand.delete("Service", "default/web", {});

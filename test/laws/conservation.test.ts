@@ -71,6 +71,8 @@ function holds(scenario: ResolvedScenario): Run {
   let left = 0;
   for (const { client, atNs, count } of open.byStart.values()) {
     left += count;
+    // A call: its server may have been killed, and what it had asked is never answered.
+    if (client >= scenario.clients.length) continue;
     const dueNs = atNs + longestLifeNs(scenario.clients[client]!);
     expect(dueNs, `request of ${atNs} ns is still open`).toBeGreaterThanOrEqual(run.nowNs);
   }
@@ -79,9 +81,14 @@ function holds(scenario: ResolvedScenario): Run {
 }
 
 test("1 conservation", () => {
-  lawHolds("1 conservation", scenarios({ clientsMin: 1 }), (scenario) => void holds(scenario), {
-    cases: 50,
-  });
+  lawHolds(
+    "1 conservation",
+    scenarios({ clientsMin: 1, calls: true }),
+    (scenario) => void holds(scenario),
+    {
+      cases: 50,
+    },
+  );
 });
 
 test("1 conservation, where packets are lost in every way", () => {

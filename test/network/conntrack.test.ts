@@ -686,6 +686,7 @@ describe("whoever keeps books of connections", () => {
     bench.table.watcher = {
       establishedNs: Infinity,
       lifeNs: () => Infinity,
+      keeps: () => false,
       began: (entry) => told.push(`began ${entry}`),
       activity: (entry, isActive) => told.push(`${isActive ? "active" : "inactive"} ${entry}`),
       reopened: (entry) => told.push(`reopened ${entry}`),

@@ -83,6 +83,25 @@ describe("the headline", () => {
     });
   });
 
+  /** Seen to fail with queries left out, as it was: a storm of DNS was all well. */
+  it("does not call it well when DNS queries timed out, whoever was served in the end", () => {
+    const dns = {
+      client: "web",
+      lookupsStarted: 1,
+      lookups: [],
+      queriesSent: 40,
+      queries: [
+        { result: "noerror", count: 37 },
+        { result: "timeout", count: 3 },
+      ],
+      answeredLatency: null,
+    };
+    expect(headline({ ...requestsOnly(1234, 0), dns: [dns] })).toEqual({
+      verdict: "neutral",
+      sentences: ["All 1,234 requests were served.", "3 of 40 DNS queries timed out."],
+    });
+  });
+
   it("puts a broken law before everything else", () => {
     const law = { law: "2 Membership", entity: "node/n1", atNs: ms(5), detail: "sent to a ghost" };
     const summary = syntheticSummary({ end: { ...end, brokenLaws: [law] } });

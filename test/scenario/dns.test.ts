@@ -7,7 +7,7 @@ import { ms, seconds } from "../../src/engine/index.ts";
 import type { Run } from "../../src/scenario/compile.ts";
 import { defaultProfile } from "../../src/scenario/profile.ts";
 import { results, runDns, type DnsRun } from "../helpers/dns-run.ts";
-import { mistakesIn } from "./files.ts";
+import { loadFiles, mistakesIn } from "./files.ts";
 
 /** One lookup a second at 1 s, 2 s, ... */
 function asking(name: string, resolver = "", cluster = "dns: {}", rate = 1): string {
@@ -43,6 +43,35 @@ describe("queries for one name", () => {
     expect(results(run.queries)).toEqual({ nxdomain: 2 });
     expect(results(run.lookups)).toEqual({ not_found: 1 });
     expect(results(run.requests)).toEqual({ unresolved: 1 });
+  });
+});
+
+describe("a name that no Service has", () => {
+  /** Seen to fail with every name with a dot taken for one outside, as it was. */
+  test.each(["kube-dsn.kube-system", "web.default.svc", "nothing.kube-system"])(
+    "%s is not found, for nobody outside can have it",
+    async (name) => {
+      const run = await runDns(asking(name), "5s");
+      expect(results(run.lookups)).toEqual({ not_found: 1 });
+    },
+  );
+
+  /** Seen to fail with remark() giving null. */
+  test("is remarked on, with what was probably meant", async () => {
+    const remarks = async (name: string): Promise<string[]> => {
+      const text = `import { defineScenario, lookup, openLoop } from "podstorm";
+export default defineScenario({ duration: "5s", ${asking(name)} });`;
+      const { ignored } = await loadFiles({ "scenario.ts": text }, { profile: defaultProfile });
+      return ignored.filter(({ object }) => object === "client c").map(({ reason }) => reason);
+    };
+    expect(await remarks("kube-dsn.kube-system")).toEqual([
+      "no Service has the name kube-dsn.kube-system: it does not exist (NXDOMAIN); did you mean kube-dns.kube-system?",
+    ]);
+    expect(await remarks("kube-dns.kube-sytem")).toEqual([
+      "no Service has the name kube-dns.kube-sytem: it is taken for a name outside; did you mean kube-dns.kube-system?",
+    ]);
+    expect(await remarks("kube-dns.kube-system")).toEqual([]);
+    expect(await remarks("api.example.com")).toEqual([]);
   });
 });
 

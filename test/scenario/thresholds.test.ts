@@ -3,6 +3,30 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { allMeasures, aggregationsOf } from "../../src/observe/index.ts";
 import { parseThreshold, thresholdOperators } from "../../src/scenario/thresholds.ts";
+import { mistakesIn, scenarioText, webManifest } from "./files.ts";
+
+/** Seen to fail with unknownClient() giving null: the run went its way, and nothing was judged. */
+describe("a threshold on a client that there is not", () => {
+  it("is a mistake, the scenario's and the option's alike, all together", async () => {
+    const client = `{ name: "shopper", to: "svc/web:8080", load: openLoop(1) }`;
+    const text = (thresholds: string) => ({
+      "web.yaml": webManifest(),
+      "scenario.ts": scenarioText(`clients: [${client}], thresholds: [${thresholds}],`),
+    });
+    expect(await mistakesIn(text(`"requests{client:shopper}.count>0"`))).toEqual([]);
+    const own = await mistakesIn(
+      text(`"requests{client:shoper}.count>0", "requests{client:x}.count>0"`),
+    );
+    expect(own).toHaveLength(2);
+    expect(own[0]).toContain("the client shoper");
+    expect(own[0]).toMatch(/did you mean.*shopper/i);
+    const options = await mistakesIn(text(""), {
+      thresholds: ["requests{client:shoper}.count>0", "requests{client:shopper}.count>0"],
+    });
+    expect(options).toHaveLength(1);
+    expect(options[0]).toMatch(/the client shoper/);
+  });
+});
 
 describe("a threshold's text", () => {
   it.each([

@@ -18,7 +18,12 @@ const PIECES = 7;
 
 /** The scenario of a seed. What chaos draws is in its list of faults: each of them may then be left out. */
 export function drawCase(seed: number): WholeScenario {
-  const all = scenarios({ durationMs: [SHORTEST_MS, LONGEST_MS], chaos: true, faultsMax: 3 });
+  const all = scenarios({
+    durationMs: [SHORTEST_MS, LONGEST_MS],
+    chaos: true,
+    calls: true,
+    faultsMax: 3,
+  });
   const [whole] = fc.sample(all, { seed, numRuns: 1 }) as [WholeScenario];
   const { chaos: _, ...input } = whole.input;
   const drawn = resolved(whole).drawnFaults ?? [];

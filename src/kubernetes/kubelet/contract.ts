@@ -19,8 +19,11 @@ export interface Sandbox {
 
 /** The CNI plugin of a node. Both calls take effect at once; the kubelet models how long they take. */
 export interface PodNetwork {
-  /** CNI ADD. null: the node's range has no free address. */
-  add(node: number, podName: string): Sandbox | null;
+  /**
+   * CNI ADD. null: the node's range has no free address.
+   * @param wanted the address that it has had for days, where that is free
+   */
+  add(node: number, podName: string, wanted?: string | null): Sandbox | null;
   /** CNI DEL: sockets in the namespace die silently, the link goes, the address returns to the range. */
   del(sandbox: Sandbox): void;
 }

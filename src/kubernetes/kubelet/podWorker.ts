@@ -84,7 +84,8 @@ export class PodWorker implements Listed {
    */
   startAtRest(): Pod {
     const { network, node, nodeName, sim, ledger, pleg } = this.#context;
-    this.#sandbox = network.add(node, this.#pod.metadata.name);
+    const [address = null] = this.#pod.status.podIPs;
+    this.#sandbox = network.add(node, this.#pod.metadata.name, address);
     if (this.#sandbox === null) throw new Error(`${nodeName} has no address for pod ${this.key}`);
     this.#volumesReady = true;
     this.#makeContainers(true, new Map());

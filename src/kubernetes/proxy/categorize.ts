@@ -56,7 +56,7 @@ export function categorizeEndpoints<E extends ProxyEndpoint>(
   const local = readyOrFallback(endpoints.filter((endpoint) => endpoint.isLocal));
   const usable = new Set<E>([...(cluster ?? []), ...local]);
   const all = cluster === null ? local : endpoints.filter((endpoint) => usable.has(endpoint));
-  const hasAny = all.length > 0 || endpoints.some((each) => each.ready || isFallback(each));
+  const hasAny = endpoints.some((each) => each.ready || isFallback(each));
   return { cluster, local, all, hasAny };
 }
 

@@ -12,13 +12,19 @@ import type { Endpoint, EndpointSlice } from "../api/types.ts";
 export type Arrivals = ReadonlyMap<string, ReadonlyMap<string, SimTimeNs>>;
 
 export class ChangeTracker {
-  readonly #startNs: SimTimeNs;
+  #startNs: SimTimeNs;
   readonly #services = new Set<string>();
   readonly #triggers = new Map<string, SimTimeNs[]>();
   #arrivals = new Map<string, Map<string, SimTimeNs>>();
 
   /** @param startNs triggers from before it are not this proxy's to answer for */
   constructor(startNs: SimTimeNs) {
+    this.#startNs = startNs;
+  }
+
+  /** A new process: it knows nothing of what the last one had noted, and answers for no trigger from before. */
+  restart(startNs: SimTimeNs): void {
+    this.take();
     this.#startNs = startNs;
   }
 

@@ -80,6 +80,10 @@ class FamilyWatcher implements ConnectionWatcher {
     return Math.min(this.#of4.lifeNs(entry, state), this.#of6.lifeNs(entry, state));
   }
 
+  keeps(entry: EntryId): boolean {
+    return this.#of4.keeps(entry) || this.#of6.keeps(entry);
+  }
+
   began(entry: EntryId): void {
     (this.#judged.family === 4 ? this.#of4 : this.#of6).began(entry);
   }

@@ -172,14 +172,12 @@ export class Proxier {
   /** The process ends. Its rules stay; a sync under way has written nothing. */
   stop(): void {
     this.#runner.stop();
-    this.#tracker.take();
-    this.#unsynced.clear();
   }
 
   /** A new process: it has listed everything and writes its tables anew. */
   restart(slices: Iterable<EndpointSlice>): void {
     this.#isStarting = true;
-    this.#pendingSinceNs = null;
+    this.#tracker.restart(this.#options.sim.nowNs);
     const listed = new Set<string>();
     for (const slice of slices) {
       listed.add(objectKey(slice));

@@ -42,6 +42,16 @@ export class HostLocalAllocator {
     return address;
   }
 
+  /** This address, if it is free: the next search starts behind it. host-local: Get() with a requested IP. */
+  take(address: bigint): boolean {
+    const isInRange = address >= this.#first && address < this.#first + this.#count;
+    if (!isInRange || this.#used.has(address)) return false;
+    this.#used.add(address);
+    this.#next = address;
+    this.#advance();
+    return true;
+  }
+
   release(address: bigint): void {
     this.#used.delete(address);
   }

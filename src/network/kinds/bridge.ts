@@ -5,7 +5,7 @@
  * Owns: routes, veth pairs and addresses of that kind, of one family or of both. Not
  * modelled: the few milliseconds of CNI's own work (the kubelet charges them) and the gateway's ARP for a new veth.
  */
-import { parsePrefixes, type AddressId } from "../address.ts";
+import { parsePrefix, parsePrefixes, type AddressId } from "../address.ts";
 import type { Host, Namespace } from "../host.ts";
 import { HostLocalAllocator } from "../ipam/hostLocal.ts";
 import type { Guest, GuestHost, GuestNetwork, NetworkKind } from "./contract.ts";
@@ -15,6 +15,8 @@ type Parts = Parameters<NetworkKind["install"]>[0];
 /** Who gives a host's guests their addresses. */
 interface Allocator {
   allocate(): bigint | null;
+  /** Whether this one was free; absent: nobody can ask for one. */
+  take?(address: bigint): boolean;
   release(address: bigint): void;
 }
 
@@ -51,10 +53,10 @@ export class BridgeNetwork implements GuestNetwork {
     }
   }
 
-  add(hostIndex: number, name: string): Guest | null {
+  add(hostIndex: number, name: string, wanted: string | null = null): Guest | null {
     const { network, stack } = this.#parts;
     const host = network.hosts[hostIndex]!;
-    const values = this.#allocate(hostIndex);
+    const values = this.#allocate(hostIndex, wanted);
     if (values === null) return null;
     const namespace = this.#namespaceFor(name, host);
     const addresses = values.map((value, i): AddressId => {
@@ -81,10 +83,12 @@ export class BridgeNetwork implements GuestNetwork {
   }
 
   /** One address of each range, or none at all when one of them is used up. */
-  #allocate(host: number): readonly bigint[] | null {
+  #allocate(host: number, wanted: string | null): readonly bigint[] | null {
     const values: bigint[] = [];
-    for (const { allocator } of this.#ranges.get(host)!) {
-      const value = allocator.allocate();
+    for (const [index, { allocator }] of this.#ranges.get(host)!.entries()) {
+      const asked = index === 0 && wanted !== null ? parsePrefix(`${wanted}/32`).first : null;
+      const isFree = asked !== null && allocator.take?.(asked) === true;
+      const value = isFree ? asked : allocator.allocate();
       if (value === null) {
         this.#release(host, values);
         return null;

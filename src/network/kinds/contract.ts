@@ -24,8 +24,11 @@ export interface Guest {
 
 /** A network that is set up: what a CNI plugin does on ADD and DEL. */
 export interface GuestNetwork {
-  /** null: the host's range has no free address. */
-  add(host: number, name: string): Guest | null;
+  /**
+   * null: the host's range has no free address.
+   * @param wanted its address of the first range, where that is free
+   */
+  add(host: number, name: string, wanted?: string | null): Guest | null;
   del(guest: Guest): void;
 }
 

@@ -10,7 +10,7 @@ import type { FaultTotals, RunTotals } from "../totals.ts";
 import type { Recorder, Row, Table } from "../recorder.ts";
 
 /** Events of which the summary tells too. */
-const START_FAILURES = new Set(["container_start_failed", "listen_failed"]);
+const START_FAILURES = new Set(["container_start_failed", "container_not_found", "listen_failed"]);
 const RESETS = new Set(["pod_reset", "container_reset"]);
 const TARGET_CHANGES = new Set(["target_healthy", "target_unhealthy"]);
 

@@ -14,10 +14,10 @@ import type { Network } from "../../network/network.ts";
 import type { Transport } from "../../network/transport.ts";
 import type { Observations } from "../../observe/observations.ts";
 import type { DnsUse } from "../../workload/client.ts";
-import { namesToAsk } from "../../workload/dns/resolver.ts";
 import { DNS_PORT, type DnsServerOptions } from "../../workload/dns/server.ts";
 import { startProgram, type ProgramSpec } from "../../workload/models.ts";
 import type { Programs } from "../../workload/program.ts";
+import { LookupNames } from "../lookups.ts";
 import { DNS_UPSTREAM_SERVICE } from "../manifests/coredns.ts";
 import type { ResolvedClient, ResolvedScenario } from "../resolved.ts";
 
@@ -65,7 +65,7 @@ export class ClusterDns {
   }
 
   /** What a client uses; null for one that looks nothing up. */
-  useOf({ resolver, to }: ResolvedClient): DnsUse | null {
+  useOf({ resolver, to }: Pick<ResolvedClient, "resolver" | "to">): DnsUse | null {
     if (resolver === undefined || !("service" in to)) return null;
     const { pick, ...options } = resolver;
     const { ledger } = this.#cluster;
@@ -141,13 +141,10 @@ export class ClusterDns {
 /** Names outside the cluster that somebody means: those of lookups that are no Service, and of aliases. */
 function outsideNames({ clients, cluster, profile }: ResolvedScenario): ReadonlySet<string> {
   const { zone } = profile.kubernetes.dns;
-  const inside = new Set(
-    cluster.services.map(({ metadata: { name, namespace } }) => `${name}.${namespace}.svc.${zone}`),
-  );
+  const known = new LookupNames(cluster.services, zone);
   const asked = clients.flatMap(({ to, resolver }) => {
-    if (to.via !== "lookup" || resolver === undefined) return [];
-    const isService = namesToAsk(resolver).some((name) => inside.has(name));
-    return isService ? [] : [resolver.name];
+    if (to.via !== "lookup" || resolver === undefined || known.isService(resolver)) return [];
+    return known.isOfCluster(resolver.name) ? [] : [resolver.name];
   });
   const aliases = cluster.services.flatMap(({ spec }) => spec.externalName ?? []);
   const names = [...asked, ...aliases].map((name) => name.replace(/\.$/, ""));

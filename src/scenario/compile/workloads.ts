@@ -122,7 +122,7 @@ export class Workloads {
               client: {
                 client: clients.length + index,
                 ...this.#dialledService(call.to),
-                dns: null,
+                dns: this.#dns?.useOf(call) ?? null,
                 load: { kind: "called" },
                 ...callingOf(call),
                 startNs: 0,

@@ -38,6 +38,10 @@ const HOSTS =
 const NAMES_A_HOST =
   /(^|_|[a-z])(ADDR(ESS(ES)?)?|HOSTS?(NAME)?|URLS?|URIS?|SERVICES?|ENDPOINTS?|SERVERS?|UPSTREAMS?|BACKENDS?|BROKERS?|TARGETS?|PEERS?|MASTER|REDIS|DB|DATABASE|MONGO|DSN)(_[A-Z0-9_]+)?$/i;
 
+/** ... and of those whose value only looks like one. */
+const NAMES_NO_HOST =
+  /_(NAME|USER|USERNAME|PASS|PASSWORD|ID|TYPE|SCHEMA|TABLE|KEY|VERSION|NAMESPACE|PREFIX|PATH|PORT)$/i;
+
 /** @param subjects everything that was read, ConfigMaps too */
 export function guessCalls(subjects: readonly Subject[]): Calls {
   const services = subjects.filter(({ kind, isDropped }) => kind === "Service" && !isDropped);
@@ -54,7 +58,7 @@ export function guessCalls(subjects: readonly Subject[]): Calls {
       for (const { service, port } of servicesIn(text, from.namespace, byKey, isHost)) {
         if (seen.has(service.key)) continue;
         seen.add(service.key);
-        const target = targetOf(service, port);
+        const target = targetOf(service, port) ?? graph.nameOf(service, port);
         const reason = target === null ? whyNone(service) : graph.refusal(from, service);
         if (reason !== null || target === null) {
           if (reason !== "itself") passed.push({ from, because, reason: reason ?? "" });
@@ -71,48 +75,94 @@ export function guessCalls(subjects: readonly Subject[]): Calls {
 /** Workloads and the calls between them, without a circle. */
 class Graph {
   readonly workloads: readonly Subject[];
-  readonly #behind = new Map<Subject, Subject[]>();
+  readonly #index: PodIndex;
   readonly #next = new Map<Subject, Subject[]>();
 
   constructor(workloads: readonly Subject[]) {
     this.workloads = workloads;
+    this.#index = new PodIndex(workloads);
   }
 
   refusal(from: Subject, service: Subject): string | null {
-    const behind = this.behind(service);
+    const behind = this.#index.behind(service);
     if (behind.includes(from)) return "itself";
     if (behind.length === 0) return `${service.title} has no pods`;
-    const circle = behind.some((each) => this.#reaches(each, from, new Set()));
+    const circle = behind.some((each) => this.#reaches(each, from));
     return circle ? "it would close a circle of calls" : null;
   }
 
-  add(from: Subject, service: Subject): void {
-    this.#next.set(from, [...(this.#next.get(from) ?? []), ...this.behind(service)]);
+  /** A headless Service is called by its name, and by the port that its pods listen on. */
+  nameOf(service: Subject, port: number | null): string | null {
+    if (textAt(service.value, "spec", "clusterIP") !== "None") return null;
+    const ports = listAt(service.value, "spec", "ports").filter(isRecord);
+    const tcp = ports.filter((each) => (each["protocol"] ?? "TCP") === "TCP");
+    const chosen = tcp.find((each) => each["port"] === port) ?? tcp[0];
+    const containers = this.#index
+      .behind(service)
+      .flatMap((each) => listAt(each.podSpec(), "containers"));
+    const declared = containers.flatMap((each) => listAt(each, "ports")).filter(isRecord);
+    const target = chosen?.["targetPort"] ?? chosen?.["port"];
+    const number =
+      typeof target === "string"
+        ? declared.find(({ name }) => name === target)?.["containerPort"]
+        : (target ?? port ?? declared[0]?.["containerPort"]);
+    return typeof number === "number"
+      ? `dns://${service.name}.${service.namespace}:${number}`
+      : null;
   }
 
-  behind(service: Subject): Subject[] {
+  add(from: Subject, service: Subject): void {
+    this.#next.set(from, [...(this.#next.get(from) ?? []), ...this.#index.behind(service)]);
+  }
+
+  #reaches(from: Subject, to: Subject): boolean {
+    const seen = new Set([from]);
+    for (const at of seen) {
+      if (at === to) return true;
+      for (const next of this.#next.get(at) ?? []) seen.add(next);
+    }
+    return false;
+  }
+}
+
+/** Workloads by the labels of their pods: of thousands few have to be compared with a selector. */
+export class PodIndex {
+  readonly #byPair = new Map<string, Subject[]>();
+  readonly #behind = new Map<Subject, readonly Subject[]>();
+  readonly #served = new Set<Subject>();
+
+  constructor(workloads: readonly Subject[]) {
+    for (const workload of workloads) {
+      for (const [label, value] of Object.entries(workload.podLabels())) {
+        const key = `${workload.namespace} ${label}=${String(value)}`;
+        const known = this.#byPair.get(key);
+        if (known === undefined) this.#byPair.set(key, [workload]);
+        else known.push(workload);
+      }
+    }
+  }
+
+  /** The workloads whose pods a Service selects. */
+  behind(service: Subject): readonly Subject[] {
     let behind = this.#behind.get(service);
     if (behind === undefined) {
-      behind = workloadsBehind(service, this.workloads);
+      const selector = recordAt(service.value, "spec", "selector");
+      const [pair] = Object.entries(selector ?? {});
+      const near =
+        pair === undefined
+          ? []
+          : this.#byPair.get(`${service.namespace} ${pair[0]}=${String(pair[1])}`);
+      behind = (near ?? []).filter((each) => selects(selector, each.podLabels()));
       this.#behind.set(service, behind);
+      for (const each of behind) this.#served.add(each);
     }
     return behind;
   }
 
-  #reaches(from: Subject, to: Subject, seen: Set<Subject>): boolean {
-    if (from === to) return true;
-    if (seen.has(from)) return false;
-    seen.add(from);
-    return (this.#next.get(from) ?? []).some((each) => this.#reaches(each, to, seen));
+  /** Whether one of the Services asked for so far has it behind it. */
+  isServed(workload: Subject): boolean {
+    return this.#served.has(workload);
   }
-}
-
-/** The workloads whose pods a Service selects. */
-export function workloadsBehind(service: Subject, workloads: readonly Subject[]): Subject[] {
-  const selector = recordAt(service.value, "spec", "selector");
-  return workloads.filter(
-    (each) => each.namespace === service.namespace && selects(selector, each.podLabels()),
-  );
 }
 
 interface Told {
@@ -144,10 +194,13 @@ function* environmentOf(
   const told = (name: string, text: unknown, from: string): Told[] =>
     typeof text !== "string" || text.length > 4096
       ? []
-      : [{ text, because: `${from} ${name}=${shortened(text)}`, isHost: NAMES_A_HOST.test(name) }];
+      : [{ text, because: `${from} ${name}=${shortened(text)}`, isHost: namesHost(name) }];
+  const known = new Map<string, string>();
   for (const each of listAt(container, "env").filter(isRecord)) {
     const name = textAt(each, "name") ?? "";
-    yield* told(name, each["value"], "env");
+    const value = expanded(each["value"], known);
+    if (typeof value === "string") known.set(name, value);
+    yield* told(name, value, "env");
     const reference = recordAt(each, "valueFrom", "configMapKeyRef");
     if (reference === null) continue;
     const data = configured(textAt(reference, "name"));
@@ -157,6 +210,19 @@ function* environmentOf(
     const data = configured(textAt(each, "configMapRef", "name"));
     for (const [name, text] of Object.entries(data)) yield* told(name, text, "ConfigMap");
   }
+}
+
+function namesHost(name: string): boolean {
+  return NAMES_A_HOST.test(name) && !(NAMES_NO_HOST.test(name) && !/HOST_?NAME$/i.test(name));
+}
+
+/** As the kubelet does it: $(NAME) of a variable that was written before. */
+function expanded(text: unknown, known: ReadonlyMap<string, string>): unknown {
+  if (typeof text !== "string" || !text.includes("$(")) return text;
+  return text.replace(
+    /\$\(([A-Za-z_][A-Za-z0-9_]*)\)/g,
+    (whole, name: string) => known.get(name) ?? whole,
+  );
 }
 
 function* servicesIn(
@@ -191,7 +257,7 @@ export function targetOf(service: Subject, port: number | null): string | null {
 
 function whyNone(service: Subject): string {
   if (textAt(service.value, "spec", "clusterIP") === "None")
-    return `${service.title} is headless: calls go by ClusterIPs`;
+    return `${service.title} is headless, and nobody says on which port its pods listen`;
   if (textAt(service.value, "spec", "type") === "ExternalName")
     return `${service.title} is a name outside of the cluster`;
   return `${service.title} has no TCP port`;

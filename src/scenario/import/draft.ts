@@ -5,7 +5,7 @@
  * Every assumption is told. Refuses to own: how it is written (text.ts), and what was read (prepare.ts).
  */
 import { isRecord } from "../schema/reading.ts";
-import { targetOf, workloadsBehind, type Calls, type GuessedCall } from "./calls.ts";
+import { PodIndex, targetOf, type Calls, type GuessedCall } from "./calls.ts";
 import { durationText, type Traffic } from "../traffic/contract.ts";
 import { listAt, recordAt, textAt } from "./json.ts";
 import { rangesFor, type Ranges } from "./networks.ts";
@@ -38,6 +38,7 @@ export interface Draft {
     readonly nodes?: number;
     readonly zones?: number;
     readonly nodeShape?: Room["shape"];
+    readonly dns?: Record<string, never>;
   } & Ranges;
   /** Workloads with calls, or that requests come to first, and what they call. */
   readonly servers: readonly {
@@ -74,20 +75,22 @@ export function draftOf(
 ): Draft {
   const assumptions: string[] = [];
   const workloads = subjects.filter(isWorkload);
+  const services = subjects.filter(({ kind }) => kind === "Service");
+  const index = new PodIndex(workloads);
   const nodes = subjects.filter(({ kind }) => kind === "Node");
   const hasNodes = nodes.length > 0;
   const asksForZones = !hasNodes && forgetNodeRules(workloads, wishes.zones !== undefined);
   const zones = wishes.zones ?? (asksForZones ? ZONES : undefined);
   const room = roomFor(workloads, nodes, CLIENT_PODS, wishes.nodes ?? null);
-  const entries = entriesOf(subjects, ingresses, calls);
+  const entries = entriesOf(services, index, ingresses, calls);
   const entry = entries[0] ?? null;
   const graph = new Map<Subject, GuessedCall[]>();
   for (const call of calls.calls) graph.set(call.from, [...(graph.get(call.from) ?? []), call]);
-  const first = entry === null ? [] : workloadsBehind(entry.service, workloads);
-  const rate = wishes.rate ?? rateFor(first, graph, workloads);
+  const first = entry === null ? [] : index.behind(entry.service);
+  const rate = wishes.rate ?? rateFor(first, graph, index);
   tellNodes(room, hasNodes, zones, asksForZones, assumptions);
   tellTraffic(entry, rate, wishes, assumptions);
-  const idle = workloads.filter((each) => graph.has(each) && !isServed(each, subjects));
+  const idle = workloads.filter((each) => graph.has(each) && !index.isServed(each));
   for (const each of idle) {
     const called = graph.get(each)!.map(({ target }) => target);
     assumptions.push(
@@ -103,6 +106,7 @@ export function draftOf(
       ...((room.nodes > 0 || !hasNodes) && { nodes: room.nodes }),
       ...(zones !== undefined && { zones }),
       ...(Object.keys(room.shape).length > 0 && { nodeShape: room.shape }),
+      ...(calls.calls.some(({ target }) => target.startsWith("dns://")) && { dns: {} }),
       ...rangesFor(subjects, room.nodes),
     },
     servers: named.map((workload) => ({
@@ -166,14 +170,13 @@ function durationOf(traffic: Traffic | undefined): string {
 function rateFor(
   first: readonly Subject[],
   graph: ReadonlyMap<Subject, readonly GuessedCall[]>,
-  workloads: readonly Subject[],
+  index: PodIndex,
 ): number {
   const share = new Map<Subject, number>();
   const visit = (subject: Subject, part: number, depth: number): void => {
     share.set(subject, (share.get(subject) ?? 0) + part);
     if (depth > 32 || share.size > 10_000) return;
-    for (const { to } of graph.get(subject) ?? [])
-      spread(workloadsBehind(to, workloads), part, depth);
+    for (const { to } of graph.get(subject) ?? []) spread(index.behind(to), part, depth);
   };
   const spread = (behind: readonly Subject[], part: number, depth: number): void => {
     const pods = behind.reduce((sum, each) => sum + podsOf(each), 0);
@@ -186,12 +189,6 @@ function rateFor(
     if (part > 0) rate = Math.min(rate, (BUSY * capacityOf(subject)) / part);
   }
   return Math.max(1, Math.floor(rate));
-}
-
-function isServed(workload: Subject, subjects: readonly Subject[]): boolean {
-  return subjects.some(
-    (each) => each.kind === "Service" && workloadsBehind(each, [workload]).length > 0,
-  );
 }
 
 /** Requests per second of all its pods. */
@@ -208,15 +205,12 @@ const FRONT = /front|gateway|ingress|web|www|edge|proxy|\bui\b|portal|productpag
 
 /** Services that requests from outside may come to, the most likely first. */
 function entriesOf(
-  subjects: readonly Subject[],
+  all: readonly Subject[],
+  index: PodIndex,
   ingresses: readonly Subject[],
   calls: Calls,
 ): Entry[] {
-  const workloads = subjects.filter((each) => isWorkload(each) && !each.isDropped);
-  const services = subjects.filter(
-    (each) =>
-      each.kind === "Service" && !each.isDropped && workloadsBehind(each, workloads).length > 0,
-  );
+  const services = all.filter((each) => index.behind(each).length > 0);
   const called = new Set(calls.calls.map(({ to }) => to));
   const callers = new Set(calls.calls.map(({ from }) => from));
   const routed = ingressBackends(ingresses);
@@ -224,7 +218,7 @@ function entriesOf(
     const target = targetOf(service, routed.get(service.key) ?? null);
     if (target === null) return [];
     const type = textAt(service.value, "spec", "type");
-    const calling = workloadsBehind(service, workloads).some((each) => callers.has(each));
+    const calling = index.behind(service).some((each) => callers.has(each));
     const [rank, why] =
       type === "LoadBalancer"
         ? [0, "the load balancer's Service"]

@@ -106,8 +106,9 @@ function agree(
   limitPods(subjects);
   let wanted = wishes;
   for (let round = 0; ; round++) {
-    const kept = subjects.filter(({ isDropped }) => !isDropped);
     const calls = guessCalls(subjects);
+    if (calls.calls.some(({ target }) => target.startsWith("dns://"))) dropDns(subjects);
+    const kept = subjects.filter(({ isDropped }) => !isDropped);
     const ingresses = subjects.filter(({ kind }) => kind === "Ingress");
     const draft = draftOf(kept, ingresses, calls, wanted);
     const written = dataOf(fieldsOf(draft, []));
@@ -126,6 +127,16 @@ function agree(
     } else if (isTooSmall && nodes < MOST_NODES) {
       wanted = { ...wishes, nodes: Math.min(MOST_NODES, Math.ceil(nodes * 1.5) + 1) };
     } else mend(kept, mistakes, round >= MOST_ROUNDS);
+  }
+}
+
+/** CoreDNS as it was read: the scenario's own takes its place, with a model of what it does. */
+function dropDns(subjects: readonly Subject[]): void {
+  const own = new Set(["Service kube-system/kube-dns", "Deployment kube-system/coredns"]);
+  for (const each of subjects) {
+    if (!each.isDropped && own.has(`${each.kind} ${each.key}`)) {
+      each.drop("the scenario has a DNS of its own, as names of headless Services are called");
+    }
   }
 }
 

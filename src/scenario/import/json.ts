@@ -9,13 +9,21 @@ import { FileMistakes, type Mistake, type Path } from "../mistakes.ts";
 import { DEEPEST, MOST_VALUES, type YamlDocument } from "../manifests/yaml.ts";
 import { isRecord } from "../schema/reading.ts";
 
+/** Of what begins as JSON does and is none, short texts are read as YAML: flow style begins so too. */
+const LONGEST_FLOW = 1_000_000;
+
 /** null: no JSON. */
 export function readJson(file: string, text: string, sink: Mistake[]): YamlDocument[] | null {
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch {
-    return null;
+  } catch (error) {
+    if (text.length <= LONGEST_FLOW) return null;
+    const offset = Number(/position (\d+)/.exec((error as Error).message)?.[1] ?? text.length);
+    const place = new JsonPlaces(text).placeOf(offset);
+    const found = `no JSON: ${(error as Error).message.replace(/ at position .*$/s, "").replace(/, "[^]*$/, "")}`;
+    new FileMistakes(file, () => place, sink).add([], found.slice(0, 120));
+    return [];
   }
   const places = new JsonPlaces(text);
   const mistakes = new FileMistakes(file, (path) => places.find(path), sink);
@@ -71,7 +79,7 @@ class JsonPlaces {
   }
 
   find(path: Path): { line: number; column: number } {
-    return this.#placeOf(this.#offsetOf(path));
+    return this.placeOf(this.#offsetOf(path));
   }
 
   #offsetOf(path: Path): number {
@@ -151,7 +159,7 @@ class JsonPlaces {
     return space.lastIndex;
   }
 
-  #placeOf(offset: number): { line: number; column: number } {
+  placeOf(offset: number): { line: number; column: number } {
     this.#lines ??= lineStarts(this.#text);
     let low = 0;
     let high = this.#lines.length - 1;

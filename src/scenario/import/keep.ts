@@ -85,9 +85,9 @@ const kinds: Readonly<Record<string, Keep>> = {
   },
   Pod: {
     ...all("apiVersion kind"),
-    metadata: { ...metadata, ownerReferences: all("apiVersion kind name controller") },
+    metadata: { ...metadata, ownerReferences: all("kind name") },
     spec: podSpec,
-    status: all("podIP podIPs"),
+    status: all("podIP"),
   },
   PodDisruptionBudget: object("selector minAvailable maxUnavailable unhealthyPodEvictionPolicy"),
   HorizontalPodAutoscaler: object(

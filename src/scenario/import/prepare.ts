@@ -7,7 +7,7 @@
  */
 import { isRecord } from "../schema/reading.ts";
 import { listAt, recordAt, textAt, valueAt, type RawValue } from "./json.ts";
-import { isWorkload, type Subject } from "./subject.ts";
+import { isWorkload, ownerOf, type Subject } from "./subject.ts";
 import { modernise } from "./versions.ts";
 
 /** Why well-known kinds have no effect. */
@@ -38,6 +38,7 @@ const ADMISSION = /(WebhookConfiguration|AdmissionPolicy(Binding)?|PodSecurityPo
 
 /** Changes the subjects, and drops those that do not go into the scenario. */
 export function prepare(subjects: readonly Subject[]): void {
+  const nodes = new Set(subjects.filter(({ kind }) => kind === "Node").map(({ name }) => name));
   for (const subject of subjects) {
     const modern = modernise(subject.raw.apiVersion, subject.kind, subject.value);
     if (modern === null) {
@@ -48,7 +49,7 @@ export function prepare(subjects: readonly Subject[]): void {
     subject.apiVersion = apiVersion;
     subject.value["apiVersion"] = apiVersion;
     if (notes.length > 0) subject.drop(notes.join("; "));
-    else prepareOne(subject);
+    else prepareOne(subject, nodes);
   }
   keepLast(subjects);
 }
@@ -62,7 +63,7 @@ function reasonFor({ kind, raw: { apiVersion } }: Subject): string {
   return `a kind the simulator has no use for (${apiVersion})`;
 }
 
-function prepareOne(subject: Subject): void {
+function prepareOne(subject: Subject, nodes: ReadonlySet<string>): void {
   nameGenerated(subject);
   const { kind, value } = subject;
   const owner = ownerOf(value);
@@ -71,6 +72,8 @@ function prepareOne(subject: Subject): void {
   } else if (kind === "ConfigMap") prepareConfigMap(subject);
   else if (kind === "EndpointSlice" && isMade(value)) {
     subject.dropCounted("slices that a controller made: the simulated one makes its own");
+  } else if (kind === "Pod" && owner !== null && isPlaced(value, owner, nodes)) {
+    prepareLivePod(subject);
   } else if (owner !== null && kind !== "EndpointSlice") {
     subject.dropCounted(`that another object made (${owner}), and which are made anew`);
   } else if (kind === "Pod") preparePod(subject);
@@ -131,6 +134,28 @@ function preparePod(subject: Subject): void {
   else noticeHostNetwork(subject);
 }
 
+const RESTED = new Set(["ReplicaSet", "ReplicationController", "StatefulSet", "DaemonSet"]);
+
+/** A pod that runs on a node that was read, and whose owner has it at rest. */
+function isPlaced(value: RawValue, owner: string, nodes: ReadonlySet<string>): boolean {
+  const phase = textAt(value, "status", "phase") ?? "Running";
+  const node = textAt(value, "spec", "nodeName");
+  return RESTED.has(owner) && phase === "Running" && node !== null && nodes.has(node);
+}
+
+/** What it is made of, its owner says: it only says where. */
+function prepareLivePod(subject: Subject): void {
+  const { value } = subject;
+  const conditions = listAt(value, "status", "conditions").filter(isRecord);
+  const ready = conditions.find((each) => each["type"] === "Ready");
+  if (ready !== undefined && ready["status"] !== "True") {
+    const reason = textAt(ready, "reason") ?? String(ready["status"]);
+    subject.change(`it was not ready (${reason}); in the scenario it is`);
+  }
+  value["spec"] = { nodeName: textAt(value, "spec", "nodeName") };
+  value["status"] = { podIP: textAt(value, "status", "podIP") ?? undefined };
+}
+
 /** Since v1.33 nothing but a user makes them; before, a controller made one for every Service. */
 function prepareEndpoints(subject: Subject): void {
   const made = recordAt(subject.value, "metadata", "annotations");
@@ -170,12 +195,6 @@ function isMade(value: RawValue): boolean {
   );
 }
 
-/** The kind of the object that made this one. */
-export function ownerOf(value: RawValue): string | null {
-  const first = listAt(value, "metadata", "ownerReferences")[0];
-  return isRecord(first) ? String(first["kind"]) : null;
-}
-
 /**
  * Of two objects of one name the later one counts, as for `kubectl apply`; but a patch of an overlay, which lies in
  * the same folder, is no object.
@@ -190,11 +209,13 @@ function keepLast(subjects: readonly Subject[]): void {
     if (other === undefined) {
       later.set(key, subject);
     } else if (isPatch(other) && !isPatch(subject)) {
-      other.drop("a patch of another object: fill overlays in first, with kustomize build");
+      other.drop(PATCH);
       later.set(key, subject);
-    } else subject.drop("written again further on; the last one counts");
+    } else subject.drop(isPatch(subject) ? PATCH : "written again further on; the last one counts");
   }
 }
+
+const PATCH = "a patch of another object: fill overlays in first, with kustomize build";
 
 /** A workload without containers, or with one that has no image. */
 function isPatch(subject: Subject): boolean {

@@ -31,6 +31,8 @@ export interface Sources {
 
 /** Files of one import. */
 const MOST_FILES = 20_000;
+/** Bytes of all of them. */
+const MOST_BYTES = 4 * LARGEST_FILE;
 const DEEPEST_FOLDER = 32;
 const MANIFEST = /\.(ya?ml|json)$/i;
 /** Folders of tools, which hold no manifests of the cluster. */
@@ -60,6 +62,7 @@ class Reader {
   readonly #files: Source[];
   readonly #passedOver: PassedOver[];
   readonly #sink: Mistake[];
+  #bytes = 0;
 
   constructor(files: Source[], passedOver: PassedOver[], sink: Mistake[]) {
     this.#files = files;
@@ -115,9 +118,15 @@ class Reader {
     if (this.#files.length === MOST_FILES) {
       this.#wrong(path, `more than ${MOST_FILES} files`, "fewer at a time");
     }
-    if (this.#files.length >= MOST_FILES) return;
+    if (this.#files.length >= MOST_FILES || this.#bytes > MOST_BYTES) return;
     try {
-      this.#files.push({ shown: path, content: readUpTo(path, LARGEST_FILE + 1), isNamed });
+      const content = readUpTo(path, LARGEST_FILE + 1);
+      this.#bytes += content.length;
+      if (this.#bytes > MOST_BYTES) {
+        this.#wrong(path, `more than ${MOST_BYTES} bytes in all`, "less at a time");
+        return;
+      }
+      this.#files.push({ shown: path, content, isNamed });
     } catch (error) {
       this.#wrong(path, reasonOf(error));
     }

@@ -6,7 +6,8 @@
  */
 import { pathText, type Path } from "../mistakes.ts";
 import type { RawObject } from "./documents.ts";
-import { recordAt, textAt, type RawValue } from "./json.ts";
+import { isRecord } from "../schema/reading.ts";
+import { listAt, recordAt, textAt, type RawValue } from "./json.ts";
 
 /** Why something of what was read is not in the scenario as it was. */
 export interface Note {
@@ -116,8 +117,15 @@ export const WORKLOADS: Readonly<Record<string, string>> = {
   Pod: "pod",
 };
 
-export function isWorkload({ kind }: Subject): boolean {
-  return Object.hasOwn(WORKLOADS, kind);
+/** Something that makes pods, or a pod that nothing makes. */
+export function isWorkload({ kind, value }: Subject): boolean {
+  return Object.hasOwn(WORKLOADS, kind) && (kind !== "Pod" || ownerOf(value) === null);
+}
+
+/** The kind of the object that made this one. */
+export function ownerOf(value: RawValue): string | null {
+  const first = listAt(value, "metadata", "ownerReferences")[0];
+  return isRecord(first) ? String(first["kind"]) : null;
 }
 
 /** "deploy/web", or "shop/deploy/web" where the namespace is not default. */

@@ -25,6 +25,7 @@ import {
   word,
 } from "../schema/reading.ts";
 import { metadataSchema, ownerOf, startMeta, type ManifestContext } from "./objects.ts";
+import { ipAddress } from "./addresses.ts";
 import { buildTaints, taintSchema } from "./scheduling.ts";
 import { selectorSchema } from "./selector.ts";
 import { buildPodSpec, noticePodSpec, podSpecSchema, templateSchema, wholeSeconds } from "./pod.ts";
@@ -198,7 +199,8 @@ export function readReplicaSet(context: ManifestContext): boolean {
 
 export function readPod(context: ManifestContext): boolean {
   const { value, mistakes, objects, ignore } = context;
-  if (isOwned(context)) return true;
+  const owner = ownerOf(value);
+  if (owner !== null) return readLivePod(context, owner);
   noticePodSpec(value["spec"], ["spec"], ignore);
   const written = read(podSchema, value, mistakes);
   if (written === undefined) return false;
@@ -215,6 +217,39 @@ export function readPod(context: ManifestContext): boolean {
         restartCount: 0,
         observedCauseNs: 0,
       },
+    },
+  });
+  return true;
+}
+
+const livePodSchema = z.object({
+  metadata: metadataSchema,
+  spec: z.object({ nodeName: text("the name of a node") }).optional(),
+  status: z
+    .object({ phase: text("a phase").optional(), podIP: ipAddress.schema.optional() })
+    .optional(),
+});
+
+/** Owners whose pods a cluster at rest has. */
+const RESTED_OWNERS = /^(ReplicaSet|ReplicationController|StatefulSet|DaemonSet) /;
+
+/** Its owner makes its own; where one that runs is, says where the owner's is. */
+function readLivePod(context: ManifestContext, owner: string): boolean {
+  const { value, mistakes, objects } = context;
+  const phase = isRecord(value["status"]) ? (value["status"]["phase"] ?? "Running") : "Running";
+  const isPlaced = isRecord(value["spec"]) && value["spec"]["nodeName"] !== undefined;
+  if (!RESTED_OWNERS.test(owner) || phase !== "Running" || !isPlaced) return isOwned(context);
+  const written = read(livePodSchema, value, mistakes);
+  if (written === undefined) return false;
+  const { metadata, spec, status } = written;
+  objects.livePods.push({
+    mistakes,
+    object: {
+      namespace: metadata.namespace ?? "default",
+      name: metadata.name,
+      labels: metadata.labels ?? {},
+      nodeName: spec?.nodeName ?? "",
+      address: status?.podIP ?? null,
     },
   });
   return true;

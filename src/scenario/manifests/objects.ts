@@ -20,6 +20,7 @@ import type {
   Workload,
 } from "../../kubernetes/api/types.ts";
 import type { OtherWorkload } from "../../kubernetes/controllers/rested.ts";
+import type { LivePod } from "../../kubernetes/controllers/livePods.ts";
 import type { EndpointSubset } from "../../kubernetes/controllers/mirroring.ts";
 import type { FileMistakes, Path } from "../mistakes.ts";
 import type { Profile } from "../profile.ts";
@@ -84,6 +85,8 @@ export interface ManifestObjects {
   readonly budgets: Placed<PodDisruptionBudget>[];
   readonly autoscalers: Placed<HorizontalPodAutoscaler>[];
   readonly pods: Placed<Pod>[];
+  /** Of a live cluster: pods that another object made, and where they are. */
+  readonly livePods: Placed<LivePod>[];
   readonly services: Placed<ServiceDraft>[];
   readonly endpointSlices: Placed<EndpointSlice>[];
   readonly endpoints: Placed<EndpointsDraft>[];

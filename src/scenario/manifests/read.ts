@@ -124,6 +124,7 @@ export function noObjects(): ManifestObjects {
     budgets: [],
     autoscalers: [],
     pods: [],
+    livePods: [],
     services: [],
     endpointSlices: [],
     endpoints: [],

@@ -26,6 +26,11 @@ export const LARGEST_FILE = 64 * 1024 * 1024;
 export const DEEPEST = 200;
 /** Values after aliases are expanded, per file: what an alias bomb runs into. */
 export const MOST_VALUES = 5_000_000;
+/**
+ * Lines, brackets and commas of a text: more than its values, and counted before the parser sees it, which needs a
+ * kilobyte and some twenty microseconds for each. A cluster of 5,000 objects is 110,000 lines.
+ */
+const MOST_PARTS = 1_500_000;
 /** Times that one value may be repeated by aliases. */
 const MOST_ALIASES = 1000;
 
@@ -65,6 +70,12 @@ export function readText(
     lines.addNewLine(0);
     for (let i = 0; i < tooDeep; i++) if (text[i] === "\n") lines.addNewLine(i + 1);
     inFile(tooDeep).add([], `nested more than ${DEEPEST} deep`);
+    return [];
+  }
+  const parts = partsOf(text);
+  if (parts > MOST_PARTS) {
+    const found = `${parts} lines, brackets and commas`;
+    inFile(null).add([], found, `at most ${MOST_PARTS} of YAML, in a file; or JSON`);
     return [];
   }
   let documents: Document.Parsed[];
@@ -132,6 +143,15 @@ export function decode(content: Uint8Array, mistakes: FileMistakes): string | nu
   }
   mistakes.add([], isUtf16 ? "UTF-16 text" : "bytes that are no UTF-8", "a text file in UTF-8");
   return null;
+}
+
+function partsOf(text: string): number {
+  let parts = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === 0x0a || code === 0x2c || code === 0x5b || code === 0x7b) parts++;
+  }
+  return parts;
 }
 
 /**

@@ -35,7 +35,7 @@ export const retries = object({
 });
 
 const oneCall = object({
-  to: text('a Service such as "svc/cart:7070"', undefined, 512),
+  to: text('a Service such as "svc/cart:7070" or "dns://cart.shop:7070"', undefined, 512),
   probability: number("a share from 0 to 1", (n) => n >= 0 && n <= 1).default(1),
   timeout: tryTimeout.default(seconds(5)),
   requestSize: messageBytes.default(256),

@@ -148,7 +148,7 @@ export type TargetPart = ServiceTargetPart | DockerTargetPart;
 /** Words for what is not a Service's ClusterIP. */
 const TARGET_WORDS = ["nodePort", "externalIP", "loadBalancer"] as const;
 
-const DNS_SCHEME = "dns://";
+export const DNS_SCHEME = "dns://";
 
 const target: z.ZodType<TargetPart> = reading((input, context) => {
   if (typeof input === "string" && input.startsWith(DNS_SCHEME)) {
@@ -188,7 +188,7 @@ const load = choice("openLoop(...) or closedLoop(...)", {
 });
 
 /** Defaults of resolv.conf(5), and of a pod: kubelet's ndots. */
-const resolver = object({
+export const resolver = object({
   ndots: integer("dots", 0, 15).default(5),
   timeout: positiveDuration.default(seconds(5)),
   attempts: integer("attempts", 1, 5).default(2),

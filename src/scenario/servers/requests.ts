@@ -41,7 +41,7 @@ export interface RequestServerInput {
 export type CallInput =
   | string
   | {
-      /** "svc/NAME:PORT". */
+      /** "svc/NAME:PORT", or "dns://NAME:PORT" for what DNS says. */
       to: string;
       /** With which a request makes this call at all. Default 1. */
       probability?: number;

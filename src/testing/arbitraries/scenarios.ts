@@ -9,6 +9,7 @@
 import fc from "fast-check";
 import type { OriginInput, ScenarioInput } from "../../index.ts";
 import { apps, manifestOf, type App } from "./apps.ts";
+import { calls, callsOf, type CallDraft } from "./calls.ts";
 import { clients, type ClientDraft } from "./clients.ts";
 import { chaos, resets, type ResetDraft } from "./faults.ts";
 import { losslessProfiles, lossyProfiles, profiles } from "./profiles.ts";
@@ -37,6 +38,8 @@ export interface ScenarioNeeds {
   readonly smallRanges?: boolean;
   /** Faults of every kind, drawn by the scenario itself; default: no chaos, and one zone. */
   readonly chaos?: boolean;
+  /** Servers that call each other; default: none does. */
+  readonly calls?: boolean;
   /** Shortest and longest run, in ms. */
   readonly durationMs?: readonly [number, number];
 }
@@ -76,6 +79,7 @@ export function scenarios(needs: ScenarioNeeds = {}): fc.Arbitrary<WholeScenario
       clients: clients(clientsMin),
       faults: resets(faultsMin, faultsMax),
       profile: profile === undefined ? profiles() : PROFILES[profile](),
+      ...(needs.calls === true ? { calls: calls() } : {}),
       ...(needs.chaos === true ? { chaos: chaos(), zones: fc.integer({ min: 1, max: 3 }) } : {}),
     })
     .map(wholeScenario)
@@ -103,6 +107,7 @@ interface Draft {
   readonly profile: ScenarioInput["profile"];
   readonly chaos?: ScenarioInput["chaos"];
   readonly zones?: number;
+  readonly calls?: readonly CallDraft[];
 }
 
 function wholeScenario({
@@ -112,10 +117,15 @@ function wholeScenario({
   coldStart,
   profile,
   chaos,
+  calls = [],
   ...drafts
 }: Draft): WholeScenario {
   const servers = Object.fromEntries(
-    drafts.apps.flatMap(({ server }, i) => (server ? [[`deploy/app-${i}`, server] as const] : [])),
+    drafts.apps.flatMap(({ server }, i) => {
+      const called = callsOf(calls, i, drafts.apps.length);
+      const own = called.length === 0 ? server : { ...server, calls: called };
+      return own === undefined ? [] : [[`deploy/app-${i}`, own] as const];
+    }),
   );
   return {
     input: {

@@ -71,6 +71,15 @@ describe("broken files", () => {
     expect(mistakesOf(large)?.[0]).toMatch(/^a\.yaml: \d+ bytes; allowed: at most \d+ bytes/);
   });
 
+  test("what would take a parser gigabytes is told before it begins", () => {
+    const lines = `x:\n${"- a\n".repeat(2_000_000)}`;
+    expect(mistakesOf(lines)?.[0]).toMatch(
+      /^a\.yaml: 2000001 lines, brackets and commas; allowed: at most/,
+    );
+    const halfJson = `{"items": [${'{"a": [1]},\n'.repeat(200_000)}`;
+    expect(mistakesOf(halfJson)?.[0]).toMatch(/^a\.yaml:200001:\d+: no JSON: /);
+  });
+
   test("a byte-order mark and Windows' line ends are no mistakes", () => {
     expect(mistakesOf(`\uFEFF${shopPart("web").replaceAll("\n", "\r\n")}`)).toBeNull();
   });

@@ -7,6 +7,7 @@
  * with keptParts() returning everything (unknown fields are in the manifest).
  */
 import { describe, expect, test } from "vitest";
+import { compile } from "../../../src/scenario/compile.ts";
 import { writtenScenario, yamlOf } from "../../../src/scenario/import/index.ts";
 import { importFiles, importText, loadWritten, runShortly, shopPart } from "./imports.ts";
 
@@ -274,6 +275,36 @@ describe("a live cluster", () => {
     expect(services[0]!.spec).toMatchObject({ clusterIP: "10.43.7.7" });
     expect(services[0]!.spec.ports[0]!.nodePort).toBe(30080);
     expect(endpointSlices.map(({ metadata }) => metadata.name)).toEqual(["web-own"]);
+    expect(runShortly(scenario)).toMatchObject({ brokenLaws: [], failed: 0 });
+    // The pods stand where they stood, with their names and addresses.
+    const pods = [...compile(scenario, []).cluster.api.list("Pod")]
+      .filter(({ metadata }) => metadata.namespace === "shop")
+      .map(({ metadata, spec, status }) => [metadata.name, spec.nodeName, status.podIPs[0]]);
+    expect(pods.sort()).toEqual([
+      ["web-5d8-0", "worker-0", "10.42.0.7"],
+      ["web-5d8-1", "worker-1", "10.42.1.7"],
+    ]);
+  });
+
+  test("pods that were not ready, and those on nodes that were not read, are told", async () => {
+    const sick = {
+      ...pod(0),
+      status: {
+        podIP: "10.42.0.9",
+        phase: "Running",
+        conditions: [{ type: "Ready", status: "False", reason: "ContainersNotReady" }],
+      },
+    };
+    const elsewhere = { ...pod(1), spec: { nodeName: "gone" } };
+    const imported = importFiles({
+      "all.json": list([node(0, "Unknown"), web, service, sick, elsewhere]),
+    });
+    const report = imported.report.join("\n");
+    expect(report).toMatch(/Pod shop\/web-5d8-0.*not ready \(ContainersNotReady\)/);
+    expect(report).toMatch(/Node worker-0.*not ready \(NodeStatusUnknown\)/);
+    expect(report).toContain("1 Pod: that another object made (ReplicaSet)");
+    const scenario = await loadWritten(imported);
+    expect(scenario.cluster.livePods).toHaveLength(1);
     expect(runShortly(scenario)).toMatchObject({ brokenLaws: [], failed: 0 });
   });
 

@@ -121,6 +121,10 @@ export class Ipvs implements Chooser, ConnectionWatcher {
     return state === CtState.closeWait ? CLOSE_WAIT_NS : Infinity;
   }
 
+  keeps(entry: EntryId): boolean {
+    return this.#connections.has(entry);
+  }
+
   began(entry: EntryId): void {
     const server = this.#chosen;
     if (server === null) return;

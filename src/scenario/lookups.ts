@@ -1,0 +1,83 @@
+/**
+ * Names that clients only look up: which of them can be of this cluster alone, and which were probably
+ * meant otherwise.
+ *
+ * Owns: that judgement, and what is said of a name that nothing in the cluster has. Refuses to own: what
+ * DNS answers (workload/dns).
+ */
+import type { Service } from "../kubernetes/api/types.ts";
+import { namesToAsk } from "../workload/dns/resolver.ts";
+import { nearest, type FileMistakes } from "./mistakes.ts";
+import type { Ignore } from "./faultsOf.ts";
+import type { ResolvedClient } from "./resolved.ts";
+
+/** Namespaces that every cluster has. */
+const OWN_NAMESPACES = ["default", "kube-system", "kube-public", "kube-node-lease"];
+
+/** Names of Services, and whether a name that none of them has can still be one outside. */
+export class LookupNames {
+  readonly #zone: string;
+  readonly #absolute: ReadonlySet<string>;
+  readonly #namespaces: ReadonlySet<string>;
+  /** As people write them. */
+  readonly #written: readonly string[];
+
+  constructor(services: readonly Service[], zone: string) {
+    const short = services.map(({ metadata }) => `${metadata.name}.${metadata.namespace}`);
+    this.#zone = zone;
+    this.#absolute = new Set(short.map((name) => `${name}.svc.${zone}`));
+    this.#namespaces = new Set([
+      ...OWN_NAMESPACES,
+      ...services.map(({ metadata }) => metadata.namespace),
+    ]);
+    this.#written = short.flatMap((name) => [
+      name.replace(/\.default$/, ""),
+      name,
+      `${name}.svc`,
+      `${name}.svc.${zone}`,
+    ]);
+  }
+
+  isService(resolver: NonNullable<ResolvedClient["resolver"]>): boolean {
+    return namesToAsk(resolver).some((name) => this.#absolute.has(name));
+  }
+
+  /**
+   * Nobody outside has a name without a dot, one under the cluster's domain, or one that ends in "svc" or in
+   * a namespace of the cluster, as if that were a top-level domain.
+   */
+  isOfCluster(name: string): boolean {
+    const plain = name.replace(/\.$/, "");
+    if (!plain.includes(".") || plain.endsWith(`.${this.#zone}`)) return true;
+    const last = plain.slice(plain.lastIndexOf(".") + 1);
+    return last === "svc" || this.#namespaces.has(last);
+  }
+
+  /** @returns what to say of a lookup, or null where it is for a Service, or for a name like no Service's */
+  remark({ to, resolver }: ResolvedClient): string | null {
+    if (to.via !== "lookup" || resolver === undefined || this.isService(resolver)) return null;
+    const meant = nearest(resolver.name.replace(/\.$/, ""), this.#written);
+    const ofCluster = this.isOfCluster(resolver.name);
+    if (!ofCluster && meant === null) return null;
+    const fate = ofCluster ? "it does not exist (NXDOMAIN)" : "it is taken for a name outside";
+    const question = meant === null ? "" : `; did you mean ${meant}?`;
+    return `no Service has the name ${resolver.name}: ${fate}${question}`;
+  }
+}
+
+/** Tells of every client that looks up what nobody has. */
+export function remarkLookups(
+  services: readonly Service[],
+  clients: readonly ResolvedClient[],
+  zone: string | null,
+  ignore: Ignore,
+  mistakes: FileMistakes,
+): void {
+  if (zone === null) return;
+  const names = new LookupNames(services, zone);
+  for (const [index, client] of clients.entries()) {
+    const remark = names.remark(client);
+    if (remark !== null)
+      ignore(`client ${client.name}`, mistakes, ["clients", index, "to"], remark);
+  }
+}
