@@ -2,7 +2,7 @@
  * `sim diff`: the first thing that two runs do not both do, and the first cell in which two folders differ.
  *
  * Seen to fail: with the fingerprints alone deciding (the reset at 2 s was said to part the runs at the first event after
- * its index had shifted one), with observations left out of the comparison, and with the row's number counted from 0.
+ * its index had shifted one), with observations left out of the comparison, and with the line's number counted from 0.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -56,6 +56,14 @@ describe("two runs", () => {
     const seeds = await sim("diff", file, "--other", "--seed other");
     expect(seeds.code).toBe(1);
     expect(seeds.out).toContain('seed: "1" | "other"');
+  });
+
+  it("part where the same event tells something else", async () => {
+    const reset = "deploy/web,at=2s,count=1,how=";
+    const argv = ["--reset", `${reset}delete`, "--other", `--reset ${reset}crash`];
+    const { out } = await sim("diff", join(folder, "a.ts"), ...argv);
+    expect(out).toMatch(/^A: at 2s comes call\.start /m);
+    expect(out).toMatch(/^B: at 2s comes call\.start /m);
   });
 
   it("are asked for with options that are understood", async () => {
