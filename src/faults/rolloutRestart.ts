@@ -2,7 +2,7 @@
 import type { SimTimeNs } from "../engine/index.ts";
 import * as kubectl from "../kubernetes/kubectl/index.ts";
 import type { FaultScheduler } from "./contract.ts";
-import { command, type WorkloadName } from "./workload.ts";
+import { answered, command, type WorkloadName } from "./workload.ts";
 
 export interface RolloutRestartSpec {
   readonly kind: "rolloutRestart";
@@ -12,7 +12,8 @@ export interface RolloutRestartSpec {
 
 export const rolloutRestart: FaultScheduler<RolloutRestartSpec> = (spec, context) => {
   const { kind, key } = spec.workload;
+  const done = answered(context, spec);
   command(context, spec, () =>
-    kubectl.rolloutRestart(context.api, kind as kubectl.RolloutKind, key, context.sim.nowNs),
+    kubectl.rolloutRestart(context.api, kind as kubectl.RolloutKind, key, context.sim.nowNs, done),
   );
 };

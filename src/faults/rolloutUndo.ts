@@ -2,7 +2,7 @@
 import type { SimTimeNs } from "../engine/index.ts";
 import * as kubectl from "../kubernetes/kubectl/index.ts";
 import type { FaultScheduler } from "./contract.ts";
-import { command, type WorkloadName } from "./workload.ts";
+import { answered, command, type WorkloadName } from "./workload.ts";
 
 export interface RolloutUndoSpec {
   readonly kind: "rolloutUndo";
@@ -22,7 +22,7 @@ export const rolloutUndo: FaultScheduler<RolloutUndoSpec> = (spec, context) => {
     const refusal =
       deployment === undefined
         ? "NotFound"
-        : kubectl.rolloutUndo(api, deployment, sets.values(), toRevision);
+        : kubectl.rolloutUndo(api, deployment, sets.values(), toRevision, answered(context, spec));
     if (refusal === null) return;
     observations.event(sim.nowNs, "fault_refused", workload.text, `${spec.kind}: ${refusal}`);
   });

@@ -2,7 +2,7 @@
 import * as kubectl from "../kubernetes/kubectl/index.ts";
 import type { FaultScheduler } from "./contract.ts";
 import { during, type Span } from "./span.ts";
-import type { WorkloadName } from "./workload.ts";
+import { answered, type WorkloadName } from "./workload.ts";
 
 export interface ScaleSpec extends Span {
   readonly kind: "scale";
@@ -16,9 +16,10 @@ export const scale: FaultScheduler<ScaleSpec> = (spec, context) => {
   const objects = context.listed(kind);
   during(context, spec, { kind: spec.kind, object: workload.text }, () => {
     const before = objects.get(workload.key)?.spec.replicas;
-    kubectl.scale(context.api, kind, workload.key, replicas);
+    const done = answered(context, spec);
+    kubectl.scale(context.api, kind, workload.key, replicas, done);
     return () => {
-      if (before !== undefined) kubectl.scale(context.api, kind, workload.key, before);
+      if (before !== undefined) kubectl.scale(context.api, kind, workload.key, before, done);
     };
   });
 };

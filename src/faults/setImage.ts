@@ -2,7 +2,7 @@
 import type { SimTimeNs } from "../engine/index.ts";
 import * as kubectl from "../kubernetes/kubectl/index.ts";
 import type { FaultScheduler } from "./contract.ts";
-import { command, type WorkloadName } from "./workload.ts";
+import { answered, command, type WorkloadName } from "./workload.ts";
 
 export interface SetImageSpec {
   readonly kind: "setImage";
@@ -16,5 +16,8 @@ export interface SetImageSpec {
 export const setImage: FaultScheduler<SetImageSpec> = (spec, context) => {
   const { workload, container, image } = spec;
   const kind = workload.kind as kubectl.RolloutKind;
-  command(context, spec, () => kubectl.setImage(context.api, kind, workload.key, container, image));
+  const done = answered(context, spec);
+  command(context, spec, () =>
+    kubectl.setImage(context.api, kind, workload.key, container, image, done),
+  );
 };

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { defaultProfile } from "../../src/scenario/profile.ts";
 import { outcomes, runFaults as run } from "../helpers/fault-run.ts";
-import { mistakesIn } from "../scenario/files.ts";
+import { mistakesIn, webManifest } from "../scenario/files.ts";
 
 test("stopKubeProxy: the node keeps its rules, dead endpoints and all, until a new one writes them", async () => {
   // Broken on purpose: a new process that does not look at what it lists; watches that go on without a process.
@@ -111,4 +111,38 @@ export default {
     'scenario.ts:9:17 faults[3].what: "etc"; allowed: "server", "etcd" (did you mean "etcd"?)',
     `scenario.ts:10:16 faults[4].nodes: no node node-3; allowed: one of ${nodes} (did you mean node-1?)`,
   ]);
+});
+
+test("leaderChange, and a rollout that nobody leads: the successor knows the old ReplicaSet, and keeps to maxSurge", async () => {
+  // Found by soak, seed 9013. Broken on purpose: workers that start before the caches have synced see no old
+  // ReplicaSet, and the new one begins with all of its pods at once.
+  const { web, at, finish } = await run(
+    'leaderChange({ at: "5s" }), rolloutRestart({ workload: "deploy/web", at: "10s" })',
+    "60s",
+  );
+  const before = web().map(({ metadata }) => metadata.uid);
+  let most = 0;
+  for (let second = 10; second < 60; second += 0.125) {
+    at(second);
+    const living = web().filter(({ metadata }) => metadata.deletionTimestampNs === null);
+    most = Math.max(most, living.length);
+  }
+  finish();
+  // Of 4, a quarter more: 5.
+  expect(most).toBe(5);
+  expect(web().filter(({ metadata }) => before.includes(metadata.uid))).toEqual([]);
+});
+
+test("leaderChange beside a PodDisruptionBudget: the successor looks up its owners", async () => {
+  // Broken on purpose: workers that start before the caches have synced, and before their controller is whole.
+  const budget = `${webManifest({ replicas: 4 })}---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: { name: web }
+spec: { maxUnavailable: 1, selector: { matchLabels: { app: web } } }
+`;
+  const { compiled, finish } = await run('leaderChange({ at: "5s" })', "60s", budget);
+  finish();
+  const [stored] = [...compiled.cluster.api.list("PodDisruptionBudget")];
+  expect(stored!.status.disruptionsAllowed).toBe(1);
 });

@@ -34,6 +34,19 @@ test("scale: to another number, and back at its end", async () => {
   ]);
 });
 
+test("scale while the API server is away: kubectl gives up, the results say so, and nothing is scaled", async () => {
+  // Broken on purpose: with nobody to hear the server's answer there is no event.
+  const { web, events, finish } = await run(
+    'apiOutage({ at: "4s", for: "100s" }), scale({ workload: "deploy/web", replicas: 6, at: "5s" })',
+    "150s",
+  );
+  finish();
+  expect(web().length).toBe(4);
+  expect(
+    events.filter((event) => event.includes("fault_refused")).map((e) => e.slice(e.indexOf(" "))),
+  ).toEqual([" fault_refused deploy/web scale: Timeout"]);
+});
+
 describe("rollouts", () => {
   test("rolloutRestart: every pod is another one afterwards", async () => {
     const { web, at, finish } = await run(

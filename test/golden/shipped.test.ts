@@ -31,6 +31,15 @@ async function run(name: string, out: string, options: readonly string[] = []): 
   return terminal.out().replace(/^Results .*\n/m, "");
 }
 
+/** Each scenario's first run, once for the tests that look at it. */
+const firsts = new Map<string, Promise<string>>();
+
+function first(name: string): Promise<string> {
+  let text = firsts.get(name);
+  if (text === undefined) firsts.set(name, (text = run(name, name)));
+  return text;
+}
+
 function bytes(out: string): Record<string, string> {
   const files = readdirSync(join(folder, out)).filter((file) => file !== "manifest.json");
   return Object.fromEntries(
@@ -56,7 +65,7 @@ const variants = [
 
 describe("shipped scenarios", () => {
   it.each(names)("%s prints what it printed", async (name) => {
-    await expect(await run(name, name)).toMatchFileSnapshot(`./${name}.txt`);
+    await expect(await first(name)).toMatchFileSnapshot(`./${name}.txt`);
   });
 
   it.each(variants)("%s -e %s prints what it printed", async (name, parameter) => {
@@ -65,11 +74,12 @@ describe("shipped scenarios", () => {
   });
 
   it.each(names)("%s gives the same bytes again in one process", async (name) => {
-    await run(name, `${name}-first`);
-    await run(name, `${name}-second`);
-    const first = bytes(`${name}-first`);
-    expect(Object.keys(first)).toContain("requests.csv");
-    expect(bytes(`${name}-second`)).toEqual(first);
+    await first(name);
+    // All the other scenarios have run in between, when all tests of this file do.
+    await run(name, `${name}-again`);
+    const before = bytes(name);
+    expect(Object.keys(before)).toContain("requests.csv");
+    expect(bytes(`${name}-again`)).toEqual(before);
   });
 
   it("gives other numbers for another seed", async () => {

@@ -50,6 +50,7 @@ export function runControllers(options: ControllersOptions) {
         const metrics = podMetrics === undefined ? {} : { podMetrics };
         each.start({ sim, profile: own, client, informers, ...metrics }, synced);
       }
+      informers.synced();
     },
     list: <K extends Kind>(kind: K): ObjectByKind[K][] => [...api.list(kind)],
     get: <K extends Kind>(kind: K, key: string): ObjectByKind[K] =>

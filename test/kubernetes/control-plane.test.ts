@@ -73,6 +73,7 @@ function slicesRun() {
   const client = api.client({ name: "endpointslice-controller", qps: 20, burst: 30 });
   const informers = new SharedInformers(api, "kcm");
   new EndpointSliceController().start({ sim, profile, client, informers }, true);
+  informers.synced();
   return { sim, api, slices };
 }
 

@@ -296,10 +296,9 @@ function running(count: number, change: { batchPeriodNs?: number; max?: number }
         done?.(answer, error);
       }),
   };
-  new EndpointSliceController().start(
-    { sim, profile, client, informers: new SharedInformers(api, "kcm") },
-    true,
-  );
+  const informers = new SharedInformers(api, "kcm");
+  new EndpointSliceController().start({ sim, profile, client, informers }, true);
+  informers.synced();
   const hand = api.client(unthrottled);
   /** The commit of a change at `atNs`: pods of these names are not ready any more. */
   const unreadyAt = (atNs: number, ...which: string[]): void => {

@@ -40,6 +40,7 @@ function running(controllers: readonly Controller[], qps = 1e6) {
       const client = api.client({ name: each.name, user, qps, burst: Math.max(30, qps) });
       each.start({ sim, profile, client, informers }, synced);
     }
+    informers.synced();
   };
   const hand = api.client(unthrottled);
   const look = (): { pods: Pod[]; set: ReplicaSet; deployment: Deployment } => ({

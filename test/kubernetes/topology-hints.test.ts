@@ -290,6 +290,7 @@ describe("the controller", () => {
     const informers = new SharedInformers(api, "kcm");
     const profile = controllerManagerProfile;
     new EndpointSliceController().start({ sim, profile, client, informers }, true);
+    informers.synced();
     writes.length = 0;
     return { sim, api, writes };
   }

@@ -16,7 +16,8 @@ function queue(
   const runs: { key: string; atNs: number }[] = [];
   let working = 0;
   let mostWorking = 0;
-  const under = new WorkQueue(sim, { ...generic, ...change }, (key, done) => {
+  const caches = { whenSynced: (then: () => void) => then() };
+  const under = new WorkQueue(sim, { ...generic, ...change }, caches, (key, done) => {
     const before = runs.filter((run) => run.key === key).length;
     runs.push({ key, atNs: sim.nowNs });
     mostWorking = Math.max(mostWorking, ++working);
@@ -115,6 +116,21 @@ describe("failures", () => {
     sim.run(seconds(10));
     expect(timesOf(runs.slice(103, 203))).toEqual(Array(100).fill(ms(5)));
     expect(timesOf(runs.slice(203))).toEqual([ms(100), ms(200), ms(300)]);
+  });
+
+  test("no worker starts before the caches have synced; then each key has its turn", () => {
+    const sim = new Simulation({ seed: "queue" });
+    const runs: string[] = [];
+    let synced = (): void => {};
+    const caches = { whenSynced: (then: () => void) => void (synced = then) };
+    const queue = new WorkQueue(sim, generic, caches, (key, done) => {
+      runs.push(key);
+      done(false);
+    });
+    for (const key of ["a", "b", "a"]) queue.add(key);
+    expect([runs, queue.isIdle]).toEqual([[], false]);
+    synced();
+    expect([runs, queue.isIdle]).toEqual([["a", "b"], true]);
   });
 
   test("a key that fails and was asked meanwhile runs again at once", () => {

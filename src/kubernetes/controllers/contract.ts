@@ -33,10 +33,24 @@ export class SharedInformers {
   readonly #watcher: string;
   readonly #informers = new Map<Kind, { informer: Watch<Kind>; handlers: unknown[] }>();
   #podsByOwner: PodsByOwner | null = null;
+  #waitingForSync: (() => void)[] | null = [];
 
   constructor(api: ApiServer, watcher: string) {
     this.#api = api;
     this.#watcher = watcher;
+  }
+
+  /** Calls `then` once every controller watches what it looks at and has its first lists; at once if that is so. */
+  whenSynced(then: () => void): void {
+    if (this.#waitingForSync === null) then();
+    else this.#waitingForSync.push(then);
+  }
+
+  /** Every controller has been started: a first list is there as soon as its watch is. */
+  synced(): void {
+    const waiting = this.#waitingForSync ?? [];
+    this.#waitingForSync = null;
+    for (const then of waiting) then();
   }
 
   /** The informer of a kind; `handlers` are called from now on, in order of subscription. */

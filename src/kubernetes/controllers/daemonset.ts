@@ -54,7 +54,7 @@ export class DaemonSetController implements Controller {
     this.#context = context;
     const { sim, profile, informers } = context;
     const { workers, maxRetries, failedPodBackoffNs, failedPodBackoffMaxNs } = profile.daemonSet;
-    this.#queue = new WorkQueue(sim, { ...profile, workers, maxRetries }, (key, done) =>
+    this.#queue = new WorkQueue(sim, { ...profile, workers, maxRetries }, informers, (key, done) =>
       runSteps(retrying(this.#sync(key)), done),
     );
     this.#expectations = new Expectations(sim, profile.expectationsTimeoutNs);

@@ -76,7 +76,7 @@ export class DeploymentController implements Controller {
     this.#context = context;
     const { sim, profile, informers } = context;
     const { workers, maxRetries } = profile.deployment;
-    this.#queue = new WorkQueue(sim, { ...profile, workers, maxRetries }, (key, done) =>
+    this.#queue = new WorkQueue(sim, { ...profile, workers, maxRetries }, informers, (key, done) =>
       runSteps(retrying(this.#sync(key)), done),
     );
     const seen = (deployment: Deployment): void => {

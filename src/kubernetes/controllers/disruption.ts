@@ -42,7 +42,7 @@ export class DisruptionController implements Controller {
     this.#context = context;
     const { sim, profile, informers } = context;
     const { workers, maxRetries } = profile.disruption;
-    this.#queue = new WorkQueue(sim, { ...profile, workers, maxRetries }, (key, done) =>
+    this.#queue = new WorkQueue(sim, { ...profile, workers, maxRetries }, informers, (key, done) =>
       runSteps(retrying(this.#sync(key)), done),
     );
     const pods = informers.on("Pod", {

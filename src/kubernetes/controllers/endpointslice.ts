@@ -47,7 +47,7 @@ export class EndpointSliceController implements Controller {
     this.#context = context;
     const { sim, profile, informers } = context;
     const options = { ...profile, ...profile.endpointSlice };
-    this.#queue = new WorkQueue(sim, options, (key, done) => this.#sync(key, done));
+    this.#queue = new WorkQueue(sim, options, informers, (key, done) => this.#sync(key, done));
     this.#services = informers.on("Service", {
       added: (service) => this.#putService(service),
       updated: (previous, service) => {

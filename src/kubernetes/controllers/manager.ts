@@ -101,6 +101,7 @@ export class ControllerManager {
       const context = { sim: this.#sim, profile: this.#profile, client, informers };
       controller.start({ ...context, ...this.metrics }, synced);
     }
+    informers.synced();
   }
 
   /** The process is no more: its watches end, and no answer finds anybody. */

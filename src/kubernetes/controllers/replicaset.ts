@@ -45,7 +45,7 @@ export class ReplicaSetController implements Controller {
     this.#context = context;
     const { sim, profile, informers } = context;
     const { workers, maxRetries } = profile.replicaSet;
-    this.#queue = new WorkQueue(sim, { ...profile, workers, maxRetries }, (key, done) =>
+    this.#queue = new WorkQueue(sim, { ...profile, workers, maxRetries }, informers, (key, done) =>
       runSteps(retrying(this.#sync(key)), done),
     );
     this.#expectations = new Expectations(sim, profile.expectationsTimeoutNs);

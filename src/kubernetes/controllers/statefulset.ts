@@ -52,7 +52,7 @@ export class StatefulSetController implements Controller {
     this.#context = context;
     const { sim, profile, informers } = context;
     const { workers, maxRetries } = profile.statefulSet;
-    this.#queue = new WorkQueue(sim, { ...profile, workers, maxRetries }, (key, done) =>
+    this.#queue = new WorkQueue(sim, { ...profile, workers, maxRetries }, informers, (key, done) =>
       runSteps(retrying(this.#sync(key)), done),
     );
     const seen = (set: StatefulSet): void => {

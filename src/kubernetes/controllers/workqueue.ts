@@ -17,6 +17,11 @@ export interface WorkQueueOptions {
   readonly maxRetries: number;
 }
 
+/** The caches of a process: `then` is called once each has its first list (cache.WaitForCacheSync). */
+export interface Caches {
+  whenSynced(then: () => void): void;
+}
+
 /** Works on a key; calls `done` once, with whether the key is to be tried again. */
 export type Sync = (key: string, done: (retry: boolean) => void) => void;
 
@@ -32,12 +37,18 @@ export class WorkQueue {
   readonly #failures = new Map<string, number>();
   /** When each key that waits for its time is due. */
   readonly #dueNs = new Map<string, SimTimeNs>();
+  #areWorkersStarted = false;
 
-  constructor(sim: Simulation, options: WorkQueueOptions, sync: Sync) {
+  /** @param caches the workers start when they have synced; before that, keys only wait */
+  constructor(sim: Simulation, options: WorkQueueOptions, caches: Caches, sync: Sync) {
     this.#sim = sim;
     this.#options = options;
     this.#sync = sync;
     this.#bucket = new TokenBucket(options.retryQps, options.retryBurst);
+    caches.whenSynced(() => {
+      this.#areWorkersStarted = true;
+      this.#work();
+    });
   }
 
   /** Nothing waits, now or later, and nothing is worked on. */
@@ -71,6 +82,7 @@ export class WorkQueue {
   }
 
   #work(): void {
+    if (!this.#areWorkersStarted) return;
     while (this.#working.size < this.#options.workers) {
       const [key] = this.#waiting;
       if (key === undefined) return;
