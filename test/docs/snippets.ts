@@ -31,18 +31,18 @@ export interface Snippet {
 
 /** The blocks of this document that are run. */
 export function snippetsIn(document: string, markdown: string): Snippet[] {
-  const fence = /^```(\w*)([^\n]*)\n([\s\S]*?)^```[ \t]*$/gm;
+  const fence = /^```(\w*)[^\n]*\n([\s\S]*?)^```[ \t]*$/gm;
   const blocks = [...markdown.matchAll(fence)];
   return blocks.flatMap((block, i) => {
-    const [whole, language, about = "", code = ""] = block;
+    const [whole, language, code = ""] = block;
     if (language !== "ts" || !/^\} from "podstorm|^import .*"podstorm/m.test(code)) return [];
-    // A file of a project that is set up as a whole: test/library.
-    if (/from "vitest"/.test(code) || /file=\w+\//.test(about)) return [];
+    // Those with `from "vitest"` are tests; a named file is of a whole project, which a test of its own runs.
+    if (/from "vitest"/.test(code) || / file=/.test(whole.slice(0, whole.indexOf("\n")))) return [];
     const next = blocks[i + 1];
     const between = markdown.slice(block.index + whole.length, next?.index);
     const follows = next?.[1] === "text" && /^\s*(?:[^\n]*:\s*)?$/.test(between);
     const line = markdown.slice(0, block.index).split("\n").length + 1;
-    return [{ document, line, code, expected: follows ? next[3]! : null }];
+    return [{ document, line, code, expected: follows ? next[2]! : null }];
   });
 }
 
