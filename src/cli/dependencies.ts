@@ -11,7 +11,7 @@ import type {
   TraceRequest,
   Wanted,
 } from "../inspect/index.ts";
-import type { RunInPieces } from "../library/slices.ts";
+import type { ProgressState, RunInPieces } from "../library/slices.ts";
 import type { Observer } from "../observe/index.ts";
 import type { Summary } from "../output/index.ts";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
@@ -105,6 +105,13 @@ export interface Dependencies {
   ) => Promise<readonly Summary[]>;
   readonly look: (scenario: ResolvedScenario) => Promise<Look>;
   readonly explain: (scenario: ResolvedScenario, wanted: Wanted) => Promise<Explaining>;
+  /** A step of the search for each look at it; in the end lines about where the two part, or null. */
+  readonly diffRuns: (
+    a: ResolvedScenario,
+    b: ResolvedScenario,
+  ) => Promise<Generator<ProgressState, readonly string[] | null>>;
+  /** Lines about the first difference of two folders; null: none. undefined: they are not results. */
+  readonly diffFolders: (a: string, b: string) => Promise<readonly string[] | null | undefined>;
   /** Runs a command line in a process of its own, whose talk is on this one's stderr. @returns its exit code */
   readonly runFresh: (words: readonly string[], signal: AbortSignal) => Promise<number>;
   /** Reads manifests. @throws UserError for what is none */

@@ -4,23 +4,23 @@
  * Owns: argv. Refuses to own: the process (process.ts) and the work (run.ts, list.ts), which is imported
  * only when it is asked for: help needs none of the rooms below.
  */
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import type { ExplanationFormat, TimelineFormat, TraceFormat } from "../inspect/index.ts";
 import type { SummaryFormatName } from "../output/index.ts";
 import type { Dependencies } from "./dependencies.ts";
+import {
+  changesOf,
+  gathered,
+  nonEmpty,
+  outputOption,
+  scenarioCommand,
+  scenarioOptions,
+  subjectOf,
+  TRAFFIC,
+  wholeNumber,
+  type ScenarioOptions,
+} from "./options.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
-
-interface ScenarioOptions {
-  readonly seed?: string;
-  readonly duration?: string;
-  readonly env?: Readonly<Record<string, string>>;
-  readonly filename?: readonly string[];
-  readonly rate?: readonly string[];
-  readonly reset?: readonly string[];
-  readonly nodes?: number;
-  readonly zones?: number;
-  readonly traffic?: string;
-}
 
 interface RunOptions extends ScenarioOptions {
   readonly output: SummaryFormatName;
@@ -116,6 +116,7 @@ function buildProgram(
   addImport(program, io, dependencies, ended);
   addInit(program, io, dependencies, ended);
   addVerify(program, io, dependencies, ended);
+  addDiff(program, io, dependencies, ended);
   addList(program, io, dependencies, ended);
   return program;
 }
@@ -123,7 +124,7 @@ function buildProgram(
 const exitCodes = `
 Exit codes:
   0    done
-  1    internal fault, or a routing law was broken
+  1    internal fault, or a routing law was broken; of diff: there is a difference
   2    a mistake in the command, the scenario or its files; nothing is written
   99   the run is done, and a threshold was not kept to
   130  interrupted; nothing is written
@@ -314,9 +315,6 @@ function addExplain(
     });
 }
 
-const TRAFFIC =
-  "measured traffic: k6 options, CSV of timestamp,rps, Prometheus range JSON, or an access log of nginx or Envoy";
-
 const importExamples = `
 Examples:
   sim import -f k8s/ -o shop.ts
@@ -391,59 +389,45 @@ function addVerify(
     });
 }
 
-/** The first format is the one without the option. */
-function outputOption(description: string, formats: readonly string[]): Option {
-  return new Option("-o, --output <format>", description).choices(formats).default(formats[0]);
+const diffExamples = `
+Examples:
+  sim diff scenarios/hello.ts --other '--seed 2'
+  sim diff before.ts after.ts --duration 30s
+  sim diff results/monday results/tuesday
+`;
+
+interface DiffOptions extends ScenarioOptions {
+  readonly other?: string;
 }
 
-/** A command about a scenario, with the options that change it. */
-function scenarioCommand(program: Command, name: string): Command {
-  return program
-    .command(name)
-    .argument("[file]", "scenario: a TypeScript file")
-    .option(
-      "-f, --filename <path>",
-      "instead of a scenario: manifests, as a file, a folder or - for stdin; may be repeated",
-      gathered,
-    )
-    .option("--seed <n>", "seed of every random draw, instead of the scenario's", nonEmpty)
-    .option(
-      "--duration <d>",
-      'simulated time, as "90s" or "5m", instead of the scenario\'s',
-      nonEmpty,
-    )
-    .option("-e, --env <key=value>", "a value that the scenario reads; may be repeated", keyValue)
-    .option("--rate <n>", "requests per second, as 500, or of one client, as web=500", gathered)
-    .option(
-      "--reset <workload>",
-      "reset pods of a workload, as deploy/web or deploy/web,how=sigkill,at=20s,count=1",
-      gathered,
-    )
-    .option("--traffic <file>", TRAFFIC, nonEmpty)
-    .option("--nodes <n>", "nodes, instead of the scenario's", wholeNumber(1, 15_000))
-    .option("--zones <n>", "zones, instead of the scenario's", wholeNumber(1, 1000));
+function addDiff(
+  program: Command,
+  io: Io,
+  dependencies: Dependencies,
+  ended: (code: ExitCodeValue) => void,
+): void {
+  scenarioOptions(program.command("diff"))
+    .argument("<a>", "scenario, or folder of results")
+    .argument("[b]", "the other one (default: the first scenario, with --other)")
+    .description("find where two runs, or two folders of results, part, and what each knew there")
+    .option("--other <options>", "options of the second alone, as one word: '--seed 2 -e A=1'")
+    .addHelpText("after", diffExamples)
+    .action(async (a: string, b: string | undefined, options: DiffOptions) => {
+      const { diffCommand } = await import("./diff.ts");
+      const { other = "", ...both } = changesOf(options);
+      const second = optionsIn(other, io);
+      const env = { ...both.env, ...second.env };
+      const args = { a: { ...both, file: a }, b: { ...both, ...second, env, file: b ?? a } };
+      ended(await diffCommand(args, io, dependencies));
+    });
 }
 
-/** What a command is about, and what changes it. */
-function subjectOf<T extends ScenarioOptions>(
-  file: string | undefined,
-  { env = {}, filename, rate, reset, ...rest }: T,
-  command: Command,
-) {
-  if (file === undefined && filename === undefined) {
-    command.error("error: missing required argument 'file': a scenario, or -f with manifests");
-  }
-  if (file !== undefined && filename !== undefined) {
-    command.error("error: a scenario and -f: one of the two");
-  }
-  return {
-    ...rest,
-    file: file ?? filename!.join(" "),
-    env,
-    ...(filename !== undefined && { filename }),
-    ...(rate !== undefined && { rates: rate }),
-    ...(reset !== undefined && { resets: reset }),
-  };
+/** Options that are one word of the command line. @throws CommanderError for what is none of a scenario */
+function optionsIn(text: string, io: Io): ReturnType<typeof changesOf<ScenarioOptions>> {
+  const command = scenarioOptions(new Command("--other")).exitOverride();
+  command.configureOutput({ writeErr: (said) => io.stderr.write(`--other: ${said}`) });
+  const words = text.split(/\s+/).filter((word) => word !== "");
+  return changesOf(command.parse(words, { from: "user" }).opts<ScenarioOptions>());
 }
 
 /** One that looks at a run on its way. */
@@ -468,32 +452,4 @@ function addList(
       await (await import("./list.ts")).listCommand(io, dependencies);
       ended(ExitCode.done);
     });
-}
-
-function nonEmpty(value: string): string {
-  if (value === "") throw new InvalidArgumentError("It is empty.");
-  return value;
-}
-
-function wholeNumber(least: number, most: number): (value: string) => number {
-  return (value) => {
-    const number = Number(value);
-    if (/^\d+$/.test(value) && number >= least && number <= most) return number;
-    throw new InvalidArgumentError(`Allowed: a whole number from ${least} to ${most}.`);
-  };
-}
-
-function gathered(value: string, earlier: readonly string[] = []): readonly string[] {
-  return [...earlier, value];
-}
-
-function keyValue(
-  value: string,
-  earlier: Readonly<Record<string, string>> = {},
-): Readonly<Record<string, string>> {
-  const equals = value.indexOf("=");
-  if (equals < 1) throw new InvalidArgumentError("Allowed: KEY=VALUE.");
-  // Through entries, so that a key such as __proto__ is only ever a key.
-  const entries = Object.entries(earlier);
-  return Object.fromEntries([...entries, [value.slice(0, equals), value.slice(equals + 1)]]);
 }

@@ -32,6 +32,8 @@ export function realDependencies(): Dependencies {
     replicate: async (...asked) => (await import("./threads.ts")).replicate(...asked),
     look,
     explain,
+    diffRuns: async (a, b) => (await import("../inspect/diff/index.ts")).diffRuns(a, b),
+    diffFolders: async (a, b) => (await import("../inspect/diff/index.ts")).diffFolders(a, b),
     runFresh,
     importCluster,
     template: async () => ({

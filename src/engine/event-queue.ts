@@ -77,6 +77,12 @@ export class EventQueue {
     return this.heapCount === 0 ? Infinity : this.keys[0]!;
   }
 
+  /** Slot of the event that takeUntil would take; negative when nothing is pending. */
+  firstSlot(): number {
+    if (this.frontCount > 0) return this.frontSlots[this.frontCount - 1]!;
+    return this.heapCount === 0 ? NOT_PENDING : this.slots[0]!;
+  }
+
   /** O(log n). @throws RangeError above 2^24 pending events */
   add(time: SimTimeNs, order: number, kind: number, a: number, b: number): EventHandle {
     const slot = this.post(time, order, kind, a, b);

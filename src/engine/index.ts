@@ -9,6 +9,7 @@ export { EventQueue, type EventHandle } from "./event-queue.ts";
 export {
   type EventHandler,
   type EventKind,
+  type PendingEvent,
   Simulation,
   type SimulationOptions,
 } from "./simulation.ts";

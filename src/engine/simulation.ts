@@ -28,6 +28,15 @@ export interface SimulationOptions {
 /** Room for 2^49 events in each phase; six phases stay below 2^53. */
 const PHASE_WIDTH = 2 ** 49;
 
+/** As it was scheduled. */
+export interface PendingEvent {
+  readonly timeNs: SimTimeNs;
+  /** As in errors. */
+  readonly kindName: string;
+  readonly a: number;
+  readonly b: number;
+}
+
 export class Simulation {
   readonly streams: RandomStreams;
   readonly seed: string;
@@ -185,6 +194,15 @@ export class Simulation {
   /** Time of the first pending event; Infinity when nothing is pending. */
   peekTimeNs(): SimTimeNs {
     return this.queue.firstTime();
+  }
+
+  /** The event that would happen next, for whoever compares runs; null when nothing is pending. */
+  peekEvent(): PendingEvent | null {
+    const slot = this.queue.firstSlot();
+    if (slot < 0) return null;
+    const { kinds, as, bs } = this.queue;
+    const kindName = this.kindNames[kinds[slot]!]!;
+    return { timeNs: this.queue.firstTime(), kindName, a: as[slot]!, b: bs[slot]! };
   }
 
   /** 16 hex digits over (time, kind, a, b) of every event that has happened, in order. */

@@ -3,6 +3,7 @@
  *
  * Owns: what the command line may import from inspect/.
  */
+export { diffFolders, diffRuns } from "./diff/index.ts";
 export {
   Explainer,
   explanationFormats,

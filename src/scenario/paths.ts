@@ -26,8 +26,12 @@ export function entryModule(name: string): string | undefined {
   return Object.hasOwn(ENTRIES, name) ? `${OWN_FOLDER}${ENTRIES[name]}${OWN_EXTENSION}` : undefined;
 }
 
-/** The file that describes an entry's types to the compiler. */
+/**
+ * The file that describes an entry's types to the compiler. In the source tree that of "podstorm" is the words alone: `run`
+ * would bring the source of everything, which takes seconds to check; built, it brings declarations only.
+ */
 export function entryTypes(name: string): string | undefined {
+  if (name === "podstorm" && OWN_EXTENSION === ".ts") return `${OWN_FOLDER}words.ts`;
   return entryModule(name)?.replace(/\.js$/, ".d.ts");
 }
 

@@ -145,6 +145,14 @@ export function fakeDependencies(
       const explain = (format: ExplanationFormat): string => `${format} ${said} ${run.nowNs}\n`;
       return Promise.resolve({ search: run, again: () => null, explain });
     },
+    diffRuns: () =>
+      Promise.resolve(
+        (function* () {
+          yield { nowNs: 0, durationNs: 1, eventsProcessed: 1 };
+          return null;
+        })(),
+      ),
+    diffFolders: () => Promise.resolve(null),
     importCluster: (paths) =>
       Promise.resolve({
         scenarioText: (manifest) => `// reads ${manifest}\n`,

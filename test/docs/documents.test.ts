@@ -79,7 +79,9 @@ async function isUnderstood(command: string): Promise<boolean> {
     importCluster: unread,
   });
   const terminal = fakeTerminal();
-  const code = await runCli(command.split(/\s+/).slice(1), terminal, dependencies);
+  // As a shell takes words: what is in quotes is one.
+  const words = [...command.matchAll(/'([^']*)'|\S+/g)].map(([word, quoted]) => quoted ?? word);
+  const code = await runCli(words.slice(1), terminal, dependencies);
   return code === 0 || terminal.err() === "understood\n";
 }
 

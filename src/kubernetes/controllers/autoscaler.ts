@@ -64,8 +64,11 @@ export class HorizontalPodAutoscalerController implements Controller {
     this.#context = context;
     const { sim, profile, informers } = context;
     const { workers, syncPeriodNs } = profile.autoscaler;
-    this.#queue = new WorkQueue(sim, { ...profile, workers, maxRetries: 0 }, informers, (key, done) =>
-      runSteps(retrying(this.#sync(key)), done),
+    this.#queue = new WorkQueue(
+      sim,
+      { ...profile, workers, maxRetries: 0 },
+      informers,
+      (key, done) => runSteps(retrying(this.#sync(key)), done),
     );
     const tick = ({ metadata }: HorizontalPodAutoscaler): void => {
       const key = objectKey({ metadata });

@@ -1,0 +1,122 @@
+/**
+ * Options that several commands have, and how their values are read.
+ *
+ * Owns: what they are called and what is refused at once. Refuses to own: the commands (program.ts).
+ */
+import { InvalidArgumentError, Option, type Command } from "commander";
+
+export interface ScenarioOptions {
+  readonly seed?: string;
+  readonly duration?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly filename?: readonly string[];
+  readonly rate?: readonly string[];
+  readonly reset?: readonly string[];
+  readonly nodes?: number;
+  readonly zones?: number;
+  readonly traffic?: string;
+}
+
+export const TRAFFIC =
+  "measured traffic: k6 options, CSV of timestamp,rps, Prometheus range JSON, or an access log of nginx or Envoy";
+
+/** The first format is the one without the option. */
+export function outputOption(description: string, formats: readonly string[]): Option {
+  return new Option("-o, --output <format>", description).choices(formats).default(formats[0]);
+}
+
+/** A command about a scenario, with the options that change it. */
+export function scenarioCommand(program: Command, name: string): Command {
+  const command = program
+    .command(name)
+    .argument("[file]", "scenario: a TypeScript file")
+    .option(
+      "-f, --filename <path>",
+      "instead of a scenario: manifests, as a file, a folder or - for stdin; may be repeated",
+      gathered,
+    );
+  return scenarioOptions(command);
+}
+
+/** The options that change a scenario. */
+export function scenarioOptions(command: Command): Command {
+  return command
+    .option("--seed <n>", "seed of every random draw, instead of the scenario's", nonEmpty)
+    .option(
+      "--duration <d>",
+      'simulated time, as "90s" or "5m", instead of the scenario\'s',
+      nonEmpty,
+    )
+    .option("-e, --env <key=value>", "a value that the scenario reads; may be repeated", keyValue)
+    .option("--rate <n>", "requests per second, as 500, or of one client, as web=500", gathered)
+    .option(
+      "--reset <workload>",
+      "reset pods of a workload, as deploy/web or deploy/web,how=sigkill,at=20s,count=1",
+      gathered,
+    )
+    .option("--traffic <file>", TRAFFIC, nonEmpty)
+    .option("--nodes <n>", "nodes, instead of the scenario's", wholeNumber(1, 15_000))
+    .option("--zones <n>", "zones, instead of the scenario's", wholeNumber(1, 1000));
+}
+
+/** What a command is about, and what changes it. */
+export function subjectOf<T extends ScenarioOptions>(
+  file: string | undefined,
+  { filename, ...options }: T,
+  command: Command,
+) {
+  if (file === undefined && filename === undefined) {
+    command.error("error: missing required argument 'file': a scenario, or -f with manifests");
+  }
+  if (file !== undefined && filename !== undefined) {
+    command.error("error: a scenario and -f: one of the two");
+  }
+  return {
+    ...changesOf(options),
+    file: file ?? filename!.join(" "),
+    ...(filename !== undefined && { filename }),
+  };
+}
+
+/** What changes a scenario, as loading calls it. */
+export function changesOf<T extends Omit<ScenarioOptions, "filename">>({
+  env = {},
+  rate,
+  reset,
+  ...rest
+}: T) {
+  return {
+    ...rest,
+    env,
+    ...(rate !== undefined && { rates: rate }),
+    ...(reset !== undefined && { resets: reset }),
+  };
+}
+
+export function nonEmpty(value: string): string {
+  if (value === "") throw new InvalidArgumentError("It is empty.");
+  return value;
+}
+
+export function wholeNumber(least: number, most: number): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (/^\d+$/.test(value) && number >= least && number <= most) return number;
+    throw new InvalidArgumentError(`Allowed: a whole number from ${least} to ${most}.`);
+  };
+}
+
+export function gathered(value: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, value];
+}
+
+export function keyValue(
+  value: string,
+  earlier: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const equals = value.indexOf("=");
+  if (equals < 1) throw new InvalidArgumentError("Allowed: KEY=VALUE.");
+  // Through entries, so that a key such as __proto__ is only ever a key.
+  const entries = Object.entries(earlier);
+  return Object.fromEntries([...entries, [value.slice(0, equals), value.slice(equals + 1)]]);
+}
