@@ -15,8 +15,8 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: "test/helpers/build-folder.ts",
-    // Modules have no state of their own (the tidy test), so files of one worker may share them: a tenth of the time.
-    isolate: false,
+    // Vitest leaves a core free; of two that would be half of the machine.
+    maxWorkers: "100%",
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
