@@ -19,12 +19,12 @@ import {
   viewOfReplications,
   writeResults,
 } from "../output/index.ts";
-import { optionMistake, UserError } from "../scenario/mistakes.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
 import {
   annotate,
   overridesOf,
+  refuseStdin,
   reportLaws,
   reportThresholds,
   tellAssumed,
@@ -46,10 +46,7 @@ export async function replicationsCommand(
 ): Promise<ExitCodeValue> {
   const { file, replications, jobs = availableParallelism() } = args;
   // stdin is read once; each thread would have to.
-  if (args.filename?.includes("-") === true) {
-    const found = "stdin, which can be read once only";
-    throw new UserError([optionMistake("-f -", found, "a file, with --replications")]);
-  }
+  refuseStdin(args, "a file, with --replications");
   const overrides = overridesOf(args);
   const scenario = await dependencies.loadScenario(file, overrides);
   io.signal.throwIfAborted();

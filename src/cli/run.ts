@@ -18,6 +18,7 @@ import {
   type Summary,
   type SummaryFormatName,
 } from "../output/index.ts";
+import { optionMistake, UserError } from "../scenario/mistakes.ts";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
 import { runInSlices } from "../library/slices.ts";
 import type { Dependencies, Run, ScenarioOverrides } from "./dependencies.ts";
@@ -99,6 +100,13 @@ export function overridesOf(given: ScenarioOverrides): ScenarioOverrides {
     ...(zones !== undefined && { zones }),
     ...(traffic !== undefined && { traffic }),
   };
+}
+
+/** @throws UserError for manifests from stdin, where they would have to be read more than once */
+export function refuseStdin({ filename }: ScenarioOverrides, allowed: string): void {
+  if (filename?.includes("-") !== true) return;
+  const found = "stdin, which can be read once only";
+  throw new UserError([optionMistake("-f -", found, allowed)]);
 }
 
 /** What nobody said and was assumed is said. */

@@ -7,10 +7,9 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { counted, printable, replayOptions, subjectWords } from "../output/index.ts";
-import { optionMistake, UserError } from "../scenario/mistakes.ts";
 import type { Dependencies, ScenarioOverrides } from "./dependencies.ts";
 import { ExitCode, type ExitCodeValue, type Io } from "./io.ts";
-import { runCommand } from "./run.ts";
+import { refuseStdin, runCommand } from "./run.ts";
 
 export interface VerifyArguments extends ScenarioOverrides {
   readonly file: string;
@@ -25,10 +24,7 @@ export async function verifyCommand(
   io: Io,
   dependencies: Dependencies,
 ): Promise<ExitCodeValue> {
-  if (args.filename?.includes("-") === true) {
-    const found = "stdin, which can be read once only";
-    throw new UserError([optionMistake("-f -", found, "a file")]);
-  }
+  refuseStdin(args, "a file");
   const folder = await mkdtemp(join(tmpdir(), "podstorm-verify-"));
   try {
     const [first, second, fresh] = ["first", "second", "fresh"].map((name) => join(folder, name));

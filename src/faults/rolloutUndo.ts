@@ -2,7 +2,7 @@
 import type { SimTimeNs } from "../engine/index.ts";
 import * as kubectl from "../kubernetes/kubectl/index.ts";
 import type { FaultScheduler } from "./contract.ts";
-import { answered, command, type WorkloadName } from "./workload.ts";
+import { answered, command, refused, type WorkloadName } from "./workload.ts";
 
 export interface RolloutUndoSpec {
   readonly kind: "rolloutUndo";
@@ -13,7 +13,7 @@ export interface RolloutUndoSpec {
 }
 
 export const rolloutUndo: FaultScheduler<RolloutUndoSpec> = (spec, context) => {
-  const { api, observations, sim } = context;
+  const { api } = context;
   const { workload, toRevision } = spec;
   const deployments = context.listed("Deployment");
   const sets = context.listed("ReplicaSet");
@@ -23,7 +23,6 @@ export const rolloutUndo: FaultScheduler<RolloutUndoSpec> = (spec, context) => {
       deployment === undefined
         ? "NotFound"
         : kubectl.rolloutUndo(api, deployment, sets.values(), toRevision, answered(context, spec));
-    if (refusal === null) return;
-    observations.event(sim.nowNs, "fault_refused", workload.text, `${spec.kind}: ${refusal}`);
+    if (refusal !== null) refused(context, spec, refusal);
   });
 };

@@ -12,14 +12,28 @@ export interface WorkloadName {
   readonly text: string;
 }
 
-/** What the API server answers a command of kubectl: an error is an event, as kubectl prints it. */
-export function answered(
+/** A fault that is a command about a workload. */
+interface WorkloadFault {
+  readonly kind: string;
+  readonly workload: WorkloadName;
+}
+
+/** The command has failed: an event, as kubectl prints it. */
+export function refused(
   { sim, observations }: FaultContext,
-  { kind, workload }: { readonly kind: string; readonly workload: WorkloadName },
+  { kind, workload }: WorkloadFault,
+  reason: string,
+): void {
+  observations.event(sim.nowNs, "fault_refused", workload.text, `${kind}: ${reason}`);
+}
+
+/** What hears the API server's answer to a command of kubectl. */
+export function answered(
+  context: FaultContext,
+  fault: WorkloadFault,
 ): (object: unknown, error: WriteError | null) => void {
   return (_object, error) => {
-    if (error !== null)
-      observations.event(sim.nowNs, "fault_refused", workload.text, `${kind}: ${error}`);
+    if (error !== null) refused(context, fault, error);
   };
 }
 

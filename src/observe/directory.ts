@@ -18,7 +18,7 @@ export interface EndpointName {
 export class Directory implements Observer {
   readonly clients: string[] = [];
   /** By client: whether it is a server that calls another. */
-  readonly areCalls: boolean[] = [];
+  readonly #areCalls: boolean[] = [];
   readonly services: string[] = [];
   readonly endpoints: EndpointName[] = [];
   readonly nodes: string[] = [];
@@ -29,7 +29,12 @@ export class Directory implements Observer {
 
   clientNamed(client: number, name: string, isCall: 0 | 1): void {
     this.clients[client] = name;
-    this.areCalls[client] = isCall === 1;
+    this.#areCalls[client] = isCall === 1;
+  }
+
+  /** The mark that totals and trends of a server's calls carry, and those of other clients do not. */
+  callMark<T>(client: number, mark: T): { readonly isCall?: T } {
+    return this.#areCalls[client] === true ? { isCall: mark } : {};
   }
 
   serviceNamed(service: number, name: string): void {

@@ -109,8 +109,13 @@ const named: Readonly<Record<NamedMeasure, (threshold: Threshold, run: Measured)
 
 function clientsOf({ tags }: Threshold, { totals }: Measured): RunTotals["clients"] {
   const own = tags.filter(([tag]) => tag !== "cause");
-  const named = own.some(([tag]) => tag === "client");
-  return totals.clients.filter((each) => hasTags(own, each) && (named || each.isCall !== true));
+  const counts = takesCalls(own);
+  return totals.clients.filter((each) => hasTags(own, each) && (counts || each.isCall !== true));
+}
+
+/** Calls of servers are part of the requests that they answer: they count only where they are asked for by name. */
+function takesCalls(tags: Tags): boolean {
+  return tags.some(([tag]) => tag === "client");
 }
 
 function hasTags(tags: Tags, object: object): boolean {
@@ -149,10 +154,10 @@ function share({ aggregation }: Threshold, part: number, whole: number): Figure 
 function trendFigure(threshold: Threshold, trends: readonly Trend[]): Figure {
   const { measure, tags, aggregation, quantile } = threshold;
   const all = new Histogram();
-  const named = tags.some(([tag]) => tag === "client");
+  const counts = takesCalls(tags);
   for (const trend of trends) {
     if (trend.metric !== measure.name || !hasTags(tags, trend.tags)) continue;
-    if (named || trend.tags["isCall"] === undefined) all.merge(trend.histogram);
+    if (counts || trend.tags["isCall"] === undefined) all.merge(trend.histogram);
   }
   if (aggregation === "count") return all.count;
   if (all.count === 0) return null;

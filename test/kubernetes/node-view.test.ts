@@ -8,7 +8,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { ruleRenderers } from "../../src/inspect/rules/index.ts";
-import { iptables } from "../../src/kubernetes/proxy/modes/iptables.ts";
+import { iptables, iptablesTraits } from "../../src/kubernetes/proxy/modes/iptables.ts";
 import { nftables } from "../../src/kubernetes/proxy/modes/nftables.ts";
 import type { ProxyModeName } from "../../src/kubernetes/proxy/modes/index.ts";
 import { nodeView } from "../../src/kubernetes/proxy/nodeView.ts";
@@ -28,16 +28,7 @@ function viewOf(change: Partial<KubeProxyProfile>, mode = iptables, isDual = tru
   network.useLoopback();
   const profile = { ...kubeProxyProfile, ...change };
   const view = nodeView(network, network.hosts[0]!, RANGES, profile, mode.settings(profile));
-  const router = new Router(new RuleTable(tableBase([])), view, {
-    localhostNodePorts: true,
-    acceptsHealthChecks: true,
-    refusesOnAllAddresses: true,
-    rejectsUnknownPorts: false,
-    dropsUnknownAddresses: false,
-    dropsInvalid: true,
-    sourceRangesFirst: false,
-    withoutLocal: "drop",
-  });
+  const router = new Router(new RuleTable(tableBase([])), view, iptablesTraits);
   const id = (text: string) => network.addresses.intern(text);
   return { view, router, id };
 }

@@ -25,7 +25,7 @@ export function partingLines(parting: Parting, fields: readonly FieldDifference[
   ];
 }
 
-export function fieldLines(fields: readonly FieldDifference[]): string[] {
+function fieldLines(fields: readonly FieldDifference[]): string[] {
   if (fields.length === 0)
     return ["The scenarios come to the same: code, seed or machine differ.", ""];
   const shown = fields.slice(0, FIELDS_SHOWN).map(({ path, a, b }) => `  ${path}: ${a} | ${b}`);

@@ -27,8 +27,8 @@ import {
   type Recommendation,
   type ScaleEvent,
 } from "./replicaCalculator.ts";
-import { retrying, runSteps, written, type Steps } from "./steps.ts";
-import { WorkQueue } from "./workqueue.ts";
+import { syncQueue, written, type Steps } from "./steps.ts";
+import type { WorkQueue } from "./workqueue.ts";
 
 /** What is remembered of one autoscaler. */
 interface Memory {
@@ -64,12 +64,7 @@ export class HorizontalPodAutoscalerController implements Controller {
     this.#context = context;
     const { sim, profile, informers } = context;
     const { workers, syncPeriodNs } = profile.autoscaler;
-    this.#queue = new WorkQueue(
-      sim,
-      { ...profile, workers, maxRetries: 0 },
-      informers,
-      (key, done) => runSteps(retrying(this.#sync(key)), done),
-    );
+    this.#queue = syncQueue(context, { workers, maxRetries: 0 }, (key) => this.#sync(key));
     const tick = ({ metadata }: HorizontalPodAutoscaler): void => {
       const key = objectKey({ metadata });
       if (this.#ticking.has(key)) return;

@@ -24,8 +24,8 @@ import { createPods, deletePods, Expectations } from "./podControl.ts";
 import { availableAtNs, isReady, nameSuffix, podNamed, templateHash } from "./pods.ts";
 import { scaledValue } from "./rollout.ts";
 import { REVISION_LABEL } from "./statefulset.ts";
-import { retrying, runSteps, written, WriteFailed, type Steps } from "./steps.ts";
-import { WorkQueue } from "./workqueue.ts";
+import { syncQueue, written, WriteFailed, type Steps } from "./steps.ts";
+import type { WorkQueue } from "./workqueue.ts";
 
 const HOSTNAME_LABEL = "kubernetes.io/hostname";
 
@@ -54,9 +54,7 @@ export class DaemonSetController implements Controller {
     this.#context = context;
     const { sim, profile, informers } = context;
     const { workers, maxRetries, failedPodBackoffNs, failedPodBackoffMaxNs } = profile.daemonSet;
-    this.#queue = new WorkQueue(sim, { ...profile, workers, maxRetries }, informers, (key, done) =>
-      runSteps(retrying(this.#sync(key)), done),
-    );
+    this.#queue = syncQueue(context, { workers, maxRetries }, (key) => this.#sync(key));
     this.#expectations = new Expectations(sim, profile.expectationsTimeoutNs);
     this.#failed = new KeyedBackoff(failedPodBackoffNs, failedPodBackoffMaxNs);
     const seen = (set: DaemonSet): void => {

@@ -45,8 +45,8 @@ import {
   wantedPods,
   withCondition,
 } from "./rollout.ts";
-import { retrying, runSteps, tried, written, WriteFailed, type Steps } from "./steps.ts";
-import { WorkQueue } from "./workqueue.ts";
+import { syncQueue, tried, written, WriteFailed, type Steps } from "./steps.ts";
+import type { WorkQueue } from "./workqueue.ts";
 
 /** A Deployment and its ReplicaSets as one sync sees them, its own writes included. */
 interface Rollout {
@@ -74,11 +74,9 @@ export class DeploymentController implements Controller {
 
   start(context: ControllerContext, synced: boolean): void {
     this.#context = context;
-    const { sim, profile, informers } = context;
+    const { profile, informers } = context;
     const { workers, maxRetries } = profile.deployment;
-    this.#queue = new WorkQueue(sim, { ...profile, workers, maxRetries }, informers, (key, done) =>
-      runSteps(retrying(this.#sync(key)), done),
-    );
+    this.#queue = syncQueue(context, { workers, maxRetries }, (key) => this.#sync(key));
     const seen = (deployment: Deployment): void => {
       this.#byUid.set(deployment.metadata.uid, objectKey(deployment));
       this.#queue.add(objectKey(deployment));

@@ -17,8 +17,8 @@ import {
 } from "../api/types.ts";
 import type { Controller, ControllerContext } from "./contract.ts";
 import { scaledValue } from "./rollout.ts";
-import { retrying, runSteps, written, type Steps } from "./steps.ts";
-import { WorkQueue } from "./workqueue.ts";
+import { syncQueue, written, type Steps } from "./steps.ts";
+import type { WorkQueue } from "./workqueue.ts";
 
 /** What the owner of a pod has as its size: uid of what is scaled, and its replicas. */
 export type ScaleOf = (
@@ -40,11 +40,9 @@ export class DisruptionController implements Controller {
 
   start(context: ControllerContext, synced: boolean): void {
     this.#context = context;
-    const { sim, profile, informers } = context;
+    const { profile, informers } = context;
     const { workers, maxRetries } = profile.disruption;
-    this.#queue = new WorkQueue(sim, { ...profile, workers, maxRetries }, informers, (key, done) =>
-      runSteps(retrying(this.#sync(key)), done),
-    );
+    this.#queue = syncQueue(context, { workers, maxRetries }, (key) => this.#sync(key));
     const pods = informers.on("Pod", {
       added: (pod) => this.#podSeen(pod),
       updated: (_previous, pod) => this.#podSeen(pod),

@@ -13,8 +13,8 @@ import { objectKey, type Job, type JobStatus, type Pod } from "../api/types.ts";
 import type { Controller, ControllerContext, PodsByOwner } from "./contract.ts";
 import { createPods, deletePods, Expectations } from "./podControl.ts";
 import { compareVictims, isActive, isReady, podFor } from "./pods.ts";
-import { retrying, runSteps, written, WriteFailed, type Steps } from "./steps.ts";
-import { WorkQueue } from "./workqueue.ts";
+import { syncQueue, written, WriteFailed, type Steps } from "./steps.ts";
+import type { WorkQueue } from "./workqueue.ts";
 
 /** Pods of a Job that have ended, by uid, and since when the last failures in a row wait. */
 interface Ended {
@@ -43,9 +43,7 @@ export class JobController implements Controller {
     this.#context = context;
     const { sim, profile, informers } = context;
     const { workers, maxRetries } = profile.job;
-    this.#queue = new WorkQueue(sim, { ...profile, workers, maxRetries }, informers, (key, done) =>
-      runSteps(retrying(this.#sync(key)), done),
-    );
+    this.#queue = syncQueue(context, { workers, maxRetries }, (key) => this.#sync(key));
     this.#expectations = new Expectations(sim, profile.expectationsTimeoutNs);
     const seen = (job: Job): void => {
       this.#byUid.set(job.metadata.uid, objectKey(job));

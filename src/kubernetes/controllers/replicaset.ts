@@ -17,8 +17,8 @@ import {
 import type { Controller, ControllerContext, PodsByOwner } from "./contract.ts";
 import { createPods, deletePods, Expectations } from "./podControl.ts";
 import { compareVictims, isActive, podFor } from "./pods.ts";
-import { retrying, runSteps, written, WriteFailed, type Steps } from "./steps.ts";
-import { WorkQueue } from "./workqueue.ts";
+import { syncQueue, written, WriteFailed, type Steps } from "./steps.ts";
+import type { WorkQueue } from "./workqueue.ts";
 
 type Owner = ReplicaSet | ReplicationController;
 
@@ -45,9 +45,7 @@ export class ReplicaSetController implements Controller {
     this.#context = context;
     const { sim, profile, informers } = context;
     const { workers, maxRetries } = profile.replicaSet;
-    this.#queue = new WorkQueue(sim, { ...profile, workers, maxRetries }, informers, (key, done) =>
-      runSteps(retrying(this.#sync(key)), done),
-    );
+    this.#queue = syncQueue(context, { workers, maxRetries }, (key) => this.#sync(key));
     this.#expectations = new Expectations(sim, profile.expectationsTimeoutNs);
     const seen = (set: Owner): void => {
       this.#byUid.set(set.metadata.uid, objectKey(set));

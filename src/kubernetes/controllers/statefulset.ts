@@ -19,8 +19,8 @@ import {
 } from "../api/types.ts";
 import type { Controller, ControllerContext, PodsByOwner } from "./contract.ts";
 import { availableAtNs, isReady, podNamed, templateHash } from "./pods.ts";
-import { allTried, retrying, runSteps, written, WriteFailed, type Steps } from "./steps.ts";
-import { WorkQueue } from "./workqueue.ts";
+import { allTried, syncQueue, written, WriteFailed, type Steps } from "./steps.ts";
+import type { WorkQueue } from "./workqueue.ts";
 
 /** The label that says from which template a pod was made. */
 export const REVISION_LABEL = "controller-revision-hash";
@@ -50,11 +50,9 @@ export class StatefulSetController implements Controller {
 
   start(context: ControllerContext, synced: boolean): void {
     this.#context = context;
-    const { sim, profile, informers } = context;
+    const { profile, informers } = context;
     const { workers, maxRetries } = profile.statefulSet;
-    this.#queue = new WorkQueue(sim, { ...profile, workers, maxRetries }, informers, (key, done) =>
-      runSteps(retrying(this.#sync(key)), done),
-    );
+    this.#queue = syncQueue(context, { workers, maxRetries }, (key) => this.#sync(key));
     const seen = (set: StatefulSet): void => {
       this.#byUid.set(set.metadata.uid, objectKey(set));
       this.#queue.add(objectKey(set));

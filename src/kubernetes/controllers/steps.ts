@@ -6,6 +6,8 @@
  */
 import type { WriteCallback, WriteError } from "../api/contract.ts";
 import type { Kind, ObjectByKind } from "../api/types.ts";
+import type { ControllerContext } from "./contract.ts";
+import { WorkQueue } from "./workqueue.ts";
 
 /** A call that is answered once, later or at once. */
 export type Call<T> = (answer: (value: T) => void) => void;
@@ -63,8 +65,19 @@ export function allTried(writes: readonly ((done: WriteCallback<Kind>) => void)[
   });
 }
 
+/** A controller's queue, whose syncs are such generators. */
+export function syncQueue(
+  { sim, profile, informers }: ControllerContext,
+  limits: { readonly workers: number; readonly maxRetries: number },
+  sync: (key: string) => Steps<void>,
+): WorkQueue {
+  return new WorkQueue(sim, { ...profile, ...limits }, informers, (key, done) =>
+    runSteps(retrying(sync(key)), done),
+  );
+}
+
 /** What a work queue makes of a sync: tried again if a write has failed. */
-export function* retrying(steps: Steps<void>): Steps<boolean> {
+function* retrying(steps: Steps<void>): Steps<boolean> {
   try {
     yield* steps;
     return false;

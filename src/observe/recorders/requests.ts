@@ -108,7 +108,7 @@ export class Requests implements Recorder {
       const tags = {
         client: this.#directory.client(client),
         service: this.#directory.service(service),
-        ...(this.#directory.areCalls[client] === true && { isCall: "true" }),
+        ...this.#directory.callMark(client, "true"),
       };
       yield { metric: "request_duration", tags, histogram: served };
     }
@@ -117,7 +117,7 @@ export class Requests implements Recorder {
   #clientTotals(pair: Pair): ClientTotals {
     return {
       client: this.#directory.client(pair.client),
-      ...(this.#directory.areCalls[pair.client] === true && { isCall: true as const }),
+      ...this.#directory.callMark(pair.client, true as const),
       service: this.#directory.service(pair.service),
       started: pair.started,
       byOutcome: outcomeNames.map((outcome, code) => ({ outcome, count: pair.counts[code]! })),

@@ -151,7 +151,7 @@ export class Routes implements Recorder {
     }
     return {
       client: this.#directory.client(client),
-      ...(this.#directory.areCalls[client] === true && { isCall: true as const }),
+      ...this.#directory.callMark(client, true as const),
       service: this.#directory.service(service),
       answered,
       toOtherNode,
