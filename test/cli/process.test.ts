@@ -15,6 +15,7 @@ beforeAll(() => {
   parent = mkdtempSync(join(tmpdir(), "podstorm-process-"));
   script = join(parent, "sim.mjs");
   buildSync({
+    absWorkingDir: process.cwd(),
     entryPoints: [fileURLToPath(new URL("fake-main.ts", import.meta.url))],
     outfile: script,
     bundle: true,

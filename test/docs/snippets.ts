@@ -81,6 +81,7 @@ async function runModule(code: string, command: string): Promise<string> {
 
 async function runProgram(place: string, code: string): Promise<string> {
   const { outputFiles } = await build({
+    absWorkingDir: root,
     stdin: { contents: code, loader: "ts", resolveDir: root, sourcefile: place },
     bundle: true,
     write: false,

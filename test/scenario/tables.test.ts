@@ -85,6 +85,7 @@ function textPaths(value: unknown, path: readonly string[]): string[] {
 
 test("a scenario bundles the words and nothing that reads them", async () => {
   const { metafile } = await build({
+    absWorkingDir: process.cwd(),
     entryPoints: ["scenarios/reset-storm.ts"],
     bundle: true,
     write: false,
