@@ -25,6 +25,7 @@ import type { Dependencies, Run, ScenarioOverrides } from "./dependencies.ts";
 import { InternalFault } from "./faults.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
 import { Progress } from "./progress.ts";
+import { tellReport } from "./report.ts";
 
 export interface RunArguments extends ScenarioOverrides {
   readonly file: string;
@@ -33,6 +34,8 @@ export interface RunArguments extends ScenarioOverrides {
   readonly output: SummaryFormatName;
   /** Which repetition, from 0. */
   readonly replication?: number;
+  /** File that shows it; then it is also recorded who sent connections where. */
+  readonly report?: string;
 }
 
 /** A finished run, before it is written. */
@@ -58,6 +61,7 @@ export async function runCommand(
   io.signal.throwIfAborted();
   const dir = args.out ?? `results/${scenario.name}`;
   await checkResultsFolder(dir);
+  if (args.report !== undefined) await dependencies.report.check(args.report, dir);
   if (!args.quiet) tellAssumed(scenario, io);
 
   const { summary, replay } = await runInto(dir, scenario, args, io, dependencies);
@@ -66,6 +70,9 @@ export async function runCommand(
     const colour = wantsColour(io.stdout, io.env);
     const options = { width, colour, resultsDir: dir, replay };
     io.stdout.write(summaryFormats[args.output](viewOf(summary), options));
+  }
+  if (args.report !== undefined) {
+    await tellReport(dir, args.report, args.quiet ? null : io, dependencies);
   }
   if (io.env["GITHUB_ACTIONS"] === "true") annotate(summary, args.file, io);
   const laws = reportLaws(summary, io, replay);
@@ -126,7 +133,7 @@ async function simulate(
   dependencies: Pick<Dependencies, "compile">,
   replay: string,
 ): Promise<Finished> {
-  const recording = new Recording();
+  const recording = new Recording(args.report === undefined ? [] : ["flows"]);
   const progress = new Progress(io, args.quiet);
   const startedAt = io.date();
   const startedMs = io.nowMs();
@@ -153,7 +160,7 @@ async function write(
 ): Promise<Summary> {
   const { scenario, recording, run, end, startedAt, seconds } = finished;
   const { eventsProcessed } = run.sim;
-  const { tables, summary } = conclude(scenario, recording, end, run.durationNs);
+  const { tables, requested, summary } = conclude(scenario, recording, end, run.durationNs);
   const wallClock = {
     startedAt: startedAt.toISOString(),
     seconds,
@@ -171,6 +178,7 @@ async function write(
   };
   const results = {
     tables,
+    requested,
     documents: (digest: Parameters<typeof manifest>[1]) => ({
       "summary.json": summary(digest.fingerprint),
       ...(scenario.drawnFaults === undefined ? {} : { "faults.json": scenario.drawnFaults }),
