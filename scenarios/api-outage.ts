@@ -1,6 +1,6 @@
 /**
- * The API server is away for a while and pods die meanwhile. What goes on, what waits, and what comes all at
- * once when it is back?
+ * The API server is away for half a minute, in the middle of a rollout, and two processes die meanwhile. What goes
+ * on, what waits, and what comes when it is back?
  */
 import {
   apiOutage,
@@ -12,7 +12,6 @@ import {
   rolloutRestart,
 } from "podstorm";
 
-/** One Deployment whose pods crash during the outage, one that was rolling when it began. */
 const names = ["web", "rolling"];
 
 export default defineScenario(({ env }) => ({
@@ -30,13 +29,14 @@ export default defineScenario(({ env }) => ({
     to: `svc/${name}`,
     load: openLoop(100),
     timeout: "1s",
-    retries: { attempts: Number(env.ATTEMPTS ?? 1) },
   })),
   faults: [
-    // Under way when the outage begins.
+    // Its first pods are starting when the outage begins.
     rolloutRestart({ workload: "deploy/rolling", at: "10s" }),
-    apiOutage({ what: env.WHAT === "etcd" ? "etcd" : "server", at: "20s", for: env.FOR ?? "30s" }),
-    // Two processes die; their kubelets start them again, which takes 10 s.
+    ...(env.OUTAGE === "none"
+      ? []
+      : [apiOutage({ what: env.OUTAGE === "etcd" ? "etcd" : "server", at: "20s", for: "30s" })]),
+    // Their kubelets start them again at once, and they listen 10 s later.
     resetPods({ selector: "app=web", count: 2, how: "sigkill", at: "25s" }),
   ],
 }));
