@@ -55,6 +55,7 @@ const variants = [
   ["api-outage", "OUTAGE=none"],
   ["drain-with-pdb", "PDB=none"],
   ["etp-local", "HOW=delete"],
+  ["leader-change", "LEADER=stays"],
   ["maxsurge-100", "SURGE=25"],
   ["prestop-sweep", "MIN_SYNC=4s"],
   ["random-vs-rr", "SCHEDULER=rr"],
