@@ -362,7 +362,7 @@ export function resolverOf(
   zone: string,
 ): Pick<ResolvedClient, "resolver"> | Record<string, never> {
   if (!("reference" in to) || (to.via !== "dns" && to.via !== "lookup")) return {};
-  const { timeout, search, ...rest } = resolver;
+  const { timeout, search, slowStart, ...rest } = resolver;
   const name = to.via === "lookup" ? to.reference : to.reference.replace(/:\d+$/, "");
   return {
     resolver: {
@@ -370,6 +370,7 @@ export function resolverOf(
       ...(ipFamily === undefined ? {} : { ipFamily }),
       name,
       timeoutNs: timeout,
+      ...(slowStart !== undefined && { slowStartNs: slowStart }),
       search: [...searchDomains(zone), ...search],
     },
   };
