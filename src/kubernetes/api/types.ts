@@ -487,6 +487,29 @@ export interface EndpointSlice {
   readonly endpoints: readonly Endpoint[];
 }
 
+/** core/v1 EndpointAddress. */
+export interface EndpointAddress {
+  readonly ip: IpText;
+  readonly nodeName: string | null;
+  /** targetRef, where a pod has the address. */
+  readonly podName?: string;
+  readonly podUid?: string;
+}
+
+/** Every address has every port. */
+export interface EndpointSubset {
+  readonly addresses: readonly EndpointAddress[];
+  readonly notReadyAddresses: readonly EndpointAddress[];
+  readonly ports: EndpointSlice["ports"];
+}
+
+/** core/v1 Endpoints, named as its Service: what there was before EndpointSlices. */
+export interface Endpoints {
+  readonly kind: "Endpoints";
+  readonly metadata: ObjectMeta;
+  readonly subsets: readonly EndpointSubset[];
+}
+
 export interface ObjectByKind {
   readonly Pod: Pod;
   readonly Deployment: Deployment;
@@ -500,6 +523,7 @@ export interface ObjectByKind {
   readonly Node: Node;
   readonly Service: Service;
   readonly EndpointSlice: EndpointSlice;
+  readonly Endpoints: Endpoints;
   readonly Lease: Lease;
 }
 
@@ -522,6 +546,10 @@ export const ZONE_LABEL = "topology.kubernetes.io/zone";
 export const MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by";
 export const SLICE_CONTROLLER = "endpointslice-controller.k8s.io";
 export const MIRRORING_CONTROLLER = "endpointslicemirroring-controller.k8s.io";
+
+/** Annotation of Endpoints that hold fewer addresses than there are, and its value. */
+export const OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity";
+export const TRUNCATED = "truncated";
 
 /** Annotation of a slice: since when that is so which its last change tells of, in ns of the simulation. */
 export const LAST_CHANGE_TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time";

@@ -269,7 +269,7 @@ function bestFit(
 }
 
 /** finalize: a slice that would go takes the contents of one that would come. */
-function recycle({ create, update, delete: remove }: SliceChanges): SliceChanges {
+export function recycle({ create, update, delete: remove }: SliceChanges): SliceChanges {
   const count = Math.min(create.length, remove.length);
   const recycled = remove
     .slice(0, count)
@@ -328,7 +328,7 @@ function newSlice(
   };
 }
 
-function portsOf(service: Service, pod: Pod): SlicePorts {
+export function portsOf(service: Service, pod: Pod): SlicePorts {
   return service.spec.ports.flatMap(({ name, protocol, targetPort }) => {
     const port = resolveTargetPort(targetPort, pod);
     return port === null ? [] : [{ name, protocol, port }];
