@@ -3,7 +3,7 @@
  *
  * Owns: which addresses it has, how they are packed into subsets, and which are left out beyond the capacity.
  * Source: pkg/controller/endpoint/endpoints_controller.go, pkg/api/v1/endpoints/util.go; timings §2.2. Unlike
- * upstream subsets are in the order of their ports, not of a hash of them.
+ * upstream subsets are in the order of their ports' text, not of a hash of them.
  */
 import {
   familyOf,
@@ -148,9 +148,7 @@ function labelsOf({ metadata, spec }: Service): Labels {
 
 function sameLabels(a: Labels, b: Labels): boolean {
   const names = Object.keys(a);
-  return (
-    names.length === Object.keys(b).length && names.every((name) => a[name] === b[name])
-  );
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
 }
 
 export function sameSubsets(a: readonly EndpointSubset[], b: readonly EndpointSubset[]): boolean {
