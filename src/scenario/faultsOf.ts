@@ -97,9 +97,9 @@ function endpointsNamed(
   mistakes: FileMistakes | undefined,
 ): string | null {
   const key = name.includes("/") ? name : `default/${name}`;
-  const bare = services.filter(({ spec }) => spec.selector === null).map(objectKey);
+  const bare = new Set(services.filter(({ spec }) => spec.selector === null).map(objectKey));
   const kept = objects.endpoints.map(({ object }) => objectKey(object));
-  const known = kept.filter((each) => bare.includes(each));
+  const known = kept.filter((each) => bare.has(each));
   if (known.includes(key)) return key;
   const names = known.map((each) => each.replace(/^default\//, ""));
   const allowed = `Endpoints of a Service without a selector: ${names.join(", ") || "there are none"}`;
