@@ -35,7 +35,10 @@ export type OutcomeName = keyof typeof Outcome;
 export type OutcomeCode = (typeof Outcome)[OutcomeName];
 export const outcomeNames = Object.keys(Outcome) as readonly OutcomeName[];
 
-/** How a DNS query ended: with an answer of that rcode, with none, or with ICMP port unreachable. */
+/**
+ * How a DNS query ended: with an answer of that rcode, with none, or with ICMP port unreachable; with a part of
+ * the answer only, or by being left for the same question over TCP.
+ */
 export const QueryResult = {
   noerror: 0,
   nxdomain: 1,
@@ -43,6 +46,10 @@ export const QueryResult = {
   refused: 3,
   timeout: 4,
   port_unreachable: 5,
+  truncated: 6,
+  abandoned: 7,
+  /** Over TCP: the connection was refused, reset or given up. */
+  connection_failed: 8,
 } as const;
 export const queryResultNames = Object.keys(QueryResult);
 

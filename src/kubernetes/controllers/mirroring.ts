@@ -22,6 +22,8 @@ export const SKIP_MIRROR_LABEL = "endpointslice.kubernetes.io/skip-mirror";
 
 export interface EndpointAddress {
   readonly ip: IpText;
+  /** Absent: none. */
+  readonly hostname?: string;
   readonly nodeName: string | null;
 }
 
@@ -87,11 +89,12 @@ function emptySlice(service: Service, addressType: IpFamily, name: string): Endp
   };
 }
 
-function mirrored({ ip, nodeName }: EndpointAddress, ready: boolean): Endpoint {
+function mirrored({ ip, hostname, nodeName }: EndpointAddress, ready: boolean): Endpoint {
   return {
     address: ip,
     podUid: "",
     podName: "",
+    ...(hostname === undefined ? {} : { hostname }),
     nodeName: nodeName ?? "",
     conditions: { ready, serving: true, terminating: false },
     observedCauseNs: null,
