@@ -198,7 +198,7 @@ export interface Observer {
     family: 4 | 6,
   ): void;
   /** A node's kube-proxy has programmed what a slice's trigger time tells of: a sample of its own metric. */
-  networkProgrammed?(node: number, triggerNs: SimTimeNs, atNs: SimTimeNs): void;
+  networkProgrammed?(node: number, triggerNs: SimTimeNs, atNs: SimTimeNs, family: 4 | 6): void;
   nodeNamed?(node: number, name: string, zone: string | null): void;
   /** A node's kube-proxy has a proxier of that IP family. */
   proxierNamed?(node: number, family: 4 | 6): void;
@@ -339,8 +339,8 @@ const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Ob
   rulesApplied: (list) => (node, service, version, atNs, family) => {
     for (const observer of list) observer.rulesApplied(node, service, version, atNs, family);
   },
-  networkProgrammed: (list) => (node, triggerNs, atNs) => {
-    for (const observer of list) observer.networkProgrammed(node, triggerNs, atNs);
+  networkProgrammed: (list) => (node, triggerNs, atNs, family) => {
+    for (const observer of list) observer.networkProgrammed(node, triggerNs, atNs, family);
   },
   nodeNamed: (list) => (node, name, zone) => {
     for (const observer of list) observer.nodeNamed(node, name, zone);
