@@ -426,7 +426,8 @@ export class Cluster {
         const versions = slices.map((slice) => slice.metadata.resourceVersion);
         observations.rulesApplied(index, service, Math.max(0, ...versions), sim.nowNs, family);
       },
-      triggerProgrammed: (atNs) => observations.networkProgrammed(index, atNs, sim.nowNs),
+      triggerProgrammed: (atNs, family) =>
+        observations.networkProgrammed(index, atNs, sim.nowNs, family),
       synced: (startedAtNs, full, failed, family) =>
         observations.rulesSynced(
           index,

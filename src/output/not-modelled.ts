@@ -19,7 +19,7 @@ export const notModelled: readonly string[] = [
   "The lock of /run/xtables.lock, for which the two families of a kube-proxy wait where iptables is the legacy one.",
   "The label by which kube-proxy's watch leaves the slices of headless Services out: a sync may begin for them, and finds nothing to write.",
   "IPVS' own time-out of UDP flows and its schedulers lblc and lblcr; eBPF mode's direct server return, XDP, and datagrams of sockets that are not connected.",
-  "DNS beyond lookups: truncated answers and TCP instead, SRV and PTR records, names of single pods, several name servers. Only clients with a name look it up.",
+  "DNS beyond lookups: several name servers, and records of other types than A, AAAA, CNAME, SRV and PTR. Only clients with a name look it up.",
   "Docker hosts: user-defined networks, Compose, Swarm and their DNS, and health checks are absent; pods have no way to them.",
   "NetworkPolicy, Ingress and service meshes.",
   "The making of cloud load balancers: they are there from the start, without zones and limits of their own.",

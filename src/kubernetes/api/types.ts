@@ -97,6 +97,9 @@ export interface PodSpec {
   readonly terminationGracePeriodNs: DurationNs;
   readonly restartPolicy: "Always" | "OnFailure" | "Never";
   readonly hostNetwork: boolean;
+  /** Names in DNS, under the headless Service that `subdomain` names. Absent: none. */
+  readonly hostname?: string;
+  readonly subdomain?: string;
   readonly nodeSelector: Labels;
   readonly tolerations?: readonly Toleration[];
   readonly affinity?: Affinity;
@@ -241,6 +244,8 @@ export interface StatefulSet {
   readonly kind: "StatefulSet";
   readonly metadata: ObjectMeta;
   readonly spec: ReplicaSpec & {
+    /** Headless Service under which its pods have names. Absent: none. */
+    readonly serviceName?: string;
     readonly podManagementPolicy: "OrderedReady" | "Parallel";
     readonly updateStrategy: "RollingUpdate" | "OnDelete";
     /** Pods of a lower ordinal keep the revision that they have. */
@@ -455,6 +460,8 @@ export interface Endpoint {
   readonly address: IpText;
   readonly podUid: string;
   readonly podName: string;
+  /** Its name under the Service's in DNS. Absent: none of its own. */
+  readonly hostname?: string;
   readonly nodeName: string;
   readonly conditions: {
     readonly ready: boolean;
@@ -490,6 +497,8 @@ export interface EndpointSlice {
 /** core/v1 EndpointAddress. */
 export interface EndpointAddress {
   readonly ip: IpText;
+  /** Absent: none. */
+  readonly hostname?: string;
   readonly nodeName: string | null;
   /** targetRef, where a pod has the address. */
   readonly podName?: string;

@@ -54,6 +54,7 @@ export function endpointOf(
     address,
     podUid: pod.metadata.uid,
     podName: pod.metadata.name,
+    ...hostnameIn(service, pod),
     nodeName: pod.spec.nodeName!,
     conditions: {
       ready: service.spec.publishNotReadyAddresses || (serving && !terminating),
@@ -63,6 +64,13 @@ export function endpointOf(
     observedCauseNs: pod.metadata.deletionTimestampNs ?? pod.status.observedCauseNs,
     ...(zone === undefined ? {} : { zone }),
   };
+}
+
+/** ShouldSetHostname: in the Service that the pod names as its subdomain. */
+export function hostnameIn(service: Service, { metadata, spec }: Pod): Pick<Endpoint, "hostname"> {
+  const isOwn =
+    spec.subdomain === service.metadata.name && metadata.namespace === service.metadata.namespace;
+  return isOwn && spec.hostname !== undefined ? { hostname: spec.hostname } : {};
 }
 
 /** ShouldPodBeInEndpoints: has an address and a node, and is not finished. */

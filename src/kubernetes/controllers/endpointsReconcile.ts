@@ -17,7 +17,7 @@ import {
   type Pod,
   type Service,
 } from "../api/types.ts";
-import { isEndpoint, portsOf } from "./endpointReconcile.ts";
+import { hostnameIn, isEndpoint, portsOf } from "./endpointReconcile.ts";
 import { newMeta } from "./pods.ts";
 
 const HEADLESS_LABEL = "service.kubernetes.io/headless";
@@ -42,7 +42,8 @@ export function desiredSubsets(service: Service, pods: readonly Pod[]): Endpoint
     }
     const isReady = publishNotReadyAddresses || pod.status.ready.status;
     const { name: podName, uid: podUid } = pod.metadata;
-    const address = { ip, nodeName: pod.spec.nodeName, podName, podUid };
+    const hostname = hostnameIn(service, pod);
+    const address = { ip, ...hostname, nodeName: pod.spec.nodeName, podName, podUid };
     (isReady ? subset.addresses : subset.notReadyAddresses).push(address);
   }
   for (const { addresses, notReadyAddresses } of subsets.values()) {

@@ -177,11 +177,15 @@ function emptySlice({ metadata }: Endpoints, addressType: IpFamily, name: string
   };
 }
 
-function mirrored({ ip, nodeName, podName, podUid }: EndpointAddress, ready: boolean): Endpoint {
+function mirrored(
+  { ip, hostname, nodeName, podName, podUid }: EndpointAddress,
+  ready: boolean,
+): Endpoint {
   return {
     address: ip,
     podUid: podUid ?? "",
     podName: podName ?? "",
+    ...(hostname === undefined ? {} : { hostname }),
     nodeName: nodeName ?? "",
     conditions: { ready, serving: true, terminating: false },
     observedCauseNs: null,
@@ -192,9 +196,13 @@ function sameEndpoints(a: readonly Endpoint[], b: readonly Endpoint[]): boolean 
   const known = new Map(a.map((endpoint) => [endpoint.address, endpoint]));
   return (
     a.length === b.length &&
-    b.every(({ address, nodeName, conditions }) => {
+    b.every(({ address, hostname, nodeName, conditions }) => {
       const same = known.get(address);
-      return same?.nodeName === nodeName && same.conditions.ready === conditions.ready;
+      return (
+        same?.nodeName === nodeName &&
+        same.hostname === hostname &&
+        same.conditions.ready === conditions.ready
+      );
     })
   );
 }

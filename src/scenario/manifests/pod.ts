@@ -113,6 +113,8 @@ export const podSpecSchema = z.object({
   terminationGracePeriodSeconds: wholeSeconds.optional(),
   restartPolicy: word("Always", "OnFailure", "Never").optional(),
   hostNetwork: boolean.optional(),
+  hostname: text("a host name").optional(),
+  subdomain: text("the name of a headless Service").optional(),
   nodeSelector: labels.optional(),
   ...schedulingFields,
 });
@@ -151,6 +153,8 @@ export function buildPodSpec(
     terminationGracePeriodNs: seconds(written.terminationGracePeriodSeconds ?? 30),
     restartPolicy: written.restartPolicy ?? "Always",
     hostNetwork: false,
+    ...(written.hostname !== undefined && { hostname: written.hostname }),
+    ...(written.subdomain !== undefined && { subdomain: written.subdomain }),
     nodeSelector: written.nodeSelector ?? {},
     ...buildScheduling(written, mistakes),
   };
