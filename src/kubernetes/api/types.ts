@@ -35,6 +35,8 @@ export interface ContainerPort {
   readonly name: string | null;
   readonly containerPort: number;
   readonly hostPort: number | null;
+  /** The node's address on which the host port is held. Absent: all of them. */
+  readonly hostIP?: IpText;
   readonly protocol: Protocol;
 }
 
