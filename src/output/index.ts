@@ -4,7 +4,7 @@
  * Owns: what other rooms may import from output/.
  */
 export { conclude, type Conclusion } from "./conclusion.ts";
-export { ResultsError } from "./errors.ts";
+export { asResultsError, ResultsError } from "./errors.ts";
 export {
   checkResultsFolder,
   digestOf,
