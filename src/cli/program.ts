@@ -107,7 +107,11 @@ function buildProgram(
       getErrHasColors: () => wantsColour(io.stderr, io.env),
     })
     .exitOverride()
-    .addHelpText("after", exitCodes);
+    .addHelpText("after", exitCodes)
+    .hook("preAction", (_program, command) => {
+      const { timeout } = command.opts<ScenarioOptions>();
+      if (timeout !== undefined) io.endAfter(timeout);
+    });
   addRun(program, io, dependencies, ended);
   addTrace(program, io, dependencies, ended);
   addRules(program, io, dependencies, ended);
@@ -127,6 +131,7 @@ Exit codes:
   1    internal fault, or a routing law was broken; of diff: there is a difference
   2    a mistake in the command, the scenario or its files; nothing is written
   99   the run is done, and a threshold was not kept to
+  124  --timeout is over; nothing is written
   130  interrupted; nothing is written
 `;
 

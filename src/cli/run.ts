@@ -23,7 +23,7 @@ import type { ResolvedScenario } from "../scenario/resolved.ts";
 import { runInSlices } from "../library/slices.ts";
 import type { Dependencies, Run, ScenarioOverrides } from "./dependencies.ts";
 import { InternalFault } from "./faults.ts";
-import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
+import { ExitCode, wantsColour, type ExitCodeValue, type Io, type RunIo } from "./io.ts";
 import { Progress } from "./progress.ts";
 
 export interface RunArguments extends ScenarioOverrides {
@@ -77,7 +77,7 @@ export async function runInto(
   dir: string,
   scenario: ResolvedScenario,
   args: RunArguments,
-  io: Io,
+  io: RunIo,
   dependencies: Pick<Dependencies, "compile" | "version">,
 ): Promise<{ readonly summary: Summary; readonly replay: string }> {
   const replay = replayOf(args, scenario);
@@ -122,7 +122,7 @@ function replayOf(args: RunArguments, scenario: ResolvedScenario): string {
 async function simulate(
   args: RunArguments,
   scenario: ResolvedScenario,
-  io: Io,
+  io: RunIo,
   dependencies: Pick<Dependencies, "compile">,
   replay: string,
 ): Promise<Finished> {
@@ -147,7 +147,7 @@ async function simulate(
 async function write(
   dir: string,
   finished: Finished,
-  io: Io,
+  io: RunIo,
   dependencies: Pick<Dependencies, "version">,
   replay: string,
 ): Promise<Summary> {
