@@ -31,6 +31,8 @@ interface RunOptions extends ScenarioOptions {
   readonly jobs?: number;
   readonly out?: string;
   readonly quiet?: true;
+  readonly metrics?: string;
+  readonly metricsEvery?: string;
 }
 
 interface LookOptions extends ScenarioOptions {
@@ -181,6 +183,16 @@ function addRun(
       wholeNumber(0, 99_999),
     )
     .option("--quiet", "print no summary and no progress, only errors")
+    .option(
+      "--metrics <file>",
+      "write OpenMetrics, as a Prometheus would have scraped the run",
+      nonEmpty,
+    )
+    .option(
+      "--metrics-every <d>",
+      "from one scrape to the next (default: the metrics window)",
+      nonEmpty,
+    )
     .addHelpText("after", runExamples)
     .action(async (file: string | undefined, options: RunOptions, command: Command) => {
       const { runCommand } = await import("./run.ts");

@@ -10,7 +10,7 @@ import { join, resolve } from "node:path";
 import {
   checkResultsFolder,
   combine,
-  partialFolder,
+  partialPath,
   replayOptions,
   replicationsManifest,
   replicationTables,
@@ -20,6 +20,7 @@ import {
   viewOfReplications,
   writeResults,
 } from "../output/index.ts";
+import { optionMistake, UserError } from "../scenario/mistakes.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
 import {
@@ -48,6 +49,7 @@ export async function replicationsCommand(
   const { file, replications, jobs = availableParallelism() } = args;
   // stdin is read once; each thread would have to.
   refuseStdin(args, "a file, with --replications");
+  refuseInstruments(args);
   const overrides = overridesOf(args);
   const scenario = await dependencies.loadScenario(file, overrides);
   io.signal.throwIfAborted();
@@ -55,7 +57,7 @@ export async function replicationsCommand(
   await checkResultsFolder(dir);
   if (!args.quiet) tellAssumed(scenario, io);
   // Beside the results, so that the replications' folders can be renamed into them.
-  const folder = partialFolder(resolve(dir));
+  const folder = partialPath(resolve(dir));
   await mkdir(folder, { recursive: true });
   try {
     const request = { file, overrides, replications, jobs, folder };
@@ -91,6 +93,14 @@ export async function replicationsCommand(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** @throws UserError for files of single runs, which here would write over each other's */
+function refuseInstruments({ metrics }: ReplicationsArguments): void {
+  const asked = Object.entries({ "--metrics": metrics }).filter(([, path]) => path !== undefined);
+  if (asked.length === 0) return;
+  const allowed = "one of them, with --replication I instead of --replications";
+  throw new UserError(asked.map(([name]) => optionMistake(name, "several runs", allowed)));
 }
 
 /** One line on a terminal, which counts. */

@@ -22,7 +22,7 @@ import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import type { Table } from "../observe/index.ts";
 import { csvChunks } from "./csv.ts";
 import { asResultsError, ResultsError } from "./errors.ts";
-import { partialFolder, removeLeftovers, retiredFolder } from "./leftovers.ts";
+import { partialPath, removeLeftovers, retiredPath } from "./leftovers.ts";
 
 /** Says who made a folder: manifest.json carries it, and only folders with it are ever replaced. */
 export const generator = "podstorm";
@@ -149,7 +149,7 @@ async function writeBeside(
   results: Results,
   signal: AbortSignal | undefined,
 ): Promise<ResultsDigest> {
-  const temporary = partialFolder(target);
+  const temporary = partialPath(target);
   // Not mkdtemp: its folders are for their owner alone, and results follow the user's umask.
   await mkdir(temporary);
   try {
@@ -172,7 +172,7 @@ async function writeBeside(
 /** Two renames: for a moment between them there is no folder, but never half of one. */
 async function moveIntoPlace(temporary: string, target: string): Promise<void> {
   if (!existsSync(target)) return rename(temporary, target);
-  const retired = retiredFolder(temporary);
+  const retired = retiredPath(temporary);
   await rename(target, retired);
   try {
     await rename(temporary, target);

@@ -1,8 +1,8 @@
 /**
- * The folders beside a results folder in which results are made, and what a killed run leaves of them.
+ * The folders and files beside a result in which it is made, and what a killed run leaves of them.
  *
  * Owns: their names, which say whose they are, and removing those of runs that are dead. Refuses to own:
- * what is written in them (folder.ts).
+ * what is written in them.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -16,13 +16,13 @@ const machine = createHash("sha256").update(hostname()).digest("hex").slice(0, 8
 const RETIRED = "-replaced";
 
 /** A name beside `target` that no other run takes. */
-export function partialFolder(target: string): string {
+export function partialPath(target: string): string {
   const run = `${machine}-${process.pid}-${randomBytes(6).toString("hex")}`;
   return join(dirname(target), `.${basename(target)}.partial-${run}`);
 }
 
 /** Where the earlier results wait while `partial` takes their place. */
-export function retiredFolder(partial: string): string {
+export function retiredPath(partial: string): string {
   return `${partial}${RETIRED}`;
 }
 

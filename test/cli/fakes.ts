@@ -73,7 +73,7 @@ export function fakeScenario(name: string, seed: string): ResolvedScenario {
     clients: [],
     faults: [],
     thresholds: [],
-    profile: { name: "test", kubernetes: { version: "1.36" } },
+    profile: { name: "test", kubernetes: { version: "1.36", kubeProxy: { mode: "iptables" } } },
     env: {},
     ignored: [],
   } as unknown as ResolvedScenario;
@@ -139,7 +139,10 @@ export function fakeDependencies(
       const name = file.replace(/^.*\//, "").replace(/\.ts$/, "");
       return Promise.resolve(fakeScenario(name, overrides.seed ?? "1"));
     },
-    compile: (_scenario, observers) => fakeRun(observers, options),
+    compile: (_scenario, observers, _replication, instruments = []) =>
+      fakeRun([...observers, ...instruments.flatMap((each) => each.observers)], options),
+    instruments: async (asked, scenario) =>
+      (await import("../../src/telemetry/index.ts")).instrumentsOf(asked, scenario),
     look: () => Promise.resolve(fakeLook(options)),
     explain: (_scenario, wanted) => {
       const run = fakeRun([], options);

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { partialFolder, ResultsError, writeResults, type Results } from "../../src/output/index.ts";
+import { partialPath, ResultsError, writeResults, type Results } from "../../src/output/index.ts";
 
 let parent: string;
 beforeEach(() => {
@@ -32,7 +32,7 @@ function results(value: string): Results {
 
 /** The folder in which a run with that process id would write. */
 function partialOf(pid: number, target: string): string {
-  return partialFolder(target).replace(`-${process.pid}-`, `-${pid}-`);
+  return partialPath(target).replace(`-${process.pid}-`, `-${pid}-`);
 }
 
 function leave(folder: string): string {
