@@ -20,10 +20,12 @@ import {
 } from "../output/index.ts";
 import { optionMistake, UserError } from "../scenario/mistakes.ts";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
+import type { Instrument } from "../telemetry/index.ts";
 import { runInSlices } from "../library/slices.ts";
 import type { Dependencies, Run, ScenarioOverrides } from "./dependencies.ts";
 import { InternalFault } from "./faults.ts";
-import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
+import { checkFiles, writeFile } from "./files.ts";
+import { ExitCode, wantsColour, type ExitCodeValue, type Io, type RunIo } from "./io.ts";
 import { Progress } from "./progress.ts";
 import { tellReport } from "./report.ts";
 
@@ -36,6 +38,8 @@ export interface RunArguments extends ScenarioOverrides {
   readonly replication?: number;
   /** File that shows it; then it is also recorded who sent connections where. */
   readonly report?: string;
+  readonly metrics?: string;
+  readonly metricsEvery?: string;
 }
 
 /** A finished run, before it is written. */
@@ -60,11 +64,13 @@ export async function runCommand(
   const scenario = await dependencies.loadScenario(args.file, overridesOf(args));
   io.signal.throwIfAborted();
   const dir = args.out ?? `results/${scenario.name}`;
+  const instruments = await instrumentsOf(args, scenario, dependencies);
   await checkResultsFolder(dir);
   if (args.report !== undefined) await dependencies.report.check(args.report, dir);
   if (!args.quiet) tellAssumed(scenario, io);
 
-  const { summary, replay } = await runInto(dir, scenario, args, io, dependencies);
+  const { summary, replay } = await runInto(dir, scenario, args, io, dependencies, instruments);
+  for (const { path, content } of instruments) await writeFile(path, content(), io.signal);
   if (!args.quiet) {
     const width = io.stdout.columns ?? 80;
     const colour = wantsColour(io.stdout, io.env);
@@ -79,16 +85,28 @@ export async function runCommand(
   return laws === ExitCode.done ? reportThresholds(summary, io) : laws;
 }
 
+/** @throws UserError, ResultsError for files that cannot be written */
+async function instrumentsOf(
+  args: RunArguments,
+  scenario: ResolvedScenario,
+  dependencies: Dependencies,
+): Promise<readonly Instrument[]> {
+  const instruments = await dependencies.instruments(args, scenario);
+  checkFiles(instruments.map(({ path }) => path));
+  return instruments;
+}
+
 /** Runs a scenario that is loaded, and writes its results to `dir`. @throws as runCommand */
 export async function runInto(
   dir: string,
   scenario: ResolvedScenario,
   args: RunArguments,
-  io: Io,
+  io: RunIo,
   dependencies: Pick<Dependencies, "compile" | "version">,
+  instruments: readonly Instrument[] = [],
 ): Promise<{ readonly summary: Summary; readonly replay: string }> {
   const replay = replayOf(args, scenario);
-  const finished = await simulate(args, scenario, io, dependencies, replay);
+  const finished = await simulate(args, scenario, io, dependencies, replay, instruments);
   const summary = await write(dir, finished, io, dependencies, replay);
   return { summary, replay };
 }
@@ -129,9 +147,10 @@ function replayOf(args: RunArguments, scenario: ResolvedScenario): string {
 async function simulate(
   args: RunArguments,
   scenario: ResolvedScenario,
-  io: Io,
+  io: RunIo,
   dependencies: Pick<Dependencies, "compile">,
   replay: string,
+  instruments: readonly Instrument[],
 ): Promise<Finished> {
   const recording = new Recording(args.report === undefined ? [] : ["flows"]);
   const progress = new Progress(io, args.quiet);
@@ -139,7 +158,8 @@ async function simulate(
   const startedMs = io.nowMs();
   let run: Run | undefined;
   try {
-    run = await dependencies.compile(scenario, recording.observers, args.replication ?? 0);
+    const replication = args.replication ?? 0;
+    run = await dependencies.compile(scenario, recording.observers, replication, instruments);
     await runInSlices(run, run.durationNs, io, (state) => progress.update(state));
     const end = run.finish();
     const seconds = (io.nowMs() - startedMs) / 1000;
@@ -154,7 +174,7 @@ async function simulate(
 async function write(
   dir: string,
   finished: Finished,
-  io: Io,
+  io: RunIo,
   dependencies: Pick<Dependencies, "version">,
   replay: string,
 ): Promise<Summary> {

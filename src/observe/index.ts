@@ -11,3 +11,4 @@ export { rank } from "./quantiles.ts";
 export * from "./report.ts";
 export * from "./totals.ts";
 export { Recording, type RequestedRecorder } from "./recorders/index.ts";
+export { NETWORK_PROGRAMMING_BUCKETS_S } from "./recorders/network-programming.ts";

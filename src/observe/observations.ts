@@ -35,7 +35,10 @@ export type OutcomeName = keyof typeof Outcome;
 export type OutcomeCode = (typeof Outcome)[OutcomeName];
 export const outcomeNames = Object.keys(Outcome) as readonly OutcomeName[];
 
-/** How a DNS query ended: with an answer of that rcode, with none, or with ICMP port unreachable. */
+/**
+ * How a DNS query ended: with an answer of that rcode, with none, or with ICMP port unreachable; with a part of
+ * the answer only, or by being left for the same question over TCP.
+ */
 export const QueryResult = {
   noerror: 0,
   nxdomain: 1,
@@ -43,6 +46,10 @@ export const QueryResult = {
   refused: 3,
   timeout: 4,
   port_unreachable: 5,
+  truncated: 6,
+  abandoned: 7,
+  /** Over TCP: the connection was refused, reset or given up. */
+  connection_failed: 8,
 } as const;
 export const queryResultNames = Object.keys(QueryResult);
 
@@ -191,7 +198,7 @@ export interface Observer {
     family: 4 | 6,
   ): void;
   /** A node's kube-proxy has programmed what a slice's trigger time tells of: a sample of its own metric. */
-  networkProgrammed?(node: number, triggerNs: SimTimeNs, atNs: SimTimeNs): void;
+  networkProgrammed?(node: number, triggerNs: SimTimeNs, atNs: SimTimeNs, family: 4 | 6): void;
   nodeNamed?(node: number, name: string, zone: string | null): void;
   /** A node's kube-proxy has a proxier of that IP family. */
   proxierNamed?(node: number, family: 4 | 6): void;
@@ -332,8 +339,8 @@ const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Ob
   rulesApplied: (list) => (node, service, version, atNs, family) => {
     for (const observer of list) observer.rulesApplied(node, service, version, atNs, family);
   },
-  networkProgrammed: (list) => (node, triggerNs, atNs) => {
-    for (const observer of list) observer.networkProgrammed(node, triggerNs, atNs);
+  networkProgrammed: (list) => (node, triggerNs, atNs, family) => {
+    for (const observer of list) observer.networkProgrammed(node, triggerNs, atNs, family);
   },
   nodeNamed: (list) => (node, name, zone) => {
     for (const observer of list) observer.nodeNamed(node, name, zone);

@@ -26,7 +26,7 @@ const calls: { readonly [Name in keyof Required<Observer>]: Parameters<Required<
     requestFailed: [66, 67, 68, Outcome.refused, 69, 70, 71, 72, 73],
     staleConnectionEnded: [74, 75, Outcome.closed],
     rulesApplied: [81, "service", 82, 83, 4],
-    networkProgrammed: [76, 77, 78],
+    networkProgrammed: [76, 77, 78, 4],
     endpointWritten: [50, 51, 52, 53],
     endpointLeftSlice: [79, 80],
     endpointProgrammed: [22, "node", 23, 54, 55, 56],

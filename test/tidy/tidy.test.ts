@@ -19,6 +19,7 @@ const ROOMS = [
   "output",
   "inspect",
   "report",
+  "telemetry",
   "library",
   "testing",
   "cli",

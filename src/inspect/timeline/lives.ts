@@ -16,6 +16,8 @@ const stageOfEvent: Readonly<Record<string, LifeStage>> = {
   container_started: "container started",
   pod_ready: "ready",
   pod_not_ready: "not ready",
+  pod_in_endpoints: "in Endpoints",
+  pod_off_endpoints: "off Endpoints",
   pod_terminating: "told to go",
   pre_stop: "preStop",
   sigterm: "SIGTERM",

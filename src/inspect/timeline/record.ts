@@ -17,6 +17,8 @@ export type LifeStage =
   | "in slice"
   | "in force on the first node"
   | "in force on the last node"
+  | "in Endpoints"
+  | "off Endpoints"
   | "told to go"
   | "preStop"
   | "SIGTERM"

@@ -35,6 +35,8 @@ export interface ContainerPort {
   readonly name: string | null;
   readonly containerPort: number;
   readonly hostPort: number | null;
+  /** The node's address on which the host port is held. Absent: all of them. */
+  readonly hostIP?: IpText;
   readonly protocol: Protocol;
 }
 
@@ -97,6 +99,9 @@ export interface PodSpec {
   readonly terminationGracePeriodNs: DurationNs;
   readonly restartPolicy: "Always" | "OnFailure" | "Never";
   readonly hostNetwork: boolean;
+  /** Names in DNS, under the headless Service that `subdomain` names. Absent: none. */
+  readonly hostname?: string;
+  readonly subdomain?: string;
   readonly nodeSelector: Labels;
   readonly tolerations?: readonly Toleration[];
   readonly affinity?: Affinity;
@@ -241,6 +246,8 @@ export interface StatefulSet {
   readonly kind: "StatefulSet";
   readonly metadata: ObjectMeta;
   readonly spec: ReplicaSpec & {
+    /** Headless Service under which its pods have names. Absent: none. */
+    readonly serviceName?: string;
     readonly podManagementPolicy: "OrderedReady" | "Parallel";
     readonly updateStrategy: "RollingUpdate" | "OnDelete";
     /** Pods of a lower ordinal keep the revision that they have. */
@@ -455,6 +462,8 @@ export interface Endpoint {
   readonly address: IpText;
   readonly podUid: string;
   readonly podName: string;
+  /** Its name under the Service's in DNS. Absent: none of its own. */
+  readonly hostname?: string;
   readonly nodeName: string;
   readonly conditions: {
     readonly ready: boolean;
@@ -487,6 +496,31 @@ export interface EndpointSlice {
   readonly endpoints: readonly Endpoint[];
 }
 
+/** core/v1 EndpointAddress. */
+export interface EndpointAddress {
+  readonly ip: IpText;
+  /** Absent: none. */
+  readonly hostname?: string;
+  readonly nodeName: string | null;
+  /** targetRef, where a pod has the address. */
+  readonly podName?: string;
+  readonly podUid?: string;
+}
+
+/** Every address has every port. */
+export interface EndpointSubset {
+  readonly addresses: readonly EndpointAddress[];
+  readonly notReadyAddresses: readonly EndpointAddress[];
+  readonly ports: EndpointSlice["ports"];
+}
+
+/** core/v1 Endpoints, named as its Service: what there was before EndpointSlices. */
+export interface Endpoints {
+  readonly kind: "Endpoints";
+  readonly metadata: ObjectMeta;
+  readonly subsets: readonly EndpointSubset[];
+}
+
 export interface ObjectByKind {
   readonly Pod: Pod;
   readonly Deployment: Deployment;
@@ -500,6 +534,7 @@ export interface ObjectByKind {
   readonly Node: Node;
   readonly Service: Service;
   readonly EndpointSlice: EndpointSlice;
+  readonly Endpoints: Endpoints;
   readonly Lease: Lease;
 }
 
@@ -522,6 +557,10 @@ export const ZONE_LABEL = "topology.kubernetes.io/zone";
 export const MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by";
 export const SLICE_CONTROLLER = "endpointslice-controller.k8s.io";
 export const MIRRORING_CONTROLLER = "endpointslicemirroring-controller.k8s.io";
+
+/** Annotation of Endpoints that hold fewer addresses than there are, and its value. */
+export const OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity";
+export const TRUNCATED = "truncated";
 
 /** Annotation of a slice: since when that is so which its last change tells of, in ns of the simulation. */
 export const LAST_CHANGE_TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time";

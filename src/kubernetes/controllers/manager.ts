@@ -91,7 +91,7 @@ export class ControllerManager {
   #lead(replica: number, synced: boolean): void {
     const name = connectionOf(replica);
     const informers = new SharedInformers(this.#api, name);
-    const controllers = createControllers();
+    const controllers = createControllers(this.#profile);
     const reign: Reign = { replica, controllers, informers, isOver: false };
     this.#reign = reign;
     const { clientQps: qps, clientBurst: burst } = this.#profile;

@@ -116,7 +116,24 @@ export const controllerManagerProfile = {
     checkPeriodNs: seconds(20),
     quarantineNs: seconds(40),
   },
+  endpoints: {
+    /** Whether the legacy controller runs. Real ones run it; nothing in a run routes by what it writes. */
+    enabled: false,
+    /** --concurrent-endpoint-syncs, --endpoint-updates-batch-period; maxRetries (timings §2.2). */
+    workers: 5,
+    batchPeriodNs: 0,
+    maxRetries: 15,
+    /** maxCapacity: addresses of one object (timings §2.2). */
+    maxCapacity: 1000,
+  },
   mirroring: {
+    /** --mirroring-concurrent-service-endpoint-syncs, -endpointslice-updates-batch-period (timings §2.2). */
+    workers: 5,
+    batchPeriodNs: 0,
+    /** defaultSyncBackOff x 2^n up to maxSyncBackOff; maxRetries (timings §2.2). */
+    retryBaseNs: seconds(1),
+    retryMaxNs: seconds(100),
+    maxRetries: 15,
     /** --mirroring-max-endpoints-per-subset (timings §2). */
     maxEndpointsPerSubset: 1000,
   },

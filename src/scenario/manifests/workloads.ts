@@ -10,7 +10,7 @@ import { noDisruptionStatus } from "../../kubernetes/controllers/disruption.ts";
 import { noJobStatus } from "../../kubernetes/controllers/job.ts";
 import { noStatefulSetStatus } from "../../kubernetes/controllers/statefulset.ts";
 import type { FileMistakes } from "../mistakes.ts";
-import { integer, isRecord, read, word } from "../schema/reading.ts";
+import { integer, isRecord, read, text, word } from "../schema/reading.ts";
 import { buildTemplate, intOrPercent, isOwned, isZero, replicas, templateSpec } from "./kinds.ts";
 import { selectorSchema } from "./selector.ts";
 import { labels, metadataSchema, startMeta, type ManifestContext } from "./objects.ts";
@@ -28,6 +28,7 @@ const setSchema = z.object({
 const statefulSetSchema = z.object({
   metadata: metadataSchema,
   spec: setSchema.extend({
+    serviceName: text("the name of a Service").optional(),
     podManagementPolicy: word("OrderedReady", "Parallel").optional(),
     updateStrategy: z
       .object({
@@ -59,6 +60,7 @@ export function readStatefulSet(context: ManifestContext): boolean {
         selector: spec.selector,
         template,
         minReadyNs: seconds(spec.minReadySeconds ?? 0),
+        ...(spec.serviceName !== undefined && { serviceName: spec.serviceName }),
         podManagementPolicy: spec.podManagementPolicy ?? "OrderedReady",
         updateStrategy: spec.updateStrategy?.type ?? "RollingUpdate",
         partition: spec.updateStrategy?.rollingUpdate?.partition ?? 0,

@@ -141,9 +141,14 @@ export interface ServiceTargetPart {
   readonly via: ServiceTarget["via"];
   /** The node whose port it is; null for any. */
   readonly node: string | null;
+  /** What a lookup asks for. Absent: addresses. */
+  readonly type?: LookupType;
 }
 
 export type TargetPart = ServiceTargetPart | DockerTargetPart;
+
+const LOOKUP_TYPES = ["SRV", "PTR"] as const;
+type LookupType = (typeof LOOKUP_TYPES)[number];
 
 /** Words for what is not a Service's ClusterIP. */
 const TARGET_WORDS = ["nodePort", "externalIP", "loadBalancer"] as const;
@@ -155,7 +160,15 @@ const target: z.ZodType<TargetPart> = reading((input, context) => {
     return { reference: input.slice(DNS_SCHEME.length), via: "dns", node: null };
   }
   if (isRecord(input) && input["kind"] === "lookup" && typeof input["name"] === "string") {
-    return { reference: input["name"], via: "lookup", node: null };
+    const type = LOOKUP_TYPES.find((each) => each === input["type"]);
+    if (type === undefined && input["type"] !== undefined) {
+      context.mistake(
+        ["type"],
+        describeValue(input["type"]),
+        '"SRV" or "PTR"; addresses without it',
+      );
+    }
+    return { reference: input["name"], via: "lookup", node: null, ...(type && { type }) };
   }
   if (typeof input === "string") return { reference: input, via: "clusterIP", node: null };
   if (isRecord(input) && typeof input["service"] === "string") {
@@ -188,16 +201,20 @@ const load = choice("openLoop(...) or closedLoop(...)", {
 });
 
 /** Defaults of resolv.conf(5), and of a pod: kubelet's ndots. */
+const SLOW_START = { params: { allowed: 'slowStart with pick "random" only' } };
+
 export const resolver = object({
   ndots: integer("dots", 0, 15).default(5),
   timeout: positiveDuration.default(seconds(5)),
   attempts: integer("attempts", 1, 5).default(2),
   singleRequest: boolean.default(false),
   singleRequestReopen: boolean.default(false),
+  edns0: boolean.default(false),
   search: z.array(text("a domain", /^[a-z0-9.-]+$/, 253)).default([]),
   cache: z.union([z.enum(["none", "forever", "record"]), positiveDuration]).default("none"),
   pick: word("first", "random").default("first"),
-});
+  slowStart: positiveDuration.optional(),
+}).refine(({ pick, slowStart }) => slowStart === undefined || pick === "random", SLOW_START);
 
 const client = object({
   name: labelName,
