@@ -511,6 +511,10 @@ export class Cluster {
       this.#noteSilenced(pod);
       this.ledger.statusWritten(pod, nowNs);
       event(pod.status.ready.status ? "pod_ready" : "pod_not_ready", pod, pod.spec.nodeName ?? "");
+    } else if (pod.status.disruptionTarget !== previous.status.disruptionTarget) {
+      event("pod_preempted", pod, pod.spec.nodeName ?? "");
+    } else if (pod.status.nominatedNodeName !== previous.status.nominatedNodeName) {
+      event("pod_nominated", pod, pod.status.nominatedNodeName ?? "");
     }
   }
 }

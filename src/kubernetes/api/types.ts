@@ -130,6 +130,10 @@ export interface PodStatus {
   readonly restartCount: number;
   /** Why the pod as a whole has failed: "Evicted". Absent: for no reason of its own. */
   readonly reason?: string;
+  /** The node that will have room for a pending pod once its victims are gone. Absent: none. */
+  readonly nominatedNodeName?: string;
+  /** Reason of condition DisruptionTarget: why somebody is about to end the pod. Absent: nobody is. */
+  readonly disruptionTarget?: "PreemptionByScheduler";
   /** Absent until the kubelet has written a status of its own. */
   readonly containerStatuses?: readonly ContainerStatus[];
   /**

@@ -6,10 +6,10 @@
  * volumes, images.
  */
 import { Phase, type RandomStream, type Simulation } from "../../engine/index.ts";
-import type { ApiClient, ApiServer, Informer } from "../api/contract.ts";
+import type { ApiClient, ApiServer, Informer, WriteError } from "../api/contract.ts";
 import { objectKey, type Node, type Pod } from "../api/types.ts";
 import { ClusterPicture } from "./picture.ts";
-import { priorityOf } from "./preemption.ts";
+import { PREEMPTED, priorityOf } from "./preemption.ts";
 import type { SchedulerProfile } from "./profile.ts";
 import { SchedulingQueue } from "./queue.ts";
 
@@ -22,9 +22,12 @@ export class Scheduler {
   readonly #stream: RandomStream;
   readonly #picture: ClusterPicture;
   readonly #pods: Informer<"Pod">;
+  readonly #budgets: Informer<"PodDisruptionBudget">;
   readonly #queue: SchedulingQueue;
   /** Pods with a node that the API has not shown yet. */
   readonly #assumed = new Set<string>();
+  /** Pods whose victims are being told. */
+  readonly #preempting = new Set<string>();
   #busy = false;
 
   constructor(sim: Simulation, api: ApiServer, profile: SchedulerProfile) {
@@ -48,10 +51,13 @@ export class Scheduler {
       watcher: "kube-scheduler",
       handlers: {
         added: (pod) => this.#seen(pod),
-        updated: (_previous, pod) => this.#seen(pod),
+        updated: (previous, pod) => {
+          if (!isOnlyStatus(previous, pod)) this.#seen(pod);
+        },
         deleted: (pod) => this.#gone(pod),
       },
     });
+    this.#budgets = api.watch("PodDisruptionBudget", { watcher: "kube-scheduler", handlers: {} });
     for (const pod of this.#pods.values()) this.#seen(pod);
   }
 
@@ -71,6 +77,8 @@ export class Scheduler {
       return;
     }
     if (this.#assumed.has(key)) return;
+    const { nominatedNodeName } = pod.status;
+    if (nominatedNodeName !== undefined) this.#picture.nominate(pod, nominatedNodeName);
     this.#queue.add(key, priorityOf(pod));
   }
 
@@ -105,7 +113,7 @@ export class Scheduler {
       return;
     }
     this.#queue.park(key, attempt.rejectedBy);
-    if (!this.#picture.awaitsVictims(pod)) this.#preempt(pod);
+    if (!this.#preempting.has(key) && !this.#picture.awaitsVictims(pod)) this.#preempt(pod);
   }
 
   #bind(key: string, placed: Pod): void {
@@ -115,7 +123,9 @@ export class Scheduler {
       "Pod",
       key,
       (stored) =>
-        stored.spec.nodeName === null ? { ...stored, spec: { ...stored.spec, nodeName } } : null,
+        stored.spec.nodeName === null
+          ? { ...nominated(stored, null), spec: { ...stored.spec, nodeName } }
+          : null,
       (_pod, error) => {
         if (error === null) {
           this.#queue.happened("podAdded");
@@ -132,17 +142,83 @@ export class Scheduler {
 
   /** The victims leave with their own grace; the pod is nominated and tried again as they go. */
   #preempt(pod: Pod): void {
-    const preemption = this.#picture.preemptionFor(pod);
+    const preemption = this.#picture.preemptionFor(pod, [...this.#budgets.values()]);
     if (preemption === null) {
-      this.#picture.nominate(pod, null);
+      this.#nominate(pod, null);
       return;
     }
-    this.#picture.nominate(pod, preemption.nodeName);
-    for (const victim of preemption.victims) {
-      if (victim.metadata.deletionTimestampNs !== null) continue;
-      this.#client.delete("Pod", objectKey(victim), { uid: victim.metadata.uid });
+    const key = objectKey(pod);
+    const { nodeName, victims } = preemption;
+    for (const nominee of this.#picture.nomineesBelow(pod, nodeName)) this.#nominate(nominee, null);
+    this.#nominate(pod, nodeName);
+    this.#preempting.add(key);
+    this.#tell(victims, (failed) => {
+      this.#preempting.delete(key);
+      if (failed && this.#pods.get(key) !== undefined) this.#queue.add(key, priorityOf(pod));
+    });
+  }
+
+  /** prepareCandidateAsync: all but the last at once, then the last. */
+  #tell(victims: readonly Pod[], done: (failed: boolean) => void): void {
+    const others = victims.slice(0, -1);
+    let pending = others.length;
+    let failed = false;
+    const finish = (): void => {
+      if (failed) done(true);
+      else this.#preemptPod(victims.at(-1)!, (error) => done(error !== null));
+    };
+    if (pending === 0) finish();
+    for (const victim of others) {
+      this.#preemptPod(victim, (error) => {
+        failed ||= error !== null;
+        if (--pending === 0) finish();
+      });
     }
   }
+
+  /** PreemptPod: condition DisruptionTarget, then the delete; one that has gone is no failure. */
+  #preemptPod({ metadata }: Pod, done: (error: WriteError | null) => void): void {
+    const key = objectKey({ metadata });
+    const { uid } = metadata;
+    const answered = (error: WriteError | null): void => done(error === "NotFound" ? null : error);
+    const condition = (stored: Pod): Pod | null =>
+      stored.metadata.uid === uid && stored.status.disruptionTarget === undefined
+        ? { ...stored, status: { ...stored.status, disruptionTarget: PREEMPTED } }
+        : null;
+    this.#client.patch("Pod", key, condition, (_pod, error) => {
+      if (error !== null) answered(error);
+      else this.#client.delete("Pod", key, { uid }, (_victim, refusal) => answered(refusal));
+    });
+  }
+
+  /** In the picture at once, in the pod's status by a write; null: no longer. */
+  #nominate(pod: Pod, nodeName: string | null): void {
+    const key = objectKey(pod);
+    this.#picture.nominate(pod, nodeName);
+    const seen = this.#pods.get(key) ?? pod;
+    if ((seen.status.nominatedNodeName ?? null) === nodeName) return;
+    this.#client.patch("Pod", key, (stored) =>
+      stored.metadata.uid === pod.metadata.uid && stored.spec.nodeName === null
+        ? nominated(stored, nodeName)
+        : null,
+    );
+  }
+}
+
+function nominated(pod: Pod, nodeName: string | null): Pod {
+  const { nominatedNodeName, ...status } = pod.status;
+  if (nodeName !== null) return { ...pod, status: { ...status, nominatedNodeName: nodeName } };
+  return nominatedNodeName === undefined ? pod : { ...pod, status };
+}
+
+/** Nothing that decides where a pending pod may go: its own nomination, mostly. */
+function isOnlyStatus(previous: Pod, pod: Pod): boolean {
+  return (
+    pod.spec.nodeName === null &&
+    previous.spec === pod.spec &&
+    previous.metadata.labels === pod.metadata.labels &&
+    previous.metadata.deletionTimestampNs === pod.metadata.deletionTimestampNs
+  );
 }
 
 /** After a failed binding any event will do. */
