@@ -54,7 +54,8 @@ import { proxyModes } from "./proxy/modes/index.ts";
 import { nodeView } from "./proxy/nodeView.ts";
 import { RuleBuilder } from "./proxy/rules.ts";
 import { priorityOf } from "./scheduler/preemption.ts";
-import { ClusterPicture, Scheduler } from "./scheduler/scheduler.ts";
+import { KubeScheduler } from "./scheduler/kubeScheduler.ts";
+import { ClusterPicture } from "./scheduler/scheduler.ts";
 
 export interface ClusterOptions {
   readonly sim: Simulation;
@@ -116,6 +117,7 @@ export class Cluster {
   readonly #kubelets = new Map<string, Kubelet>();
   /** kube-controller-manager with its leader. */
   readonly controllerManager: ControllerManager;
+  readonly scheduler: KubeScheduler;
   /** Pods that were marked not ready for their node's silence. */
   readonly #silenced = new Set<string>();
 
@@ -136,6 +138,7 @@ export class Cluster {
       for (const listener of this.#commitListeners) listener(kind, previous, object);
     });
     this.controllerManager = new ControllerManager(sim, this.api, profile.controllerManager);
+    this.scheduler = new KubeScheduler(sim, this.api, profile.scheduler);
     for (const [index, node] of nodes.entries()) {
       observations.nodeNamed(index, node.metadata.name, node.metadata.labels[ZONE_LABEL] ?? null);
       this.api.preload("Node", node);
@@ -204,7 +207,10 @@ export class Cluster {
    */
   get isQuiet(): boolean {
     return (
-      this.api.isIdle && this.controllerManager.isIdle && this.proxies.every(({ isIdle }) => isIdle)
+      this.api.isIdle &&
+      this.controllerManager.isIdle &&
+      this.scheduler.leader !== null &&
+      this.proxies.every(({ isIdle }) => isIdle)
     );
   }
 
@@ -344,9 +350,8 @@ export class Cluster {
   }
 
   #start(synced: boolean): void {
-    const { sim, profile } = this.#options;
     this.controllerManager.start(synced);
-    void new Scheduler(sim, this.api, profile.scheduler);
+    this.scheduler.start(synced);
     for (const kubelet of this.#kubelets.values()) kubelet.start();
     this.#startProxies(synced);
     this.#cloud = this.#startCloud(synced);

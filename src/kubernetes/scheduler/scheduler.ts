@@ -6,6 +6,7 @@
  * volumes, images.
  */
 import { Phase, type RandomStream, type Simulation } from "../../engine/index.ts";
+import { whileAlive } from "../api/processClient.ts";
 import type { ApiClient, ApiServer, Informer, WriteError } from "../api/contract.ts";
 import { objectKey, type Node, type Pod } from "../api/types.ts";
 import { ClusterPicture } from "./picture.ts";
@@ -14,6 +15,8 @@ import type { SchedulerProfile } from "./profile.ts";
 import { SchedulingQueue } from "./queue.ts";
 
 export { ClusterPicture } from "./picture.ts";
+
+export const USER = "system:kube-scheduler";
 
 export class Scheduler {
   readonly #sim: Simulation;
@@ -28,18 +31,26 @@ export class Scheduler {
   readonly #assumed = new Set<string>();
   /** Pods whose victims are being told. */
   readonly #preempting = new Set<string>();
+  readonly #process = { isOver: false };
+  readonly #watches: readonly { stop(): void }[];
   #busy = false;
 
-  constructor(sim: Simulation, api: ApiServer, profile: SchedulerProfile) {
+  /** @param connection of its process: its requests and watches share it */
+  constructor(
+    sim: Simulation,
+    api: ApiServer,
+    profile: SchedulerProfile,
+    connection = "kube-scheduler",
+  ) {
     this.#sim = sim;
     this.#profile = profile;
     const { clientQps: qps, clientBurst: burst } = profile;
-    const user = "system:kube-scheduler";
-    this.#client = api.client({ name: "kube-scheduler", qps, burst, user });
+    const client = api.client({ name: connection, qps, burst, user: USER, connection });
+    this.#client = whileAlive(client, this.#process);
     this.#stream = sim.streams.get("scheduler");
     this.#queue = new SchedulingQueue(sim, profile, () => this.#next());
     const nodes = api.watch("Node", {
-      watcher: "kube-scheduler",
+      watcher: connection,
       handlers: {
         added: (node) => this.#nodeSeen(null, node),
         updated: (previous, node) => this.#nodeSeen(previous, node),
@@ -47,8 +58,8 @@ export class Scheduler {
       },
     });
     this.#picture = new ClusterPicture(nodes.values());
-    this.#pods = api.watch("Pod", {
-      watcher: "kube-scheduler",
+    const pods = api.watch("Pod", {
+      watcher: connection,
       handlers: {
         added: (pod) => this.#seen(pod),
         updated: (previous, pod) => {
@@ -57,8 +68,17 @@ export class Scheduler {
         deleted: (pod) => this.#gone(pod),
       },
     });
-    this.#budgets = api.watch("PodDisruptionBudget", { watcher: "kube-scheduler", handlers: {} });
+    const budgets = api.watch("PodDisruptionBudget", { watcher: connection, handlers: {} });
+    this.#pods = pods;
+    this.#budgets = budgets;
+    this.#watches = [nodes, pods, budgets];
     for (const pod of this.#pods.values()) this.#seen(pod);
+  }
+
+  /** Its process is no more: its watches end, it sends nothing, and no answer finds it. */
+  stop(): void {
+    this.#process.isOver = true;
+    for (const watch of this.#watches) watch.stop();
   }
 
   #nodeSeen(previous: Node | null, node: Node): void {
@@ -92,12 +112,13 @@ export class Scheduler {
   }
 
   #next(): void {
-    if (this.#busy) return;
+    if (this.#busy || this.#process.isOver) return;
     const key = this.#queue.take();
     if (key === null) return;
     this.#busy = true;
     this.#sim.callAfter(this.#profile.attemptNs, Phase.start, () => {
       this.#busy = false;
+      if (this.#process.isOver) return;
       this.#attempt(key);
       this.#next();
     });
