@@ -28,7 +28,7 @@ export const notModelled: readonly string[] = [
   "Scheduling by volumes, images, several profiles and gates; pressure conditions of nodes.",
   "Admission, quotas and etcd's own limits; several API servers. Priority levels lend each other no seats.",
   "CPU contention between pods of a node: a server's service time does not depend on its neighbours.",
-  "Warm-up of servers and the CPU time of a start-up; what a server does with a request beyond its own work and then its calls.",
+  "The CPU time of a start-up; what a server does with a request beyond its own work and then its calls.",
   "What commands in containers do, as probes, hooks or init containers: they cost CPU time, sleep as long as they say, and exit 0.",
   "Image layers that are shared, and image garbage collection.",
   "Eviction for want of disk or process ids, soft thresholds, refusing pods under pressure, and the kernel's out-of-memory killer of a whole node.",

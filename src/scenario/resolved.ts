@@ -149,6 +149,7 @@ export type TargetVia = "clusterIP" | "nodePort" | "externalIP" | "loadBalancer"
 /** resolv.conf(5) of a client that looks a name up, and what it does with the answer. */
 export interface ResolvedResolver extends Omit<ResolverOptions, "messages" | "nameserver"> {
   readonly pick: "first" | "random";
+  readonly slowStartNs?: DurationNs | undefined;
 }
 
 /** A Service, its port, and by which of its addresses it is called. */
