@@ -26,7 +26,7 @@ export const notModelled: readonly string[] = [
   "The making of cloud load balancers: they are there from the start, without zones and limits of their own.",
   "CronJobs; autoscaling by anything but CPU utilisation; indexed Jobs, their deadlines and failure policies; volumes of StatefulSets; events, whose writes cost real controllers part of their rate; the garbage collection of what a deleted owner leaves.",
   "Scheduling by volumes, images, several profiles and gates; pressure conditions of nodes.",
-  "Admission, quotas and etcd's own limits; several API servers. Priority levels lend each other no seats.",
+  "Admission, quotas and etcd's own limits; several API servers.",
   "CPU contention between pods of a node: a server's service time does not depend on its neighbours.",
   "The CPU time of a start-up; what a server does with a request beyond its own work and then its calls.",
   "What commands in containers do, as probes, hooks or init containers: they cost CPU time, sleep as long as they say, and exit 0.",
