@@ -261,18 +261,18 @@ describe("levels lend each other seats (updateBorrowingLocked)", () => {
   });
 
   test("a level that is busy itself lends only what it does not need", () => {
-    // workload-high asks for 60: no less than that stays, though 49 are enough for its own.
+    // workload-high asks for 60: no less than that stays. Broken on purpose: 49, which it may never lend, are left.
     const { sim, api } = server({ writeLatency: { kind: "deterministic", value: seconds(30) } });
     for (let i = 0; i < 60; i++) {
       const user = "system:kube-controller-manager";
       api.client({ ...busy, name: `c${i}`, user }).create("Pod", pod(`c${i}`));
     }
-    for (let i = 0; i < 290; i++) {
+    for (let i = 0; i < 900; i++) {
       api.client({ ...busy, name: `k${i}`, user: `system:node:n${i}` }).create("Pod", pod(`p${i}`));
     }
     sim.run(seconds(12));
     const { "workload-high": controllers, system } = limits(api.flowControl);
-    expect(controllers).toBeGreaterThanOrEqual(60);
+    expect(controllers).toBe(60);
     expect(system).toBeGreaterThan(300);
   });
 });
