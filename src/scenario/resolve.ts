@@ -109,6 +109,7 @@ export function resolveScenario(
     seed: run.seed,
     durationNs: run.duration,
     coldStart: run.coldStart,
+    ...(run.startsAt !== undefined && { epochSeconds: run.startsAt }),
     windowNs: run.window,
     cluster: { ...resolved, servers },
     docker: known.docker,
