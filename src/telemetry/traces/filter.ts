@@ -76,7 +76,7 @@ export function requestFilter(texts: readonly string[], mistakes: Mistake[]): Re
 function parsed(text: string, mistakes: Mistake[]): RequestFilter {
   const word = Object.hasOwn(words, text) ? words[text] : undefined;
   if (word !== undefined) return word;
-  const [start] = Object.keys(comparisons).filter((each) => text.startsWith(each));
+  const start = Object.keys(comparisons).find((each) => text.startsWith(each));
   const found = start === undefined ? null : comparisons[start]!(text.slice(start.length));
   if (typeof found === "function") return found;
   const shown = JSON.stringify(text.slice(0, 80));
