@@ -4,7 +4,7 @@
  * Owns: argv. Refuses to own: the process (process.ts) and the work (run.ts, list.ts), which is imported
  * only when it is asked for: help needs none of the rooms below.
  */
-import { Command, CommanderError, Option } from "commander";
+import { Argument, Command, CommanderError, Option } from "commander";
 import type { ExplanationFormat, TimelineFormat, TraceFormat } from "../inspect/index.ts";
 import type { SummaryFormatName } from "../output/index.ts";
 import type { InstrumentOptions } from "../telemetry/index.ts";
@@ -22,6 +22,7 @@ import {
   wholeNumber,
   type ScenarioOptions,
 } from "./options.ts";
+import { completionScript, shells, type Shell } from "./completion.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
 
 interface RunOptions extends ScenarioOptions, InstrumentOptions {
@@ -109,7 +110,11 @@ function buildProgram(
       getErrHasColors: () => wantsColour(io.stderr, io.env),
     })
     .exitOverride()
-    .addHelpText("after", exitCodes);
+    .addHelpText("after", exitCodes)
+    .hook("preAction", (_program, command) => {
+      const { timeout } = command.opts<ScenarioOptions>();
+      if (timeout !== undefined) io.endAfter(timeout);
+    });
   addRun(program, io, dependencies, ended);
   addTrace(program, io, dependencies, ended);
   addRules(program, io, dependencies, ended);
@@ -120,6 +125,7 @@ function buildProgram(
   addVerify(program, io, dependencies, ended);
   addDiff(program, io, dependencies, ended);
   addList(program, io, dependencies, ended);
+  addCompletion(program, io, ended);
   return program;
 }
 
@@ -129,6 +135,7 @@ Exit codes:
   1    internal fault, or a routing law was broken; of diff: there is a difference
   2    a mistake in the command, the scenario or its files; nothing is written
   99   the run is done, and a threshold was not kept to
+  124  --timeout is over; nothing is written
   130  interrupted; nothing is written
 `;
 
@@ -453,6 +460,25 @@ function addList(
     .description("list the scenarios that ship with podstorm")
     .action(async () => {
       await (await import("./list.ts")).listCommand(io, dependencies);
+      ended(ExitCode.done);
+    });
+}
+
+const completionExamples = `
+Examples:
+  source <(sim completion bash)
+  source <(sim completion zsh)
+  sim completion fish > ~/.config/fish/completions/sim.fish
+`;
+
+function addCompletion(program: Command, io: Io, ended: (code: ExitCodeValue) => void): void {
+  program
+    .command("completion")
+    .addArgument(new Argument("<shell>", "the shell").choices(shells))
+    .description("print a script with which a shell completes commands and options")
+    .addHelpText("after", completionExamples)
+    .action((shell: Shell) => {
+      io.stdout.write(completionScript(shell, program));
       ended(ExitCode.done);
     });
 }

@@ -25,7 +25,7 @@ import { runInSlices } from "../library/slices.ts";
 import type { Dependencies, Run, ScenarioOverrides } from "./dependencies.ts";
 import { InternalFault } from "./faults.ts";
 import { checkFiles, writeFile } from "./files.ts";
-import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
+import { ExitCode, wantsColour, type ExitCodeValue, type Io, type RunIo } from "./io.ts";
 import { Progress } from "./progress.ts";
 
 export interface RunArguments extends ScenarioOverrides, InstrumentOptions {
@@ -114,7 +114,7 @@ export async function runInto(
   dir: string,
   scenario: ResolvedScenario,
   args: RunArguments,
-  io: Io,
+  io: RunIo,
   dependencies: Pick<Dependencies, "compile" | "version">,
   instruments: readonly Instrument[] = [],
 ): Promise<{ readonly summary: Summary; readonly replay: string }> {
@@ -160,7 +160,7 @@ function replayOf(args: RunArguments, scenario: ResolvedScenario): string {
 async function simulate(
   args: RunArguments,
   scenario: ResolvedScenario,
-  io: Io,
+  io: RunIo,
   dependencies: Pick<Dependencies, "compile">,
   replay: string,
   instruments: readonly Instrument[],
@@ -187,7 +187,7 @@ async function simulate(
 async function write(
   dir: string,
   finished: Finished,
-  io: Io,
+  io: RunIo,
   dependencies: Pick<Dependencies, "version">,
   replay: string,
 ): Promise<Summary> {

@@ -232,7 +232,10 @@ function bringUp(scenario: ResolvedScenario, parts: Parts): void {
     overlaps: new Overlaps(),
     kubeProxies: cluster.kubeProxies(),
     apiServer: cluster.api,
-    loseLeader: () => cluster.controllerManager.loseLeader(),
+    loseLeader: (component) => {
+      if (component === "kube-scheduler") cluster.scheduler.loseLeader();
+      else cluster.controllerManager.loseLeader();
+    },
     inside: new Set([
       ...scenario.cluster.nodes.map(({ metadata }) => metadata.name),
       ...scenario.docker.hosts.map(({ name }) => name),

@@ -225,7 +225,7 @@ function resolveCluster(
     nodes,
     services,
     endpointSlices,
-    mirrored,
+    endpoints,
   }: KeptEndpoints & Pick<ResolvedCluster, "nodes" | "services">,
   mistakes: FileMistakes,
 ): Omit<ResolvedCluster, "servers"> {
@@ -258,7 +258,7 @@ function resolveCluster(
     services,
     ...livePodsOf(objects, nodes, ignore),
     endpointSlices,
-    mirrored,
+    endpoints,
     ...(cluster.dns === undefined
       ? {}
       : { dns: { nodeLocal: cluster.dns.nodeLocal, address: dnsAddress(cluster.serviceCIDR) } }),

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { seconds } from "../../src/engine/index.ts";
 import type { BrokenLaw, Observer } from "../../src/observe/index.ts";
 import type { Dependencies, Look, Run, ScenarioOverrides } from "../../src/cli/dependencies.ts";
-import { Interrupted, type Io } from "../../src/cli/io.ts";
+import { Interrupted, TimedOut, type Io } from "../../src/cli/io.ts";
 import type {
   ExplanationFormat,
   TimelineFormat,
@@ -51,6 +51,8 @@ export function fakeTerminal(options: TerminalOptions = {}): FakeTerminal {
     nowMs: () => (clockMs += options.tickMs ?? 1),
     date: () => new Date(0),
     breathe: () => Promise.resolve(),
+    endAfter: (limitMs) => controller.abort(new TimedOut(`not done after ${limitMs} ms`)),
+    brokenOffBy: () => new Interrupted("interrupted"),
     out: () => texts.out,
     err: () => texts.err,
     interrupt: () => controller.abort(new Interrupted("interrupted")),

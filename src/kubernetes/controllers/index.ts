@@ -4,15 +4,18 @@ import type { Controller } from "./contract.ts";
 import { DeploymentController } from "./deployment.ts";
 import { DaemonSetController } from "./daemonset.ts";
 import { DisruptionController } from "./disruption.ts";
+import { EndpointsController } from "./endpoints.ts";
 import { EndpointSliceController } from "./endpointslice.ts";
 import { JobController } from "./job.ts";
+import { EndpointSliceMirroringController } from "./mirroring.ts";
 import { NodeLifecycleController } from "./nodeLifecycle.ts";
 import { PodGCController } from "./podGC.ts";
+import type { ControllerManagerProfile } from "./profile.ts";
 import { ReplicaSetController } from "./replicaset.ts";
 import { StatefulSetController } from "./statefulset.ts";
 import { TaintEvictionController } from "./taintEviction.ts";
 
-export function createControllers(): Controller[] {
+export function createControllers({ endpoints }: ControllerManagerProfile): Controller[] {
   return [
     new DeploymentController(),
     new ReplicaSetController("ReplicaSet"),
@@ -23,6 +26,8 @@ export function createControllers(): Controller[] {
     new DisruptionController(),
     new HorizontalPodAutoscalerController(),
     new EndpointSliceController(),
+    new EndpointSliceMirroringController(),
+    ...(endpoints.enabled ? [new EndpointsController()] : []),
     new NodeLifecycleController(),
     new TaintEvictionController(),
     new PodGCController(),

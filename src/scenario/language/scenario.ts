@@ -193,6 +193,8 @@ export interface ResolverInput {
   cache?: "none" | "forever" | "record" | Duration;
   /** Which address of several it dials. Default "first". */
   pick?: "first" | "random";
+  /** With pick "random": an address that is new to the application gets its whole share only after so long. */
+  slowStart?: Duration;
 }
 
 export type LoadInput =

@@ -201,6 +201,8 @@ const load = choice("openLoop(...) or closedLoop(...)", {
 });
 
 /** Defaults of resolv.conf(5), and of a pod: kubelet's ndots. */
+const SLOW_START = { params: { allowed: 'slowStart with pick "random" only' } };
+
 export const resolver = object({
   ndots: integer("dots", 0, 15).default(5),
   timeout: positiveDuration.default(seconds(5)),
@@ -211,7 +213,8 @@ export const resolver = object({
   search: z.array(text("a domain", /^[a-z0-9.-]+$/, 253)).default([]),
   cache: z.union([z.enum(["none", "forever", "record"]), positiveDuration]).default("none"),
   pick: word("first", "random").default("first"),
-});
+  slowStart: positiveDuration.optional(),
+}).refine(({ pick, slowStart }) => slowStart === undefined || pick === "random", SLOW_START);
 
 const client = object({
   name: labelName,
