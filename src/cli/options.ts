@@ -66,6 +66,32 @@ export function scenarioOptions(command: Command): Command {
     );
 }
 
+/** Files for other tools. */
+export function instrumentOptions(command: Command): Command {
+  return command
+    .option(
+      "--metrics <file>",
+      "write OpenMetrics, as a Prometheus would have scraped the run",
+      nonEmpty,
+    )
+    .option(
+      "--metrics-every <d>",
+      "from one scrape to the next (default: the metrics window)",
+      nonEmpty,
+    )
+    .option(
+      "--trace <file>",
+      "write a sample of requests as spans: for Perfetto, or OTLP if it ends in .otlp.json; may be repeated",
+      gathered,
+    )
+    .option(
+      "--trace-filter <f>",
+      "of these requests: failed, slow>100ms, client=web, refused, ...; may be repeated, all have to hold",
+      gathered,
+    )
+    .option("--trace-limit <n>", "so many at most (default: 1000)", wholeNumber(1, 100_000));
+}
+
 /** What a command is about, and what changes it. */
 export function subjectOf<T extends ScenarioOptions>(
   file: string | undefined,

@@ -7,10 +7,12 @@
 import { Argument, Command, CommanderError, Option } from "commander";
 import type { ExplanationFormat, TimelineFormat, TraceFormat } from "../inspect/index.ts";
 import type { SummaryFormatName } from "../output/index.ts";
+import type { InstrumentOptions } from "../telemetry/index.ts";
 import type { Dependencies } from "./dependencies.ts";
 import {
   changesOf,
   gathered,
+  instrumentOptions,
   nonEmpty,
   outputOption,
   scenarioCommand,
@@ -23,7 +25,7 @@ import {
 import { completionScript, shells, type Shell } from "./completion.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
 
-interface RunOptions extends ScenarioOptions {
+interface RunOptions extends ScenarioOptions, InstrumentOptions {
   readonly output: SummaryFormatName;
   readonly threshold?: readonly string[];
   readonly replications?: number;
@@ -31,8 +33,6 @@ interface RunOptions extends ScenarioOptions {
   readonly jobs?: number;
   readonly out?: string;
   readonly quiet?: true;
-  readonly metrics?: string;
-  readonly metricsEvery?: string;
 }
 
 interface LookOptions extends ScenarioOptions {
@@ -162,7 +162,7 @@ function addRun(
   dependencies: Dependencies,
   ended: (code: ExitCodeValue) => void,
 ): void {
-  scenarioCommand(program, "run")
+  const command = scenarioCommand(program, "run")
     .description("run a scenario and write its results")
     .option("--out <dir>", "folder of the results (default: results/<scenario>)", nonEmpty)
     .option(
@@ -182,17 +182,8 @@ function addRun(
       "only this one of the replications, from 0",
       wholeNumber(0, 99_999),
     )
-    .option("--quiet", "print no summary and no progress, only errors")
-    .option(
-      "--metrics <file>",
-      "write OpenMetrics, as a Prometheus would have scraped the run",
-      nonEmpty,
-    )
-    .option(
-      "--metrics-every <d>",
-      "from one scrape to the next (default: the metrics window)",
-      nonEmpty,
-    )
+    .option("--quiet", "print no summary and no progress, only errors");
+  instrumentOptions(command)
     .addHelpText("after", runExamples)
     .action(async (file: string | undefined, options: RunOptions, command: Command) => {
       const { runCommand } = await import("./run.ts");

@@ -35,7 +35,7 @@ export function realDependencies(): Dependencies {
       return run;
     },
     instruments: async (options, scenario) =>
-      (await import("../telemetry/index.ts")).instrumentsOf(options, scenario),
+      (await import("../telemetry/index.ts")).instrumentsOf(options, scenario, packageVersion()),
     replicate: async (...asked) => (await import("./threads.ts")).replicate(...asked),
     look,
     explain,
