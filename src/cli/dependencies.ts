@@ -15,6 +15,7 @@ import type { ProgressState, RunInPieces } from "../library/slices.ts";
 import type { Observer } from "../observe/index.ts";
 import type { Summary } from "../output/index.ts";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
+import type { Instrument, InstrumentOptions } from "../telemetry/index.ts";
 
 export type Run = RunInPieces;
 
@@ -92,7 +93,13 @@ export interface Dependencies {
     scenario: ResolvedScenario,
     observers: readonly Observer[],
     replication: number,
+    instruments?: readonly Instrument[],
   ) => Run | Promise<Run>;
+  /** What watches a run for other tools. @throws UserError with every mistake in the options */
+  readonly instruments: (
+    options: InstrumentOptions,
+    scenario: ResolvedScenario,
+  ) => Promise<readonly Instrument[]>;
   /**
    * Runs replications on `jobs` threads, each into folder.join(its number); all of them or none.
    * @param done called as each is done, in any order

@@ -4,13 +4,15 @@
  * Owns: argv. Refuses to own: the process (process.ts) and the work (run.ts, list.ts), which is imported
  * only when it is asked for: help needs none of the rooms below.
  */
-import { Command, CommanderError, Option } from "commander";
+import { Argument, Command, CommanderError, Option } from "commander";
 import type { ExplanationFormat, TimelineFormat, TraceFormat } from "../inspect/index.ts";
 import type { SummaryFormatName } from "../output/index.ts";
+import type { InstrumentOptions } from "../telemetry/index.ts";
 import type { Dependencies } from "./dependencies.ts";
 import {
   changesOf,
   gathered,
+  instrumentOptions,
   nonEmpty,
   outputOption,
   scenarioCommand,
@@ -20,9 +22,10 @@ import {
   wholeNumber,
   type ScenarioOptions,
 } from "./options.ts";
+import { completionScript, shells, type Shell } from "./completion.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
 
-interface RunOptions extends ScenarioOptions {
+interface RunOptions extends ScenarioOptions, InstrumentOptions {
   readonly output: SummaryFormatName;
   readonly threshold?: readonly string[];
   readonly replications?: number;
@@ -107,7 +110,11 @@ function buildProgram(
       getErrHasColors: () => wantsColour(io.stderr, io.env),
     })
     .exitOverride()
-    .addHelpText("after", exitCodes);
+    .addHelpText("after", exitCodes)
+    .hook("preAction", (_program, command) => {
+      const { timeout } = command.opts<ScenarioOptions>();
+      if (timeout !== undefined) io.endAfter(timeout);
+    });
   addRun(program, io, dependencies, ended);
   addTrace(program, io, dependencies, ended);
   addRules(program, io, dependencies, ended);
@@ -118,6 +125,7 @@ function buildProgram(
   addVerify(program, io, dependencies, ended);
   addDiff(program, io, dependencies, ended);
   addList(program, io, dependencies, ended);
+  addCompletion(program, io, ended);
   return program;
 }
 
@@ -127,6 +135,7 @@ Exit codes:
   1    internal fault, or a routing law was broken; of diff: there is a difference
   2    a mistake in the command, the scenario or its files; nothing is written
   99   the run is done, and a threshold was not kept to
+  124  --timeout is over; nothing is written
   130  interrupted; nothing is written
 `;
 
@@ -153,7 +162,7 @@ function addRun(
   dependencies: Dependencies,
   ended: (code: ExitCodeValue) => void,
 ): void {
-  scenarioCommand(program, "run")
+  const command = scenarioCommand(program, "run")
     .description("run a scenario and write its results")
     .option("--out <dir>", "folder of the results (default: results/<scenario>)", nonEmpty)
     .option(
@@ -173,7 +182,8 @@ function addRun(
       "only this one of the replications, from 0",
       wholeNumber(0, 99_999),
     )
-    .option("--quiet", "print no summary and no progress, only errors")
+    .option("--quiet", "print no summary and no progress, only errors");
+  instrumentOptions(command)
     .addHelpText("after", runExamples)
     .action(async (file: string | undefined, options: RunOptions, command: Command) => {
       const { runCommand } = await import("./run.ts");
@@ -450,6 +460,25 @@ function addList(
     .description("list the scenarios that ship with podstorm")
     .action(async () => {
       await (await import("./list.ts")).listCommand(io, dependencies);
+      ended(ExitCode.done);
+    });
+}
+
+const completionExamples = `
+Examples:
+  source <(sim completion bash)
+  source <(sim completion zsh)
+  sim completion fish > ~/.config/fish/completions/sim.fish
+`;
+
+function addCompletion(program: Command, io: Io, ended: (code: ExitCodeValue) => void): void {
+  program
+    .command("completion")
+    .addArgument(new Argument("<shell>", "the shell").choices(shells))
+    .description("print a script with which a shell completes commands and options")
+    .addHelpText("after", completionExamples)
+    .action((shell: Shell) => {
+      io.stdout.write(completionScript(shell, program));
       ended(ExitCode.done);
     });
 }

@@ -27,8 +27,15 @@ export function realDependencies(): Dependencies {
       const { loadScenario } = await import("../scenario/load.ts");
       return loadScenario(file, { ...overrides, typing });
     },
-    compile: async (scenario, observers, replication) =>
-      (await import("../scenario/compile.ts")).compile(scenario, observers, replication),
+    compile: async (scenario, observers, replication, instruments = []) => {
+      const { compile } = await import("../scenario/compile.ts");
+      const watching = instruments.flatMap((instrument) => instrument.observers);
+      const run = compile(scenario, [...observers, ...watching], replication);
+      for (const instrument of instruments) instrument.attach(run);
+      return run;
+    },
+    instruments: async (options, scenario) =>
+      (await import("../telemetry/index.ts")).instrumentsOf(options, scenario, packageVersion()),
     replicate: async (...asked) => (await import("./threads.ts")).replicate(...asked),
     look,
     explain,

@@ -20,13 +20,15 @@ import {
 } from "../output/index.ts";
 import { optionMistake, UserError } from "../scenario/mistakes.ts";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
+import type { Instrument, InstrumentOptions } from "../telemetry/index.ts";
 import { runInSlices } from "../library/slices.ts";
 import type { Dependencies, Run, ScenarioOverrides } from "./dependencies.ts";
 import { InternalFault } from "./faults.ts";
-import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
+import { checkFiles, writeFile } from "./files.ts";
+import { ExitCode, wantsColour, type ExitCodeValue, type Io, type RunIo } from "./io.ts";
 import { Progress } from "./progress.ts";
 
-export interface RunArguments extends ScenarioOverrides {
+export interface RunArguments extends ScenarioOverrides, InstrumentOptions {
   readonly file: string;
   readonly out?: string;
   readonly quiet: boolean;
@@ -57,10 +59,12 @@ export async function runCommand(
   const scenario = await dependencies.loadScenario(args.file, overridesOf(args));
   io.signal.throwIfAborted();
   const dir = args.out ?? `results/${scenario.name}`;
+  const instruments = await instrumentsOf(args, scenario, dependencies);
   await checkResultsFolder(dir);
   if (!args.quiet) tellAssumed(scenario, io);
 
-  const { summary, replay } = await runInto(dir, scenario, args, io, dependencies);
+  const { summary, replay } = await runInto(dir, scenario, args, io, dependencies, instruments);
+  for (const instrument of instruments) await writeFiles(instrument, args, io, replay);
   if (!args.quiet) {
     const width = io.stdout.columns ?? 80;
     const colour = wantsColour(io.stdout, io.env);
@@ -72,16 +76,50 @@ export async function runCommand(
   return laws === ExitCode.done ? reportThresholds(summary, io) : laws;
 }
 
+/** @throws UserError, ResultsError for files that cannot be written */
+async function instrumentsOf(
+  args: RunArguments,
+  scenario: ResolvedScenario,
+  dependencies: Dependencies,
+): Promise<readonly Instrument[]> {
+  const instruments = await dependencies.instruments(args, scenario);
+  checkFiles(instruments.flatMap(({ paths }) => paths));
+  return instruments;
+}
+
+/** What an instrument leaves, after a second run where it needs one. */
+async function writeFiles(
+  instrument: Instrument,
+  args: RunArguments,
+  io: Io,
+  replay: string,
+): Promise<void> {
+  const progress = new Progress(io, args.quiet);
+  const again = instrument.again?.() ?? null;
+  try {
+    if (again !== null) {
+      await runInSlices(again.run, again.untilNs, io, (state) => progress.update(state));
+    }
+    progress.end();
+    for (const path of instrument.paths) await writeFile(path, instrument.content(path), io.signal);
+  } catch (error) {
+    throw InternalFault.wrap(error, again?.run.nowNs ?? 0, replay, io.signal);
+  } finally {
+    progress.end();
+  }
+}
+
 /** Runs a scenario that is loaded, and writes its results to `dir`. @throws as runCommand */
 export async function runInto(
   dir: string,
   scenario: ResolvedScenario,
   args: RunArguments,
-  io: Io,
+  io: RunIo,
   dependencies: Pick<Dependencies, "compile" | "version">,
+  instruments: readonly Instrument[] = [],
 ): Promise<{ readonly summary: Summary; readonly replay: string }> {
   const replay = replayOf(args, scenario);
-  const finished = await simulate(args, scenario, io, dependencies, replay);
+  const finished = await simulate(args, scenario, io, dependencies, replay, instruments);
   const summary = await write(dir, finished, io, dependencies, replay);
   return { summary, replay };
 }
@@ -122,9 +160,10 @@ function replayOf(args: RunArguments, scenario: ResolvedScenario): string {
 async function simulate(
   args: RunArguments,
   scenario: ResolvedScenario,
-  io: Io,
+  io: RunIo,
   dependencies: Pick<Dependencies, "compile">,
   replay: string,
+  instruments: readonly Instrument[],
 ): Promise<Finished> {
   const recording = new Recording();
   const progress = new Progress(io, args.quiet);
@@ -132,7 +171,8 @@ async function simulate(
   const startedMs = io.nowMs();
   let run: Run | undefined;
   try {
-    run = await dependencies.compile(scenario, recording.observers, args.replication ?? 0);
+    const replication = args.replication ?? 0;
+    run = await dependencies.compile(scenario, recording.observers, replication, instruments);
     await runInSlices(run, run.durationNs, io, (state) => progress.update(state));
     const end = run.finish();
     const seconds = (io.nowMs() - startedMs) / 1000;
@@ -147,7 +187,7 @@ async function simulate(
 async function write(
   dir: string,
   finished: Finished,
-  io: Io,
+  io: RunIo,
   dependencies: Pick<Dependencies, "version">,
   replay: string,
 ): Promise<Summary> {

@@ -17,6 +17,7 @@ import { resetPods } from "./resetPods.ts";
 import { rolloutRestart } from "./rolloutRestart.ts";
 import { rolloutUndo } from "./rolloutUndo.ts";
 import { scale } from "./scale.ts";
+import { setEndpoints } from "./setEndpoints.ts";
 import { setImage } from "./setImage.ts";
 import { slowApi } from "./slowApi.ts";
 import { stealCpu } from "./stealCpu.ts";
@@ -41,6 +42,7 @@ const members = {
   rolloutRestart,
   rolloutUndo,
   scale,
+  setEndpoints,
   setImage,
   slowApi,
   stealCpu,

@@ -497,7 +497,7 @@ export const metricsFiles: readonly MetricsFile[] = [
         name: "result",
         unit: "name",
         meaning:
-          "Of a lookup: answered, not_found, timeout, failed or refused. Of a query: the rcode of its answer (noerror, nxdomain, servfail, refused), timeout or port_unreachable.",
+          "Of a lookup: answered, not_found, timeout, failed or refused. Of a query: the rcode of its answer (noerror, nxdomain, servfail, refused), timeout or port_unreachable; truncated (asked again over TCP), abandoned for that, or connection_failed over TCP.",
       },
       { name: "count", unit: "count", meaning: "Lookups or queries that ended so in the window." },
       ...(

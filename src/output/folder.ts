@@ -4,7 +4,7 @@
  * Owns: the temporary sibling, replacing an earlier run's folder, and refusing to delete anything that
  * is not one. Refuses to own: what the files say.
  */
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import {
   access,
@@ -22,6 +22,7 @@ import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import type { Table } from "../observe/index.ts";
 import { csvChunks } from "./csv.ts";
 import { asResultsError, ResultsError } from "./errors.ts";
+import { partialPath, removeLeftovers, retiredPath } from "./leftovers.ts";
 
 /** Says who made a folder: manifest.json carries it, and only folders with it are ever replaced. */
 export const generator = "podstorm";
@@ -63,7 +64,10 @@ export async function writeResults(
   try {
     const target = await placeOf(dir);
     await mkdir(dirname(target), { recursive: true });
-    return await writeBeside(target, results, signal);
+    await removeLeftovers(target);
+    const digest = await writeBeside(target, results, signal);
+    await removeLeftovers(target);
+    return digest;
   } catch (error) {
     throw asResultsError(error, dir);
   }
@@ -145,8 +149,7 @@ async function writeBeside(
   results: Results,
   signal: AbortSignal | undefined,
 ): Promise<ResultsDigest> {
-  const name = `.${basename(target)}.partial-${randomBytes(6).toString("hex")}`;
-  const temporary = join(dirname(target), name);
+  const temporary = partialPath(target);
   // Not mkdtemp: its folders are for their owner alone, and results follow the user's umask.
   await mkdir(temporary);
   try {
@@ -169,7 +172,7 @@ async function writeBeside(
 /** Two renames: for a moment between them there is no folder, but never half of one. */
 async function moveIntoPlace(temporary: string, target: string): Promise<void> {
   if (!existsSync(target)) return rename(temporary, target);
-  const retired = `${temporary}-replaced`;
+  const retired = retiredPath(temporary);
   await rename(target, retired);
   try {
     await rename(temporary, target);

@@ -18,6 +18,7 @@ const ROOMS = [
   "scenario",
   "output",
   "inspect",
+  "telemetry",
   "library",
   "testing",
   "cli",

@@ -11,11 +11,15 @@ import type { LifeStage, LifeStep, PodLife } from "./record.ts";
 /** Events of events.csv that are stages. */
 const stageOfEvent: Readonly<Record<string, LifeStage>> = {
   pod_created: "created",
+  pod_nominated: "nominated",
   pod_scheduled: "scheduled",
+  pod_preempted: "preempted",
   sandbox_created: "sandbox created",
   container_started: "container started",
   pod_ready: "ready",
   pod_not_ready: "not ready",
+  pod_in_endpoints: "in Endpoints",
+  pod_off_endpoints: "off Endpoints",
   pod_terminating: "told to go",
   pre_stop: "preStop",
   sigterm: "SIGTERM",

@@ -336,7 +336,7 @@ export class SimulatedApiServer implements ApiServer {
     const { connection } = request.client;
     const lost = (): void => this.#answer(request, { error: "Timeout" });
     request.settle = connection.expectAnswer(lost);
-    connection.pass(() => this.#arriving(request), lost);
+    connection.pass("client", () => this.#arriving(request), lost);
   }
 
   /**
@@ -438,11 +438,12 @@ export class SimulatedApiServer implements ApiServer {
   #respond(request: Request, result: Result<Kind>): void {
     if (request.isAnswered) return;
     const lost = (): void => this.#answer(request, { error: "Timeout" });
-    request.client.connection.pass(() => {
-      this.#sim.callAfter(this.#profile.networkNs, Phase.deliver, () =>
-        this.#answer(request, result),
-      );
-    }, lost);
+    const arrives = (): void => this.#answer(request, result);
+    request.client.connection.pass(
+      "server",
+      () => this.#sim.callAfter(this.#profile.networkNs, Phase.deliver, arrives),
+      lost,
+    );
   }
 
   #answer(request: Request, result: Result<Kind>): void {

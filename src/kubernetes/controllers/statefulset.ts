@@ -200,7 +200,11 @@ export function statefulPod(set: StatefulSet, ordinal: number, template: PodTemp
     "apps.kubernetes.io/pod-index": String(ordinal),
   };
   const { metadata } = set;
-  return podNamed({ metadata, spec: { template: { ...template, labels } } }, name);
+  // initIdentity() and updateIdentity(): its name is its host name.
+  const { serviceName } = set.spec;
+  const named = serviceName === undefined ? {} : { hostname: name, subdomain: serviceName };
+  const spec = { ...template.spec, ...named };
+  return podNamed({ metadata, spec: { template: { ...template, labels, spec } } }, name);
 }
 
 function viewOf(set: StatefulSet, pods: readonly Pod[]): View {

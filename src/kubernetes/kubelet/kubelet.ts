@@ -207,9 +207,10 @@ export class Kubelet {
   }
 
   #newStatusManager(): StatusManager {
-    const { client, clock, profile } = this.#context;
+    const { sim, client, clock, profile } = this.#context;
+    const phaseNs = Math.floor(this.#phase * profile.statusReconcileNs);
     return new StatusManager(
-      { client, clock, profile },
+      { sim, client, clock, profile, phaseNs },
       (key) => {
         const worker = this.#byKey(key);
         const status = worker?.status() ?? null;

@@ -16,6 +16,7 @@ export { resetPods, type ResetPodsInput } from "./resetPods.ts";
 export { rolloutRestart, type RolloutRestartInput } from "./rolloutRestart.ts";
 export { rolloutUndo, type RolloutUndoInput } from "./rolloutUndo.ts";
 export { scale, type ScaleInput } from "./scale.ts";
+export { setEndpoints, type SetEndpointsInput } from "./setEndpoints.ts";
 export { setImage, type SetImageInput } from "./setImage.ts";
 export { slowApi, type SlowApiInput } from "./slowApi.ts";
 export { stealCpu, type StealCpuInput } from "./stealCpu.ts";
