@@ -15,6 +15,7 @@ import {
   type Endpoints,
   type EndpointSlice,
   type HorizontalPodAutoscaler,
+  type Job,
   type Kind,
   type Node,
   type Pod,
@@ -42,6 +43,7 @@ import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./k
 import type { ImageSizes } from "./kubelet/images.ts";
 import { Kubelet } from "./kubelet/kubelet.ts";
 import { endpointsEvents } from "./endpointsEvents.ts";
+import { jobEvents } from "./jobEvents.ts";
 import { ChangeLedger } from "./ledger.ts";
 import { MetricsServer } from "./metrics/metricsServer.ts";
 import type { KubernetesProfile } from "./profile.ts";
@@ -70,6 +72,8 @@ export interface ClusterOptions {
   readonly podCIDR: string;
   readonly serviceCIDR: string;
   readonly services: readonly Service[];
+  /** Seconds since 1970 at time 0, for CronJobs. */
+  readonly epochSeconds?: number;
   /** See KubeletOptions. */
   readonly images?: ImageSizes;
   readonly countsMemory?: boolean;
@@ -131,13 +135,20 @@ export class Cluster {
         const slices = [previous, object] as [EndpointSlice | null, EndpointSlice | null];
         this.ledger.sliceWritten(...slices, sim.nowNs);
       }
+      if (kind === "Job")
+        jobEvents(observations, sim.nowNs, previous as Job | null, object as Job | null);
       if (kind === "Endpoints") {
         const objects = [previous, object] as [Endpoints | null, Endpoints | null];
         endpointsEvents(observations, sim.nowNs, ...objects);
       }
       for (const listener of this.#commitListeners) listener(kind, previous, object);
     });
-    this.controllerManager = new ControllerManager(sim, this.api, profile.controllerManager);
+    this.controllerManager = new ControllerManager(
+      sim,
+      this.api,
+      profile.controllerManager,
+      options.epochSeconds,
+    );
     this.scheduler = new KubeScheduler(sim, this.api, profile.scheduler);
     for (const [index, node] of nodes.entries()) {
       observations.nodeNamed(index, node.metadata.name, node.metadata.labels[ZONE_LABEL] ?? null);

@@ -29,8 +29,16 @@ export class ControllerManager {
   #reign: Reign | null = null;
   /** The metrics API, if there is one. Set before the start. */
   metrics: Pick<ControllerContext, "podMetrics"> = {};
+  readonly #epochSeconds: number;
 
-  constructor(sim: Simulation, api: SimulatedApiServer, profile: ControllerManagerProfile) {
+  /** @param epochSeconds seconds since 1970 at time 0 */
+  constructor(
+    sim: Simulation,
+    api: SimulatedApiServer,
+    profile: ControllerManagerProfile,
+    epochSeconds = 0,
+  ) {
+    this.#epochSeconds = epochSeconds;
     this.#sim = sim;
     this.#api = api;
     this.#profile = profile;
@@ -75,7 +83,8 @@ export class ControllerManager {
       const options = { name: controller.name, qps, burst, user: USER, connection };
       const client = whileAlive(this.#api.client(options), reign);
       const context = { sim: this.#sim, profile: this.#profile, client, informers };
-      controller.start({ ...context, ...this.metrics }, synced);
+      const epochSeconds = this.#epochSeconds;
+      controller.start({ ...context, epochSeconds, ...this.metrics }, synced);
     }
     informers.synced();
   }

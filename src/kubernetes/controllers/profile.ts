@@ -51,6 +51,15 @@ export const controllerManagerProfile = {
     failureBackoffNs: seconds(10),
     failureBackoffMaxNs: seconds(600),
   },
+  cronJob: {
+    /** --concurrent-cron-job-syncs; nextScheduleDelta: so long after a time it is due (timings §3.1). */
+    workers: 5,
+    delayNs: ms(100),
+  },
+  garbageCollector: {
+    /** --concurrent-gc-syncs (timings §3.1). */
+    workers: 20,
+  },
   autoscaler: {
     /** --concurrent-horizontal-pod-autoscaler-syncs; --horizontal-pod-autoscaler-sync-period (timings §11). */
     workers: 5,
