@@ -157,6 +157,17 @@ function wallMs(text: string): number {
 /** What setTimeout can wait: 2^31 - 1 ms. */
 const LONGEST_TIMER_MS = 2_147_483_647 - 1000;
 
+/** One of a list, gathered: commander's own check is for options that are given once. */
+export function oneOf<T extends string>(
+  allowed: readonly T[],
+): (value: string, earlier?: readonly T[]) => readonly T[] {
+  return (value, earlier = []) => {
+    const found = allowed.find((each) => each === value);
+    if (found !== undefined) return earlier.includes(found) ? earlier : [...earlier, found];
+    throw new InvalidArgumentError(`Allowed choices are ${allowed.join(", ")}.`);
+  };
+}
+
 export function gathered(value: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, value];
 }
