@@ -221,6 +221,24 @@ describe("zones (ComputeZoneState, ReducedQPSFunc)", () => {
   });
 });
 
+test("a node under memory pressure gets its NoSchedule taint at once, and loses it with the condition", () => {
+  // Broken on purpose: the condition not looked at.
+  const { sim, log, hand } = running(three, []);
+  const pressure = (atS: number, memoryPressure: boolean): void =>
+    void sim.callAt(seconds(atS), Phase.start, () =>
+      hand.patch("Node", "/n1", (each) => ({
+        ...each,
+        status: { ...each.status, memoryPressure },
+      })),
+    );
+  pressure(100, true);
+  pressure(200, false);
+  sim.run(seconds(300));
+  expect(log.map(({ what }) => what)).toEqual(["n1 memory-pressure:NoSchedule", "n1 untainted"]);
+  expect(at(log, "n1 memory-pressure:NoSchedule")).toBeLessThan(100.05);
+  expect(at(log, "n1 untainted")).toBeLessThan(200.05);
+});
+
 describe("tolerations of NoExecute taints", () => {
   const taint = (key: string): Taint => ({ key, value: "", effect: "NoExecute", timeAddedNs: 0 });
   const bearing = (key: string, tolerationNs: number | null): Toleration => ({

@@ -238,7 +238,7 @@ export class Kubelet {
     if (phase === "Succeeded" || phase === "Failed") return;
     const worker = new PodWorker(pod, this.#context);
     this.#workers.set(worker.uid, worker);
-    worker.begin(earlier);
+    worker.begin(earlier, this.#eviction.admits(pod) ? null : "Evicted");
   }
 
   #deleted(pod: Pod): void {

@@ -71,10 +71,14 @@ export class PodWorker implements Listed {
     this.#status = pod.status;
   }
 
-  /** A new pod: everything takes its time. */
-  begin(earlier: EarlierRuns = new Map()): void {
+  /**
+   * A new pod: everything takes its time.
+   * @param refusal why the node does not take it: it fails at once
+   */
+  begin(earlier: EarlierRuns = new Map(), refusal: string | null = null): void {
     this.#makeContainers(false, earlier);
-    if (this.#pod.metadata.deletionTimestampNs !== null) this.terminate(this.#pod);
+    if (refusal !== null) this.terminate(this.#pod, refusal, 0);
+    else if (this.#pod.metadata.deletionTimestampNs !== null) this.terminate(this.#pod);
     else this.#sync();
   }
 
