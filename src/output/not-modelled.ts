@@ -24,7 +24,7 @@ export const notModelled: readonly string[] = [
   "Host ports of pods: the scheduler keeps them free, and no packet is sent on from them.",
   "NetworkPolicy, Ingress and service meshes.",
   "The making of cloud load balancers: they are there from the start, without zones and limits of their own.",
-  "Time zones of CronJobs; autoscaling by anything but CPU utilisation; indexed Jobs, their deadlines and failure policies; volumes of StatefulSets; events, whose writes cost real controllers part of their rate.",
+  "Time zones of CronJobs; autoscaling by anything but CPU utilisation; indexed Jobs, their deadlines and failure policies; volumes of StatefulSets.",
   "Scheduling by volumes, images, several profiles and gates; disk and PID pressure of nodes.",
   "Admission, quotas and etcd's own limits; several API servers.",
   "CPU contention between pods of a node: a server's service time does not depend on its neighbours.",

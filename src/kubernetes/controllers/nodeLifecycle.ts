@@ -177,7 +177,11 @@ export class NodeLifecycleController implements Controller {
           "Pod",
           objectKey(pod),
           (stored) => notReady(stored, pod.metadata.uid, sim.nowNs),
-          next,
+          (_pod, error) => {
+            // NodeNotReady, of each pod.
+            if (error === null) client.recordEvent(pod.metadata.uid);
+            next();
+          },
         );
       };
       next();
