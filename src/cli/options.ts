@@ -89,7 +89,12 @@ export function instrumentOptions(command: Command): Command {
       "of these requests: failed, slow>100ms, client=web, refused, ...; may be repeated, all have to hold",
       gathered,
     )
-    .option("--trace-limit <n>", "so many at most (default: 1000)", wholeNumber(1, 100_000));
+    .option("--trace-limit <n>", "so many at most (default: 1000)", wholeNumber(1, 100_000))
+    .option(
+      "--pcap <interface=file>",
+      "write what a capture there would hold, as node-1:eth0=out.pcap; may be repeated",
+      gathered,
+    );
 }
 
 /** What a command is about, and what changes it. */
