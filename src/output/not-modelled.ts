@@ -32,5 +32,5 @@ export const notModelled: readonly string[] = [
   "What commands in containers do, as probes, hooks or init containers: they cost CPU time, sleep as long as they say, and exit 0.",
   "Image layers that are shared, and image garbage collection.",
   "Eviction for want of disk or process ids, soft thresholds, and the kernel's out-of-memory killer of a whole node.",
-  "A kubelet's dynamic resources, static pods, in-place resizing, graceful node shutdown and restart rules by exit code.",
+  "A kubelet's dynamic resources, static pods, in-place resizing and restart rules by exit code.",
 ];

@@ -14,7 +14,7 @@ import type { KubeletContext } from "./kubelet.ts";
 import type { PodWorker } from "./podWorker.ts";
 
 /** SystemCriticalPriority of pkg/apis/scheduling. */
-const SYSTEM_CRITICAL_PRIORITY = 2_000_000_000;
+export const SYSTEM_CRITICAL_PRIORITY = 2_000_000_000;
 
 const PRESSURE: Taint = {
   key: TAINT_MEMORY_PRESSURE,

@@ -58,6 +58,7 @@ export class PodWorker implements Listed {
   #reason: string | null = null;
   #objectGone = false;
   #finished = false;
+  readonly #onFinished: (() => void)[] = [];
   /** All that is left is the object: the kubelet may delete it. */
   #terminated = false;
   #terminalWritten = false;
@@ -147,6 +148,12 @@ export class PodWorker implements Listed {
   statusWritten(stored: Pod | null): void {
     if (stored !== null && isTerminal(stored.status.phase)) this.#terminalWritten = this.#finished;
     this.#deleteObject();
+  }
+
+  /** Calls `then` once that is so. */
+  whenFinished(then: () => void): void {
+    if (this.#finished) then();
+    else this.#onFinished.push(then);
   }
 
   /** Its containers are down and its sandbox is gone; only the object may be left. */
@@ -460,6 +467,7 @@ export class PodWorker implements Listed {
         this.#event("sandbox_removed", this.#podIPs().join(" "));
       }
       this.#finished = true;
+      for (const then of this.#onFinished) then();
       pleg().forget(this);
       pleg().count(-this.#all.length);
       if (this.#objectGone) {
@@ -467,7 +475,9 @@ export class PodWorker implements Listed {
         return;
       }
       for (const container of this.#all) container.look();
-      this.#setStatus(finalPhase(this.#containers), false);
+      // Whoever was ended by the node has failed, whatever its containers have exited with.
+      const phase = this.#reason === null ? finalPhase(this.#containers) : "Failed";
+      this.#setStatus(phase, false);
       // syncTerminatedPod is the worker's next job, and waits for a newer cache like any other.
       pleg().newerThan(sim.nowNs, () => {
         this.#terminated = true;
