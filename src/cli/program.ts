@@ -7,6 +7,7 @@
 import { Argument, Command, CommanderError, Option } from "commander";
 import type { ExplanationFormat, TimelineFormat, TraceFormat } from "../inspect/index.ts";
 import type { SummaryFormatName } from "../output/index.ts";
+import type { FigureFormat, FigureKindName } from "../plot/index.ts";
 import type { InstrumentOptions } from "../telemetry/index.ts";
 import type { Dependencies } from "./dependencies.ts";
 import {
@@ -14,6 +15,7 @@ import {
   gathered,
   instrumentOptions,
   nonEmpty,
+  oneOf,
   outputOption,
   scenarioCommand,
   scenarioOptions,
@@ -124,6 +126,7 @@ function buildProgram(
   addInit(program, io, dependencies, ended);
   addVerify(program, io, dependencies, ended);
   addDiff(program, io, dependencies, ended);
+  addPlot(program, io, dependencies, ended);
   addList(program, io, dependencies, ended);
   addCompletion(program, io, ended);
   return program;
@@ -447,6 +450,50 @@ function lookCommand(program: Command, name: string): Command {
     'simulated time, as "12s" (default: the start of the run)',
     nonEmpty,
   );
+}
+
+const plotExamples = `
+Examples:
+  sim plot results/reset-storm
+  sim plot results/reset-storm --kind lag --kind timeline --format png -o figures
+`;
+
+const plotKinds = [
+  "lag",
+  "skew",
+  "latency",
+  "timeline",
+] as const satisfies readonly FigureKindName[];
+const plotFormats = ["svg", "png"] as const satisfies readonly FigureFormat[];
+
+interface PlotOptions {
+  readonly kind?: readonly FigureKindName[];
+  readonly format: FigureFormat;
+  readonly output: string;
+}
+
+function addPlot(
+  program: Command,
+  io: Io,
+  dependencies: Dependencies,
+  ended: (code: ExitCodeValue) => void,
+): void {
+  program
+    .command("plot")
+    .argument("<folder>", "folder of results")
+    .description("draw figures of a run's results, for papers and READMEs")
+    .addOption(
+      new Option("--kind <kind>", "which; may be repeated (default: all)")
+        .choices(plotKinds)
+        .argParser(oneOf(plotKinds)),
+    )
+    .addOption(new Option("--format <format>", "of the files").choices(plotFormats).default("svg"))
+    .option("-o, --output <dir>", "folder to write to", nonEmpty, ".")
+    .addHelpText("after", plotExamples)
+    .action(async (folder: string, { kind = plotKinds, format, output }: PlotOptions) => {
+      const { plotCommand } = await import("./plot.ts");
+      ended(await plotCommand({ folder, kinds: kind, format, output }, io, dependencies));
+    });
 }
 
 function addList(

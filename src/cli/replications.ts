@@ -96,8 +96,8 @@ export async function replicationsCommand(
 }
 
 /** @throws UserError for files of single runs, which here would write over each other's */
-function refuseInstruments({ metrics, trace }: ReplicationsArguments): void {
-  const files = { "--metrics": metrics, "--trace": trace };
+function refuseInstruments({ metrics, trace, pcap }: ReplicationsArguments): void {
+  const files = { "--metrics": metrics, "--trace": trace, "--pcap": pcap };
   const asked = Object.entries(files).filter(([, path]) => path !== undefined);
   if (asked.length === 0) return;
   const allowed = "one of them, with --replication I instead of --replications";

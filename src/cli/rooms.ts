@@ -41,6 +41,7 @@ export function realDependencies(): Dependencies {
     explain,
     diffRuns: async (a, b) => (await import("../inspect/diff/index.ts")).diffRuns(a, b),
     diffFolders: async (a, b) => (await import("../inspect/diff/index.ts")).diffFolders(a, b),
+    plot: async (...asked) => (await import("../plot/index.ts")).plotResults(...asked),
     runFresh,
     importCluster,
     template: async () => ({

@@ -102,6 +102,8 @@ function serviceFamilies(serviceCIDR: string): (4 | 6)[] {
 
 /** All that a node does but for its kernel. */
 export interface NodeSoftware {
+  shutDown(release: () => void): void;
+  cancelShutdown(): void;
   freeze(): void;
   resume(): void;
   crash(): void;
@@ -245,6 +247,8 @@ export class Cluster {
     if (kubelet === undefined || proxy === undefined) return null;
     const { namespace } = transport.network.hosts[index]!;
     return {
+      shutDown: (release) => kubelet.shutDown(release),
+      cancelShutdown: () => kubelet.cancelShutdown(),
       freeze() {
         kubelet.freeze();
         proxy.freeze();

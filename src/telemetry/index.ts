@@ -9,6 +9,7 @@ import type { ResolvedScenario } from "../scenario/resolved.ts";
 import { DURATION_ALLOWED, parseDuration } from "../scenario/units.ts";
 import type { Instrument } from "./contract.ts";
 import { openMetrics } from "./openmetrics/index.ts";
+import { captureRequest, captures } from "./pcap/index.ts";
 import { requestFilter } from "./traces/filter.ts";
 import { traces } from "./traces/index.ts";
 
@@ -21,6 +22,7 @@ export interface InstrumentOptions {
   readonly trace?: readonly string[];
   readonly traceFilter?: readonly string[];
   readonly traceLimit?: number;
+  readonly pcap?: readonly string[];
   readonly replication?: number;
 }
 
@@ -40,6 +42,7 @@ export function instrumentsOf(
   const found = [
     ...metricsOf(options, scenario, mistakes),
     ...tracesOf(options, scenario, version, mistakes),
+    ...capturesOf(options, mistakes),
   ];
   if (mistakes.length > 0) throw new UserError(mistakes);
   return found;
@@ -74,6 +77,11 @@ function tracesOf(
   }
   const limit = traceLimit ?? TRACE_LIMIT;
   return [traces(scenario, { paths: trace, filter, filterTexts, limit, replication, version })];
+}
+
+function capturesOf({ pcap = [] }: InstrumentOptions, mistakes: Mistake[]): Instrument[] {
+  const requests = pcap.flatMap((text) => captureRequest(text, mistakes) ?? []);
+  return requests.length === 0 ? [] : [captures(requests)];
 }
 
 /** Options that say something of another one, which is not there. */

@@ -158,6 +158,8 @@ export function fakeDependencies(
         })(),
       ),
     diffFolders: () => Promise.resolve(null),
+    plot: (folder, kinds, format) =>
+      Promise.resolve(kinds.map((kind) => ({ name: `${kind}.${format}`, content: folder }))),
     importCluster: (paths) =>
       Promise.resolve({
         scenarioText: (manifest) => `// reads ${manifest}\n`,

@@ -19,6 +19,7 @@ const ROOMS = [
   "output",
   "inspect",
   "telemetry",
+  "plot",
   "library",
   "testing",
   "cli",

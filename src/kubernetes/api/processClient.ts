@@ -30,6 +30,9 @@ export function whileAlive(client: ApiClient, process: Process): ApiClient {
     delete: (kind, key, options, done) => {
       if (!process.isOver) client.delete(kind, key, options, heard(done));
     },
+    recordEvent: (about) => {
+      if (!process.isOver) client.recordEvent(about);
+    },
     evict: (key, options, done) => {
       if (!process.isOver) client.evict(key, options, heard(done));
     },

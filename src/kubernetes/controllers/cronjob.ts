@@ -150,6 +150,7 @@ export class CronJobController implements Controller {
   *#create(job: Job, jobs: readonly Job[]): Steps<string> {
     const { client } = this.#context;
     const { object, error } = yield* tried<"Job">((done) => client.create("Job", job, done));
+    if (error !== "AlreadyExists") client.recordEvent(job.metadata.ownerUid!);
     if (object !== null) return object.metadata.uid;
     const known = jobs.find(({ metadata }) => metadata.name === job.metadata.name);
     if (error !== "AlreadyExists" || known === undefined) throw new WriteFailed(String(error));
