@@ -66,6 +66,37 @@ export function scenarioOptions(command: Command): Command {
     );
 }
 
+/** Files for other tools. */
+export function instrumentOptions(command: Command): Command {
+  return command
+    .option(
+      "--metrics <file>",
+      "write OpenMetrics, as a Prometheus would have scraped the run",
+      nonEmpty,
+    )
+    .option(
+      "--metrics-every <d>",
+      "from one scrape to the next (default: the metrics window)",
+      nonEmpty,
+    )
+    .option(
+      "--trace <file>",
+      "write a sample of requests as spans: for Perfetto, or OTLP if it ends in .otlp.json; may be repeated",
+      gathered,
+    )
+    .option(
+      "--trace-filter <f>",
+      "of these requests: failed, slow>100ms, client=web, refused, ...; may be repeated, all have to hold",
+      gathered,
+    )
+    .option("--trace-limit <n>", "so many at most (default: 1000)", wholeNumber(1, 100_000))
+    .option(
+      "--pcap <interface=file>",
+      "write what a capture there would hold, as node-1:eth0=out.pcap; may be repeated",
+      gathered,
+    );
+}
+
 /** What a command is about, and what changes it. */
 export function subjectOf<T extends ScenarioOptions>(
   file: string | undefined,
@@ -125,6 +156,17 @@ function wallMs(text: string): number {
 
 /** What setTimeout can wait: 2^31 - 1 ms. */
 const LONGEST_TIMER_MS = 2_147_483_647 - 1000;
+
+/** One of a list, gathered: commander's own check is for options that are given once. */
+export function oneOf<T extends string>(
+  allowed: readonly T[],
+): (value: string, earlier?: readonly T[]) => readonly T[] {
+  return (value, earlier = []) => {
+    const found = allowed.find((each) => each === value);
+    if (found !== undefined) return earlier.includes(found) ? earlier : [...earlier, found];
+    throw new InvalidArgumentError(`Allowed choices are ${allowed.join(", ")}.`);
+  };
+}
 
 export function gathered(value: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, value];

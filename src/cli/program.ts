@@ -7,11 +7,15 @@
 import { Argument, Command, CommanderError, Option } from "commander";
 import type { ExplanationFormat, TimelineFormat, TraceFormat } from "../inspect/index.ts";
 import type { SummaryFormatName } from "../output/index.ts";
+import type { FigureFormat, FigureKindName } from "../plot/index.ts";
+import type { InstrumentOptions } from "../telemetry/index.ts";
 import type { Dependencies } from "./dependencies.ts";
 import {
   changesOf,
   gathered,
+  instrumentOptions,
   nonEmpty,
+  oneOf,
   outputOption,
   scenarioCommand,
   scenarioOptions,
@@ -23,7 +27,7 @@ import {
 import { completionScript, shells, type Shell } from "./completion.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
 
-interface RunOptions extends ScenarioOptions {
+interface RunOptions extends ScenarioOptions, InstrumentOptions {
   readonly output: SummaryFormatName;
   readonly threshold?: readonly string[];
   readonly replications?: number;
@@ -32,8 +36,6 @@ interface RunOptions extends ScenarioOptions {
   readonly out?: string;
   readonly report?: string;
   readonly quiet?: true;
-  readonly metrics?: string;
-  readonly metricsEvery?: string;
 }
 
 interface LookOptions extends ScenarioOptions {
@@ -126,6 +128,7 @@ function buildProgram(
   addInit(program, io, dependencies, ended);
   addVerify(program, io, dependencies, ended);
   addDiff(program, io, dependencies, ended);
+  addPlot(program, io, dependencies, ended);
   addList(program, io, dependencies, ended);
   addCompletion(program, io, ended);
   return program;
@@ -165,7 +168,7 @@ function addRun(
   dependencies: Dependencies,
   ended: (code: ExitCodeValue) => void,
 ): void {
-  scenarioCommand(program, "run")
+  const command = scenarioCommand(program, "run")
     .description("run a scenario and write its results")
     .option("--out <dir>", "folder of the results (default: results/<scenario>)", nonEmpty)
     .option(
@@ -190,17 +193,8 @@ function addRun(
         .argParser(nonEmpty)
         .conflicts("replications"),
     )
-    .option("--quiet", "print no summary and no progress, only errors")
-    .option(
-      "--metrics <file>",
-      "write OpenMetrics, as a Prometheus would have scraped the run",
-      nonEmpty,
-    )
-    .option(
-      "--metrics-every <d>",
-      "from one scrape to the next (default: the metrics window)",
-      nonEmpty,
-    )
+    .option("--quiet", "print no summary and no progress, only errors");
+  instrumentOptions(command)
     .addHelpText("after", runExamples)
     .action(async (file: string | undefined, options: RunOptions, command: Command) => {
       const { runCommand } = await import("./run.ts");
@@ -488,6 +482,50 @@ function lookCommand(program: Command, name: string): Command {
     'simulated time, as "12s" (default: the start of the run)',
     nonEmpty,
   );
+}
+
+const plotExamples = `
+Examples:
+  sim plot results/reset-storm
+  sim plot results/reset-storm --kind lag --kind timeline --format png -o figures
+`;
+
+const plotKinds = [
+  "lag",
+  "skew",
+  "latency",
+  "timeline",
+] as const satisfies readonly FigureKindName[];
+const plotFormats = ["svg", "png"] as const satisfies readonly FigureFormat[];
+
+interface PlotOptions {
+  readonly kind?: readonly FigureKindName[];
+  readonly format: FigureFormat;
+  readonly output: string;
+}
+
+function addPlot(
+  program: Command,
+  io: Io,
+  dependencies: Dependencies,
+  ended: (code: ExitCodeValue) => void,
+): void {
+  program
+    .command("plot")
+    .argument("<folder>", "folder of results")
+    .description("draw figures of a run's results, for papers and READMEs")
+    .addOption(
+      new Option("--kind <kind>", "which; may be repeated (default: all)")
+        .choices(plotKinds)
+        .argParser(oneOf(plotKinds)),
+    )
+    .addOption(new Option("--format <format>", "of the files").choices(plotFormats).default("svg"))
+    .option("-o, --output <dir>", "folder to write to", nonEmpty, ".")
+    .addHelpText("after", plotExamples)
+    .action(async (folder: string, { kind = plotKinds, format, output }: PlotOptions) => {
+      const { plotCommand } = await import("./plot.ts");
+      ended(await plotCommand({ folder, kinds: kind, format, output }, io, dependencies));
+    });
 }
 
 function addList(

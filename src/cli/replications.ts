@@ -96,8 +96,9 @@ export async function replicationsCommand(
 }
 
 /** @throws UserError for files of single runs, which here would write over each other's */
-function refuseInstruments({ metrics }: ReplicationsArguments): void {
-  const asked = Object.entries({ "--metrics": metrics }).filter(([, path]) => path !== undefined);
+function refuseInstruments({ metrics, trace, pcap }: ReplicationsArguments): void {
+  const files = { "--metrics": metrics, "--trace": trace, "--pcap": pcap };
+  const asked = Object.entries(files).filter(([, path]) => path !== undefined);
   if (asked.length === 0) return;
   const allowed = "one of them, with --replication I instead of --replications";
   throw new UserError(asked.map(([name]) => optionMistake(name, "several runs", allowed)));

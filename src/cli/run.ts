@@ -20,7 +20,7 @@ import {
 } from "../output/index.ts";
 import { optionMistake, UserError } from "../scenario/mistakes.ts";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
-import type { Instrument } from "../telemetry/index.ts";
+import type { Instrument, InstrumentOptions } from "../telemetry/index.ts";
 import { runInSlices } from "../library/slices.ts";
 import type { Dependencies, Run, ScenarioOverrides } from "./dependencies.ts";
 import { InternalFault } from "./faults.ts";
@@ -29,7 +29,7 @@ import { ExitCode, wantsColour, type ExitCodeValue, type Io, type RunIo } from "
 import { Progress } from "./progress.ts";
 import { tellReport } from "./report.ts";
 
-export interface RunArguments extends ScenarioOverrides {
+export interface RunArguments extends ScenarioOverrides, InstrumentOptions {
   readonly file: string;
   readonly out?: string;
   readonly quiet: boolean;
@@ -38,8 +38,6 @@ export interface RunArguments extends ScenarioOverrides {
   readonly replication?: number;
   /** File that shows it; then it is also recorded who sent connections where. */
   readonly report?: string;
-  readonly metrics?: string;
-  readonly metricsEvery?: string;
 }
 
 /** A finished run, before it is written. */
@@ -70,7 +68,7 @@ export async function runCommand(
   if (!args.quiet) tellAssumed(scenario, io);
 
   const { summary, replay } = await runInto(dir, scenario, args, io, dependencies, instruments);
-  for (const { path, content } of instruments) await writeFile(path, content(), io.signal);
+  for (const instrument of instruments) await writeFiles(instrument, args, io, replay);
   if (!args.quiet) {
     const width = io.stdout.columns ?? 80;
     const colour = wantsColour(io.stdout, io.env);
@@ -92,8 +90,30 @@ async function instrumentsOf(
   dependencies: Dependencies,
 ): Promise<readonly Instrument[]> {
   const instruments = await dependencies.instruments(args, scenario);
-  checkFiles(instruments.map(({ path }) => path));
+  checkFiles(instruments.flatMap(({ paths }) => paths));
   return instruments;
+}
+
+/** What an instrument leaves, after a second run where it needs one. */
+async function writeFiles(
+  instrument: Instrument,
+  args: RunArguments,
+  io: Io,
+  replay: string,
+): Promise<void> {
+  const progress = new Progress(io, args.quiet);
+  const again = instrument.again?.() ?? null;
+  try {
+    if (again !== null) {
+      await runInSlices(again.run, again.untilNs, io, (state) => progress.update(state));
+    }
+    progress.end();
+    for (const path of instrument.paths) await writeFile(path, instrument.content(path), io.signal);
+  } catch (error) {
+    throw InternalFault.wrap(error, again?.run.nowNs ?? 0, replay, io.signal);
+  } finally {
+    progress.end();
+  }
 }
 
 /** Runs a scenario that is loaded, and writes its results to `dir`. @throws as runCommand */

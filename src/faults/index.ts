@@ -19,6 +19,7 @@ import { rolloutUndo } from "./rolloutUndo.ts";
 import { scale } from "./scale.ts";
 import { setEndpoints } from "./setEndpoints.ts";
 import { setImage } from "./setImage.ts";
+import { shutdownNode } from "./shutdownNode.ts";
 import { slowApi } from "./slowApi.ts";
 import { stealCpu } from "./stealCpu.ts";
 import { stopKubeProxy } from "./stopKubeProxy.ts";
@@ -44,6 +45,7 @@ const members = {
   scale,
   setEndpoints,
   setImage,
+  shutdownNode,
   slowApi,
   stealCpu,
   stopKubeProxy,

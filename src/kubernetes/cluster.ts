@@ -15,6 +15,7 @@ import {
   type Endpoints,
   type EndpointSlice,
   type HorizontalPodAutoscaler,
+  type Job,
   type Kind,
   type Node,
   type Pod,
@@ -42,6 +43,7 @@ import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./k
 import type { ImageSizes } from "./kubelet/images.ts";
 import { Kubelet } from "./kubelet/kubelet.ts";
 import { endpointsEvents } from "./endpointsEvents.ts";
+import { jobEvents } from "./jobEvents.ts";
 import { ChangeLedger } from "./ledger.ts";
 import { MetricsServer } from "./metrics/metricsServer.ts";
 import type { KubernetesProfile } from "./profile.ts";
@@ -54,7 +56,8 @@ import { proxyModes } from "./proxy/modes/index.ts";
 import { nodeView } from "./proxy/nodeView.ts";
 import { RuleBuilder } from "./proxy/rules.ts";
 import { priorityOf } from "./scheduler/preemption.ts";
-import { ClusterPicture, Scheduler } from "./scheduler/scheduler.ts";
+import { KubeScheduler } from "./scheduler/kubeScheduler.ts";
+import { ClusterPicture } from "./scheduler/scheduler.ts";
 
 export interface ClusterOptions {
   readonly sim: Simulation;
@@ -69,6 +72,8 @@ export interface ClusterOptions {
   readonly podCIDR: string;
   readonly serviceCIDR: string;
   readonly services: readonly Service[];
+  /** Seconds since 1970 at time 0, for CronJobs. */
+  readonly epochSeconds?: number;
   /** See KubeletOptions. */
   readonly images?: ImageSizes;
   readonly countsMemory?: boolean;
@@ -97,6 +102,8 @@ function serviceFamilies(serviceCIDR: string): (4 | 6)[] {
 
 /** All that a node does but for its kernel. */
 export interface NodeSoftware {
+  shutDown(release: () => void): void;
+  cancelShutdown(): void;
   freeze(): void;
   resume(): void;
   crash(): void;
@@ -116,6 +123,7 @@ export class Cluster {
   readonly #kubelets = new Map<string, Kubelet>();
   /** kube-controller-manager with its leader. */
   readonly controllerManager: ControllerManager;
+  readonly scheduler: KubeScheduler;
   /** Pods that were marked not ready for their node's silence. */
   readonly #silenced = new Set<string>();
 
@@ -129,13 +137,21 @@ export class Cluster {
         const slices = [previous, object] as [EndpointSlice | null, EndpointSlice | null];
         this.ledger.sliceWritten(...slices, sim.nowNs);
       }
+      if (kind === "Job")
+        jobEvents(observations, sim.nowNs, previous as Job | null, object as Job | null);
       if (kind === "Endpoints") {
         const objects = [previous, object] as [Endpoints | null, Endpoints | null];
         endpointsEvents(observations, sim.nowNs, ...objects);
       }
       for (const listener of this.#commitListeners) listener(kind, previous, object);
     });
-    this.controllerManager = new ControllerManager(sim, this.api, profile.controllerManager);
+    this.controllerManager = new ControllerManager(
+      sim,
+      this.api,
+      profile.controllerManager,
+      options.epochSeconds,
+    );
+    this.scheduler = new KubeScheduler(sim, this.api, profile.scheduler);
     for (const [index, node] of nodes.entries()) {
       observations.nodeNamed(index, node.metadata.name, node.metadata.labels[ZONE_LABEL] ?? null);
       this.api.preload("Node", node);
@@ -204,7 +220,10 @@ export class Cluster {
    */
   get isQuiet(): boolean {
     return (
-      this.api.isIdle && this.controllerManager.isIdle && this.proxies.every(({ isIdle }) => isIdle)
+      this.api.isIdle &&
+      this.controllerManager.isIdle &&
+      this.scheduler.leader !== null &&
+      this.proxies.every(({ isIdle }) => isIdle)
     );
   }
 
@@ -228,6 +247,8 @@ export class Cluster {
     if (kubelet === undefined || proxy === undefined) return null;
     const { namespace } = transport.network.hosts[index]!;
     return {
+      shutDown: (release) => kubelet.shutDown(release),
+      cancelShutdown: () => kubelet.cancelShutdown(),
       freeze() {
         kubelet.freeze();
         proxy.freeze();
@@ -344,9 +365,8 @@ export class Cluster {
   }
 
   #start(synced: boolean): void {
-    const { sim, profile } = this.#options;
     this.controllerManager.start(synced);
-    void new Scheduler(sim, this.api, profile.scheduler);
+    this.scheduler.start(synced);
     for (const kubelet of this.#kubelets.values()) kubelet.start();
     this.#startProxies(synced);
     this.#cloud = this.#startCloud(synced);
@@ -511,6 +531,10 @@ export class Cluster {
       this.#noteSilenced(pod);
       this.ledger.statusWritten(pod, nowNs);
       event(pod.status.ready.status ? "pod_ready" : "pod_not_ready", pod, pod.spec.nodeName ?? "");
+    } else if (pod.status.disruptionTarget !== previous.status.disruptionTarget) {
+      event("pod_preempted", pod, pod.spec.nodeName ?? "");
+    } else if (pod.status.nominatedNodeName !== previous.status.nominatedNodeName) {
+      event("pod_nominated", pod, pod.status.nominatedNodeName ?? "");
     }
   }
 }

@@ -106,10 +106,7 @@ export function resolveScenario(
   return {
     ...own,
     description: run.description ?? description,
-    seed: run.seed,
-    durationNs: run.duration,
-    coldStart: run.coldStart,
-    windowNs: run.window,
+    ...timesOf(run),
     cluster: { ...resolved, servers },
     docker: known.docker,
     clients,
@@ -118,6 +115,16 @@ export function resolveScenario(
     profile,
     thresholds,
     ignored: objects.ignored,
+  };
+}
+
+function timesOf(run: NonNullable<ScenarioParts["run"]>) {
+  return {
+    seed: run.seed,
+    durationNs: run.duration,
+    coldStart: run.coldStart,
+    ...(run.startsAt !== undefined && { epochSeconds: run.startsAt }),
+    windowNs: run.window,
   };
 }
 

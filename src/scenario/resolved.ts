@@ -42,6 +42,8 @@ export interface ResolvedScenario {
   readonly seed: string;
   readonly durationNs: DurationNs;
   readonly coldStart: boolean;
+  /** Seconds since 1970 when the run begins. Absent: DEFAULT_EPOCH_SECONDS. */
+  readonly epochSeconds?: number;
   readonly windowNs: DurationNs;
   /** Without a node in it where the scenario has none. */
   readonly cluster: ResolvedCluster;

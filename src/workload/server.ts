@@ -351,7 +351,11 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
     this.#busy++;
     const { programs } = this.#context;
     if (connection.datagrams !== null) {
-      programs.transport.udp.read(connection.datagrams, connection.bytes);
+      const { datagrams, bytes, peer, peerPort } = connection;
+      programs.transport.udp.read(datagrams, bytes);
+      programs.observations.serviceStarted(datagrams.id, peer, peerPort);
+    } else if (connection.socket !== null) {
+      programs.observations.serviceStarted(connection.socket.id, -1, -1);
     }
     const serviceNs =
       (connection.info & RequestInfo.probe) !== 0

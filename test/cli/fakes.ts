@@ -142,7 +142,7 @@ export function fakeDependencies(
     compile: (_scenario, observers, _replication, instruments = []) =>
       fakeRun([...observers, ...instruments.flatMap((each) => each.observers)], options),
     instruments: async (asked, scenario) =>
-      (await import("../../src/telemetry/index.ts")).instrumentsOf(asked, scenario),
+      (await import("../../src/telemetry/index.ts")).instrumentsOf(asked, scenario, "1.2.3"),
     look: () => Promise.resolve(fakeLook(options)),
     explain: (_scenario, wanted) => {
       const run = fakeRun([], options);
@@ -158,6 +158,8 @@ export function fakeDependencies(
         })(),
       ),
     diffFolders: () => Promise.resolve(null),
+    plot: (folder, kinds, format) =>
+      Promise.resolve(kinds.map((kind) => ({ name: `${kind}.${format}`, content: folder }))),
     importCluster: (paths) =>
       Promise.resolve({
         scenarioText: (manifest) => `// reads ${manifest}\n`,

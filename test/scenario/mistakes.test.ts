@@ -164,7 +164,7 @@ describe("in the scenario", () => {
   test("a Service whose pods are of an ignored kind names it", async () => {
     const manifest = `${webManifest()}
 ---
-apiVersion: batch/v1
+apiVersion: batch/v1beta1
 kind: CronJob
 metadata: { name: db }
 ---

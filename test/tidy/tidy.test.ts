@@ -20,6 +20,7 @@ const ROOMS = [
   "inspect",
   "report",
   "telemetry",
+  "plot",
   "library",
   "testing",
   "cli",

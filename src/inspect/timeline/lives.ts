@@ -11,7 +11,9 @@ import type { LifeStage, LifeStep, PodLife } from "./record.ts";
 /** Events of events.csv that are stages. */
 const stageOfEvent: Readonly<Record<string, LifeStage>> = {
   pod_created: "created",
+  pod_nominated: "nominated",
   pod_scheduled: "scheduled",
+  pod_preempted: "preempted",
   sandbox_created: "sandbox created",
   container_started: "container started",
   pod_ready: "ready",

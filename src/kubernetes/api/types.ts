@@ -130,6 +130,10 @@ export interface PodStatus {
   readonly restartCount: number;
   /** Why the pod as a whole has failed: "Evicted". Absent: for no reason of its own. */
   readonly reason?: string;
+  /** The node that will have room for a pending pod once its victims are gone. Absent: none. */
+  readonly nominatedNodeName?: string;
+  /** Reason of condition DisruptionTarget: why somebody is about to end the pod. Absent: nobody is. */
+  readonly disruptionTarget?: "PreemptionByScheduler";
   /** Absent until the kubelet has written a status of its own. */
   readonly containerStatuses?: readonly ContainerStatus[];
   /**
@@ -309,9 +313,34 @@ export interface JobStatus {
   readonly finished: "Complete" | "Failed" | null;
 }
 
+/** Makes a Job each time that its schedule is due. */
+export interface CronJob {
+  readonly kind: "CronJob";
+  readonly metadata: ObjectMeta;
+  readonly spec: {
+    /** As written, in UTC. */
+    readonly schedule: string;
+    readonly suspend: boolean;
+    readonly concurrencyPolicy: "Allow" | "Forbid" | "Replace";
+    /** null: no time is too late. */
+    readonly startingDeadlineNs: DurationNs | null;
+    readonly successfulJobsHistoryLimit: number;
+    readonly failedJobsHistoryLimit: number;
+    /** spec.jobTemplate.spec, but for its pods. */
+    readonly job: Omit<Job["spec"], "selector" | "template">;
+    /** spec.jobTemplate.spec.template. */
+    readonly template: PodTemplate;
+  };
+  readonly status: {
+    /** Jobs that it has made and not yet seen to end. */
+    readonly active: readonly { readonly name: string; readonly uid: string }[];
+    readonly lastScheduleTimeNs: SimTimeNs | null;
+  };
+}
+
 /** Whatever makes pods from a template. */
 export type Workload =
-  Deployment | ReplicaSet | ReplicationController | StatefulSet | DaemonSet | Job;
+  Deployment | ReplicaSet | ReplicationController | StatefulSet | DaemonSet | Job | CronJob;
 
 export interface PodDisruptionBudget {
   readonly kind: "PodDisruptionBudget";
@@ -529,6 +558,7 @@ export interface ObjectByKind {
   readonly StatefulSet: StatefulSet;
   readonly DaemonSet: DaemonSet;
   readonly Job: Job;
+  readonly CronJob: CronJob;
   readonly PodDisruptionBudget: PodDisruptionBudget;
   readonly HorizontalPodAutoscaler: HorizontalPodAutoscaler;
   readonly Node: Node;

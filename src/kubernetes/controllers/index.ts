@@ -1,6 +1,7 @@
 /** The controllers of kube-controller-manager: one line each. */
 import { HorizontalPodAutoscalerController } from "./autoscaler.ts";
 import type { Controller } from "./contract.ts";
+import { CronJobController } from "./cronjob.ts";
 import { DeploymentController } from "./deployment.ts";
 import { DaemonSetController } from "./daemonset.ts";
 import { DisruptionController } from "./disruption.ts";
@@ -10,6 +11,7 @@ import { JobController } from "./job.ts";
 import { EndpointSliceMirroringController } from "./mirroring.ts";
 import { NodeLifecycleController } from "./nodeLifecycle.ts";
 import { PodGCController } from "./podGC.ts";
+import { GarbageCollector } from "./garbageCollector.ts";
 import type { ControllerManagerProfile } from "./profile.ts";
 import { ReplicaSetController } from "./replicaset.ts";
 import { StatefulSetController } from "./statefulset.ts";
@@ -23,6 +25,7 @@ export function createControllers({ endpoints }: ControllerManagerProfile): Cont
     new StatefulSetController(),
     new DaemonSetController(),
     new JobController(),
+    new CronJobController(),
     new DisruptionController(),
     new HorizontalPodAutoscalerController(),
     new EndpointSliceController(),
@@ -31,5 +34,6 @@ export function createControllers({ endpoints }: ControllerManagerProfile): Cont
     new NodeLifecycleController(),
     new TaintEvictionController(),
     new PodGCController(),
+    new GarbageCollector(),
   ];
 }

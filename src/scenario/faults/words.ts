@@ -18,6 +18,7 @@ export { rolloutUndo, type RolloutUndoInput } from "./rolloutUndo.ts";
 export { scale, type ScaleInput } from "./scale.ts";
 export { setEndpoints, type SetEndpointsInput } from "./setEndpoints.ts";
 export { setImage, type SetImageInput } from "./setImage.ts";
+export { shutdownNode, type ShutdownNodeInput } from "./shutdownNode.ts";
 export { slowApi, type SlowApiInput } from "./slowApi.ts";
 export { stealCpu, type StealCpuInput } from "./stealCpu.ts";
 export { stopKubeProxy, type StopKubeProxyInput } from "./stopKubeProxy.ts";

@@ -43,6 +43,8 @@ export interface ScenarioInput {
    * not. docs/metrics.md lists what can be measured.
    */
   thresholds?: string[];
+  /** The time of day when the run begins, by which CronJobs go. Default "2026-01-05T00:00:00Z", a Monday. */
+  startsAt?: string;
   /** Play the start of every pod instead of beginning at rest. Default false. */
   coldStart?: boolean;
   /** Width of the windows that results are grouped by. Default "1s". */

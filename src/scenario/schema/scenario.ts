@@ -6,6 +6,7 @@
  * own: whether the names in it exist (targets.ts, cluster.ts).
  */
 import { z } from "zod";
+import { parseInstant } from "../../kubernetes/cron/calendar.ts";
 import { seconds } from "../../engine/index.ts";
 import type { FaultSpec } from "../../faults/index.ts";
 import { networkKindNames } from "../../network/kinds/index.ts";
@@ -241,6 +242,10 @@ const run = object({
       ? { value: String(input) }
       : null;
   }).default("1"),
+  startsAt: scalar('an instant in UTC such as "2026-01-05T08:59:30Z"', (input) => {
+    const seconds = typeof input === "string" ? parseInstant(input) : null;
+    return seconds === null ? null : { value: seconds };
+  }).optional(),
   coldStart: boolean.default(false),
   window: positiveDuration.default(seconds(1)),
 });
