@@ -213,6 +213,7 @@ function useScene(
       const bin = binAt(load.bins, now);
       scene.draw(pen, {
         atNs: now,
+        bin,
         clock,
         flows: playing.flows[bin] ?? [],
         rates: playing.rates[bin] ?? [],
