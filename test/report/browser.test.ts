@@ -136,7 +136,7 @@ suite(`a report in Chromium${why}`, () => {
   it("zooms and pans all charts together, by buttons, by dragging and by keys", async () => {
     const { page, said } = await opened(file);
     const shown = page.locator(".shown");
-    expect(await shown.textContent()).toBe("0 ns to 24.0 s");
+    expect(await shown.textContent()).toBe("0 s to 24.0 s");
     const before = await pixels(page);
     await page.getByRole("button", { name: "Zoom in" }).click();
     expect(await shown.textContent()).toBe("6.00 s to 18.0 s");
@@ -154,7 +154,7 @@ suite(`a report in Chromium${why}`, () => {
     await page.mouse.up();
     expect(await shown.textContent()).toMatch(/^1[12]\.\d s to 1[78]\.\d s$/);
     await over.dblclick();
-    expect(await shown.textContent()).toBe("0 ns to 24.0 s");
+    expect(await shown.textContent()).toBe("0 s to 24.0 s");
 
     await page.mouse.move(5, 5);
     await page.locator("#timeline .plot").first().focus();
@@ -164,7 +164,7 @@ suite(`a report in Chromium${why}`, () => {
     await page.keyboard.press("+");
     expect(await shown.textContent()).toMatch(/ to 1\d\.\d s$/);
     await page.keyboard.press("0");
-    expect(await shown.textContent()).toBe("0 ns to 24.0 s");
+    expect(await shown.textContent()).toBe("0 s to 24.0 s");
     expect(said).toEqual([]);
     await page.close();
   });
