@@ -4,11 +4,10 @@
  * Owns: finding out before a long run whether they can be written, and writing each beside its place first, so that it is
  * whole or not there. Refuses to own: what they hold (telemetry/).
  */
-import { randomBytes } from "node:crypto";
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
-import { asResultsError, ResultsError } from "../output/index.ts";
+import { dirname, resolve } from "node:path";
+import { asResultsError, partialPath, removeLeftovers, ResultsError } from "../output/index.ts";
 
 /** Changes nothing. @throws ResultsError */
 export function checkFiles(paths: readonly string[]): void {
@@ -39,8 +38,8 @@ export async function writeFile(
   signal: AbortSignal,
 ): Promise<void> {
   const target = resolve(path);
-  const name = `.${basename(target)}.partial-${randomBytes(6).toString("hex")}`;
-  const temporary = join(dirname(target), name);
+  const temporary = partialPath(target);
+  await removeLeftovers(target);
   try {
     const file = await open(temporary, "wx");
     try {

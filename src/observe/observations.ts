@@ -153,6 +153,12 @@ export interface Observer {
   /** A request reached an endpoint's server, and left it (answered, refused or lost with it). */
   endpointRequestStarted?(endpoint: number, atNs: SimTimeNs): void;
   endpointRequestEnded?(endpoint: number, atNs: SimTimeNs): void;
+  /**
+   * A server begins to work on a request, which may have waited.
+   * @param socket the server's: of the connection, or the UDP socket to which the datagram came
+   * @param peer,peerPort where the datagram came from; -1 for a connection
+   */
+  serviceStarted?(socket: number, peer: number, peerPort: number): void;
 
   /**
    * @param usable 1 if the endpoint may get new connections from now on, in truth; else 0
@@ -319,6 +325,9 @@ const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Ob
   },
   endpointRequestEnded: (list) => (endpoint, atNs) => {
     for (const observer of list) observer.endpointRequestEnded(endpoint, atNs);
+  },
+  serviceStarted: (list) => (socket, peer, peerPort) => {
+    for (const observer of list) observer.serviceStarted(socket, peer, peerPort);
   },
   endpointChanged: (list) => (id, service, endpoint, change, changedAtNs, usable, index) => {
     for (const observer of list) {

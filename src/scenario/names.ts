@@ -43,7 +43,7 @@ export function resolverOf(
   zone: string,
 ): Pick<ResolvedClient, "resolver"> | Record<string, never> {
   if (!("reference" in to) || (to.via !== "dns" && to.via !== "lookup")) return {};
-  const { timeout, search, ...rest } = resolver;
+  const { timeout, search, slowStart, ...rest } = resolver;
   const name = to.via === "lookup" ? to.reference : to.reference.replace(/:\d+$/, "");
   const followsTarget = to.via === "dns" && SRV_TARGET.test(to.reference);
   const type = followsTarget ? "SRV" : to.type;
@@ -56,6 +56,7 @@ export function resolverOf(
       // gethostbyaddr() has no use for search domains.
       name: type === "PTR" ? `${reverseName(name)}.` : name,
       timeoutNs: timeout,
+      ...(slowStart !== undefined && { slowStartNs: slowStart }),
       search: [...searchDomains(zone), ...search],
     },
   };

@@ -61,6 +61,8 @@ const WORKLOAD_KINDS: Readonly<Record<string, (Workload | Pod)["kind"]>> = {
   ds: "DaemonSet",
   daemonset: "DaemonSet",
   job: "Job",
+  cj: "CronJob",
+  cronjob: "CronJob",
   po: "Pod",
   pod: "Pod",
 };

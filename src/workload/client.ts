@@ -39,6 +39,7 @@ import {
   type Signal,
 } from "./program.ts";
 import { ArrivalTimes, type RateSegment } from "./rate.ts";
+import { SlowStart } from "./slowStart.ts";
 
 export interface RetryOptions {
   readonly maxAttempts: number;
@@ -53,6 +54,8 @@ export interface DnsUse {
   readonly resolver: ResolverOptions;
   /** The first address of an answer, as most programs take it, or any of them. */
   readonly pick: "first" | "random";
+  /** With random: an address that is new to the application gets its whole share only after so long. */
+  readonly slowStartNs?: DurationNs | undefined;
   /** A request is a lookup and nothing else. */
   readonly lookupOnly: boolean;
   /** For observations only: which endpoint a connection is to, as Transport.noteRoute() wants it. */
@@ -149,6 +152,7 @@ export class LoadClient implements Program, SocketHandler {
   readonly #idle: Connection[] = [];
   readonly #dns: DnsUse | null;
   readonly #resolver: Resolver | null;
+  readonly #slowStart: SlowStart | null;
   readonly #onEnded: ((token: number, outcome: OutcomeCode) => void) | null;
   #ended = false;
 
@@ -169,6 +173,8 @@ export class LoadClient implements Program, SocketHandler {
     this.#retryStream = streams.get(`client/${name}/retry`);
     this.#dns = options.dns ?? null;
     this.#resolver = this.#dns === null ? null : this.#newResolver(this.#dns);
+    const windowNs = this.#dns?.slowStartNs;
+    this.#slowStart = windowNs === undefined ? null : new SlowStart(windowNs, this.#targetStream);
     const { load } = options;
     this.#arrivals = load.kind === "openLoop" ? new ArrivalTimes(load.rate, load.share) : null;
     this.#thinkTime = load.kind === "closedLoop" ? createDistribution(load.thinkTime) : null;
@@ -376,9 +382,14 @@ export class LoadClient implements Program, SocketHandler {
     else if (lookupOnly) this.#served(request);
     else {
       const { addresses, port } = found;
-      const address = pick === "first" ? addresses[0]! : this.#anyOf(addresses);
+      const address = pick === "first" ? addresses[0]! : this.#drawn(addresses);
       this.#dial(request, address, port ?? this.#options.port);
     }
+  }
+
+  #drawn(addresses: readonly AddressId[]): AddressId {
+    if (this.#slowStart === null) return this.#anyOf(addresses);
+    return this.#slowStart.pick(addresses, this.#context.programs.sim.nowNs);
   }
 
   #dial(request: Request, address: AddressId, port: number): void {

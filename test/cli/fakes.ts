@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { seconds } from "../../src/engine/index.ts";
 import type { BrokenLaw, Observer } from "../../src/observe/index.ts";
 import type { Dependencies, Look, Run, ScenarioOverrides } from "../../src/cli/dependencies.ts";
-import { Interrupted, type Io } from "../../src/cli/io.ts";
+import { Interrupted, TimedOut, type Io } from "../../src/cli/io.ts";
 import type {
   ExplanationFormat,
   TimelineFormat,
@@ -51,6 +51,8 @@ export function fakeTerminal(options: TerminalOptions = {}): FakeTerminal {
     nowMs: () => (clockMs += options.tickMs ?? 1),
     date: () => new Date(0),
     breathe: () => Promise.resolve(),
+    endAfter: (limitMs) => controller.abort(new TimedOut(`not done after ${limitMs} ms`)),
+    brokenOffBy: () => new Interrupted("interrupted"),
     out: () => texts.out,
     err: () => texts.err,
     interrupt: () => controller.abort(new Interrupted("interrupted")),
@@ -140,7 +142,7 @@ export function fakeDependencies(
     compile: (_scenario, observers, _replication, instruments = []) =>
       fakeRun([...observers, ...instruments.flatMap((each) => each.observers)], options),
     instruments: async (asked, scenario) =>
-      (await import("../../src/telemetry/index.ts")).instrumentsOf(asked, scenario),
+      (await import("../../src/telemetry/index.ts")).instrumentsOf(asked, scenario, "1.2.3"),
     look: () => Promise.resolve(fakeLook(options)),
     explain: (_scenario, wanted) => {
       const run = fakeRun([], options);
@@ -156,6 +158,8 @@ export function fakeDependencies(
         })(),
       ),
     diffFolders: () => Promise.resolve(null),
+    plot: (folder, kinds, format) =>
+      Promise.resolve(kinds.map((kind) => ({ name: `${kind}.${format}`, content: folder }))),
     importCluster: (paths) =>
       Promise.resolve({
         scenarioText: (manifest) => `// reads ${manifest}\n`,
@@ -183,6 +187,7 @@ export function fakeDependencies(
       }
       return summaries;
     },
+    report: { check: () => Promise.resolve(), write: () => Promise.resolve(2048) },
     runFresh: async (words) => {
       const io = fakeTerminal();
       return (await import("../../src/cli/program.ts")).runCli(

@@ -53,6 +53,7 @@ const names = listScenarios("scenarios").map(({ name }) => name);
 const variants = [
   ["affinity-skew", "MODE=nftables"],
   ["api-outage", "OUTAGE=none"],
+  ["cold-pods", "WARM=time"],
   ["drain-with-pdb", "PDB=none"],
   ["etp-local", "HOW=delete"],
   ["leader-change", "LEADER=stays"],

@@ -20,6 +20,7 @@ const calls: { readonly [Name in keyof Required<Observer>]: Parameters<Required<
     connectionDialled: [13, 14, 15, 0],
     endpointRequestStarted: [16, 17],
     endpointRequestEnded: [18, 19],
+    serviceStarted: [61, 62, 63],
     endpointChanged: [20, "service", "endpoint", "removed", 21, 0, 57],
     attemptStarted: [58, 59, 60, 61, 62, 1],
     attemptEnded: [63, Outcome.reset, 64, 65],

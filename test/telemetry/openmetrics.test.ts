@@ -118,7 +118,11 @@ describe("of a storm", () => {
   let told: ReturnType<typeof watched>;
   beforeAll(async () => {
     const scenario = await storm();
-    const [instrument] = instrumentsOf({ metrics: "out.prom", metricsEvery: "2500ms" }, scenario);
+    const [instrument] = instrumentsOf(
+      { metrics: "out.prom", metricsEvery: "2500ms" },
+      scenario,
+      "1.2.3",
+    );
     told = watched(scenario, [instrument!]);
     text = textOf(instrument!);
     // Without any instrument: the same events.
@@ -246,7 +250,7 @@ describe("its options", () => {
     const scenario = await storm();
     const mistakes = (given: Parameters<typeof instrumentsOf>[0]): string => {
       try {
-        instrumentsOf(given, scenario);
+        instrumentsOf(given, scenario, "1.2.3");
       } catch (error) {
         if (error instanceof UserError) return error.message;
         throw error;

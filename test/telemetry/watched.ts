@@ -45,6 +45,7 @@ export function watched(scenario: ResolvedScenario, instruments: readonly Instru
   return { run, end, context: { ...end, endNs: run.nowNs }, recording };
 }
 
-export function textOf(instrument: Instrument): string {
-  return [...instrument.content()].map(String).join("");
+/** The file of an instrument that has one, or the one of that name. */
+export function textOf(instrument: Instrument, path = instrument.paths[0]!): string {
+  return [...instrument.content(path)].map(String).join("");
 }

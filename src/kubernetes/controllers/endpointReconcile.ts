@@ -67,7 +67,7 @@ export function endpointOf(
 }
 
 /** ShouldSetHostname: in the Service that the pod names as its subdomain. */
-function hostnameIn(service: Service, { metadata, spec }: Pod): Pick<Endpoint, "hostname"> {
+export function hostnameIn(service: Service, { metadata, spec }: Pod): Pick<Endpoint, "hostname"> {
   const isOwn =
     spec.subdomain === service.metadata.name && metadata.namespace === service.metadata.namespace;
   return isOwn && spec.hostname !== undefined ? { hostname: spec.hostname } : {};
@@ -277,7 +277,7 @@ function bestFit(
 }
 
 /** finalize: a slice that would go takes the contents of one that would come. */
-function recycle({ create, update, delete: remove }: SliceChanges): SliceChanges {
+export function recycle({ create, update, delete: remove }: SliceChanges): SliceChanges {
   const count = Math.min(create.length, remove.length);
   const recycled = remove
     .slice(0, count)
@@ -336,7 +336,7 @@ function newSlice(
   };
 }
 
-function portsOf(service: Service, pod: Pod): SlicePorts {
+export function portsOf(service: Service, pod: Pod): SlicePorts {
   return service.spec.ports.flatMap(({ name, protocol, targetPort }) => {
     const port = resolveTargetPort(targetPort, pod);
     return port === null ? [] : [{ name, protocol, port }];

@@ -77,7 +77,10 @@ export class StatusManager {
     client.patch(
       "Pod",
       key,
-      (stored) => (stored.metadata.uid === now.uid ? { ...stored, status: now.status } : null),
+      (stored) =>
+        stored.metadata.uid === now.uid
+          ? { ...stored, status: { ...othersPart(stored.status), ...now.status } }
+          : null,
       clock.hears((pod, error) => {
         this.#writing = false;
         // An object that has gone has no status any more.
@@ -104,4 +107,13 @@ export class StatusManager {
       this.#next();
     });
   }
+}
+
+/** What others say in a pod's status, and a kubelet leaves as it is (mergePodStatus). */
+function othersPart({ nominatedNodeName, disruptionTarget }: PodStatus): Partial<PodStatus> {
+  if (nominatedNodeName === undefined && disruptionTarget === undefined) return {};
+  return {
+    ...(nominatedNodeName !== undefined && { nominatedNodeName }),
+    ...(disruptionTarget !== undefined && { disruptionTarget }),
+  };
 }

@@ -68,12 +68,13 @@ export class ClusterDns {
   /** What a client uses; null for one that looks nothing up. */
   useOf({ resolver, to }: Pick<ResolvedClient, "resolver" | "to">): DnsUse | null {
     if (resolver === undefined || !("service" in to)) return null;
-    const { pick, ...options } = resolver;
+    const { pick, slowStartNs, ...options } = resolver;
     const { ledger } = this.#cluster;
     const { addresses } = this.#network;
     return {
       resolver: { ...options, messages: this.#messages, nameserver: this.#nameserver },
       pick,
+      slowStartNs,
       lookupOnly: to.via === "lookup",
       // A ClusterIP is no endpoint: then the node's rules say where the connection goes.
       note: (socket, address) => {

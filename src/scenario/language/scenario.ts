@@ -43,6 +43,8 @@ export interface ScenarioInput {
    * not. docs/metrics.md lists what can be measured.
    */
   thresholds?: string[];
+  /** The time of day when the run begins, by which CronJobs go. Default "2026-01-05T00:00:00Z", a Monday. */
+  startsAt?: string;
   /** Play the start of every pod instead of beginning at rest. Default false. */
   coldStart?: boolean;
   /** Width of the windows that results are grouped by. Default "1s". */
@@ -193,6 +195,8 @@ export interface ResolverInput {
   cache?: "none" | "forever" | "record" | Duration;
   /** Which address of several it dials. Default "first". */
   pick?: "first" | "random";
+  /** With pick "random": an address that is new to the application gets its whole share only after so long. */
+  slowStart?: Duration;
 }
 
 export type LoadInput =

@@ -12,8 +12,8 @@ import {
   SLICE_CONTROLLER,
   type Endpoint,
   type EndpointSlice,
+  type EndpointSubset,
 } from "../../kubernetes/api/types.ts";
-import type { EndpointSubset } from "../../kubernetes/controllers/mirroring.ts";
 import type { FileMistakes } from "../mistakes.ts";
 import { boolean, read, text, word } from "../schema/reading.ts";
 import { ipAddress, whySpecial } from "./addresses.ts";
@@ -185,7 +185,7 @@ export function readEndpoints({ value, mistakes, objects }: ManifestContext): bo
     }),
   );
   const metadata = startMeta("Endpoints", written.metadata);
-  objects.endpoints.push({ mistakes, object: { metadata, subsets } });
+  objects.endpoints.push({ mistakes, object: { kind: "Endpoints", metadata, subsets } });
   return true;
 }
 

@@ -6,6 +6,7 @@
  * own: whether the names in it exist (targets.ts, cluster.ts).
  */
 import { z } from "zod";
+import { parseInstant } from "../../kubernetes/cron/calendar.ts";
 import { seconds } from "../../engine/index.ts";
 import type { FaultSpec } from "../../faults/index.ts";
 import { networkKindNames } from "../../network/kinds/index.ts";
@@ -201,6 +202,8 @@ const load = choice("openLoop(...) or closedLoop(...)", {
 });
 
 /** Defaults of resolv.conf(5), and of a pod: kubelet's ndots. */
+const SLOW_START = { params: { allowed: 'slowStart with pick "random" only' } };
+
 export const resolver = object({
   ndots: integer("dots", 0, 15).default(5),
   timeout: positiveDuration.default(seconds(5)),
@@ -211,7 +214,8 @@ export const resolver = object({
   search: z.array(text("a domain", /^[a-z0-9.-]+$/, 253)).default([]),
   cache: z.union([z.enum(["none", "forever", "record"]), positiveDuration]).default("none"),
   pick: word("first", "random").default("first"),
-});
+  slowStart: positiveDuration.optional(),
+}).refine(({ pick, slowStart }) => slowStart === undefined || pick === "random", SLOW_START);
 
 const client = object({
   name: labelName,
@@ -238,6 +242,10 @@ const run = object({
       ? { value: String(input) }
       : null;
   }).default("1"),
+  startsAt: scalar('an instant in UTC such as "2026-01-05T08:59:30Z"', (input) => {
+    const seconds = typeof input === "string" ? parseInstant(input) : null;
+    return seconds === null ? null : { value: seconds };
+  }).optional(),
   coldStart: boolean.default(false),
   window: positiveDuration.default(seconds(1)),
 });

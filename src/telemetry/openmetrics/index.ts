@@ -26,7 +26,7 @@ export function openMetrics(
   });
   let run: Run | null = null;
   return {
-    path,
+    paths: [path],
     observers: collector.observers,
     attach(attached) {
       run = attached;
