@@ -363,7 +363,7 @@ describe("a datagram", () => {
     expect(traced).toMatchObject({ protocol: "UDP", answer: null, verdict: { kind: "delivered" } });
     expect(netfilter(traced)[0]!.after.destination).toMatch(/:5353$/);
     expect(traceFormats.text(traced)).toContain(" UDP datagram\n");
-    const [pod] = [...runTo(scenario, 0).cluster.api.list("Pod")].filter(
+    const pod = [...runTo(scenario, 0).cluster.api.list("Pod")].find(
       ({ metadata }) => metadata.labels["app"] === "web",
     );
     const direct = trace(scenario, "pod/client-a-0", `pod/${pod!.metadata.name}:5353/udp`);
