@@ -35,6 +35,7 @@ interface RunOptions extends ScenarioOptions, InstrumentOptions {
   readonly jobs?: number;
   readonly out?: string;
   readonly quiet?: true;
+  readonly live?: true;
 }
 
 interface LookOptions extends ScenarioOptions {
@@ -185,7 +186,8 @@ function addRun(
       "only this one of the replications, from 0",
       wholeNumber(0, 99_999),
     )
-    .option("--quiet", "print no summary and no progress, only errors");
+    .option("--quiet", "print no summary and no progress, only errors")
+    .option("--live", "draw a dashboard on the terminal while it runs");
   instrumentOptions(command)
     .addHelpText("after", runExamples)
     .action(async (file: string | undefined, options: RunOptions, command: Command) => {
