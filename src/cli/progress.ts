@@ -27,18 +27,20 @@ export interface ProgressView {
 export class Progress implements ProgressView {
   readonly #io: RunIo;
   readonly #enabled: boolean;
-  readonly #failures = new FailureCount();
+  readonly #failures: FailureCount | null;
   readonly #startedMs: number;
   #drawnMs = -Infinity;
 
-  constructor(io: RunIo, quiet: boolean) {
+  /** @param failures counted in the run, which has to tell them to `observers`; null: not told */
+  constructor(io: RunIo, quiet: boolean, failures: FailureCount | null = null) {
     this.#io = io;
+    this.#failures = failures;
     this.#enabled = !quiet && io.stderr.isTTY === true;
     this.#startedMs = io.nowMs();
   }
 
   get observers(): readonly Observer[] {
-    return this.#enabled ? [this.#failures] : [];
+    return this.#enabled && this.#failures !== null ? [this.#failures] : [];
   }
 
   update(state: ProgressState): void {
@@ -48,7 +50,7 @@ export class Progress implements ProgressView {
     this.#drawnMs = nowMs;
     // One column stays free: a full last column makes some terminals wrap.
     const width = (this.#io.stderr.columns ?? 80) - 1;
-    const { failed } = this.#failures;
+    const failed = this.#failures?.failed ?? null;
     const line = progressLine(state, (nowMs - this.#startedMs) / 1000, width, failed);
     this.#io.stderr.write(`\r${line}\u001B[K`);
   }

@@ -154,6 +154,21 @@ export class ConntrackTables {
     return this.holds(id, direction, host, protocol, tuple) && this.isAlive(id);
   }
 
+  /** Gives a packet what the packets of the other direction come with, turned round. */
+  translate(
+    id: EntryId,
+    direction: DirectionCode,
+    packet: { -readonly [K in keyof Tuple]: Tuple[K] },
+  ): void {
+    const { words } = this;
+    const at = id * WORDS + TUPLE + (1 - direction) * TUPLE_WORDS;
+    const ports = words[at + 1]!;
+    packet.source = words[at + 2]!;
+    packet.sourcePort = ports & 0xffff;
+    packet.destination = words[at]!;
+    packet.destinationPort = ports >>> 16;
+  }
+
   /** Whether the entry's replies have that tuple. */
   matchesReply(id: EntryId, reply: Tuple): boolean {
     const at = id * WORDS + TUPLE + TUPLE_WORDS;
