@@ -1,9 +1,10 @@
 /**
- * `npm run build`: src/ to dist/, or to the folder named on the command line.
+ * `npm run build`: src/ to dist/, or to the folder named on the command line; what a report runs in a browser is one
+ * script and one style there.
  * npm marks the command executable only when it links it; a build that writes it anew must do so too.
  */
 import { spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { build } from "esbuild";
 
@@ -19,8 +20,41 @@ const { status } = spawnSync(process.execPath, [tsc, "-p", project, "--outDir", 
 if (status === 0) {
   chmodSync(join(out, "cli", "main.js"), 0o755);
   await bundlePlot();
+  await bundleReport();
 }
 process.exitCode = status ?? 1;
+
+async function bundleReport() {
+  const folder = join(root, "src", "report", "browser");
+  const target = join(out, "report", "browser");
+  await build({
+    entryPoints: [
+      { in: join(folder, "main.tsx"), out: "report" },
+      { in: join(folder, "style.css"), out: "report" },
+    ],
+    outdir: target,
+    absWorkingDir: root,
+    bundle: true,
+    minify: true,
+    charset: "ascii",
+    format: "iife",
+    logLevel: "warning",
+    target: "es2022",
+    jsx: "automatic",
+    jsxImportSource: "preact",
+    legalComments: "none",
+    banner: { js: `/*!\n${licences()}*/` },
+  });
+}
+
+/** What is bundled says whose it is. */
+function licences() {
+  const texts = ["preact", "uplot"].map((name) => {
+    const licence = join(root, "node_modules", name, "LICENSE");
+    return `${name}\n\n${readFileSync(licence, "utf8")}\n`;
+  });
+  return texts.join("\n").replaceAll("*/", "* /");
+}
 
 /** What draws figures is only needed here: it goes into the module that uses it, with its font and its painter beside. */
 async function bundlePlot() {

@@ -120,6 +120,13 @@ export interface Dependencies {
   ) => Promise<Generator<ProgressState, readonly string[] | null>>;
   /** Lines about the first difference of two folders; null: none. undefined: they are not results. */
   readonly diffFolders: (a: string, b: string) => Promise<readonly string[] | null | undefined>;
+  /** The file that a person looks at, from a folder of results. */
+  readonly report: {
+    /** Finds out whether it could be written. @throws ResultsError */
+    readonly check: (file: string, dir: string) => Promise<void>;
+    /** @returns its size in bytes. @throws ResultsError */
+    readonly write: (dir: string, file: string) => Promise<number>;
+  };
   /** Figures of a results folder. @throws UserError for what is none */
   readonly plot: (
     folder: string,

@@ -34,7 +34,9 @@ interface RunOptions extends ScenarioOptions, InstrumentOptions {
   readonly replication?: number;
   readonly jobs?: number;
   readonly out?: string;
+  readonly report?: string;
   readonly quiet?: true;
+  readonly live?: true;
 }
 
 interface LookOptions extends ScenarioOptions {
@@ -122,6 +124,7 @@ function buildProgram(
   addRules(program, io, dependencies, ended);
   addTimeline(program, io, dependencies, ended);
   addExplain(program, io, dependencies, ended);
+  addReport(program, io, dependencies, ended);
   addImport(program, io, dependencies, ended);
   addInit(program, io, dependencies, ended);
   addVerify(program, io, dependencies, ended);
@@ -156,6 +159,7 @@ Examples:
   sim run scenarios/reset-storm.ts --seed 7 --duration 30s --out results/short
   sim run my.ts -e REPLICAS=12 -e GRACE=5s
   sim run -f shop.yaml --reset deploy/frontend --rate 500 --duration 2m
+  sim run scenarios/reset-storm.ts --report storm.html
   sim run my.ts --threshold 'requests_failed.rate<0.1%' --threshold 'request_duration.p(99)<250ms'
 `;
 
@@ -185,7 +189,13 @@ function addRun(
       "only this one of the replications, from 0",
       wholeNumber(0, 99_999),
     )
-    .option("--quiet", "print no summary and no progress, only errors");
+    .addOption(
+      new Option("--report <file>", "write a report to look at: one HTML file")
+        .argParser(nonEmpty)
+        .conflicts("replications"),
+    )
+    .option("--quiet", "print no summary and no progress, only errors")
+    .option("--live", "draw a dashboard on the terminal while it runs");
   instrumentOptions(command)
     .addHelpText("after", runExamples)
     .action(async (file: string | undefined, options: RunOptions, command: Command) => {
@@ -324,6 +334,30 @@ function addExplain(
     .action(async (file: string | undefined, options: ExplainOptions, command: Command) => {
       const { explainCommand } = await import("./explain.ts");
       await explainCommand(subjectOf(file, options, command), io, dependencies);
+      ended(ExitCode.done);
+    });
+}
+
+const reportExamples = `
+Examples:
+  sim report results/reset-storm
+  sim report results/reset-storm -o storm.html
+`;
+
+function addReport(
+  program: Command,
+  io: Io,
+  dependencies: Dependencies,
+  ended: (code: ExitCodeValue) => void,
+): void {
+  program
+    .command("report")
+    .argument("<results>", "folder that a run wrote")
+    .description("make one HTML file of a folder of results, to look at and to pass on")
+    .option("-o, --output <file>", "file to write (default: <results>.html)", nonEmpty)
+    .addHelpText("after", reportExamples)
+    .action(async (results: string, options: { readonly output?: string }) => {
+      await (await import("./report.ts")).reportCommand({ results, ...options }, io, dependencies);
       ended(ExitCode.done);
     });
 }

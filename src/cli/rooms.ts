@@ -41,6 +41,10 @@ export function realDependencies(): Dependencies {
     explain,
     diffRuns: async (a, b) => (await import("../inspect/diff/index.ts")).diffRuns(a, b),
     diffFolders: async (a, b) => (await import("../inspect/diff/index.ts")).diffFolders(a, b),
+    report: {
+      check: async (file, dir) => (await import("../report/index.ts")).checkReportFile(file, dir),
+      write: async (dir, file) => (await import("../report/index.ts")).writeReport(dir, file),
+    },
     plot: async (...asked) => (await import("../plot/index.ts")).plotResults(...asked),
     runFresh,
     importCluster,

@@ -26,7 +26,9 @@ import type { Dependencies, Run, ScenarioOverrides } from "./dependencies.ts";
 import { InternalFault } from "./faults.ts";
 import { checkFiles, writeFile } from "./files.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io, type RunIo } from "./io.ts";
-import { Progress } from "./progress.ts";
+import { FailureCount } from "./live/watch.ts";
+import { PlainProgress, Progress, type ProgressView } from "./progress.ts";
+import { tellReport } from "./report.ts";
 
 export interface RunArguments extends ScenarioOverrides, InstrumentOptions {
   readonly file: string;
@@ -35,6 +37,10 @@ export interface RunArguments extends ScenarioOverrides, InstrumentOptions {
   readonly output: SummaryFormatName;
   /** Which repetition, from 0. */
   readonly replication?: number;
+  /** Draws a dashboard. */
+  readonly live?: true;
+  /** File that shows it; then it is also recorded who sent connections where. */
+  readonly report?: string;
 }
 
 /** A finished run, before it is written. */
@@ -61,6 +67,7 @@ export async function runCommand(
   const dir = args.out ?? `results/${scenario.name}`;
   const instruments = await instrumentsOf(args, scenario, dependencies);
   await checkResultsFolder(dir);
+  if (args.report !== undefined) await dependencies.report.check(args.report, dir);
   if (!args.quiet) tellAssumed(scenario, io);
 
   const { summary, replay } = await runInto(dir, scenario, args, io, dependencies, instruments);
@@ -70,6 +77,9 @@ export async function runCommand(
     const colour = wantsColour(io.stdout, io.env);
     const options = { width, colour, resultsDir: dir, replay };
     io.stdout.write(summaryFormats[args.output](viewOf(summary), options));
+  }
+  if (args.report !== undefined) {
+    await tellReport(dir, args.report, args.quiet ? null : io, dependencies);
   }
   if (io.env["GITHUB_ACTIONS"] === "true") annotate(summary, args.file, io);
   const laws = reportLaws(summary, io, replay);
@@ -157,6 +167,19 @@ function replayOf(args: RunArguments, scenario: ResolvedScenario): string {
   return replayCommand({ ...overridesOf(args), file, seed: scenario.seed, replication });
 }
 
+/** What is drawn while the run goes on. */
+async function progressOf(
+  { live, quiet }: RunArguments,
+  scenario: ResolvedScenario,
+  io: RunIo,
+): Promise<ProgressView> {
+  const bar = new Progress(io, quiet, new FailureCount());
+  if (live !== true || quiet) return bar;
+  const { canDraw, LiveDashboard } = await import("./live/dashboard.ts");
+  if (canDraw(io)) return new LiveDashboard(io, scenario);
+  return io.stderr.isTTY === true ? bar : new PlainProgress(io);
+}
+
 async function simulate(
   args: RunArguments,
   scenario: ResolvedScenario,
@@ -165,14 +188,15 @@ async function simulate(
   replay: string,
   instruments: readonly Instrument[],
 ): Promise<Finished> {
-  const recording = new Recording();
-  const progress = new Progress(io, args.quiet);
+  const recording = new Recording(args.report === undefined ? [] : ["flows"]);
+  const progress = await progressOf(args, scenario, io);
   const startedAt = io.date();
   const startedMs = io.nowMs();
   let run: Run | undefined;
   try {
     const replication = args.replication ?? 0;
-    run = await dependencies.compile(scenario, recording.observers, replication, instruments);
+    const observers = [...recording.observers, ...progress.observers];
+    run = await dependencies.compile(scenario, observers, replication, instruments);
     await runInSlices(run, run.durationNs, io, (state) => progress.update(state));
     const end = run.finish();
     const seconds = (io.nowMs() - startedMs) / 1000;
@@ -193,7 +217,7 @@ async function write(
 ): Promise<Summary> {
   const { scenario, recording, run, end, startedAt, seconds } = finished;
   const { eventsProcessed } = run.sim;
-  const { tables, summary } = conclude(scenario, recording, end, run.durationNs);
+  const { tables, requested, summary } = conclude(scenario, recording, end, run.durationNs);
   const wallClock = {
     startedAt: startedAt.toISOString(),
     seconds,
@@ -211,6 +235,7 @@ async function write(
   };
   const results = {
     tables,
+    requested,
     documents: (digest: Parameters<typeof manifest>[1]) => ({
       "summary.json": summary(digest.fingerprint),
       ...(scenario.drawnFaults === undefined ? {} : { "faults.json": scenario.drawnFaults }),

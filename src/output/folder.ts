@@ -39,6 +39,8 @@ export interface ResultsDigest {
 
 export interface Results {
   readonly tables: readonly Table[];
+  /** Tables that the fingerprint leaves out: a run is the same with and without them. */
+  readonly requested?: readonly Table[];
   /** Whole folders on the same file system, which are moved in under their names. */
   readonly folders?: readonly string[];
   /**
@@ -153,7 +155,8 @@ async function writeBeside(
   // Not mkdtemp: its folders are for their owner alone, and results follow the user's umask.
   await mkdir(temporary);
   try {
-    const digest = await writeTables(temporary, results.tables, signal);
+    const { tables, requested = [] } = results;
+    const digest = await writeTables(temporary, tables, requested, signal);
     for (const [name, document] of Object.entries(results.documents(digest))) {
       await writeWhole(join(temporary, name), [jsonText(document)], signal);
     }
@@ -195,13 +198,18 @@ function infinityNamed(_key: string, value: unknown): unknown {
 async function writeTables(
   folder: string,
   tables: readonly Table[],
+  requested: readonly Table[],
   signal: AbortSignal | undefined,
 ): Promise<ResultsDigest> {
   const hashes = new TableHashes();
-  for (const table of tables) {
-    await writeWhole(join(folder, table.file), hashes.pass(table), signal);
-  }
-  return hashes.digest();
+  const written = async (each: readonly Table[]): Promise<ResultsDigest> => {
+    for (const table of each) {
+      await writeWhole(join(folder, table.file), hashes.pass(table), signal);
+    }
+    return hashes.digest();
+  };
+  const { fingerprint } = await written(tables);
+  return { ...(await written(requested)), fingerprint };
 }
 
 /** What writeResults would give for them; nothing is written. */
@@ -229,7 +237,7 @@ class TableHashes {
   }
 
   digest(): ResultsDigest {
-    return { fingerprint: this.#all.digest("hex").slice(0, 16), files: this.#files };
+    return { fingerprint: this.#all.copy().digest("hex").slice(0, 16), files: { ...this.#files } };
   }
 }
 

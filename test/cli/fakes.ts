@@ -187,6 +187,7 @@ export function fakeDependencies(
       }
       return summaries;
     },
+    report: { check: () => Promise.resolve(), write: () => Promise.resolve(2048) },
     runFresh: async (words) => {
       const io = fakeTerminal();
       return (await import("../../src/cli/program.ts")).runCli(

@@ -109,8 +109,9 @@ function render(programmed: Programmed): Ruleset {
   const table: Table = { name: "ipvs", chains };
   // The kernel schedules at INPUT and OUTPUT: the virtual addresses are the node's own (kube-ipvs0).
   const hooked = [[table, services] as const];
-  const hooks = { prerouting: hooked, output: hooked, input: [], forward: [], postrouting: [] };
-  return { tables: [table], hooks, lines };
+  const hooks = { prerouting: [], output: hooked, input: hooked, forward: [], postrouting: [] };
+  const virtual = new Set(virtualServers(programmed).map(({ address }) => address));
+  return { tables: [table], hooks, isLocal: (address) => virtual.has(address), lines };
 }
 
 function dnat({ address, port }: RuleEndpoint) {

@@ -157,3 +157,9 @@ function begun({ steps }: Life): LifeStep[] {
     ? []
     : [{ atNs: 0, stage: "at rest", detail: "ready, and in force on every node" }];
 }
+
+/** The life that a name had at an instant: a StatefulSet's pod has several. */
+export function lifeAt(lives: readonly PodLife[], pod: string, atNs: SimTimeNs): PodLife | null {
+  const own = lives.filter((life) => life.pod === pod);
+  return own.findLast(({ steps }) => (steps[0]?.atNs ?? 0) <= atNs) ?? own[0] ?? null;
+}
