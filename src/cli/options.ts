@@ -106,6 +106,22 @@ export function wholeNumber(least: number, most: number): (value: string) => num
   };
 }
 
+export function positiveNumber(most: number): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (/^\d+(\.\d+)?$/.test(value) && number > 0 && number <= most) return number;
+    throw new InvalidArgumentError(`Allowed: a number above 0, up to ${most}.`);
+  };
+}
+
+/** "99.9%", or 0.999. */
+export function aShare(value: string): number {
+  const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(value);
+  const share = match === null ? NaN : Number(match[1]) / (match[2] === "%" ? 100 : 1);
+  if (share > 0 && share < 1) return share;
+  throw new InvalidArgumentError("Allowed: between 0% and 100%, as 99.9%.");
+}
+
 export function gathered(value: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, value];
 }

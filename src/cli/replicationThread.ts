@@ -8,17 +8,7 @@ import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import type { Summary } from "../output/index.ts";
 import type { ReplicationRequest } from "./dependencies.ts";
 import type { Io } from "./io.ts";
-
-export type ThreadAnswer =
-  { readonly summary: Summary } | { readonly name: string; readonly error: string };
-
-/** An error of a thread, by the name that says whose it is (faults.ts). */
-export class UserErrorText extends Error {
-  constructor(name: string, message: string) {
-    super(message);
-    this.name = name;
-  }
-}
+import type { ThreadReply } from "./threads.ts";
 
 const silent = { write: () => true };
 
@@ -42,11 +32,11 @@ function listen(port: NonNullable<typeof parentPort>, request: ReplicationReques
         const args = { file, ...overrides, quiet: true, output: "table", replication } as const;
         const dir = join(folder, `replication-${replication}`);
         const { summary } = await runInto(dir, scenario, args, io, dependencies);
-        port.postMessage({ summary } satisfies ThreadAnswer);
+        port.postMessage({ done: summary } satisfies ThreadReply<Summary>);
       })
       .catch((error: unknown) => {
         const { name, message } = error instanceof Error ? error : new Error(String(error));
-        port.postMessage({ name, error: message } satisfies ThreadAnswer);
+        port.postMessage({ name, error: message } satisfies ThreadReply<Summary>);
       });
   });
 }

@@ -30,6 +30,7 @@ export function realDependencies(): Dependencies {
     compile: async (scenario, observers, replication) =>
       (await import("../scenario/compile.ts")).compile(scenario, observers, replication),
     replicate: async (...asked) => (await import("./threads.ts")).replicate(...asked),
+    answer: async (...asked) => (await import("./threads.ts")).answerOnThreads(...asked),
     look,
     explain,
     diffRuns: async (a, b) => (await import("../inspect/diff/index.ts")).diffRuns(a, b),

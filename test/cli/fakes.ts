@@ -139,6 +139,7 @@ export function fakeDependencies(
     },
     compile: (_scenario, observers) => fakeRun(observers, options),
     look: () => Promise.resolve(fakeLook(options)),
+    answer: () => Promise.reject(new Error("no fake answers")),
     explain: (_scenario, wanted) => {
       const run = fakeRun([], options);
       const said = JSON.stringify(wanted);

@@ -19,6 +19,7 @@ const ROOMS = [
   "output",
   "inspect",
   "library",
+  "answers",
   "testing",
   "cli",
 ];
