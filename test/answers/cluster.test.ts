@@ -52,7 +52,10 @@ describe("the Deployment that is asked about", () => {
 
   it("is the first that can be called, where a StatefulSet stands in front", async () => {
     const set = deployment("web").replaceAll("Deployment", "StatefulSet");
-    expect(await targetOf(set + deployment("later"))).toMatchObject({ workload: "deploy/later" });
+    expect(await targetOf(set + deployment("later"))).toMatchObject({
+      workload: "deploy/later",
+      service: "svc/later:80",
+    });
   });
 
   it.each([
@@ -74,6 +77,11 @@ describe("the Deployment that is asked about", () => {
       "--deploy web: 2 Deployments of that name; allowed: one of default/web, prod/web",
     );
     expect(await targetOf(both, "prod/web")).toMatchObject({ workload: "prod/deploy/web" });
+  });
+
+  it("has its Service in its own namespace", async () => {
+    const other = deployment("web") + deployment("web", { namespace: "prod", service: false });
+    expect(await refused(other, "prod/web")).toMatch(/selects its pods; allowed: one of web$/);
   });
 
   it("has to be there at all", async () => {

@@ -6,7 +6,7 @@
 import { describe, expect, it } from "vitest";
 import { deployment, find, point, withManifest } from "./asked.ts";
 
-const quick = { rate: 60, nodes: 3 };
+const quick = { rate: 400, nodes: 3 };
 
 describe("prestop", () => {
   /**
@@ -30,6 +30,13 @@ describe("prestop", () => {
     const lazy = await find("prestop", { minSyncPeriod: "6s" }, { ...quick, goal: 0.9 });
     const strict = await find("prestop", { minSyncPeriod: "6s" }, quick);
     expect(lazy.figures[0].mean).toBeLessThan(strict.figures[0].mean!);
+  });
+
+  it("does not take few requests for certainty", async () => {
+    const few = find("prestop", {}, { rate: 5, nodes: 2 });
+    await expect(few).rejects.toThrow(/requests during the restarts are too few to tell 99.9 %/);
+    const { figures } = await find("prestop", {}, { rate: 5, nodes: 2, goal: 0.9 });
+    expect(figures[1]!.low).toBeLessThan(1);
   });
 
   it("says so where no sleep helps", async () => {

@@ -1,6 +1,7 @@
 /** How long a preStop sleep has to be: the smallest with which a rolling restart serves nearly every request. */
 import { seconds } from "../../engine/index.ts";
-import { counted } from "../../output/index.ts";
+import { count, counted } from "../../output/index.ts";
+import { optionMistake, UserError } from "../../scenario/index.ts";
 import type { Figure, Question } from "../contract.ts";
 import { found, type Lab, type Point } from "../lab.ts";
 import { prepareRestart, restartAssumes, restartMeasures, RestartWatch } from "../rollout.ts";
@@ -52,20 +53,21 @@ async function find(lab: Lab, settings: Settings): ReturnType<Question["find"]> 
   };
   const reaches = (served: Figure): boolean =>
     served.mean !== null && (served.low ?? served.mean) >= goal;
-  const holds = async (sleep: number): Promise<boolean> => reaches(servedOf(await at(sleep)));
+  const servedAt = (point: Point): Figure => servedOf(point, lab.confidence);
+  const holds = async (sleep: number): Promise<boolean> => {
+    const point = await at(sleep);
+    checkRequests(point, goal, lab.confidence);
+    return reaches(servedAt(point));
+  };
   const sleep = await lab.smallest(holds, { near: NEAR, most: MOST });
   const point = tried.get(sleep ?? MOST)!;
-  const served = servedOf(point);
-  const removal = point.figure(
-    "until no node sends to a pod that is to go",
-    "removalNs",
-    "ns",
-  );
+  const served = servedAt(point);
+  const removal = point.figure("until no node sends to a pod that is to go", "removalNs", "ns");
   const shorter = sleep === null || sleep === 0 ? undefined : tried.get(sleep - 1);
   const { workload } = lab.target;
-  const percent = `${Number((goal * 100).toPrecision(6))} %`;
+  const percent = percentOf(goal);
   const but =
-    shorter === undefined ? "" : `; with ${sleep! - 1} s it is ${withRange(servedOf(shorter))}`;
+    shorter === undefined ? "" : `; with ${sleep! - 1} s it is ${withRange(servedAt(shorter))}`;
   const sentence =
     sleep === null
       ? `No preStop sleep of up to ${MOST} s lets ${workload} serve ${percent} of the requests during a rolling restart: with ${MOST} s it is ${withRange(served)}, so something else fails them.`
@@ -84,7 +86,7 @@ async function find(lab: Lab, settings: Settings): ReturnType<Question["find"]> 
           .sort(([a], [b]) => a - b)
           .map(([each, tries]) => [
             `${each} s`,
-            withRange(servedOf(tries)),
+            withRange(servedAt(tries)),
             value(tries.figure("", "failed", "count")),
             `${tries.count(({ failed }) => failed === 0)} of ${counted(tries.trials.length, "restart")}`,
           ]),
@@ -93,6 +95,33 @@ async function find(lab: Lab, settings: Settings): ReturnType<Question["find"]> 
   };
 }
 
-function servedOf(point: Point): Figure {
-  return point.figure("requests served during the restart", "served", "share");
+/** Where nothing failed at all replications say the same, and only the number of requests says how sure that is. */
+function servedOf(point: Point, confidence: number): Figure {
+  const figure = point.figure("requests served during the restart", "served", "share");
+  const isAll = point.count(({ failed }) => failed === 0) === point.trials.length;
+  return isAll ? { ...figure, low: leastShare(requestsOf(point), confidence), high: 1 } : figure;
+}
+
+function requestsOf(point: Point): number {
+  return point.values("ended").reduce((sum, each) => sum + each, 0);
+}
+
+/** The lower end of the exact binomial interval (Clopper and Pearson) of n successes in n. */
+function leastShare(n: number, confidence: number): number {
+  return n === 0 ? 0 : Math.pow((1 - confidence) / 2, 1 / n);
+}
+
+/** Requests of which none may fail, for an interval that reaches the goal. */
+function checkRequests(point: Point, goal: number, confidence: number): void {
+  const requests = requestsOf(point);
+  if (requests === 0 || leastShare(requests, confidence) >= goal) return;
+  const needed = Math.log((1 - confidence) / 2) / Math.log(goal);
+  const replications = Math.ceil((point.trials.length * needed) / requests);
+  const found = `${count(requests)} requests during the restarts are too few to tell ${percentOf(goal)}`;
+  const allowed = `--replications ${replications} or more, a higher --rate, or a lower --goal`;
+  throw new UserError([optionMistake(`--replications ${point.trials.length}`, found, allowed)]);
+}
+
+function percentOf(share: number): string {
+  return `${Number((share * 100).toPrecision(6))} %`;
 }

@@ -45,7 +45,8 @@ async function find(lab: Lab, settings: Settings): ReturnType<Question["find"]> 
   const points = new Map<string, Point>();
   // What is otherwise is asked for the difference alone.
   const isAsIs = Object.keys(settings).length === 0;
-  for (const mode of isAsIs ? MODES : MODES.slice(0, 2)) points.set(mode, await lab.at({ ...settings, mode }));
+  for (const mode of isAsIs ? MODES : MODES.slice(0, 2))
+    points.set(mode, await lab.at({ ...settings, mode }));
   const [iptables, nftables] = [points.get("iptables")!, points.get("nftables")!];
   const saved = iptables.moreThan(
     nftables,
