@@ -138,7 +138,8 @@ function commandOf(
       zones,
     }),
     ...(services === undefined ? [] : ["--services", String(services)]),
-    ...["--replications", String(replications)],
+    "--replications",
+    String(replications),
     ...(confidence === undefined ? [] : ["--confidence", share(confidence)]),
     ...(goal === undefined ? [] : ["--goal", share(goal)]),
   ]);

@@ -6,7 +6,7 @@
  */
 import { count, duration } from "../output/index.ts";
 import type { ProgressState } from "../library/slices.ts";
-import type { Io } from "./io.ts";
+import type { RunIo } from "./io.ts";
 
 const redrawMs = 100;
 /** Shorter runs need no bar, and a rate measured over less is none. */
@@ -14,12 +14,12 @@ const silentMs = 250;
 const barCells = { least: 8, most: 24 };
 
 export class Progress {
-  readonly #io: Io;
+  readonly #io: RunIo;
   readonly #enabled: boolean;
   readonly #startedMs: number;
   #drawnMs = -Infinity;
 
-  constructor(io: Io, quiet: boolean) {
+  constructor(io: RunIo, quiet: boolean) {
     this.#io = io;
     this.#enabled = !quiet && io.stderr.isTTY === true;
     this.#startedMs = io.nowMs();

@@ -7,13 +7,13 @@ import { join } from "node:path";
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import type { Summary } from "../output/index.ts";
 import type { ReplicationRequest } from "./dependencies.ts";
-import type { Io } from "./io.ts";
+import type { RunIo } from "./io.ts";
 import type { ThreadReply } from "./threads.ts";
 
 const silent = { write: () => true };
 
 /** A thread has no terminal, and is ended from outside. */
-const io: Io = {
+const io: RunIo = {
   stdout: silent,
   stderr: silent,
   env: {},

@@ -392,14 +392,14 @@ subsets: [{ addresses: [{ ip: 10.244.0.9 }], ports: [{ port: 80 }] }]
     const { cluster, ignored } = await load(
       withService("ports: [{ port: 1 }]") + endpoints("two") + endpoints("web") + endpoints("gone"),
     );
-    expect(cluster.mirrored.map(({ service }) => service)).toEqual(["default/two"]);
+    expect(cluster.endpoints.map(({ metadata }) => metadata.name)).toEqual(["two"]);
     expect(ignored.map(({ object, reason }) => `${object}: ${reason}`)).toEqual([
       "Endpoints web: the EndpointSlice controller makes slices of the Service's selector",
       "Endpoints gone: no Service of that name",
     ]);
     const skip = ', labels: { endpointslice.kubernetes.io/skip-mirror: "true" }';
     const skipped = await load(withService("ports: [{ port: 1 }]") + endpoints("two", skip));
-    expect(skipped.cluster.mirrored).toEqual([]);
+    expect(skipped.cluster.endpoints).toEqual([]);
   });
 
   test("what a controller made, what is of no Service, and a Service with nothing behind it are listed", async () => {

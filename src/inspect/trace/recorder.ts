@@ -13,6 +13,7 @@ import type { Network } from "../../network/network.ts";
 import type { Packet } from "../../network/packet.ts";
 import type { PacketTap } from "../../network/tap.ts";
 import type { MatchedRule } from "../rules/walk.ts";
+import { HopPlaces } from "./hopPlaces.ts";
 import type { Flow, TraceStep, Verdict } from "./record.ts";
 
 /** A packet's addresses at some step. */
@@ -41,7 +42,7 @@ export class PacketRecorder implements PacketTap {
   readonly #placeOf: (namespace: Namespace) => string;
   readonly #explain: Explain;
   readonly #isIt: (packet: Packet) => boolean;
-  readonly #places = new Map<Hop, string>();
+  readonly #places: HopPlaces;
   #packet: Packet | null = null;
   #sentAtNs: SimTimeNs = 0;
   /** Since then. What a step takes is added when it is taken. */
@@ -50,35 +51,27 @@ export class PacketRecorder implements PacketTap {
   #point: NatHookPoint = "PREROUTING";
   #isRejected = false;
 
-  /** @param isIt whether a packet is the one to follow; the first such is. By default the first that it is told of */
+  /**
+   * @param isIt whether a packet is the one to follow; the first such is. By default the first that it is told of
+   * @param places shared by the recorders of many packets
+   */
   constructor(
     network: Network,
     placeOf: (namespace: Namespace) => string,
     explain: Explain,
     isIt: (packet: Packet) => boolean = () => true,
+    places = new HopPlaces(network, placeOf),
   ) {
     this.#network = network;
     this.#placeOf = placeOf;
     this.#explain = explain;
     this.#isIt = isIt;
-    for (const namespace of network.namespaces) {
-      const place = placeOf(namespace);
-      this.#places.set(namespace.loopback, place);
-      if (namespace.link === null) continue;
-      this.#places.set(namespace.link.out, place);
-      this.#places.set(namespace.link.in, place);
-    }
-    for (const { namespace, nic, bridge, switchPort } of network.hosts) {
-      const place = placeOf(namespace);
-      this.#places.set(nic, place);
-      if (bridge !== null) this.#places.set(bridge, place);
-      this.#places.set(switchPort, "switch");
-    }
+    this.#places = places;
   }
 
   crossed(packet: Packet, hop: Hop, atNs: SimTimeNs, waitNs: number, leftNs: number): void {
     if (!this.#follows(packet)) return;
-    const place = this.#places.get(hop) ?? hop.name;
+    const place = this.#places.of(hop);
     if (leftNs === DROPPED) {
       this.#end("dropped", hop.name, "queue_full");
       return;

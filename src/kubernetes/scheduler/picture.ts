@@ -5,10 +5,16 @@
  * before the simulation begins. Refuses to own: the judgement (placement.ts).
  */
 import type { RandomStream } from "../../engine/index.ts";
-import { objectKey, type Node, type Pod, type ResourceRequests } from "../api/types.ts";
+import {
+  objectKey,
+  type Node,
+  type Pod,
+  type PodDisruptionBudget,
+  type ResourceRequests,
+} from "../api/types.ts";
 import type { NodeState } from "./contract.ts";
-import { choose, requestsOf, scoredRequestsOf } from "./placement.ts";
-import { findVictims, priorityOf, type Preemption } from "./preemption.ts";
+import { choose, questionsOf, requestsOf, scoredRequestsOf } from "./placement.ts";
+import { findVictims, PREEMPTED, priorityOf, type Preemption } from "./preemption.ts";
 import type { SchedulerProfile } from "./profile.ts";
 
 /** A node's state that changes as pods come and go. */
@@ -121,27 +127,51 @@ export class ClusterPicture {
 
   attempt(pod: Pod, profile: SchedulerProfile, stream: RandomStream): Attempt {
     const states = this.#inTurn(pod);
+    const nominee = this.#nominatedState(pod, states);
+    if (nominee !== null) return this.#assume(pod, nominee);
     const choice = choose(pod, states, profile.weights, stream);
     if (states.length >= 100) this.#start = (this.#start + choice.looked) % states.length;
     if (choice.state === null) return { placed: null, rejectedBy: choice.rejectedBy };
-    const nodeName = choice.state.node.metadata.name;
-    const placed = { ...pod, spec: { ...pod.spec, nodeName } };
+    return this.#assume(pod, choice.state);
+  }
+
+  #assume(pod: Pod, { node }: NodeState): Attempt {
+    const placed = { ...pod, spec: { ...pod.spec, nodeName: node.metadata.name } };
     this.nominate(pod, null);
     this.put(placed);
     return { placed };
   }
 
-  /** Whom to take off which node so that the pod fits; null when that helps nowhere. */
-  preemptionFor(pod: Pod): Preemption | null {
-    return findVictims(pod, this.#inTurn(pod));
+  /** evaluateNominatedNode: the node that it was nominated to, if it fits there now. */
+  #nominatedState(pod: Pod, states: readonly NodeInfo[]): NodeInfo | null {
+    const nodeName = this.nominatedNode(objectKey(pod));
+    if (nodeName === null) return null;
+    const state = states.find(({ node }) => node.metadata.name === nodeName);
+    if (state === undefined) return null;
+    return questionsOf(pod, states).every(({ passes }) => passes(state)) ? state : null;
   }
 
-  /** Pods of lower priority are already on their way out where it was nominated. */
+  /** Whom to take off which node so that the pod fits; null when that helps nowhere. */
+  preemptionFor(pod: Pod, budgets: readonly PodDisruptionBudget[]): Preemption | null {
+    return findVictims(pod, this.#inTurn(pod), budgets);
+  }
+
+  /** Pods of lower priority that wait for this node, to which this one's victims would make way. */
+  nomineesBelow(pod: Pod, nodeName: string): Pod[] {
+    return [...this.#nominated.values()].filter(
+      (each) => each.spec.nodeName === nodeName && priorityOf(each) < priorityOf(pod),
+    );
+  }
+
+  /** Pods of lower priority that were preempted are still on their way out where it was nominated. */
   awaitsVictims(pod: Pod): boolean {
     const nodeName = this.nominatedNode(objectKey(pod));
     if (nodeName === null) return false;
     return [...(this.#nodes.get(nodeName)?.pods.values() ?? [])].some(
-      (each) => each.metadata.deletionTimestampNs !== null && priorityOf(each) < priorityOf(pod),
+      (each) =>
+        each.metadata.deletionTimestampNs !== null &&
+        each.status.disruptionTarget === PREEMPTED &&
+        priorityOf(each) < priorityOf(pod),
     );
   }
 

@@ -1,11 +1,11 @@
 /**
  * Preemption: a pod that fits nowhere takes the place of others of lower priority.
  *
- * Owns: which pods would have to go on each node, and which node costs least. Refuses to own: telling them
- * (scheduler.ts). Source: framework/preemption, plugins/defaultpreemption; timings §4. Not modelled:
- * PodDisruptionBudgets count for nothing here; upstream only prefers not to break them.
+ * Owns: which pods would have to go on each node, and which node costs least. PodDisruptionBudgets are spared where
+ * that can be, and broken where it cannot. Refuses to own: telling the victims (scheduler.ts).
+ * Source: framework/preemption, plugins/defaultpreemption; timings §4.
  */
-import { objectKey, type Pod } from "../api/types.ts";
+import { matchesSelector, objectKey, type Pod, type PodDisruptionBudget } from "../api/types.ts";
 import type { NodeInfo } from "./picture.ts";
 import { questionsOf } from "./placement.ts";
 
@@ -13,21 +13,31 @@ export interface Preemption {
   readonly nodeName: string;
   /** Highest priority first. */
   readonly victims: readonly Pod[];
+  /** Of them, those whose budget would not allow it. */
+  readonly violations: number;
 }
+
+/** Reason of a victim's condition DisruptionTarget. */
+export const PREEMPTED = "PreemptionByScheduler";
 
 export function priorityOf({ spec }: Pod): number {
   return spec.priority ?? 0;
 }
 
-export function findVictims(pod: Pod, states: readonly NodeInfo[]): Preemption | null {
+/** @param budgets as the scheduler's watch has them */
+export function findVictims(
+  pod: Pod,
+  states: readonly NodeInfo[],
+  budgets: readonly PodDisruptionBudget[] = [],
+): Preemption | null {
   if (pod.spec.preemptionPolicy === "Never") return null;
   const hard = questionsOf(pod, states).filter(({ isResolvable }) => !isResolvable);
   const candidates: Preemption[] = [];
   const enough = candidatesOf(states.length);
   for (const state of states) {
     if (!hard.every(({ passes }) => passes(state))) continue;
-    const victims = victimsOn(pod, state, states);
-    if (victims !== null) candidates.push({ nodeName: state.node.metadata.name, victims });
+    const found = victimsOn(pod, state, states, budgets);
+    if (found !== null) candidates.push({ nodeName: state.node.metadata.name, ...found });
     if (candidates.length >= enough) break;
   }
   return cheapest(candidates);
@@ -38,8 +48,16 @@ function candidatesOf(nodes: number): number {
   return Math.max(100, Math.floor(nodes / 10));
 }
 
-/** SelectVictimsOnNode: all of lower priority leave; then as many as can be are let back, important ones first. */
-function victimsOn(pod: Pod, state: NodeInfo, states: readonly NodeInfo[]): Pod[] | null {
+/**
+ * SelectVictimsOnNode: all of lower priority leave; then as many as can be are let back, those first whose budget
+ * would be broken, and of these and of the others the important ones first.
+ */
+function victimsOn(
+  pod: Pod,
+  state: NodeInfo,
+  states: readonly NodeInfo[],
+  budgets: readonly PodDisruptionBudget[],
+): Omit<Preemption, "nodeName"> | null {
   const lower = [...state.pods.values()].filter((each) => priorityOf(each) < priorityOf(pod));
   if (lower.length === 0) return null;
   const gone = new Set(lower.map(objectKey));
@@ -50,14 +68,53 @@ function victimsOn(pod: Pod, state: NodeInfo, states: readonly NodeInfo[]): Pod[
     return questionsOf(pod, all).every(({ passes }) => passes(trial));
   };
   if (!fits()) return null;
-  const victims: Pod[] = [];
-  for (const candidate of lower.sort(moreImportant)) {
-    kept.push(candidate);
-    if (fits()) continue;
-    kept.pop();
-    victims.push(candidate);
+  const { violating, others } = byBudget(lower.sort(moreImportant), budgets);
+  const notLetBack = (candidates: readonly Pod[]): Pod[] =>
+    candidates.filter((candidate) => {
+      kept.push(candidate);
+      if (fits()) return false;
+      kept.pop();
+      return true;
+    });
+  const broken = notLetBack(violating);
+  const victims = [...broken, ...notLetBack(others)].sort(moreImportant);
+  return { victims, violations: broken.length };
+}
+
+/**
+ * filterPodsWithPDBViolation: each pod, in order, takes one from every budget that covers it and does not count it
+ * as gone already; beyond what a budget allows it is violated. Unlike for evictions an empty selector covers nothing.
+ */
+function byBudget(
+  pods: readonly Pod[],
+  budgets: readonly PodDisruptionBudget[],
+): { readonly violating: Pod[]; readonly others: Pod[] } {
+  const allowed = new Map(budgets.map((each) => [each, each.status.disruptionsAllowed]));
+  const violating: Pod[] = [];
+  const others: Pod[] = [];
+  for (const pod of pods) {
+    let isViolated = false;
+    for (const budget of budgets) {
+      if (!covers(budget, pod) || Object.hasOwn(budget.status.disruptedPods, pod.metadata.name)) {
+        continue;
+      }
+      const left = allowed.get(budget)! - 1;
+      allowed.set(budget, left);
+      if (left < 0) isViolated = true;
+    }
+    (isViolated ? violating : others).push(pod);
   }
-  return victims;
+  return { violating, others };
+}
+
+function covers({ metadata, spec }: PodDisruptionBudget, pod: Pod): boolean {
+  const { matchLabels, matchExpressions } = spec.selector;
+  const isEmpty = Object.keys(matchLabels).length + matchExpressions.length === 0;
+  return (
+    metadata.namespace === pod.metadata.namespace &&
+    !isEmpty &&
+    matchesSelector(spec.selector, pod.metadata.labels)
+  );
 }
 
 /** The higher priority; then the one that has run longer. */
@@ -68,7 +125,7 @@ function moreImportant(a: Pod, b: Pod): number {
 }
 
 /**
- * pickOneNodeForPreemption: the lowest highest priority, the least sum of priorities, the fewest victims, the
+ * pickOneNodeForPreemption: the fewest budgets broken, the lowest highest priority, the least sum of priorities, the fewest victims, the
  * latest start of the most important one, the first.
  */
 function cheapest(candidates: readonly Preemption[]): Preemption | null {
@@ -79,7 +136,7 @@ function cheapest(candidates: readonly Preemption[]): Preemption | null {
   return best;
 }
 
-function costOf({ victims }: Preemption): number[] {
+function costOf({ victims, violations }: Preemption): number[] {
   const priorities = victims.map(priorityOf);
   const highest = priorities.reduce((a, b) => Math.max(a, b), -Infinity);
   const top = victims.filter((each) => priorityOf(each) === highest);
@@ -89,7 +146,7 @@ function costOf({ victims }: Preemption): number[] {
   );
   // Upstream shifts priorities so that negative ones cost too: 2^31 each.
   const sum = priorities.reduce((a, b) => a + b + 2 ** 31, 0);
-  return [highest, sum, victims.length, -earliest];
+  return [violations, highest, sum, victims.length, -earliest];
 }
 
 function compare(a: readonly number[], b: readonly number[]): number {
