@@ -10,6 +10,9 @@ import type { ReplicationRequest } from "./dependencies.ts";
 import type { RunIo } from "./io.ts";
 import type { ThreadReply } from "./threads.ts";
 
+/** Which replication, from 0. */
+export type ReplicationTask = number;
+
 const silent = { write: () => true };
 
 /** A thread has no terminal, and is ended from outside. */
@@ -26,7 +29,7 @@ const io: RunIo = {
 function listen(port: NonNullable<typeof parentPort>, request: ReplicationRequest): void {
   const { file, overrides, folder } = request;
   const loaded = load(request);
-  port.on("message", (replication: number) => {
+  port.on("message", (replication: ReplicationTask) => {
     void loaded
       .then(async ({ scenario, dependencies, runInto }) => {
         const args = { file, ...overrides, quiet: true, output: "table", replication } as const;

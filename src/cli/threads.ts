@@ -9,6 +9,7 @@ import { Worker } from "node:worker_threads";
 import type { Answer, AnswerOptions, Measures } from "../answers/index.ts";
 import type { Summary } from "../output/index.ts";
 import type { TrialTask } from "./answerThread.ts";
+import type { ReplicationTask } from "./replicationThread.ts";
 import type { ReplicationRequest } from "./dependencies.ts";
 
 /** What a thread says of a task. */
@@ -81,7 +82,7 @@ export async function replicate(
   done: () => void,
 ): Promise<readonly Summary[]> {
   const { replications, jobs } = request;
-  const threads = new Threads<number, Summary>(
+  const threads = new Threads<ReplicationTask, Summary>(
     "replicationThread",
     request,
     Math.min(jobs, replications),
