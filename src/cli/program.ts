@@ -37,6 +37,7 @@ interface RunOptions extends ScenarioOptions, InstrumentOptions {
   readonly out?: string;
   readonly report?: string;
   readonly quiet?: true;
+  readonly live?: true;
 }
 
 interface LookOptions extends ScenarioOptions {
@@ -195,7 +196,8 @@ function addRun(
         .argParser(nonEmpty)
         .conflicts("replications"),
     )
-    .option("--quiet", "print no summary and no progress, only errors");
+    .option("--quiet", "print no summary and no progress, only errors")
+    .option("--live", "draw a dashboard on the terminal while it runs");
   instrumentOptions(command)
     .addHelpText("after", runExamples)
     .action(async (file: string | undefined, options: RunOptions, command: Command) => {

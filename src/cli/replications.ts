@@ -95,9 +95,9 @@ export async function replicationsCommand(
   }
 }
 
-/** @throws UserError for files of single runs, which here would write over each other's */
-function refuseInstruments({ metrics, trace, pcap }: ReplicationsArguments): void {
-  const files = { "--metrics": metrics, "--trace": trace, "--pcap": pcap };
+/** @throws UserError for what belongs to a single run: here the files would be written over each other */
+function refuseInstruments({ metrics, trace, pcap, live }: ReplicationsArguments): void {
+  const files = { "--metrics": metrics, "--trace": trace, "--pcap": pcap, "--live": live };
   const asked = Object.entries(files).filter(([, path]) => path !== undefined);
   if (asked.length === 0) return;
   const allowed = "one of them, with --replication I instead of --replications";

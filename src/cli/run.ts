@@ -26,7 +26,8 @@ import type { Dependencies, Run, ScenarioOverrides } from "./dependencies.ts";
 import { InternalFault } from "./faults.ts";
 import { checkFiles, writeFile } from "./files.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io, type RunIo } from "./io.ts";
-import { Progress } from "./progress.ts";
+import { FailureCount } from "./live/watch.ts";
+import { PlainProgress, Progress, type ProgressView } from "./progress.ts";
 import { tellReport } from "./report.ts";
 
 export interface RunArguments extends ScenarioOverrides, InstrumentOptions {
@@ -36,6 +37,8 @@ export interface RunArguments extends ScenarioOverrides, InstrumentOptions {
   readonly output: SummaryFormatName;
   /** Which repetition, from 0. */
   readonly replication?: number;
+  /** Draws a dashboard. */
+  readonly live?: true;
   /** File that shows it; then it is also recorded who sent connections where. */
   readonly report?: string;
 }
@@ -164,6 +167,19 @@ function replayOf(args: RunArguments, scenario: ResolvedScenario): string {
   return replayCommand({ ...overridesOf(args), file, seed: scenario.seed, replication });
 }
 
+/** What is drawn while the run goes on. */
+async function progressOf(
+  { live, quiet }: RunArguments,
+  scenario: ResolvedScenario,
+  io: RunIo,
+): Promise<ProgressView> {
+  const bar = new Progress(io, quiet, new FailureCount());
+  if (live !== true || quiet) return bar;
+  const { canDraw, LiveDashboard } = await import("./live/dashboard.ts");
+  if (canDraw(io)) return new LiveDashboard(io, scenario);
+  return io.stderr.isTTY === true ? bar : new PlainProgress(io);
+}
+
 async function simulate(
   args: RunArguments,
   scenario: ResolvedScenario,
@@ -173,13 +189,14 @@ async function simulate(
   instruments: readonly Instrument[],
 ): Promise<Finished> {
   const recording = new Recording(args.report === undefined ? [] : ["flows"]);
-  const progress = new Progress(io, args.quiet);
+  const progress = await progressOf(args, scenario, io);
   const startedAt = io.date();
   const startedMs = io.nowMs();
   let run: Run | undefined;
   try {
     const replication = args.replication ?? 0;
-    run = await dependencies.compile(scenario, recording.observers, replication, instruments);
+    const observers = [...recording.observers, ...progress.observers];
+    run = await dependencies.compile(scenario, observers, replication, instruments);
     await runInSlices(run, run.durationNs, io, (state) => progress.update(state));
     const end = run.finish();
     const seconds = (io.nowMs() - startedMs) / 1000;

@@ -13,7 +13,7 @@ export {
   type Results,
   type ResultsDigest,
 } from "./folder.ts";
-export { count, counted, duration, figureText, printable } from "./format.ts";
+export { count, counted, duration, figureText, printable, ratio } from "./format.ts";
 export { causeInWords } from "./headline.ts";
 export { partialPath, removeLeftovers } from "./leftovers.ts";
 export { manifest, type ManifestInput, type WallClock } from "./manifest.ts";

@@ -66,7 +66,7 @@ export function resolveScenario(
   const streams = new RandomStreams(run?.seed ?? "1");
   const services = allocateServices(
     objects.services,
-    (cluster?.serviceCIDR ?? "10.0.0.0/8").split(","),
+    cluster?.serviceCIDR.split(",") ?? null,
     streams,
     mistakes,
   );

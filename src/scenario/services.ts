@@ -147,14 +147,21 @@ export function keptEndpoints(
   const endpointSlices: EndpointSlice[] = [];
   const endpoints: Endpoints[] = [];
   for (const { object, mistakes } of objects.endpointSlices) {
-    if (byKey.has(object.service)) endpointSlices.push(object);
-    else ignore(`EndpointSlice ${object.metadata.name}`, mistakes, `no Service ${object.service}`);
+    const title = `EndpointSlice ${object.metadata.name}`;
+    const service = byKey.get(object.service);
+    if (service === undefined) ignore(title, mistakes, `no Service ${object.service}`);
+    else endpointSlices.push(object);
+    const reason = service === undefined ? null : whyUnused(object.ports, service);
+    if (reason !== null) ignore(title, mistakes, reason);
   }
   for (const { object, mistakes } of objects.endpoints) {
     const key = objectKey(object);
-    const refusal = whyNotMirrored(byKey.get(key), object);
+    const service = byKey.get(key);
+    const refusal = whyNotMirrored(service, object);
     if (refusal === null) endpoints.push(object);
-    else ignore(`Endpoints ${object.metadata.name}`, mistakes, refusal);
+    const ports = object.subsets.flatMap((subset) => subset.ports);
+    const reason = refusal ?? (service === undefined ? null : whyUnused(ports, service));
+    if (reason !== null) ignore(`Endpoints ${object.metadata.name}`, mistakes, reason);
   }
   const backed = new Set([
     ...endpointSlices.map(({ service }) => service),
@@ -167,6 +174,17 @@ export function keptEndpoints(
     ignore(`Service ${object.metadata.name}`, mistakes, reason);
   }
   return { endpointSlices, endpoints };
+}
+
+/** kube-proxy joins the ports of slices and of their Service by name: what has no match has no rule. */
+function whyUnused(ports: EndpointSlice["ports"], { metadata, spec }: Service): string | null {
+  if (spec.clusterIP === "None" || spec.type === "ExternalName") return null;
+  const own = new Set(spec.ports.map(({ name }) => name ?? ""));
+  const names = new Set(ports.map(({ name }) => name ?? ""));
+  const unused = [...names].filter((name) => !own.has(name)).map((name) => `"${name}"`);
+  if (unused.length === 0) return null;
+  const known = [...own].map((name) => `"${name}"`).join(", ");
+  return `no port of Service ${metadata.name} has the name ${unused.join(", ")} (it has ${known}): kube-proxy makes no rule of it`;
 }
 
 function whyNotMirrored(service: Service | undefined, object: Endpoints): string | null {

@@ -27,7 +27,7 @@ metadata: { name: db }
 spec:
   clusterIP: None
   selector: { app: db }
-  ports: [{ name: pg, port: 5432 }, { name: admin, port: 80 }]
+  ports: [{ name: pg, port: 6000, targetPort: pg }]
 ---
 apiVersion: v1
 kind: Service
@@ -68,7 +68,7 @@ const dialled = ({ run: { transport } }: DnsRun): Set<string> => {
 };
 
 describe("the name of a port", () => {
-  /** Seen to fail with the Service's port dialled in place of the record's (1234 is no pod's). */
+  /** Seen to fail with the Service's port dialled in place of the record's (6000 is no pod's). */
   test("of a headless Service leads to its pods, at the port that the record says", async () => {
     const done = await run('to: "dns://_pg._tcp.db", resolver: { singleRequest: true }');
     expect(Object.keys(results(done.requests))).toEqual(["served"]);

@@ -424,6 +424,22 @@ subsets: [{ addresses: [{ ip: 10.244.0.9 }], ports: [{ port: 80 }] }]
     ]);
   });
 
+  // Broken on purpose: nothing said of it; said of headless Services too, whose DNS has no use for the names.
+  test("a slice's port that no Service port has by name is listed: kube-proxy makes no rule of it", async () => {
+    const named = own.replace('{ name: "", port: 80 }', "{ name: web, port: 80 }");
+    const reasons = async (spec: string, slice: string): Promise<string[]> => {
+      const { cluster, ignored } = await load(withService(spec) + slice);
+      expect(cluster.endpointSlices).toHaveLength(1);
+      const own = ignored.filter(({ object }) => object === "EndpointSlice mine");
+      return own.map(({ reason }) => reason);
+    };
+    expect(await reasons("ports: [{ port: 1 }]", named)).toEqual([
+      'no port of Service two has the name "web" (it has ""): kube-proxy makes no rule of it',
+    ]);
+    expect(await reasons("ports: [{ port: 1, name: web }]", named)).toEqual([]);
+    expect(await reasons("clusterIP: None, ports: [{ port: 1 }]", named)).toEqual([]);
+  });
+
   test("a slice's mistakes have their place", async () => {
     const wrong = own
       .replace("10.244.0.10", '"fd00::1"')

@@ -38,7 +38,7 @@ export const portNumber = integer("a port", 1, 65_535);
 export const protocol = word("TCP", "UDP", "SCTP");
 
 export const portOrName: z.ZodType<number | string> = scalar(
-  "a port number from 1 to 65535 or the name of a port",
+  'a port number from 1 to 65535 or the name of a port: at most 15 of a-z, 0-9 and "-"',
   (input) => {
     const isPort =
       typeof input === "number" && Number.isInteger(input) && input >= 1 && input <= 65_535;

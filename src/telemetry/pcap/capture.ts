@@ -152,16 +152,20 @@ export class CaptureTap implements PacketTap {
     const parts = partsOf(packet, source.family, this.#mtuBytes(hop));
     for (const [index, part] of parts.entries()) {
       const { bytes, wholeBytes } = frameBytes({
-        ...packetFields(packet),
-        ...numbers,
-        seq: (numbers.seq + part.offsetBytes) % 2 ** 32,
-        flags: part.flags,
         sourceMac,
         destinationMac,
         source,
         destination,
+        sourcePort: packet.sourcePort,
+        destinationPort: packet.destinationPort,
+        protocol: packet.protocol,
         ttl,
         identification,
+        flags: part.flags,
+        seq: (numbers.seq + part.offsetBytes) % 2 ** 32,
+        ack: numbers.ack,
+        timestamp: numbers.timestamp,
+        echo: numbers.echo,
         payloadBytes: part.payloadBytes,
         mssBytes: this.#mtuBytes(hop) - (source.family === 6 ? 60 : 40),
         fragment: part.fragment,
@@ -291,10 +295,6 @@ function fragmentsOf(
     const fragment = { offsetBytes: i * each, more: (i + 1) * each < all, allBytes: payloadBytes };
     return { flags, payloadBytes: i === 0 ? bytes - UDP_BYTES : bytes, offsetBytes: 0, fragment };
   });
-}
-
-function packetFields({ sourcePort, destinationPort, protocol }: Packet) {
-  return { sourcePort, destinationPort, protocol };
 }
 
 function isTcp({ protocol, flags }: Packet): boolean {

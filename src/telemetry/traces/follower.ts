@@ -7,7 +7,7 @@
  */
 import type { SimTimeNs } from "../../engine/index.ts";
 import { HopPlaces } from "../../inspect/trace/hopPlaces.ts";
-import { PacketRecorder } from "../../inspect/trace/recorder.ts";
+import { PacketRecorder, type RuleBook } from "../../inspect/trace/recorder.ts";
 import type { TrackVerdict } from "../../network/conntrack.ts";
 import { DROPPED, type Hop } from "../../network/hop.ts";
 import type { Egress, Host, Namespace } from "../../network/host.ts";
@@ -63,6 +63,9 @@ interface Connection {
   current: FollowedTry | null;
 }
 
+/** A span tells how long the rules took, not which they were. */
+const NO_RULES: RuleBook = { matched: () => [], nameOf: (_host, point) => point };
+
 export class RequestFollower implements Observer, PacketTap {
   readonly directory = new Directory();
   readonly followed = new Map<number, FollowedRequest>();
@@ -96,7 +99,7 @@ export class RequestFollower implements Observer, PacketTap {
     const { network } = run.stack;
     const places = new HopPlaces(network, placeOf);
     const all = (): boolean => true;
-    this.#newRecorder = () => new PacketRecorder(network, placeOf, () => [], all, places);
+    this.#newRecorder = () => new PacketRecorder(network, placeOf, NO_RULES, all, places);
     run.stack.tap = this;
   }
 
