@@ -77,6 +77,7 @@ async function isUnderstood(command: string): Promise<boolean> {
     loadScenario: unread,
     template: unread,
     importCluster: unread,
+    answer: unread,
   });
   const terminal = fakeTerminal();
   // As a shell takes words: what is in quotes is one.

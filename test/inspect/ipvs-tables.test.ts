@@ -79,7 +79,8 @@ describe("a first packet", () => {
       destination: addresses.intern(to),
       destinationPort: port,
       isMarked: false,
-      chosen: decided.to,
+      // What is refused or dropped is so before IPVS could choose.
+      chosen: decided.to ?? "10.0.1.8:80",
       isRemembered: false,
     };
     const isOwn = (address: number): boolean => view.isOwn(address) || view.isLoopback(address);
