@@ -166,7 +166,7 @@ describe("every mistake at once", () => {
       "storm.ts:5:7: Type 'string' is not assignable to type 'number' (TS2322)",
       'storm.ts:8:3 duration: "-10s" (a duration cannot be negative); allowed: a duration such as "30s", "1m30s" or "250ms", above 0',
       'storm.ts:9:3 window: "1.5ns" (shorter than the nanosecond that is the finest step); allowed: a duration such as "30s", "1m30s" or "250ms", above 0',
-      "storm.ts:10:3 sead: unknown field; allowed: description, duration, seed, coldStart, window, cluster, docker, servers, clients, faults, chaos, profile, thresholds (did you mean seed?)",
+      "storm.ts:10:3 sead: unknown field; allowed: description, duration, seed, startsAt, coldStart, window, cluster, docker, servers, clients, faults, chaos, profile, thresholds (did you mean seed?)",
       'storm.ts:12:30 servers["deploy/web"].concurrency: "8"; allowed: requests at a time: a whole number from 1 to 1000000',
       'storm.ts:12:73 servers["deploy/web"].serviceTime.mean: "10" (the unit is missing); allowed: a duration such as "30s", "1m30s" or "250ms"',
       "storm.ts:14:18 clients[0].to: no Service default/wbe; allowed: one of svc/web, svc/nobody, svc/second (did you mean svc/web?)",
