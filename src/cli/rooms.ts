@@ -25,7 +25,10 @@ export function realDependencies(): Dependencies {
           ? (await import("../scenario/typecheck.ts")).typeMistakes(file)
           : undefined;
       const { loadScenario } = await import("../scenario/load.ts");
-      return loadScenario(file, { ...overrides, typing });
+      const { checkMemory, memoryLimits } = await import("./memory.ts");
+      const scenario = await loadScenario(file, { ...overrides, typing });
+      checkMemory(scenario, memoryLimits());
+      return scenario;
     },
     compile: async (scenario, observers, replication, instruments = []) => {
       const { compile } = await import("../scenario/compile.ts");

@@ -1,0 +1,28 @@
+/**
+ * How much memory a cluster takes before anything happens in it.
+ *
+ * Owns: the estimate. Refuses to own: what the machine has (cli/), and what traffic adds: some hundred bytes for each
+ * connection and for each row of the results, which nobody knows beforehand.
+ */
+import { podsOf } from "./cluster.ts";
+import type { ResolvedCluster } from "./resolved.ts";
+
+/**
+ * Measured as the peak of the resident set, `sim run` of a second at rest on Node 20 (docs/performance.md, "Memory"):
+ * 10 to 1,000 nodes, 1 to 3,000 Services, 2 to 40,000 pods. Rounded up by a fifth.
+ */
+const BYTES = { process: 110e6, node: 230e3, pod: 18e3, service: 48e3 } as const;
+
+export type Sizes = Readonly<Record<"nodes" | "pods" | "services", number>>;
+
+export function sizesOf(cluster: ResolvedCluster): Sizes {
+  const { nodes, services, deployments, replicaSets, workloads, pods } = cluster;
+  const owners = [...deployments, ...replicaSets, ...workloads];
+  const owned = owners.reduce((sum, owner) => sum + podsOf(owner, nodes), 0);
+  return { nodes: nodes.length, services: services.length, pods: owned + pods.length };
+}
+
+/** In bytes. */
+export function expectedMemoryBytes({ nodes, pods, services }: Sizes): number {
+  return BYTES.process + nodes * BYTES.node + pods * BYTES.pod + services * BYTES.service;
+}
