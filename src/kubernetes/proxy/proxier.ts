@@ -178,6 +178,8 @@ export class Proxier {
   restart(slices: Iterable<EndpointSlice>): void {
     this.#isStarting = true;
     this.#tracker.restart(this.#options.sim.nowNs);
+    // What the last process had been told and not written is news again.
+    for (const key of this.#slices.keys()) this.#slices.set(key, this.#inForce.get(key) ?? []);
     const listed = new Set<string>();
     for (const slice of slices) {
       listed.add(objectKey(slice));
