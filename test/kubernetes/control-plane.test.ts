@@ -13,29 +13,13 @@ import { compareVictims } from "../../src/kubernetes/controllers/pods.ts";
 import { ChangeLedger } from "../../src/kubernetes/ledger.ts";
 import { createObservations } from "../../src/observe/observations.ts";
 import { apiServerProfile } from "../../src/kubernetes/api/profile.ts";
-import {
-  scoredRequestsOf,
-  scorers,
-  type NodeState,
-} from "../../src/kubernetes/scheduler/placement.ts";
+import { NodeInfo } from "../../src/kubernetes/scheduler/picture.ts";
+import { scorers } from "../../src/kubernetes/scheduler/placement.ts";
 import { schedulerProfile } from "../../src/kubernetes/scheduler/profile.ts";
 import { Scheduler } from "../../src/kubernetes/scheduler/scheduler.ts";
 import { node, pendingPod, pod, service } from "../helpers/kube-objects.ts";
 
-const state = (
-  name: string,
-  pods: Pod[],
-  requested = { cpuMillis: 0, memoryBytes: 0 },
-): NodeState => ({
-  node: node(name),
-  pods: new Map(pods.map((each) => [each.metadata.name, each])),
-  requested,
-  scored: {
-    cpuMillis: pods.reduce((sum, each) => sum + scoredRequestsOf(each).cpuMillis, 0),
-    memoryBytes: pods.reduce((sum, each) => sum + scoredRequestsOf(each).memoryBytes, 0),
-  },
-  siblings: new Map([["set", pods.filter(({ metadata }) => metadata.ownerUid === "set").length]]),
-});
+const state = (name: string, pods: Pod[]): NodeInfo => new NodeInfo(node(name)).with(pods);
 
 const commitOf = (withOther: boolean): number => {
   const sim = new Simulation({ seed: "s" });

@@ -14,6 +14,7 @@ import {
   type Pod,
 } from "../../src/kubernetes/api/types.ts";
 import { feasibleNodes, filters, scorers } from "../../src/kubernetes/scheduler/placement.ts";
+import { snapshotOf } from "../../src/kubernetes/scheduler/contract.ts";
 import { NodeInfo } from "../../src/kubernetes/scheduler/picture.ts";
 import { findVictims } from "../../src/kubernetes/scheduler/preemption.ts";
 import { schedulerProfile } from "../../src/kubernetes/scheduler/profile.ts";
@@ -62,7 +63,8 @@ function passing(
   running: readonly Pod[] = [],
 ): string[] {
   const states = statesOf(all, running);
-  const passes = filters.find((each) => each.name === name)!.filter(which, states);
+  const filter = filters.find((each) => each.name === name)!;
+  const passes = filter.filter(which, snapshotOf(states));
   return states.filter((state) => passes?.(state) ?? true).map((state) => state.node.metadata.name);
 }
 function scores(weight: string, which: Pod, all: readonly Node[], running: readonly Pod[] = []) {

@@ -5,6 +5,7 @@ import { SimulatedApiServer } from "../../src/kubernetes/api/server.ts";
 import type { Container, Node, Pod } from "../../src/kubernetes/api/types.ts";
 import { filters, scorers } from "../../src/kubernetes/scheduler/placement.ts";
 import { schedulerProfile } from "../../src/kubernetes/scheduler/profile.ts";
+import { NodeInfo } from "../../src/kubernetes/scheduler/picture.ts";
 import { ClusterPicture, Scheduler } from "../../src/kubernetes/scheduler/scheduler.ts";
 import {
   container,
@@ -146,20 +147,7 @@ describe("filters", () => {
 
 describe("scores", () => {
   const score = (weight: string, which: Pod, where: Node, running: Pod[]): number => {
-    const sum = (of: (each: Pod) => number): number =>
-      running.reduce((all, each) => all + of(each), 0);
-    const cpu = (each: Pod): number => each.spec.containers[0]!.requests.cpuMillis;
-    const memory = (each: Pod): number => each.spec.containers[0]!.requests.memoryBytes;
-    const state = {
-      node: where,
-      pods: new Map(running.map((each) => [each.metadata.name, each])),
-      requested: { cpuMillis: sum(cpu), memoryBytes: sum(memory) },
-      scored: {
-        cpuMillis: sum((each) => cpu(each) || 100),
-        memoryBytes: sum((each) => memory(each) || 200 * 1024 ** 2),
-      },
-      siblings: new Map(),
-    };
+    const state = new NodeInfo(where).with(running);
     return scorers.find((each) => each.weight === weight)!.scores(which, [state])![0]!;
   };
 

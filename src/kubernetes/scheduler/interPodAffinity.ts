@@ -5,7 +5,7 @@
  */
 import type { PodAffinityTerm } from "../api/scheduling.ts";
 import { matchesSelector, type Node, type Pod } from "../api/types.ts";
-import { affinePodsOf, labelOf, podsOf, type NodeState } from "./contract.ts";
+import { affinePodsOf, labelOf, podsOf, type NodeState, type Snapshot } from "./contract.ts";
 
 /** Weight of others' required affinity in the score (hardPodAffinityWeight). */
 const HARD_WEIGHT = 1;
@@ -45,7 +45,7 @@ function has(
 
 export function filterByPods(
   pod: Pod,
-  states: readonly NodeState[],
+  { states, affine }: Snapshot,
 ): ((state: NodeState) => boolean) | null {
   const wanted = pod.spec.affinity?.podRequired ?? [];
   const unwanted = pod.spec.affinity?.antiRequired ?? [];
@@ -54,7 +54,7 @@ export function filterByPods(
   /** Domains whose pods do not bear this one. */
   const closed = new Map<string, number>();
   let others = 0;
-  for (const [other, node] of affinePodsOf(states)) {
+  for (const [other, node] of affinePodsOf(affine)) {
     for (const term of other.spec.affinity?.antiRequired ?? []) {
       others++;
       if (means(other, term, pod)) count(closed, term, node, 1);

@@ -60,7 +60,7 @@ export function nodeAffinityScores(pod: Pod, states: readonly NodeState[]): numb
 
 /** The fewer PreferNoSchedule taints it does not bear, the better. */
 export function taintScores(pod: Pod, states: readonly NodeState[]): number[] | null {
-  if (states.every(({ node }) => (node.spec.taints ?? []).length === 0)) return null;
+  if (!states.some(({ isRestricted }) => isRestricted)) return null;
   const tolerations = pod.spec.tolerations ?? [];
   const counts = states.map(({ node }) => unborne(node.spec.taints ?? [], tolerations));
   if (counts.every((each) => each === 0)) return null;

@@ -6,7 +6,7 @@
  */
 import type { RandomStream } from "../../engine/index.ts";
 import type { Pod, ResourceRequests } from "../api/types.ts";
-import type { FilterPlugin, NodeState, ScorePlugin } from "./contract.ts";
+import type { FilterPlugin, NodeState, ScorePlugin, Snapshot } from "./contract.ts";
 import { filterByPods, podAffinityScores } from "./interPodAffinity.ts";
 import {
   asksOfNodes,
@@ -16,6 +16,7 @@ import {
   nodeAffinityScores,
   taintScores,
 } from "./nodeAffinity.ts";
+import { Column } from "./nodeTable.ts";
 import type { SchedulerProfile } from "./profile.ts";
 import { filterBySpread, spreadScores } from "./topologySpread.ts";
 
@@ -45,13 +46,15 @@ export function scoredRequestsOf(pod: Pod): ResourceRequests {
 export const filters: readonly FilterPlugin[] = [
   {
     name: "NodeUnschedulable",
-    filter: (pod) => (state) => fitsUnschedulable(pod, state.node),
+    filter: (pod, { isRestricted }) =>
+      isRestricted ? (state) => fitsUnschedulable(pod, state.node) : null,
     isResolvable: false,
     helpedBy: ["nodeAdded", "nodeUpdated"],
   },
   {
     name: "TaintToleration",
-    filter: (pod) => (state) => fitsTaints(pod, state.node),
+    filter: (pod, { isRestricted }) =>
+      isRestricted ? (state) => fitsTaints(pod, state.node) : null,
     isResolvable: false,
     helpedBy: ["nodeAdded", "nodeUpdated"],
   },
@@ -102,29 +105,34 @@ export type Choice = { /** Nodes that were looked at. */ readonly looked: number
 );
 
 /** Every question that the filters have about a pod, with their names. */
-export function questionsOf(pod: Pod, states: readonly NodeState[]) {
+export function questionsOf(pod: Pod, snapshot: Snapshot) {
   return filters.flatMap(({ name, filter, isResolvable }) => {
-    const passes = filter(pod, states);
+    const passes = filter(pod, snapshot);
     return passes === null ? [] : [{ name, passes, isResolvable }];
   });
 }
 
 /**
  * The node for a pod. Among equals the choice is uniform, as by upstream's reservoir sampling; one draw a pod.
- * @param states in the order in which they are looked at; only so many that fit are compared
+ * @param start the first that is looked at; only so many that fit are compared
  */
 export function choose(
   pod: Pod,
-  states: readonly NodeState[],
+  snapshot: Snapshot,
+  start: number,
   weights: SchedulerProfile["weights"],
   stream: RandomStream,
 ): Choice {
-  const questions = questionsOf(pod, states);
+  const { states } = snapshot;
+  const questions = questionsOf(pod, snapshot);
   const rejectedBy = new Set<string>();
   const enough = feasibleNodes(states.length);
   const feasible: NodeState[] = [];
   let looked = 0;
-  for (const state of states) {
+  let next = start < states.length ? start : 0;
+  while (looked < states.length) {
+    const state = states[next++]!;
+    if (next === states.length) next = 0;
     looked++;
     const refusal = questions.find(({ passes }) => !passes(state));
     if (refusal === undefined) feasible.push(state);
@@ -161,14 +169,12 @@ function bestOf(
 
 function filterByRoom(pod: Pod): (state: NodeState) => boolean {
   const wanted = requestsOf(pod);
-  return ({ node, pods, requested }) => {
-    const { allocatable } = node.status;
-    return (
-      pods.size < allocatable.maxPods &&
-      requested.cpuMillis + wanted.cpuMillis <= allocatable.cpuMillis &&
-      requested.memoryBytes + wanted.memoryBytes <= allocatable.memoryBytes
-    );
-  };
+  return ({ table: { cells }, row }) =>
+    cells[row + Column.pods]! < cells[row + Column.maxPods]! &&
+    cells[row + Column.cpuMillis]! + wanted.cpuMillis <=
+      cells[row + Column.allocatableCpuMillis]! &&
+    cells[row + Column.memoryBytes]! + wanted.memoryBytes <=
+      cells[row + Column.allocatableMemoryBytes]!;
 }
 
 function filterByHostPorts(pod: Pod): ((state: NodeState) => boolean) | null {
@@ -183,10 +189,15 @@ function filterByHostPorts(pod: Pod): ((state: NodeState) => boolean) | null {
 /** (capacity - requested) x 100 / capacity, averaged over CPU and memory. */
 function leastAllocated(pod: Pod, states: readonly NodeState[]): number[] {
   const wanted = scoredRequestsOf(pod);
-  return states.map(({ node, scored }) => {
-    const { allocatable } = node.status;
-    const cpu = freePercent(allocatable.cpuMillis, scored.cpuMillis + wanted.cpuMillis);
-    const memory = freePercent(allocatable.memoryBytes, scored.memoryBytes + wanted.memoryBytes);
+  return states.map(({ table: { cells }, row }) => {
+    const cpu = freePercent(
+      cells[row + Column.allocatableCpuMillis]!,
+      cells[row + Column.scoredCpuMillis]! + wanted.cpuMillis,
+    );
+    const memory = freePercent(
+      cells[row + Column.allocatableMemoryBytes]!,
+      cells[row + Column.scoredMemoryBytes]! + wanted.memoryBytes,
+    );
     return (cpu + memory) / 2;
   });
 }
@@ -203,10 +214,13 @@ function freePercent(capacity: number, used: number): number {
 function balancedAllocation(pod: Pod, states: readonly NodeState[]): number[] | null {
   const wanted = requestsOf(pod);
   if (wanted.cpuMillis === 0 && wanted.memoryBytes === 0) return null;
-  return states.map(({ node, requested }) => {
-    const { allocatable } = node.status;
-    const cpu = (requested.cpuMillis + wanted.cpuMillis) / allocatable.cpuMillis;
-    const memory = (requested.memoryBytes + wanted.memoryBytes) / allocatable.memoryBytes;
+  return states.map(({ table: { cells }, row }) => {
+    const cpu =
+      (cells[row + Column.cpuMillis]! + wanted.cpuMillis) /
+      cells[row + Column.allocatableCpuMillis]!;
+    const memory =
+      (cells[row + Column.memoryBytes]! + wanted.memoryBytes) /
+      cells[row + Column.allocatableMemoryBytes]!;
     return 100 * (1 - Math.abs(Math.min(1, cpu) - Math.min(1, memory)) / 2);
   });
 }

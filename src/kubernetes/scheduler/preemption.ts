@@ -6,6 +6,7 @@
  * PodDisruptionBudgets count for nothing here; upstream only prefers not to break them.
  */
 import { objectKey, type Pod } from "../api/types.ts";
+import { snapshotOf } from "./contract.ts";
 import type { NodeInfo } from "./picture.ts";
 import { questionsOf } from "./placement.ts";
 
@@ -21,7 +22,7 @@ export function priorityOf({ spec }: Pod): number {
 
 export function findVictims(pod: Pod, states: readonly NodeInfo[]): Preemption | null {
   if (pod.spec.preemptionPolicy === "Never") return null;
-  const hard = questionsOf(pod, states).filter(({ isResolvable }) => !isResolvable);
+  const hard = questionsOf(pod, snapshotOf(states)).filter(({ isResolvable }) => !isResolvable);
   const candidates: Preemption[] = [];
   const enough = candidatesOf(states.length);
   for (const state of states) {
@@ -47,7 +48,7 @@ function victimsOn(pod: Pod, state: NodeInfo, states: readonly NodeInfo[]): Pod[
   const fits = (): boolean => {
     const trial = state.with(kept);
     const all = states.map((each) => (each === state ? trial : each));
-    return questionsOf(pod, all).every(({ passes }) => passes(trial));
+    return questionsOf(pod, snapshotOf(all)).every(({ passes }) => passes(trial));
   };
   if (!fits()) return null;
   const victims: Pod[] = [];

@@ -7,8 +7,9 @@
 import { ln } from "../../engine/index.ts";
 import type { TopologySpreadConstraint } from "../api/scheduling.ts";
 import { matchesSelector, ZONE_LABEL, type Pod } from "../api/types.ts";
-import { HOSTNAME_LABEL, labelOf, type NodeState } from "./contract.ts";
+import { HOSTNAME_LABEL, labelOf, type NodeState, type Snapshot } from "./contract.ts";
 import { fitsNodeAffinity } from "./nodeAffinity.ts";
+import type { NodeTable } from "./nodeTable.ts";
 
 /** systemDefaultConstraints, both ScheduleAnyway (timings §4): for pods that have an owner. */
 const DEFAULTS = [
@@ -48,7 +49,7 @@ function domainCounts(
 
 export function filterBySpread(
   pod: Pod,
-  states: readonly NodeState[],
+  { states }: Snapshot,
 ): ((state: NodeState) => boolean) | null {
   const hard = constraintsOf(pod, "DoNotSchedule").map((constraint) => {
     const counts = domainCounts(pod, constraint, states);
@@ -89,8 +90,18 @@ function spreadsOf(pod: Pod): Spread[] {
   }
   const { ownerUid } = pod.metadata;
   if (ownerUid === null) return [];
-  const countOn = ({ siblings }: NodeState): number => siblings.get(ownerUid) ?? 0;
+  const countOn = siblingsOn(ownerUid);
   return DEFAULTS.map((constraint) => ({ ...constraint, countOn }));
+}
+
+/** Asks each table once. */
+function siblingsOn(ownerUid: string): (state: NodeState) => number {
+  let asked: NodeTable | null = null;
+  let counts: ReadonlyMap<number, number>;
+  return ({ table, row }) => {
+    if (table !== asked) counts = (asked = table).siblings(ownerUid);
+    return counts.get(row) ?? 0;
+  };
 }
 
 /**
