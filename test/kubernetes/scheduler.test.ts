@@ -3,9 +3,8 @@ import { describe, expect, test } from "vitest";
 import { ms, Phase, seconds, Simulation } from "../../src/engine/index.ts";
 import { SimulatedApiServer } from "../../src/kubernetes/api/server.ts";
 import type { Container, Node, Pod } from "../../src/kubernetes/api/types.ts";
-import { filters, scorers } from "../../src/kubernetes/scheduler/placement.ts";
+import { filters } from "../../src/kubernetes/scheduler/placement.ts";
 import { schedulerProfile } from "../../src/kubernetes/scheduler/profile.ts";
-import { NodeInfo } from "../../src/kubernetes/scheduler/picture.ts";
 import { ClusterPicture, Scheduler } from "../../src/kubernetes/scheduler/scheduler.ts";
 import {
   container,
@@ -19,6 +18,7 @@ import {
   WRITE_NS,
   type PodChange,
 } from "../helpers/kube-objects.ts";
+import { scoresOf, tableOf } from "../helpers/scheduler-plugins.ts";
 import { countTries } from "../helpers/scheduler-tries.ts";
 
 const requesting = (
@@ -147,8 +147,7 @@ describe("filters", () => {
 
 describe("scores", () => {
   const score = (weight: string, which: Pod, where: Node, running: Pod[]): number => {
-    const state = new NodeInfo(where).with(running);
-    return scorers.find((each) => each.weight === weight)!.scores(which, [state])![0]!;
+    return scoresOf(weight, which, tableOf([where], running))![0]!;
   };
 
   test("weights (default_plugins.go; timings §4)", () => {
@@ -180,8 +179,7 @@ describe("scores", () => {
   });
 
   test("balanced allocation has no say for a pod that requests nothing", () => {
-    const balanced = scorers.find(({ weight }) => weight === "balancedAllocation")!;
-    expect(balanced.scores(pendingPod("a"), [])).toBeNull();
+    expect(scoresOf("balancedAllocation", pendingPod("a"), tableOf([node("n")]))).toBeNull();
   });
 
   test("by default the pods of one owner spread over the nodes, and over the zones", () => {

@@ -5,8 +5,8 @@
  * (scheduler.ts). Source: pkg/scheduler/framework/plugins; timings §4.
  */
 import type { RandomStream } from "../../engine/index.ts";
-import type { Pod, ResourceRequests } from "../api/types.ts";
-import type { FilterPlugin, NodeState, ScorePlugin, Snapshot } from "./contract.ts";
+import type { Pod } from "../api/types.ts";
+import type { FilterPlugin, ScorePlugin } from "./contract.ts";
 import { filterByPods, podAffinityScores } from "./interPodAffinity.ts";
 import {
   asksOfNodes,
@@ -16,51 +16,29 @@ import {
   nodeAffinityScores,
   taintScores,
 } from "./nodeAffinity.ts";
-import { Column } from "./nodeTable.ts";
+import { requestsOf, scoredRequestsOf, type NodeTable } from "./nodeTable.ts";
 import type { SchedulerProfile } from "./profile.ts";
 import { filterBySpread, spreadScores } from "./topologySpread.ts";
-
-export type { NodeState } from "./contract.ts";
-
-export function requestsOf(pod: Pod): ResourceRequests {
-  let cpuMillis = 0;
-  let memoryBytes = 0;
-  for (const { requests } of pod.spec.containers) {
-    cpuMillis += requests.cpuMillis;
-    memoryBytes += requests.memoryBytes;
-  }
-  return { cpuMillis, memoryBytes };
-}
-
-/** What a container without requests counts as in scores: 100m and 200 MiB (NonZeroRequested). */
-export function scoredRequestsOf(pod: Pod): ResourceRequests {
-  let cpuMillis = 0;
-  let memoryBytes = 0;
-  for (const { requests } of pod.spec.containers) {
-    cpuMillis += requests.cpuMillis || 100;
-    memoryBytes += requests.memoryBytes || 200 * 1024 ** 2;
-  }
-  return { cpuMillis, memoryBytes };
-}
 
 export const filters: readonly FilterPlugin[] = [
   {
     name: "NodeUnschedulable",
-    filter: (pod, { isRestricted }) =>
-      isRestricted ? (state) => fitsUnschedulable(pod, state.node) : null,
+    filter: (pod, { states, isRestricted }) =>
+      isRestricted ? (row) => fitsUnschedulable(pod, states[row]!.node) : null,
     isResolvable: false,
     helpedBy: ["nodeAdded", "nodeUpdated"],
   },
   {
     name: "TaintToleration",
-    filter: (pod, { isRestricted }) =>
-      isRestricted ? (state) => fitsTaints(pod, state.node) : null,
+    filter: (pod, { states, isRestricted }) =>
+      isRestricted ? (row) => fitsTaints(pod, states[row]!.node) : null,
     isResolvable: false,
     helpedBy: ["nodeAdded", "nodeUpdated"],
   },
   {
     name: "NodeAffinity",
-    filter: (pod) => (asksOfNodes(pod) ? (state) => fitsNodeAffinity(pod, state.node) : null),
+    filter: (pod, { states }) =>
+      asksOfNodes(pod) ? (row) => fitsNodeAffinity(pod, states[row]!.node) : null,
     isResolvable: false,
     helpedBy: ["nodeAdded", "nodeUpdated"],
   },
@@ -91,23 +69,32 @@ export const filters: readonly FilterPlugin[] = [
 ];
 
 export const scorers: readonly ScorePlugin[] = [
-  { weight: "taintToleration", scores: taintScores },
-  { weight: "nodeAffinity", scores: nodeAffinityScores },
-  { weight: "podTopologySpread", scores: spreadScores },
-  { weight: "interPodAffinity", scores: podAffinityScores },
-  { weight: "leastAllocated", scores: leastAllocated },
-  { weight: "balancedAllocation", scores: balancedAllocation },
+  { weight: "taintToleration", score: taintScores },
+  { weight: "nodeAffinity", score: nodeAffinityScores },
+  { weight: "podTopologySpread", score: spreadScores },
+  { weight: "interPodAffinity", score: podAffinityScores },
+  { weight: "leastAllocated", score: leastAllocated },
+  { weight: "balancedAllocation", score: balancedAllocation },
 ];
 
-/** What became of a pod: a node, or the names of the filters that turned it away somewhere. */
-export type Choice = { /** Nodes that were looked at. */ readonly looked: number } & (
-  { readonly state: NodeState } | { readonly state: null; readonly rejectedBy: ReadonlySet<string> }
-);
+/** What became of a pod: a node's row, or -1 and the names of the filters that turned it away somewhere. */
+export interface Choice {
+  readonly row: number;
+  /** Nodes that were looked at. */
+  readonly looked: number;
+  readonly rejectedBy: ReadonlySet<string>;
+}
+
+interface Question {
+  readonly name: string;
+  readonly passes: (row: number) => boolean;
+  readonly isResolvable: boolean;
+}
 
 /** Every question that the filters have about a pod, with their names. */
-export function questionsOf(pod: Pod, snapshot: Snapshot) {
+export function questionsOf(pod: Pod, nodes: NodeTable): Question[] {
   return filters.flatMap(({ name, filter, isResolvable }) => {
-    const passes = filter(pod, snapshot);
+    const passes = filter(pod, nodes);
     return passes === null ? [] : [{ name, passes, isResolvable }];
   });
 }
@@ -118,31 +105,37 @@ export function questionsOf(pod: Pod, snapshot: Snapshot) {
  */
 export function choose(
   pod: Pod,
-  snapshot: Snapshot,
+  nodes: NodeTable,
   start: number,
   weights: SchedulerProfile["weights"],
   stream: RandomStream,
 ): Choice {
-  const { states } = snapshot;
-  const questions = questionsOf(pod, snapshot);
+  const questions = questionsOf(pod, nodes);
   const rejectedBy = new Set<string>();
-  const enough = feasibleNodes(states.length);
-  const feasible: NodeState[] = [];
+  const { length } = nodes.states;
+  const enough = feasibleNodes(length);
+  const { rows } = nodes.scratch;
+  let feasible = 0;
   let looked = 0;
-  let next = start < states.length ? start : 0;
-  while (looked < states.length) {
-    const state = states[next++]!;
-    if (next === states.length) next = 0;
+  let row = start < length ? start : 0;
+  while (looked < length && feasible < enough) {
+    const refusal = firstRefusal(questions, row);
+    if (refusal === null) rows[feasible++] = row;
+    else rejectedBy.add(refusal);
     looked++;
-    const refusal = questions.find(({ passes }) => !passes(state));
-    if (refusal === undefined) feasible.push(state);
-    else rejectedBy.add(refusal.name);
-    if (feasible.length >= enough) break;
+    if (++row === length) row = 0;
   }
-  const best = bestOf(pod, feasible, weights);
   const draw = stream.uniform();
-  if (best.length === 0) return { looked, state: null, rejectedBy };
-  return { looked, state: best[Math.floor(draw * best.length)]! };
+  if (feasible === 0) return { looked, row: -1, rejectedBy };
+  return { looked, row: bestOf(pod, nodes, rows.subarray(0, feasible), weights, draw), rejectedBy };
+}
+
+/** The name of the filter that turns the pod away from a node first. */
+function firstRefusal(questions: readonly Question[], row: number): string | null {
+  for (let i = 0; i < questions.length; i++) {
+    if (!questions[i]!.passes(row)) return questions[i]!.name;
+  }
+  return null;
 }
 
 /** numFeasibleNodesToFind: all of fewer than 100; else (50 - nodes / 125) %, at least 5 % and 100 nodes. */
@@ -152,54 +145,71 @@ export function feasibleNodes(nodes: number): number {
   return Math.max(100, Math.floor((nodes * percent) / 100));
 }
 
+/** The row with the greatest weighted sum of scores; `draw` decides among equals. */
 function bestOf(
   pod: Pod,
-  feasible: readonly NodeState[],
+  nodes: NodeTable,
+  rows: Int32Array,
   weights: SchedulerProfile["weights"],
-): NodeState[] {
-  const totals = feasible.map(() => 0);
-  for (const { weight, scores } of scorers) {
-    const given = scores(pod, feasible);
-    if (given === null) continue;
-    for (let i = 0; i < given.length; i++) totals[i]! += weights[weight] * Math.floor(given[i]!);
+  draw: number,
+): number {
+  const { totals, scores } = nodes.scratch;
+  totals.fill(0, 0, rows.length);
+  for (const { weight, score } of scorers) {
+    if (!score(pod, nodes, rows, scores)) continue;
+    const times = weights[weight];
+    for (let i = 0; i < rows.length; i++) totals[i]! += times * Math.floor(scores[i]!);
   }
-  const most = totals.reduce((a, b) => Math.max(a, b), -Infinity);
-  return feasible.filter((_state, i) => totals[i] === most);
+  let most = -Infinity;
+  let equals = 0;
+  for (let i = 0; i < rows.length; i++) {
+    if (totals[i]! > most) {
+      most = totals[i]!;
+      equals = 0;
+    }
+    if (totals[i] === most) equals++;
+  }
+  let skipped = Math.floor(draw * equals);
+  let best = 0;
+  while (totals[best] !== most || skipped-- > 0) best++;
+  return rows[best]!;
 }
 
-function filterByRoom(pod: Pod): (state: NodeState) => boolean {
+function filterByRoom(pod: Pod, { requested, allocatable }: NodeTable): (row: number) => boolean {
   const wanted = requestsOf(pod);
-  return ({ table: { cells }, row }) =>
-    cells[row + Column.pods]! < cells[row + Column.maxPods]! &&
-    cells[row + Column.cpuMillis]! + wanted.cpuMillis <=
-      cells[row + Column.allocatableCpuMillis]! &&
-    cells[row + Column.memoryBytes]! + wanted.memoryBytes <=
-      cells[row + Column.allocatableMemoryBytes]!;
+  return (row) =>
+    requested.pods[row]! < allocatable.pods[row]! &&
+    requested.cpuMillis[row]! + wanted.cpuMillis <= allocatable.cpuMillis[row]! &&
+    requested.memoryBytes[row]! + wanted.memoryBytes <= allocatable.memoryBytes[row]!;
 }
 
-function filterByHostPorts(pod: Pod): ((state: NodeState) => boolean) | null {
+function filterByHostPorts(pod: Pod, { states }: NodeTable): ((row: number) => boolean) | null {
   const wanted = hostPorts(pod);
   if (wanted.length === 0) return null;
-  return ({ pods }) => {
-    const taken = new Set([...pods.values()].flatMap(hostPorts));
+  return (row) => {
+    const taken = new Set([...states[row]!.pods.values()].flatMap(hostPorts));
     return wanted.every((port) => !taken.has(port));
   };
 }
 
 /** (capacity - requested) x 100 / capacity, averaged over CPU and memory. */
-function leastAllocated(pod: Pod, states: readonly NodeState[]): number[] {
-  const wanted = scoredRequestsOf(pod);
-  return states.map(({ table: { cells }, row }) => {
-    const cpu = freePercent(
-      cells[row + Column.allocatableCpuMillis]!,
-      cells[row + Column.scoredCpuMillis]! + wanted.cpuMillis,
-    );
+function leastAllocated(
+  pod: Pod,
+  { scored, allocatable }: NodeTable,
+  rows: Int32Array,
+  into: Float64Array,
+): boolean {
+  const { cpuMillis, memoryBytes } = scoredRequestsOf(pod);
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]!;
+    const cpu = freePercent(allocatable.cpuMillis[row]!, scored.cpuMillis[row]! + cpuMillis);
     const memory = freePercent(
-      cells[row + Column.allocatableMemoryBytes]!,
-      cells[row + Column.scoredMemoryBytes]! + wanted.memoryBytes,
+      allocatable.memoryBytes[row]!,
+      scored.memoryBytes[row]! + memoryBytes,
     );
-    return (cpu + memory) / 2;
-  });
+    into[i] = (cpu + memory) / 2;
+  }
+  return true;
 }
 
 function freePercent(capacity: number, used: number): number {
@@ -211,18 +221,21 @@ function freePercent(capacity: number, used: number): number {
  * true requests, unlike leastAllocated, and none for a pod that requests nothing
  * (noderesources/balanced_allocation.go: useRequested, isBestEffortPod).
  */
-function balancedAllocation(pod: Pod, states: readonly NodeState[]): number[] | null {
-  const wanted = requestsOf(pod);
-  if (wanted.cpuMillis === 0 && wanted.memoryBytes === 0) return null;
-  return states.map(({ table: { cells }, row }) => {
-    const cpu =
-      (cells[row + Column.cpuMillis]! + wanted.cpuMillis) /
-      cells[row + Column.allocatableCpuMillis]!;
-    const memory =
-      (cells[row + Column.memoryBytes]! + wanted.memoryBytes) /
-      cells[row + Column.allocatableMemoryBytes]!;
-    return 100 * (1 - Math.abs(Math.min(1, cpu) - Math.min(1, memory)) / 2);
-  });
+function balancedAllocation(
+  pod: Pod,
+  { requested, allocatable }: NodeTable,
+  rows: Int32Array,
+  into: Float64Array,
+): boolean {
+  const { cpuMillis, memoryBytes } = requestsOf(pod);
+  if (cpuMillis === 0 && memoryBytes === 0) return false;
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]!;
+    const cpu = (requested.cpuMillis[row]! + cpuMillis) / allocatable.cpuMillis[row]!;
+    const memory = (requested.memoryBytes[row]! + memoryBytes) / allocatable.memoryBytes[row]!;
+    into[i] = 100 * (1 - Math.abs(Math.min(1, cpu) - Math.min(1, memory)) / 2);
+  }
+  return true;
 }
 
 function hostPorts(pod: Pod): string[] {

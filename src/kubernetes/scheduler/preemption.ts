@@ -5,9 +5,8 @@
  * (scheduler.ts). Source: framework/preemption, plugins/defaultpreemption; timings §4. Not modelled:
  * PodDisruptionBudgets count for nothing here; upstream only prefers not to break them.
  */
-import { objectKey, type Pod } from "../api/types.ts";
-import { snapshotOf } from "./contract.ts";
-import type { NodeInfo } from "./picture.ts";
+import type { Pod } from "../api/types.ts";
+import type { NodeTable } from "./nodeTable.ts";
 import { questionsOf } from "./placement.ts";
 
 export interface Preemption {
@@ -20,16 +19,20 @@ export function priorityOf({ spec }: Pod): number {
   return spec.priority ?? 0;
 }
 
-export function findVictims(pod: Pod, states: readonly NodeInfo[]): Preemption | null {
+/** @param start the node at which the search begins */
+export function findVictims(pod: Pod, nodes: NodeTable, start = 0): Preemption | null {
   if (pod.spec.preemptionPolicy === "Never") return null;
-  const hard = questionsOf(pod, snapshotOf(states)).filter(({ isResolvable }) => !isResolvable);
+  const hard = questionsOf(pod, nodes).filter(({ isResolvable }) => !isResolvable);
   const candidates: Preemption[] = [];
-  const enough = candidatesOf(states.length);
-  for (const state of states) {
-    if (!hard.every(({ passes }) => passes(state))) continue;
-    const victims = victimsOn(pod, state, states);
-    if (victims !== null) candidates.push({ nodeName: state.node.metadata.name, victims });
-    if (candidates.length >= enough) break;
+  const { length } = nodes.states;
+  const enough = candidatesOf(length);
+  const trial = nodes.fork();
+  for (let i = 0; i < length && candidates.length < enough; i++) {
+    const row = (start + i) % length;
+    if (!hard.every(({ passes }) => passes(row))) continue;
+    const victims = victimsOn(pod, row, trial);
+    const nodeName = nodes.states[row]!.node.metadata.name;
+    if (victims !== null) candidates.push({ nodeName, victims });
   }
   return cheapest(candidates);
 }
@@ -39,26 +42,27 @@ function candidatesOf(nodes: number): number {
   return Math.max(100, Math.floor(nodes / 10));
 }
 
-/** SelectVictimsOnNode: all of lower priority leave; then as many as can be are let back, important ones first. */
-function victimsOn(pod: Pod, state: NodeInfo, states: readonly NodeInfo[]): Pod[] | null {
-  const lower = [...state.pods.values()].filter((each) => priorityOf(each) < priorityOf(pod));
+/**
+ * SelectVictimsOnNode: all of lower priority leave; then as many as can be are let back, important ones first.
+ * @param trial left as it was
+ */
+function victimsOn(pod: Pod, row: number, trial: NodeTable): Pod[] | null {
+  const lower = [...trial.states[row]!.pods.values()].filter(
+    (each) => priorityOf(each) < priorityOf(pod),
+  );
   if (lower.length === 0) return null;
-  const gone = new Set(lower.map(objectKey));
-  const kept = [...state.pods.values()].filter((each) => !gone.has(objectKey(each)));
-  const fits = (): boolean => {
-    const trial = state.with(kept);
-    const all = states.map((each) => (each === state ? trial : each));
-    return questionsOf(pod, snapshotOf(all)).every(({ passes }) => passes(trial));
-  };
-  if (!fits()) return null;
+  const fits = (): boolean => questionsOf(pod, trial).every(({ passes }) => passes(row));
+  for (const each of lower) trial.remove(row, each);
   const victims: Pod[] = [];
+  const helps = fits();
   for (const candidate of lower.sort(moreImportant)) {
-    kept.push(candidate);
-    if (fits()) continue;
-    kept.pop();
+    trial.put(row, candidate);
+    if (!helps || fits()) continue;
+    trial.remove(row, candidate);
     victims.push(candidate);
   }
-  return victims;
+  for (const victim of victims) trial.put(row, victim);
+  return helps ? victims : null;
 }
 
 /** The higher priority; then the one that has run longer. */
