@@ -15,6 +15,8 @@ import type { ProgressState, RunInPieces } from "../library/slices.ts";
 import type { Observer } from "../observe/index.ts";
 import type { Summary } from "../output/index.ts";
 import type { ResolvedScenario } from "../scenario/resolved.ts";
+import type { DrawnFigure, FigureFormat, FigureKindName } from "../plot/index.ts";
+import type { Instrument, InstrumentOptions } from "../telemetry/index.ts";
 
 export type Run = RunInPieces;
 
@@ -92,7 +94,13 @@ export interface Dependencies {
     scenario: ResolvedScenario,
     observers: readonly Observer[],
     replication: number,
+    instruments?: readonly Instrument[],
   ) => Run | Promise<Run>;
+  /** What watches a run for other tools. @throws UserError with every mistake in the options */
+  readonly instruments: (
+    options: InstrumentOptions,
+    scenario: ResolvedScenario,
+  ) => Promise<readonly Instrument[]>;
   /**
    * Runs replications on `jobs` threads, each into folder.join(its number); all of them or none.
    * @param done called as each is done, in any order
@@ -112,6 +120,19 @@ export interface Dependencies {
   ) => Promise<Generator<ProgressState, readonly string[] | null>>;
   /** Lines about the first difference of two folders; null: none. undefined: they are not results. */
   readonly diffFolders: (a: string, b: string) => Promise<readonly string[] | null | undefined>;
+  /** The file that a person looks at, from a folder of results. */
+  readonly report: {
+    /** Finds out whether it could be written. @throws ResultsError */
+    readonly check: (file: string, dir: string) => Promise<void>;
+    /** @returns its size in bytes. @throws ResultsError */
+    readonly write: (dir: string, file: string) => Promise<number>;
+  };
+  /** Figures of a results folder. @throws UserError for what is none */
+  readonly plot: (
+    folder: string,
+    kinds: readonly FigureKindName[],
+    format: FigureFormat,
+  ) => Promise<readonly DrawnFigure[]>;
   /** Runs a command line in a process of its own, whose talk is on this one's stderr. @returns its exit code */
   readonly runFresh: (words: readonly string[], signal: AbortSignal) => Promise<number>;
   /** Reads manifests. @throws UserError for what is none */

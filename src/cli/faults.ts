@@ -5,7 +5,7 @@
  */
 import { SimulationFault } from "../engine/index.ts";
 import { printable, ResultsError } from "../output/index.ts";
-import { ExitCode, Interrupted, type ExitCodeValue, type Io } from "./io.ts";
+import { ExitCode, Interrupted, TimedOut, type ExitCodeValue, type Io } from "./io.ts";
 
 /** podstorm itself went wrong. The message holds what was handled, the simulated time and the replay. */
 export class InternalFault extends Error {
@@ -38,7 +38,7 @@ export function isUserError(error: unknown): error is Error {
   return error instanceof Error && error.name === "UserError";
 }
 
-/** Ctrl-C in the middle of a scenario's own code, where no handler of ours gets its turn. */
+/** A signal in the middle of a scenario's own code, where no handler of ours gets its turn. */
 function isBrokenOff(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === BROKEN_OFF;
 }
@@ -46,9 +46,10 @@ const BROKEN_OFF = "ERR_SCRIPT_EXECUTION_INTERRUPTED";
 
 /** Says what went wrong on stderr. */
 export function reportError(error: unknown, io: Io): ExitCodeValue {
-  if (error instanceof Interrupted || isBrokenOff(error)) {
-    io.stderr.write("interrupted; nothing was written\n");
-    return ExitCode.interrupted;
+  const ended = isBrokenOff(error) ? io.brokenOffBy() : error;
+  if (ended instanceof Interrupted || ended instanceof TimedOut) {
+    io.stderr.write(`${ended.message}; nothing was written\n`);
+    return ended instanceof TimedOut ? ExitCode.timedOut : ExitCode.interrupted;
   }
   if (isUserError(error) || error instanceof ResultsError) {
     io.stderr.write(`${lines(error.message)}\n`);

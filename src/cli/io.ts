@@ -9,13 +9,15 @@ export interface OutputStream {
   write(text: string): unknown;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
 }
 
-export interface Io {
+/** What a run itself needs of the outside: in a thread of its own, too. */
+export interface RunIo {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Aborted by Ctrl-C; the reason is an Interrupted. */
+  /** Aborted by Ctrl-C or --timeout; the reason is an Interrupted or a TimedOut. */
   readonly signal: AbortSignal;
   /** Milliseconds of a clock that never goes back. */
   readonly nowMs: () => number;
@@ -23,6 +25,13 @@ export interface Io {
   readonly date: () => Date;
   /** Lets what waits outside the simulation happen: signals, the terminal. */
   readonly breathe: () => Promise<void>;
+}
+
+export interface Io extends RunIo {
+  /** Aborts with a TimedOut when it is not done after so many milliseconds of wall time. */
+  readonly endAfter: (limitMs: number) => void;
+  /** Whose signal it was that has just broken off a scenario's own code, where no handler gets its turn. */
+  readonly brokenOffBy: () => Interrupted | TimedOut;
 }
 
 export const ExitCode = {
@@ -33,13 +42,20 @@ export const ExitCode = {
   userMistake: 2,
   /** Done, but a threshold was not kept to. */
   thresholdCrossed: 99,
+  /** `--timeout` is over: what timeout(1) of coreutils gives. */
+  timedOut: 124,
   interrupted: 130,
 } as const;
 export type ExitCodeValue = (typeof ExitCode)[keyof typeof ExitCode];
 
-/** The reason of an aborted run. */
+/** The reason of an aborted run: Ctrl-C. */
 export class Interrupted extends Error {
   override readonly name = "Interrupted";
+}
+
+/** The reason of an aborted run: `--timeout`. */
+export class TimedOut extends Error {
+  override readonly name = "TimedOut";
 }
 
 /** Colour for people only: not in pipes, and not where NO_COLOR or a dumb terminal forbids it. */

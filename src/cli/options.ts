@@ -4,6 +4,7 @@
  * Owns: what they are called and what is refused at once. Refuses to own: the commands (program.ts).
  */
 import { InvalidArgumentError, Option, type Command } from "commander";
+import { DURATION_ALLOWED, parseDuration } from "../scenario/units.ts";
 
 export interface ScenarioOptions {
   readonly seed?: string;
@@ -15,6 +16,7 @@ export interface ScenarioOptions {
   readonly nodes?: number;
   readonly zones?: number;
   readonly traffic?: string;
+  readonly timeout?: number;
 }
 
 export const TRAFFIC =
@@ -56,7 +58,43 @@ export function scenarioOptions(command: Command): Command {
     )
     .option("--traffic <file>", TRAFFIC, nonEmpty)
     .option("--nodes <n>", "nodes, instead of the scenario's", wholeNumber(1, 15_000))
-    .option("--zones <n>", "zones, instead of the scenario's", wholeNumber(1, 1000));
+    .option("--zones <n>", "zones, instead of the scenario's", wholeNumber(1, 1000))
+    .option(
+      "--timeout <d>",
+      'give up after so much time by the clock on the wall, as "5m"',
+      wallMs,
+    );
+}
+
+/** Files for other tools. */
+export function instrumentOptions(command: Command): Command {
+  return command
+    .option(
+      "--metrics <file>",
+      "write OpenMetrics, as a Prometheus would have scraped the run",
+      nonEmpty,
+    )
+    .option(
+      "--metrics-every <d>",
+      "from one scrape to the next (default: the metrics window)",
+      nonEmpty,
+    )
+    .option(
+      "--trace <file>",
+      "write a sample of requests as spans: for Perfetto, or OTLP if it ends in .otlp.json; may be repeated",
+      gathered,
+    )
+    .option(
+      "--trace-filter <f>",
+      "of these requests: failed, slow>100ms, client=web, refused, ...; may be repeated, all have to hold",
+      gathered,
+    )
+    .option("--trace-limit <n>", "so many at most (default: 1000)", wholeNumber(1, 100_000))
+    .option(
+      "--pcap <interface=file>",
+      "write what a capture there would hold, as node-1:eth0=out.pcap; may be repeated",
+      gathered,
+    );
 }
 
 /** What a command is about, and what changes it. */
@@ -103,6 +141,30 @@ export function wholeNumber(least: number, most: number): (value: string) => num
     const number = Number(value);
     if (/^\d+$/.test(value) && number >= least && number <= most) return number;
     throw new InvalidArgumentError(`Allowed: a whole number from ${least} to ${most}.`);
+  };
+}
+
+/** A duration, in milliseconds of wall time. */
+function wallMs(text: string): number {
+  const parsed = parseDuration(text);
+  if ("problem" in parsed)
+    throw new InvalidArgumentError(`${parsed.problem}. Allowed: ${DURATION_ALLOWED}.`);
+  const limitMs = parsed.value / 1e6;
+  if (limitMs >= 1 && limitMs <= LONGEST_TIMER_MS) return limitMs;
+  throw new InvalidArgumentError("Allowed: from 1ms to 24 days.");
+}
+
+/** What setTimeout can wait: 2^31 - 1 ms. */
+const LONGEST_TIMER_MS = 2_147_483_647 - 1000;
+
+/** One of a list, gathered: commander's own check is for options that are given once. */
+export function oneOf<T extends string>(
+  allowed: readonly T[],
+): (value: string, earlier?: readonly T[]) => readonly T[] {
+  return (value, earlier = []) => {
+    const found = allowed.find((each) => each === value);
+    if (found !== undefined) return earlier.includes(found) ? earlier : [...earlier, found];
+    throw new InvalidArgumentError(`Allowed choices are ${allowed.join(", ")}.`);
   };
 }
 

@@ -4,16 +4,18 @@
  * Owns: everything that only a real process has. Refuses to own: what the commands do (program.ts).
  */
 import type { Dependencies } from "./dependencies.ts";
-import { ExitCode, Interrupted, type Io } from "./io.ts";
+import { ExitCode, Interrupted, type Io, type TimedOut } from "./io.ts";
 import { runCli } from "./program.ts";
+import { Watchdog } from "./watchdog.ts";
 
 /** Runs this process's command line and sets its exit code. */
 export async function runProcess(dependencies: Dependencies): Promise<void> {
   const interruption = new AbortController();
+  const watchdog = new Watchdog((reason) => interruption.abort(reason));
   // The first Ctrl-C ends the run tidily, within a slice; a second one ends the process.
   const interrupt = () => {
     if (interruption.signal.aborted) process.exit(ExitCode.interrupted);
-    interruption.abort(new Interrupted("interrupted"));
+    interruption.abort(signalledBy(watchdog));
   };
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
@@ -30,8 +32,14 @@ export async function runProcess(dependencies: Dependencies): Promise<void> {
     process.off("exit", endsEarly);
     process.exit(ExitCode.userMistake);
   });
-  process.exitCode = await runCli(process.argv.slice(2), realIo(interruption.signal), dependencies);
+  const io = realIo(interruption.signal, watchdog);
+  process.exitCode = await runCli(process.argv.slice(2), io, dependencies);
+  watchdog.stop();
   process.off("exit", endsEarly);
+}
+
+function signalledBy(watchdog: Watchdog): Interrupted | TimedOut {
+  return watchdog.isOver() ? watchdog.reason() : new Interrupted("interrupted");
 }
 
 /**
@@ -49,7 +57,7 @@ function watchStreams(fail: () => void): void {
   });
 }
 
-function realIo(signal: AbortSignal): Io {
+function realIo(signal: AbortSignal, watchdog: Watchdog): Io {
   return {
     stdout: process.stdout,
     stderr: process.stderr,
@@ -58,5 +66,7 @@ function realIo(signal: AbortSignal): Io {
     nowMs: () => performance.now(),
     date: () => new Date(),
     breathe: () => new Promise((resolve) => setImmediate(resolve)),
+    endAfter: (limitMs) => watchdog.start(limitMs),
+    brokenOffBy: () => signalledBy(watchdog),
   };
 }

@@ -4,14 +4,18 @@
  * Owns: argv. Refuses to own: the process (process.ts) and the work (run.ts, list.ts), which is imported
  * only when it is asked for: help needs none of the rooms below.
  */
-import { Command, CommanderError, Option } from "commander";
+import { Argument, Command, CommanderError, Option } from "commander";
 import type { ExplanationFormat, TimelineFormat, TraceFormat } from "../inspect/index.ts";
 import type { SummaryFormatName } from "../output/index.ts";
+import type { FigureFormat, FigureKindName } from "../plot/index.ts";
+import type { InstrumentOptions } from "../telemetry/index.ts";
 import type { Dependencies } from "./dependencies.ts";
 import {
   changesOf,
   gathered,
+  instrumentOptions,
   nonEmpty,
+  oneOf,
   outputOption,
   scenarioCommand,
   scenarioOptions,
@@ -20,16 +24,19 @@ import {
   wholeNumber,
   type ScenarioOptions,
 } from "./options.ts";
+import { completionScript, shells, type Shell } from "./completion.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
 
-interface RunOptions extends ScenarioOptions {
+interface RunOptions extends ScenarioOptions, InstrumentOptions {
   readonly output: SummaryFormatName;
   readonly threshold?: readonly string[];
   readonly replications?: number;
   readonly replication?: number;
   readonly jobs?: number;
   readonly out?: string;
+  readonly report?: string;
   readonly quiet?: true;
+  readonly live?: true;
 }
 
 interface LookOptions extends ScenarioOptions {
@@ -107,17 +114,24 @@ function buildProgram(
       getErrHasColors: () => wantsColour(io.stderr, io.env),
     })
     .exitOverride()
-    .addHelpText("after", exitCodes);
+    .addHelpText("after", exitCodes)
+    .hook("preAction", (_program, command) => {
+      const { timeout } = command.opts<ScenarioOptions>();
+      if (timeout !== undefined) io.endAfter(timeout);
+    });
   addRun(program, io, dependencies, ended);
   addTrace(program, io, dependencies, ended);
   addRules(program, io, dependencies, ended);
   addTimeline(program, io, dependencies, ended);
   addExplain(program, io, dependencies, ended);
+  addReport(program, io, dependencies, ended);
   addImport(program, io, dependencies, ended);
   addInit(program, io, dependencies, ended);
   addVerify(program, io, dependencies, ended);
   addDiff(program, io, dependencies, ended);
+  addPlot(program, io, dependencies, ended);
   addList(program, io, dependencies, ended);
+  addCompletion(program, io, ended);
   return program;
 }
 
@@ -127,6 +141,7 @@ Exit codes:
   1    internal fault, or a routing law was broken; of diff: there is a difference
   2    a mistake in the command, the scenario or its files; nothing is written
   99   the run is done, and a threshold was not kept to
+  124  --timeout is over; nothing is written
   130  interrupted; nothing is written
 `;
 
@@ -144,6 +159,7 @@ Examples:
   sim run scenarios/reset-storm.ts --seed 7 --duration 30s --out results/short
   sim run my.ts -e REPLICAS=12 -e GRACE=5s
   sim run -f shop.yaml --reset deploy/frontend --rate 500 --duration 2m
+  sim run scenarios/reset-storm.ts --report storm.html
   sim run my.ts --threshold 'requests_failed.rate<0.1%' --threshold 'request_duration.p(99)<250ms'
 `;
 
@@ -153,7 +169,7 @@ function addRun(
   dependencies: Dependencies,
   ended: (code: ExitCodeValue) => void,
 ): void {
-  scenarioCommand(program, "run")
+  const command = scenarioCommand(program, "run")
     .description("run a scenario and write its results")
     .option("--out <dir>", "folder of the results (default: results/<scenario>)", nonEmpty)
     .option(
@@ -173,7 +189,14 @@ function addRun(
       "only this one of the replications, from 0",
       wholeNumber(0, 99_999),
     )
+    .addOption(
+      new Option("--report <file>", "write a report to look at: one HTML file")
+        .argParser(nonEmpty)
+        .conflicts("replications"),
+    )
     .option("--quiet", "print no summary and no progress, only errors")
+    .option("--live", "draw a dashboard on the terminal while it runs");
+  instrumentOptions(command)
     .addHelpText("after", runExamples)
     .action(async (file: string | undefined, options: RunOptions, command: Command) => {
       const { runCommand } = await import("./run.ts");
@@ -315,6 +338,30 @@ function addExplain(
     });
 }
 
+const reportExamples = `
+Examples:
+  sim report results/reset-storm
+  sim report results/reset-storm -o storm.html
+`;
+
+function addReport(
+  program: Command,
+  io: Io,
+  dependencies: Dependencies,
+  ended: (code: ExitCodeValue) => void,
+): void {
+  program
+    .command("report")
+    .argument("<results>", "folder that a run wrote")
+    .description("make one HTML file of a folder of results, to look at and to pass on")
+    .option("-o, --output <file>", "file to write (default: <results>.html)", nonEmpty)
+    .addHelpText("after", reportExamples)
+    .action(async (results: string, options: { readonly output?: string }) => {
+      await (await import("./report.ts")).reportCommand({ results, ...options }, io, dependencies);
+      ended(ExitCode.done);
+    });
+}
+
 const importExamples = `
 Examples:
   sim import -f k8s/ -o shop.ts
@@ -439,6 +486,50 @@ function lookCommand(program: Command, name: string): Command {
   );
 }
 
+const plotExamples = `
+Examples:
+  sim plot results/reset-storm
+  sim plot results/reset-storm --kind lag --kind timeline --format png -o figures
+`;
+
+const plotKinds = [
+  "lag",
+  "skew",
+  "latency",
+  "timeline",
+] as const satisfies readonly FigureKindName[];
+const plotFormats = ["svg", "png"] as const satisfies readonly FigureFormat[];
+
+interface PlotOptions {
+  readonly kind?: readonly FigureKindName[];
+  readonly format: FigureFormat;
+  readonly output: string;
+}
+
+function addPlot(
+  program: Command,
+  io: Io,
+  dependencies: Dependencies,
+  ended: (code: ExitCodeValue) => void,
+): void {
+  program
+    .command("plot")
+    .argument("<folder>", "folder of results")
+    .description("draw figures of a run's results, for papers and READMEs")
+    .addOption(
+      new Option("--kind <kind>", "which; may be repeated (default: all)")
+        .choices(plotKinds)
+        .argParser(oneOf(plotKinds)),
+    )
+    .addOption(new Option("--format <format>", "of the files").choices(plotFormats).default("svg"))
+    .option("-o, --output <dir>", "folder to write to", nonEmpty, ".")
+    .addHelpText("after", plotExamples)
+    .action(async (folder: string, { kind = plotKinds, format, output }: PlotOptions) => {
+      const { plotCommand } = await import("./plot.ts");
+      ended(await plotCommand({ folder, kinds: kind, format, output }, io, dependencies));
+    });
+}
+
 function addList(
   program: Command,
   io: Io,
@@ -450,6 +541,25 @@ function addList(
     .description("list the scenarios that ship with podstorm")
     .action(async () => {
       await (await import("./list.ts")).listCommand(io, dependencies);
+      ended(ExitCode.done);
+    });
+}
+
+const completionExamples = `
+Examples:
+  source <(sim completion bash)
+  source <(sim completion zsh)
+  sim completion fish > ~/.config/fish/completions/sim.fish
+`;
+
+function addCompletion(program: Command, io: Io, ended: (code: ExitCodeValue) => void): void {
+  program
+    .command("completion")
+    .addArgument(new Argument("<shell>", "the shell").choices(shells))
+    .description("print a script with which a shell completes commands and options")
+    .addHelpText("after", completionExamples)
+    .action((shell: Shell) => {
+      io.stdout.write(completionScript(shell, program));
       ended(ExitCode.done);
     });
 }

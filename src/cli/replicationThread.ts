@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import type { Summary } from "../output/index.ts";
 import type { ReplicationRequest } from "./dependencies.ts";
-import type { Io } from "./io.ts";
+import type { RunIo } from "./io.ts";
 
 export type ThreadAnswer =
   { readonly summary: Summary } | { readonly name: string; readonly error: string };
@@ -23,7 +23,7 @@ export class UserErrorText extends Error {
 const silent = { write: () => true };
 
 /** A thread has no terminal, and is ended from outside. */
-const io: Io = {
+const io: RunIo = {
   stdout: silent,
   stderr: silent,
   env: {},

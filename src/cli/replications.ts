@@ -4,12 +4,13 @@
  * Owns: the order of steps and the results folder of the whole. Refuses to own: threads (threads.ts) and one
  * replication (run.ts).
  */
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import {
   checkResultsFolder,
   combine,
+  partialPath,
   replayOptions,
   replicationsManifest,
   replicationTables,
@@ -19,6 +20,7 @@ import {
   viewOfReplications,
   writeResults,
 } from "../output/index.ts";
+import { optionMistake, UserError } from "../scenario/mistakes.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
 import {
@@ -47,16 +49,16 @@ export async function replicationsCommand(
   const { file, replications, jobs = availableParallelism() } = args;
   // stdin is read once; each thread would have to.
   refuseStdin(args, "a file, with --replications");
+  refuseInstruments(args);
   const overrides = overridesOf(args);
   const scenario = await dependencies.loadScenario(file, overrides);
   io.signal.throwIfAborted();
   const dir = args.out ?? `results/${scenario.name}`;
   await checkResultsFolder(dir);
   if (!args.quiet) tellAssumed(scenario, io);
-  const parent = dirname(resolve(dir));
-  await mkdir(parent, { recursive: true });
   // Beside the results, so that the replications' folders can be renamed into them.
-  const folder = await mkdtemp(join(parent, `.${basename(dir)}.replications-`));
+  const folder = partialPath(resolve(dir));
+  await mkdir(folder, { recursive: true });
   try {
     const request = { file, overrides, replications, jobs, folder };
     const count = counter(io, args);
@@ -91,6 +93,15 @@ export async function replicationsCommand(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** @throws UserError for what belongs to a single run: here the files would be written over each other */
+function refuseInstruments({ metrics, trace, pcap, live }: ReplicationsArguments): void {
+  const files = { "--metrics": metrics, "--trace": trace, "--pcap": pcap, "--live": live };
+  const asked = Object.entries(files).filter(([, path]) => path !== undefined);
+  if (asked.length === 0) return;
+  const allowed = "one of them, with --replication I instead of --replications";
+  throw new UserError(asked.map(([name]) => optionMistake(name, "several runs", allowed)));
 }
 
 /** One line on a terminal, which counts. */

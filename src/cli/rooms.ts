@@ -27,13 +27,25 @@ export function realDependencies(): Dependencies {
       const { loadScenario } = await import("../scenario/load.ts");
       return loadScenario(file, { ...overrides, typing });
     },
-    compile: async (scenario, observers, replication) =>
-      (await import("../scenario/compile.ts")).compile(scenario, observers, replication),
+    compile: async (scenario, observers, replication, instruments = []) => {
+      const { compile } = await import("../scenario/compile.ts");
+      const watching = instruments.flatMap((instrument) => instrument.observers);
+      const run = compile(scenario, [...observers, ...watching], replication);
+      for (const instrument of instruments) instrument.attach(run);
+      return run;
+    },
+    instruments: async (options, scenario) =>
+      (await import("../telemetry/index.ts")).instrumentsOf(options, scenario, packageVersion()),
     replicate: async (...asked) => (await import("./threads.ts")).replicate(...asked),
     look,
     explain,
     diffRuns: async (a, b) => (await import("../inspect/diff/index.ts")).diffRuns(a, b),
     diffFolders: async (a, b) => (await import("../inspect/diff/index.ts")).diffFolders(a, b),
+    report: {
+      check: async (file, dir) => (await import("../report/index.ts")).checkReportFile(file, dir),
+      write: async (dir, file) => (await import("../report/index.ts")).writeReport(dir, file),
+    },
+    plot: async (...asked) => (await import("../plot/index.ts")).plotResults(...asked),
     runFresh,
     importCluster,
     template: async () => ({

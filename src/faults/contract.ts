@@ -28,6 +28,9 @@ export interface ApiServerSwitches {
   reconnect(component: string): void;
 }
 
+/** Components of several replicas, of which one leads. */
+export type ElectedComponent = "kube-controller-manager" | "kube-scheduler";
+
 export interface FaultContext {
   readonly sim: Simulation;
   readonly observations: Observations;
@@ -49,8 +52,8 @@ export interface FaultContext {
   /** By node. As often as one is stopped it has to be started. */
   readonly kubeProxies: ReadonlyMap<string, KubeProxy>;
   readonly apiServer: ApiServerSwitches;
-  /** The leading kube-controller-manager dies, if there is one. */
-  readonly loseLeader: () => void;
+  /** The leading process of a component dies, if there is one. */
+  readonly loseLeader: (component: ElectedComponent) => void;
   /** Names of the nodes and Docker hosts; all other hosts stand outside. */
   readonly inside: ReadonlySet<string>;
   /** Containers of Docker hosts by name, as `docker ps -a` lists them. */

@@ -17,7 +17,9 @@ import { resetPods } from "./resetPods.ts";
 import { rolloutRestart } from "./rolloutRestart.ts";
 import { rolloutUndo } from "./rolloutUndo.ts";
 import { scale } from "./scale.ts";
+import { setEndpoints } from "./setEndpoints.ts";
 import { setImage } from "./setImage.ts";
+import { shutdownNode } from "./shutdownNode.ts";
 import { slowApi } from "./slowApi.ts";
 import { stealCpu } from "./stealCpu.ts";
 import { stopKubeProxy } from "./stopKubeProxy.ts";
@@ -41,7 +43,9 @@ const members = {
   rolloutRestart,
   rolloutUndo,
   scale,
+  setEndpoints,
   setImage,
+  shutdownNode,
   slowApi,
   stealCpu,
   stopKubeProxy,

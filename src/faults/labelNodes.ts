@@ -3,6 +3,7 @@ import type { Labels, Node } from "../kubernetes/api/types.ts";
 import type { FaultScheduler } from "./contract.ts";
 import { hostsOf, type HostGroup } from "./hosts.ts";
 import { during, type Span } from "./span.ts";
+import { answered } from "./workload.ts";
 
 export interface LabelNodesSpec extends Span {
   readonly kind: "labelNodes";
@@ -15,11 +16,15 @@ export interface LabelNodesSpec extends Span {
 export const labelNodes: FaultScheduler<LabelNodesSpec> = (spec, context) => {
   const { labels, remove, nodes } = spec;
   const keys = [...Object.keys(labels), ...remove];
-  const relabel = (name: string, change: (node: Node) => Labels): void =>
-    context.api.patch("Node", `/${name}`, (node) => ({
-      ...node,
-      metadata: { ...node.metadata, labels: change(node) },
-    }));
+  const relabel = (name: string, change: (node: Node) => Labels): void => {
+    const workload = { kind: "Node", key: `/${name}`, text: `node/${name}` };
+    context.api.patch(
+      "Node",
+      workload.key,
+      (node) => ({ ...node, metadata: { ...node.metadata, labels: change(node) } }),
+      answered(context, { kind: spec.kind, workload }),
+    );
+  };
   during(context, spec, { kind: spec.kind, object: `node/${nodes.text}` }, () => {
     const before = new Map<string, Labels>();
     const names = hostsOf(nodes, context).map(({ name }) => name);

@@ -16,6 +16,10 @@ export interface MachineSoftware {
   freeze(): void;
   /** They go on. What was due meanwhile is due now. */
   resume(): void;
+  /** The machine is told to go down. @param release called when what runs on it lets it */
+  shutDown(release: () => void): void;
+  /** It does not go down after all. */
+  cancelShutdown(): void;
   /** All processes are gone, and nobody outside is told. */
   crash(): void;
   /** The machine has started again: what is set up to start does. */
@@ -44,6 +48,26 @@ export class Machines {
   /** @returns what gives the power back */
   powerOff(host: Host): () => void {
     return this.#during(host, (machine, by) => (machine.off += by));
+  }
+
+  /**
+   * An orderly shutdown: the power goes when what runs on it has come to its end.
+   * @returns what gives the power back, or calls the shutdown off
+   */
+  shutDown(host: Host): () => void {
+    const { software } = this.#machineOf(host);
+    let back: (() => void) | null = null;
+    let isOver = false;
+    const release = (): void => {
+      if (!isOver) back = this.powerOff(host);
+    };
+    if (software === null) release();
+    else software.shutDown(release);
+    return () => {
+      isOver = true;
+      if (back === null) software?.cancelShutdown();
+      else back();
+    };
   }
 
   /** @returns what lets it go on */

@@ -12,8 +12,10 @@ import {
   objectKey,
   ZONE_LABEL,
   type Deployment,
+  type Endpoints,
   type EndpointSlice,
   type HorizontalPodAutoscaler,
+  type Job,
   type Kind,
   type Node,
   type Pod,
@@ -24,8 +26,9 @@ import {
 } from "./api/types.ts";
 import { Cloud } from "./cloud/cloud.ts";
 import { reconcileSlices } from "./controllers/endpointReconcile.ts";
+import { desiredEndpoints } from "./controllers/endpointsReconcile.ts";
 import { ControllerManager } from "./controllers/manager.ts";
-import { mirroredSlices, type MirroredEndpoints } from "./controllers/mirroring.ts";
+import { reconcileMirrored } from "./controllers/mirroring.ts";
 import { nameSuffix } from "./controllers/pods.ts";
 import { LivePods, type LivePod } from "./controllers/livePods.ts";
 import {
@@ -39,6 +42,8 @@ import { PodLabelIndex } from "./api/selectorIndex.ts";
 import type { ContainerProcess, ContainerRuntime, PodNetwork, Prober } from "./kubelet/contract.ts";
 import type { ImageSizes } from "./kubelet/images.ts";
 import { Kubelet } from "./kubelet/kubelet.ts";
+import { endpointsEvents } from "./endpointsEvents.ts";
+import { jobEvents } from "./jobEvents.ts";
 import { ChangeLedger } from "./ledger.ts";
 import { MetricsServer } from "./metrics/metricsServer.ts";
 import type { KubernetesProfile } from "./profile.ts";
@@ -51,7 +56,8 @@ import { proxyModes } from "./proxy/modes/index.ts";
 import { nodeView } from "./proxy/nodeView.ts";
 import { RuleBuilder } from "./proxy/rules.ts";
 import { priorityOf } from "./scheduler/preemption.ts";
-import { ClusterPicture, Scheduler } from "./scheduler/scheduler.ts";
+import { KubeScheduler } from "./scheduler/kubeScheduler.ts";
+import { ClusterPicture } from "./scheduler/scheduler.ts";
 
 export interface ClusterOptions {
   readonly sim: Simulation;
@@ -66,6 +72,8 @@ export interface ClusterOptions {
   readonly podCIDR: string;
   readonly serviceCIDR: string;
   readonly services: readonly Service[];
+  /** Seconds since 1970 at time 0, for CronJobs. */
+  readonly epochSeconds?: number;
   /** See KubeletOptions. */
   readonly images?: ImageSizes;
   readonly countsMemory?: boolean;
@@ -79,9 +87,9 @@ export interface ClusterContents {
   readonly workloads?: readonly OtherWorkload[];
   readonly budgets?: readonly PodDisruptionBudget[];
   readonly autoscalers?: readonly HorizontalPodAutoscaler[];
-  /** Slices that users keep, and Endpoints that are mirrored. */
+  /** Slices that users keep, and Endpoints of Services without a selector, which are mirrored. */
   readonly endpointSlices?: readonly EndpointSlice[];
-  readonly mirrored?: readonly MirroredEndpoints[];
+  readonly endpoints?: readonly Endpoints[];
   /** Pods of a live cluster, where those at rest are to stand. */
   readonly livePods?: readonly LivePod[];
 }
@@ -94,6 +102,8 @@ function serviceFamilies(serviceCIDR: string): (4 | 6)[] {
 
 /** All that a node does but for its kernel. */
 export interface NodeSoftware {
+  shutDown(release: () => void): void;
+  cancelShutdown(): void;
   freeze(): void;
   resume(): void;
   crash(): void;
@@ -113,6 +123,7 @@ export class Cluster {
   readonly #kubelets = new Map<string, Kubelet>();
   /** kube-controller-manager with its leader. */
   readonly controllerManager: ControllerManager;
+  readonly scheduler: KubeScheduler;
   /** Pods that were marked not ready for their node's silence. */
   readonly #silenced = new Set<string>();
 
@@ -126,9 +137,21 @@ export class Cluster {
         const slices = [previous, object] as [EndpointSlice | null, EndpointSlice | null];
         this.ledger.sliceWritten(...slices, sim.nowNs);
       }
+      if (kind === "Job")
+        jobEvents(observations, sim.nowNs, previous as Job | null, object as Job | null);
+      if (kind === "Endpoints") {
+        const objects = [previous, object] as [Endpoints | null, Endpoints | null];
+        endpointsEvents(observations, sim.nowNs, ...objects);
+      }
       for (const listener of this.#commitListeners) listener(kind, previous, object);
     });
-    this.controllerManager = new ControllerManager(sim, this.api, profile.controllerManager);
+    this.controllerManager = new ControllerManager(
+      sim,
+      this.api,
+      profile.controllerManager,
+      options.epochSeconds,
+    );
+    this.scheduler = new KubeScheduler(sim, this.api, profile.scheduler);
     for (const [index, node] of nodes.entries()) {
       observations.nodeNamed(index, node.metadata.name, node.metadata.labels[ZONE_LABEL] ?? null);
       this.api.preload("Node", node);
@@ -154,7 +177,7 @@ export class Cluster {
       this.api.preload("PodDisruptionBudget", budget);
     }
     this.#writeSlicesAtRest(pods);
-    this.#keepSlices(contents);
+    this.#keepSlices(contents, true);
     this.#keepAutoscalers(contents);
     this.#start(true);
   }
@@ -166,7 +189,7 @@ export class Cluster {
     for (const each of contents.workloads ?? []) this.api.preload<Kind>(each.kind, each);
     for (const budget of contents.budgets ?? []) this.api.preload("PodDisruptionBudget", budget);
     for (const pod of contents.pods) this.api.preload("Pod", pod);
-    this.#keepSlices(contents);
+    this.#keepSlices(contents, false);
     this.#keepAutoscalers(contents);
     this.#start(false);
   }
@@ -197,7 +220,10 @@ export class Cluster {
    */
   get isQuiet(): boolean {
     return (
-      this.api.isIdle && this.controllerManager.isIdle && this.proxies.every(({ isIdle }) => isIdle)
+      this.api.isIdle &&
+      this.controllerManager.isIdle &&
+      this.scheduler.leader !== null &&
+      this.proxies.every(({ isIdle }) => isIdle)
     );
   }
 
@@ -221,6 +247,8 @@ export class Cluster {
     if (kubelet === undefined || proxy === undefined) return null;
     const { namespace } = transport.network.hosts[index]!;
     return {
+      shutDown: (release) => kubelet.shutDown(release),
+      cancelShutdown: () => kubelet.cancelShutdown(),
       freeze() {
         kubelet.freeze();
         proxy.freeze();
@@ -305,6 +333,7 @@ export class Cluster {
   #writeSlicesAtRest(pods: PodLabelIndex): void {
     const { sim, profile, services, nodes } = this.#options;
     const { maxEndpointsPerSlice, overloadThreshold } = profile.controllerManager.endpointSlice;
+    const legacy = profile.controllerManager.endpoints;
     const topology = new TopologyCache(overloadThreshold);
     topology.setNodes(nodes);
     for (const service of services) {
@@ -315,28 +344,29 @@ export class Cluster {
       const nextName = (): string => `${service.metadata.name}-${nameSuffix(stream)}`;
       const changes = reconcileSlices(service, own, [], maxEndpointsPerSlice, nextName, topology);
       for (const slice of changes.create) this.api.preload("EndpointSlice", slice);
+      if (!legacy.enabled) continue;
+      const object = desiredEndpoints(service, own, undefined, null, legacy.maxCapacity);
+      if (object !== null) this.api.preload("Endpoints", object);
     }
   }
 
-  /** What no selector gives: the users' own slices, and those that mirror Endpoints. */
-  #keepSlices({ endpointSlices = [], mirrored = [] }: ClusterContents): void {
-    const { sim, profile, services } = this.#options;
+  /** What no selector gives: the users' own slices and Endpoints; at rest they have been mirrored. */
+  #keepSlices({ endpointSlices = [], endpoints = [] }: ClusterContents, synced: boolean): void {
+    const { sim, profile } = this.#options;
     const { maxEndpointsPerSubset } = profile.controllerManager.mirroring;
     for (const slice of endpointSlices) this.api.preload("EndpointSlice", slice);
-    for (const { service: key, subsets } of mirrored) {
-      const service = services.find((each) => objectKey(each) === key)!;
-      const stream = sim.streams.get(`names/mirrored/${key}`);
-      const nextName = (): string => `${service.metadata.name}-${nameSuffix(stream)}`;
-      for (const slice of mirroredSlices(service, subsets, maxEndpointsPerSubset, nextName)) {
-        this.api.preload("EndpointSlice", slice);
-      }
+    for (const each of endpoints) {
+      const object = this.api.preload("Endpoints", each);
+      const stream = sim.streams.get(`names/mirrored/${objectKey(object)}`);
+      const nextName = (): string => `${object.metadata.name}-${nameSuffix(stream)}`;
+      const { create } = reconcileMirrored(object, [], maxEndpointsPerSubset, nextName);
+      for (const slice of synced ? create : []) this.api.preload("EndpointSlice", slice);
     }
   }
 
   #start(synced: boolean): void {
-    const { sim, profile } = this.#options;
     this.controllerManager.start(synced);
-    void new Scheduler(sim, this.api, profile.scheduler);
+    this.scheduler.start(synced);
     for (const kubelet of this.#kubelets.values()) kubelet.start();
     this.#startProxies(synced);
     this.#cloud = this.#startCloud(synced);
@@ -416,7 +446,8 @@ export class Cluster {
         const versions = slices.map((slice) => slice.metadata.resourceVersion);
         observations.rulesApplied(index, service, Math.max(0, ...versions), sim.nowNs, family);
       },
-      triggerProgrammed: (atNs) => observations.networkProgrammed(index, atNs, sim.nowNs),
+      triggerProgrammed: (atNs, family) =>
+        observations.networkProgrammed(index, atNs, sim.nowNs, family),
       synced: (startedAtNs, full, failed, family) =>
         observations.rulesSynced(
           index,
@@ -500,6 +531,10 @@ export class Cluster {
       this.#noteSilenced(pod);
       this.ledger.statusWritten(pod, nowNs);
       event(pod.status.ready.status ? "pod_ready" : "pod_not_ready", pod, pod.spec.nodeName ?? "");
+    } else if (pod.status.disruptionTarget !== previous.status.disruptionTarget) {
+      event("pod_preempted", pod, pod.spec.nodeName ?? "");
+    } else if (pod.status.nominatedNodeName !== previous.status.nominatedNodeName) {
+      event("pod_nominated", pod, pod.status.nominatedNodeName ?? "");
     }
   }
 }

@@ -88,6 +88,11 @@ function fold(value: bigint): number {
   return Number(word);
 }
 
+/** Whether a text is an address of that family, in whatever form. */
+export function isAddress(text: string, family: 4 | 6): boolean {
+  return (family === 4 ? Address4 : Address6).isValid(text);
+}
+
 /** @throws RangeError if the text is no CIDR prefix. */
 export function parsePrefix(text: string): Prefix {
   const slash = text.indexOf("/");

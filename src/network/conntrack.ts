@@ -316,12 +316,10 @@ export class Conntrack {
       else this.advance(id, packet);
     }
     const { tables } = this;
-    const other = (1 - this.direction) as DirectionCode;
-    if (this.natNsPerPacket > 0) this.chargeNat(id, packet, other);
-    packet.source = tables.destinationOf(id, other);
-    packet.sourcePort = tables.destinationPortOf(id, other);
-    packet.destination = tables.sourceOf(id, other);
-    packet.destinationPort = tables.sourcePortOf(id, other);
+    if (this.natNsPerPacket > 0) {
+      this.chargeNat(id, packet, (1 - this.direction) as DirectionCode);
+    }
+    tables.translate(id, this.direction, packet);
   }
 
   /** A packet whose addresses or ports change takes longer: headers, checksums, the mangled tuple. */

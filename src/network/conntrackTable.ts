@@ -62,13 +62,21 @@ export class ConntrackTables {
   expiresAtNs = new Float64Array(1024);
   /** When each entry's first packet has left POSTROUTING. */
   confirmsAtNs = new Float64Array(1024);
-  /** Next hop each way, at 2 * entry + direction, as found at that generation of the host's routes. */
+  /**
+   * Next hop each way, at 2 * entry + direction, as found at that generation of the host's routes; -1: not
+   * yet for this entry.
+   */
   readonly egress: (Egress | null)[] = [];
   egressGenerations = new Int32Array(2048);
 
   private words = new Int32Array(1024 * WORDS);
   private readonly free: EntryId[] = [];
   private created = 0;
+  /**
+   * The entry taken out last, whose tuples are still in the index: a connection that takes the place of a
+   * closed one has the same. Nobody finds it.
+   */
+  private parted: EntryId = NO_ENTRY;
   private slots = new Int32Array(4096 * SLOT_WORDS);
   private mask = 4095;
   private used = 0;
@@ -143,17 +151,22 @@ export class ConntrackTables {
     protocol: number,
     tuple: Tuple,
   ): boolean {
+    return this.holds(id, direction, host, protocol, tuple) && this.isAlive(id);
+  }
+
+  /** Gives a packet what the packets of the other direction come with, turned round. */
+  translate(
+    id: EntryId,
+    direction: DirectionCode,
+    packet: { -readonly [K in keyof Tuple]: Tuple[K] },
+  ): void {
     const { words } = this;
-    const base = id * WORDS;
-    const at = base + TUPLE + direction * TUPLE_WORDS;
-    return (
-      words[at + 1] === portsOf(tuple) &&
-      words[at] === tuple.source &&
-      words[at + 2] === tuple.destination &&
-      words[base + HOST] === host &&
-      words[base + PROTOCOL] === protocol &&
-      words[base + STATE] !== FREE
-    );
+    const at = id * WORDS + TUPLE + (1 - direction) * TUPLE_WORDS;
+    const ports = words[at + 1]!;
+    packet.source = words[at + 2]!;
+    packet.sourcePort = ports & 0xffff;
+    packet.destination = words[at]!;
+    packet.destinationPort = ports >>> 16;
   }
 
   /** Whether the entry's replies have that tuple. */
@@ -173,6 +186,7 @@ export class ConntrackTables {
 
   /** 2 * entry + direction of the entry with that tuple, or NO_ENTRY. */
   find(host: number, protocol: number, tuple: Tuple): number {
+    if (this.parted !== NO_ENTRY && this.hasParted(host, protocol, tuple)) return NO_ENTRY;
     const { source, destination } = tuple;
     return this.findTuple(host, protocol, source, portsOf(tuple), destination);
   }
@@ -182,15 +196,53 @@ export class ConntrackTables {
    * sure that none of them is taken.
    */
   insert(host: number, protocol: number, original: Tuple, reply: Tuple, flags: number): EntryId {
+    const { parted } = this;
+    const either = parted === NO_ENTRY ? flags : flags | this.flagsOf(parted);
+    const isAgain =
+      parted !== NO_ENTRY &&
+      (either & EntryFlag.clash) === 0 &&
+      this.holds(parted, Direction.original, host, protocol, original);
+    const id = isAgain
+      ? this.takePlace(reply)
+      : this.insertAnew(host, protocol, original, reply, flags);
+    const { words, egressGenerations } = this;
+    words[id * WORDS + STATE] = 0;
+    words[id * WORDS + FLAGS] = flags;
+    egressGenerations[2 * id] = -1;
+    egressGenerations[2 * id + 1] = -1;
+    return id;
+  }
+
+  remove(id: EntryId): void {
+    this.settle();
+    this.words[id * WORDS + STATE] = FREE;
+    this.words[id * WORDS + GENERATION]!++;
+    this.parted = id;
+  }
+
+  /** In the place of the entry taken out last, whose original tuple the new one has. */
+  private takePlace(reply: Tuple): EntryId {
+    const id = this.parted;
+    this.parted = NO_ENTRY;
+    if (!this.matchesReply(id, reply)) {
+      this.unindex(id, Direction.reply);
+      this.setTuple(id, Direction.reply, reply);
+      this.index(id, Direction.reply);
+    }
+    return id;
+  }
+
+  private insertAnew(
+    host: number,
+    protocol: number,
+    original: Tuple,
+    reply: Tuple,
+    flags: number,
+  ): EntryId {
+    this.settle();
     const id = this.free.pop() ?? this.create();
-    const { words } = this;
-    const base = id * WORDS;
-    words[base + HOST] = host;
-    words[base + PROTOCOL] = protocol;
-    words[base + STATE] = 0;
-    words[base + FLAGS] = flags;
-    this.egressGenerations[2 * id] = -1;
-    this.egressGenerations[2 * id + 1] = -1;
+    this.words[id * WORDS + HOST] = host;
+    this.words[id * WORDS + PROTOCOL] = protocol;
     this.setTuple(id, Direction.original, original);
     this.setTuple(id, Direction.reply, reply);
     if ((flags & EntryFlag.clash) === 0) this.index(id, Direction.original);
@@ -198,15 +250,45 @@ export class ConntrackTables {
     return id;
   }
 
-  remove(id: EntryId): void {
+  /** The entry taken out last leaves the index as well. */
+  private settle(): void {
+    const id = this.parted;
+    if (id === NO_ENTRY) return;
+    this.parted = NO_ENTRY;
     if ((this.flagsOf(id) & EntryFlag.clash) === 0) this.unindex(id, Direction.original);
     this.unindex(id, Direction.reply);
-    const base = id * WORDS;
-    this.words[base + STATE] = FREE;
-    this.words[base + GENERATION]!++;
-    this.egress[2 * id] = null;
-    this.egress[2 * id + 1] = null;
     this.free.push(id);
+  }
+
+  /** Whether only the entry taken out last has that tuple. */
+  private hasParted(host: number, protocol: number, tuple: Tuple): boolean {
+    const { parted } = this;
+    const { original, reply } = Direction;
+    return (
+      this.holds(parted, reply, host, protocol, tuple) ||
+      ((this.flagsOf(parted) & EntryFlag.clash) === 0 &&
+        this.holds(parted, original, host, protocol, tuple))
+    );
+  }
+
+  /** Whether it has the tuple, alive or not. */
+  private holds(
+    id: EntryId,
+    direction: DirectionCode,
+    host: number,
+    protocol: number,
+    tuple: Tuple,
+  ): boolean {
+    const { words } = this;
+    const base = id * WORDS;
+    const at = base + TUPLE + direction * TUPLE_WORDS;
+    return (
+      words[at + 1] === portsOf(tuple) &&
+      words[at] === tuple.source &&
+      words[at + 2] === tuple.destination &&
+      words[base + HOST] === host &&
+      words[base + PROTOCOL] === protocol
+    );
   }
 
   private create(): EntryId {
@@ -252,7 +334,7 @@ export class ConntrackTables {
     destination: AddressId,
   ): number {
     const { slots, mask, words } = this;
-    const hash = hashTuple(host, protocol, source, ports, destination);
+    const hash = slotHash(host, protocol, source, ports, destination);
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const value = slots[SLOT_WORDS * slot + 1]!;
       if (value === 0) return NO_ENTRY;
@@ -307,7 +389,7 @@ export class ConntrackTables {
     const at = base + TUPLE + direction * TUPLE_WORDS;
     const host = words[base + HOST]!;
     const protocol = words[base + PROTOCOL]!;
-    return hashTuple(host, protocol, words[at]!, words[at + 1]!, words[at + 2]!);
+    return slotHash(host, protocol, words[at]!, words[at + 1]!, words[at + 2]!);
   }
 }
 
@@ -318,6 +400,26 @@ function portsOf({ sourcePort, destinationPort }: Tuple): number {
 function doubled<T extends Int32Array | Float64Array>(from: T, to: T): T {
   to.set(from);
   return to;
+}
+
+/** Slots of the index in a cache line. */
+const LINE = 8;
+const LINE_MASK = LINE - 1;
+
+/**
+ * Where a tuple stands in the index. A namespace's connections have ports one after another: eight of them
+ * share a cache line, whichever of the two ports it is.
+ */
+function slotHash(
+  host: number,
+  protocol: number,
+  source: AddressId,
+  ports: number,
+  destination: AddressId,
+): number {
+  const near = (ports ^ (ports >>> 16)) & LINE_MASK;
+  const far = ports & ~(LINE_MASK | (LINE_MASK << 16));
+  return (hashTuple(host, protocol, source, far, destination) & ~LINE_MASK) | near;
 }
 
 /** Multiplicative mixing with the constants of MurmurHash3's finaliser. */

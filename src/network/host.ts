@@ -29,6 +29,8 @@ export class Namespace {
   /** Guests: the veth pair, a hop each way. null for a root namespace. */
   readonly link: VethPair | null;
   alive = true;
+  /** Local port that the next connection from here tries first; 0: the first of the range. */
+  nextPort = 0;
 
   constructor(options: {
     readonly index: number;

@@ -69,20 +69,18 @@ export class PacketPool {
   dropped = 0;
   /** Segments of the trains that were dropped: what hops and places count their drops in. */
   droppedSegments = 0;
+  /** Those that are not on their way: the first `freeCount` of it. */
   private readonly free: Packet[] = [];
+  private freeCount = 0;
 
   /** Packets on their way: sent = delivered + dropped + inFlight, always. */
   get inFlight(): number {
-    return this.all.length - this.free.length;
+    return this.all.length - this.freeCount;
   }
 
   take(): Packet {
     this.sent++;
-    let packet = this.free.pop();
-    if (packet === undefined) {
-      packet = new Packet(this.all.length);
-      this.all.push(packet);
-    }
+    const packet = this.freeCount > 0 ? this.free[--this.freeCount]! : this.create();
     packet.inUse = true;
     packet.tables = 0;
     packet.carriedNs = 0;
@@ -111,6 +109,12 @@ export class PacketPool {
 
   release(packet: Packet): void {
     packet.inUse = false;
-    this.free.push(packet);
+    this.free[this.freeCount++] = packet;
+  }
+
+  private create(): Packet {
+    const packet = new Packet(this.all.length);
+    this.all.push(packet);
+    return packet;
   }
 }

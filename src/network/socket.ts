@@ -136,26 +136,26 @@ export class Socket {
 
 export class SocketPool {
   readonly all: Socket[] = [];
-  readonly #free: Socket[] = [];
+  /** Those without a connection: the first `freeCount` of it. */
+  private readonly free: Socket[] = [];
+  private freeCount = 0;
 
   get inUse(): number {
-    return this.all.length - this.#free.length;
+    return this.all.length - this.freeCount;
   }
 
   /** The socket that take() will hand out next. */
   next(): Socket {
-    let socket = this.#free.at(-1);
-    if (socket === undefined) {
-      socket = new Socket(this.all.length);
-      this.all.push(socket);
-      this.#free.push(socket);
-    }
+    if (this.freeCount > 0) return this.free[this.freeCount - 1]!;
+    const socket = new Socket(this.all.length);
+    this.all.push(socket);
+    this.free[this.freeCount++] = socket;
     return socket;
   }
 
   take(): Socket {
     const socket = this.next();
-    this.#free.pop();
+    this.freeCount--;
     return socket;
   }
 
@@ -176,7 +176,7 @@ export class SocketPool {
     socket.routeNote = -1;
     socket.routedBy = -1;
     socket.seenAs = NO_ADDRESS;
-    this.#free.push(socket);
+    this.free[this.freeCount++] = socket;
   }
 }
 

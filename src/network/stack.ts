@@ -603,8 +603,7 @@ export class NetworkStack {
   #cachedEgress({ entry, direction }: Conntrack, host: Host, destination: AddressId): Egress {
     const { egress, egressGenerations } = this.network.conntracks;
     const at = 2 * entry + direction;
-    const known = egress[at];
-    if (known && egressGenerations[at] === host.routeGeneration) return known;
+    if (egressGenerations[at] === host.routeGeneration) return egress[at]!;
     const found = host.route(destination);
     egress[at] = found;
     egressGenerations[at] = host.routeGeneration;

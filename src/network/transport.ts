@@ -51,7 +51,6 @@ export class Transport implements PacketReceiver {
   readonly #stack: NetworkStack;
   readonly #table = new TupleTable();
   readonly #listeners = new ListenerTable();
-  readonly #nextPort = new Map<number, number>();
   /** What each RST of a closed port that is on its way answers, by the packet's id. */
   readonly #answered = new Map<number, Retransmission>();
   readonly #twins = new Twins();
@@ -368,13 +367,13 @@ export class Transport implements PacketReceiver {
     remotePort: number,
   ): number {
     const { localPortFirst: first, localPortLast: last } = this.network.profile.tcp;
-    let port = this.#nextPort.get(namespace.index) ?? first;
+    let port = namespace.nextPort === 0 ? first : namespace.nextPort;
     for (let tried = first; tried <= last; tried++) {
       const candidate = port;
       port = port === last ? first : port + 1;
       const used = this.#table.get(namespace.index, protocol, local, candidate, remote, remotePort);
       if (used === ABSENT) {
-        this.#nextPort.set(namespace.index, port);
+        namespace.nextPort = port;
         return candidate;
       }
     }
@@ -433,8 +432,12 @@ export class Transport implements PacketReceiver {
   #socketFor(namespace: Namespace, packet: Packet): Socket | null {
     const origin = packet.originSocket;
     if (origin !== NO_SOCKET) {
-      const hint = this.sockets.all[this.sockets.all[origin]!.peer];
-      if (hint !== undefined && owns(hint, namespace, packet)) return hint;
+      const { peer } = this.sockets.all[origin]!;
+      // Never asked for -1: an index that an array cannot have is looked up as a name.
+      if (peer !== NO_SOCKET) {
+        const hint = this.sockets.all[peer]!;
+        if (owns(hint, namespace, packet)) return hint;
+      }
     }
     const id = this.#table.get(
       namespace.index,

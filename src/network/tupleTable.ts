@@ -81,12 +81,12 @@ export class TupleTable {
     while (slots[next * WORDS + VALUE] !== 0) {
       const home = this.#homeOf(next);
       if (((next - home) & mask) >= ((next - gap) & mask)) {
-        slots.copyWithin(gap * WORDS, next * WORDS, next * WORDS + WORDS);
+        for (let i = 0; i < WORDS; i++) slots[gap * WORDS + i] = slots[next * WORDS + i]!;
         gap = next;
       }
       next = (next + 1) & mask;
     }
-    slots.fill(0, gap * WORDS, gap * WORDS + WORDS);
+    slots[gap * WORDS + VALUE] = 0;
   }
 
   #find(scope: number, protocol: number, address: number, ports: number, peer: number): number {

@@ -10,4 +10,5 @@ export * from "./recorder.ts";
 export { rank } from "./quantiles.ts";
 export * from "./report.ts";
 export * from "./totals.ts";
-export { Recording } from "./recorders/index.ts";
+export { Recording, type RequestedRecorder } from "./recorders/index.ts";
+export { NETWORK_PROGRAMMING_BUCKETS_S } from "./recorders/network-programming.ts";

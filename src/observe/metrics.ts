@@ -6,45 +6,13 @@
  * right of a file, never renamed or moved.
  */
 
-export type Unit = "name" | "ns" | "count" | "bytes" | "ratio" | "text";
+import { client, service, target, windowLength, windowStart } from "./metric-words.ts";
+import type { Metric, MetricsFile } from "./metric-words.ts";
+import { requestedFiles } from "./requested-metrics.ts";
 
-export interface Metric {
-  readonly name: string;
-  readonly unit: Unit;
-  readonly meaning: string;
-  /** When the cell is empty; undefined where it never is. */
-  readonly emptyWhen?: string;
-}
+export type { Metric, MetricsFile, Unit } from "./metric-words.ts";
+export { requestedFiles } from "./requested-metrics.ts";
 
-export interface MetricsFile {
-  readonly file: string;
-  readonly rowPer: string;
-  readonly columns: readonly Metric[];
-}
-
-const windowStart: Metric = {
-  name: "window_start_ns",
-  unit: "ns",
-  meaning: "Simulated time at which the window began.",
-};
-const windowLength: Metric = {
-  name: "window_ns",
-  unit: "ns",
-  meaning: "Length of the window; the last one of a run may be shorter than the others.",
-};
-const service: Metric = { name: "service", unit: "name", meaning: "Service, as namespace/name." };
-/** What a client calls; a Service where it calls one. */
-const target: Metric = {
-  name: "service",
-  unit: "name",
-  meaning:
-    "Service, as namespace/name; or what else the client dials: container/NAME:PORT, HOST:PORT or localhost:PORT.",
-};
-const client: Metric = {
-  name: "client",
-  unit: "name",
-  meaning: "Client, as the scenario names it; of a server's calls, the two names: web -> cart.",
-};
 const noRequest = "the Service got no request in the window";
 
 function latency(name: string, what: string): Metric {
@@ -497,7 +465,7 @@ export const metricsFiles: readonly MetricsFile[] = [
         name: "result",
         unit: "name",
         meaning:
-          "Of a lookup: answered, not_found, timeout, failed or refused. Of a query: the rcode of its answer (noerror, nxdomain, servfail, refused), timeout or port_unreachable.",
+          "Of a lookup: answered, not_found, timeout, failed or refused. Of a query: the rcode of its answer (noerror, nxdomain, servfail, refused), timeout or port_unreachable; truncated (asked again over TCP), abandoned for that, or connection_failed over TCP.",
       },
       { name: "count", unit: "count", meaning: "Lookups or queries that ended so in the window." },
       ...(
@@ -663,12 +631,14 @@ export const metricsFiles: readonly MetricsFile[] = [
   },
 ];
 
+export const allMetricsFiles: readonly MetricsFile[] = [...metricsFiles, ...requestedFiles];
+
 /**
  * The header of one results file.
  * @throws RangeError for a file that the dictionary does not hold
  */
 export function columnsOf(file: string): readonly string[] {
-  const found = metricsFiles.find((each) => each.file === file);
+  const found = allMetricsFiles.find((each) => each.file === file);
   if (found === undefined) throw new RangeError(`the metrics dictionary has no file ${file}`);
   return found.columns.map((column) => column.name);
 }

@@ -35,7 +35,10 @@ export type OutcomeName = keyof typeof Outcome;
 export type OutcomeCode = (typeof Outcome)[OutcomeName];
 export const outcomeNames = Object.keys(Outcome) as readonly OutcomeName[];
 
-/** How a DNS query ended: with an answer of that rcode, with none, or with ICMP port unreachable. */
+/**
+ * How a DNS query ended: with an answer of that rcode, with none, or with ICMP port unreachable; with a part of
+ * the answer only, or by being left for the same question over TCP.
+ */
 export const QueryResult = {
   noerror: 0,
   nxdomain: 1,
@@ -43,6 +46,10 @@ export const QueryResult = {
   refused: 3,
   timeout: 4,
   port_unreachable: 5,
+  truncated: 6,
+  abandoned: 7,
+  /** Over TCP: the connection was refused, reset or given up. */
+  connection_failed: 8,
 } as const;
 export const queryResultNames = Object.keys(QueryResult);
 
@@ -146,6 +153,12 @@ export interface Observer {
   /** A request reached an endpoint's server, and left it (answered, refused or lost with it). */
   endpointRequestStarted?(endpoint: number, atNs: SimTimeNs): void;
   endpointRequestEnded?(endpoint: number, atNs: SimTimeNs): void;
+  /**
+   * A server begins to work on a request, which may have waited.
+   * @param socket the server's: of the connection, or the UDP socket to which the datagram came
+   * @param peer,peerPort where the datagram came from; -1 for a connection
+   */
+  serviceStarted?(socket: number, peer: number, peerPort: number): void;
 
   /**
    * @param usable 1 if the endpoint may get new connections from now on, in truth; else 0
@@ -191,7 +204,7 @@ export interface Observer {
     family: 4 | 6,
   ): void;
   /** A node's kube-proxy has programmed what a slice's trigger time tells of: a sample of its own metric. */
-  networkProgrammed?(node: number, triggerNs: SimTimeNs, atNs: SimTimeNs): void;
+  networkProgrammed?(node: number, triggerNs: SimTimeNs, atNs: SimTimeNs, family: 4 | 6): void;
   nodeNamed?(node: number, name: string, zone: string | null): void;
   /** A node's kube-proxy has a proxier of that IP family. */
   proxierNamed?(node: number, family: 4 | 6): void;
@@ -313,6 +326,9 @@ const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Ob
   endpointRequestEnded: (list) => (endpoint, atNs) => {
     for (const observer of list) observer.endpointRequestEnded(endpoint, atNs);
   },
+  serviceStarted: (list) => (socket, peer, peerPort) => {
+    for (const observer of list) observer.serviceStarted(socket, peer, peerPort);
+  },
   endpointChanged: (list) => (id, service, endpoint, change, changedAtNs, usable, index) => {
     for (const observer of list) {
       observer.endpointChanged(id, service, endpoint, change, changedAtNs, usable, index);
@@ -332,8 +348,8 @@ const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Ob
   rulesApplied: (list) => (node, service, version, atNs, family) => {
     for (const observer of list) observer.rulesApplied(node, service, version, atNs, family);
   },
-  networkProgrammed: (list) => (node, triggerNs, atNs) => {
-    for (const observer of list) observer.networkProgrammed(node, triggerNs, atNs);
+  networkProgrammed: (list) => (node, triggerNs, atNs, family) => {
+    for (const observer of list) observer.networkProgrammed(node, triggerNs, atNs, family);
   },
   nodeNamed: (list) => (node, name, zone) => {
     for (const observer of list) observer.nodeNamed(node, name, zone);

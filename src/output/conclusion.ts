@@ -12,6 +12,8 @@ import { checkThresholds, type Measured } from "./thresholds.ts";
 
 export interface Conclusion {
   readonly tables: readonly Table[];
+  /** Of what was recorded beside the rest because it was asked for. */
+  readonly requested: readonly Table[];
   /** What any threshold can be put on. */
   readonly measured: Measured;
   /** @param resultsFingerprint of the tables, where they have one */
@@ -32,6 +34,7 @@ export function conclude(
   const thresholds = checkThresholds(scenario.thresholds, measured);
   return {
     tables,
+    requested: recording.requestedTables(context),
     measured,
     summary: (resultsFingerprint) =>
       summarise({

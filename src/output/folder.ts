@@ -4,7 +4,7 @@
  * Owns: the temporary sibling, replacing an earlier run's folder, and refusing to delete anything that
  * is not one. Refuses to own: what the files say.
  */
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import {
   access,
@@ -22,6 +22,7 @@ import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import type { Table } from "../observe/index.ts";
 import { csvChunks } from "./csv.ts";
 import { asResultsError, ResultsError } from "./errors.ts";
+import { partialPath, removeLeftovers, retiredPath } from "./leftovers.ts";
 
 /** Says who made a folder: manifest.json carries it, and only folders with it are ever replaced. */
 export const generator = "podstorm";
@@ -38,6 +39,8 @@ export interface ResultsDigest {
 
 export interface Results {
   readonly tables: readonly Table[];
+  /** Tables that the fingerprint leaves out: a run is the same with and without them. */
+  readonly requested?: readonly Table[];
   /** Whole folders on the same file system, which are moved in under their names. */
   readonly folders?: readonly string[];
   /**
@@ -63,7 +66,10 @@ export async function writeResults(
   try {
     const target = await placeOf(dir);
     await mkdir(dirname(target), { recursive: true });
-    return await writeBeside(target, results, signal);
+    await removeLeftovers(target);
+    const digest = await writeBeside(target, results, signal);
+    await removeLeftovers(target);
+    return digest;
   } catch (error) {
     throw asResultsError(error, dir);
   }
@@ -145,12 +151,12 @@ async function writeBeside(
   results: Results,
   signal: AbortSignal | undefined,
 ): Promise<ResultsDigest> {
-  const name = `.${basename(target)}.partial-${randomBytes(6).toString("hex")}`;
-  const temporary = join(dirname(target), name);
+  const temporary = partialPath(target);
   // Not mkdtemp: its folders are for their owner alone, and results follow the user's umask.
   await mkdir(temporary);
   try {
-    const digest = await writeTables(temporary, results.tables, signal);
+    const { tables, requested = [] } = results;
+    const digest = await writeTables(temporary, tables, requested, signal);
     for (const [name, document] of Object.entries(results.documents(digest))) {
       await writeWhole(join(temporary, name), [jsonText(document)], signal);
     }
@@ -169,7 +175,7 @@ async function writeBeside(
 /** Two renames: for a moment between them there is no folder, but never half of one. */
 async function moveIntoPlace(temporary: string, target: string): Promise<void> {
   if (!existsSync(target)) return rename(temporary, target);
-  const retired = `${temporary}-replaced`;
+  const retired = retiredPath(temporary);
   await rename(target, retired);
   try {
     await rename(temporary, target);
@@ -192,13 +198,18 @@ function infinityNamed(_key: string, value: unknown): unknown {
 async function writeTables(
   folder: string,
   tables: readonly Table[],
+  requested: readonly Table[],
   signal: AbortSignal | undefined,
 ): Promise<ResultsDigest> {
   const hashes = new TableHashes();
-  for (const table of tables) {
-    await writeWhole(join(folder, table.file), hashes.pass(table), signal);
-  }
-  return hashes.digest();
+  const written = async (each: readonly Table[]): Promise<ResultsDigest> => {
+    for (const table of each) {
+      await writeWhole(join(folder, table.file), hashes.pass(table), signal);
+    }
+    return hashes.digest();
+  };
+  const { fingerprint } = await written(tables);
+  return { ...(await written(requested)), fingerprint };
 }
 
 /** What writeResults would give for them; nothing is written. */
@@ -226,7 +237,7 @@ class TableHashes {
   }
 
   digest(): ResultsDigest {
-    return { fingerprint: this.#all.digest("hex").slice(0, 16), files: this.#files };
+    return { fingerprint: this.#all.copy().digest("hex").slice(0, 16), files: { ...this.#files } };
   }
 }
 

@@ -13,7 +13,8 @@ export interface Headline {
   readonly sentences: readonly string[];
 }
 
-const causeInWords: Readonly<Record<Exclude<OutcomeName, "served">, string>> = {
+/** After a number of requests. */
+export const causeInWords: Readonly<Record<Exclude<OutcomeName, "served">, string>> = {
   refused: "refused",
   unreachable: "found no way to the host",
   reset: "reset",

@@ -4,7 +4,7 @@
  * Owns: what other rooms may import from output/.
  */
 export { conclude, type Conclusion } from "./conclusion.ts";
-export { ResultsError } from "./errors.ts";
+export { asResultsError, ResultsError } from "./errors.ts";
 export {
   checkResultsFolder,
   digestOf,
@@ -12,7 +12,9 @@ export {
   type Results,
   type ResultsDigest,
 } from "./folder.ts";
-export { count, counted, duration, figureText, printable } from "./format.ts";
+export { count, counted, duration, figureText, printable, ratio } from "./format.ts";
+export { causeInWords } from "./headline.ts";
+export { partialPath, removeLeftovers } from "./leftovers.ts";
 export { manifest, type ManifestInput, type WallClock } from "./manifest.ts";
 export { notModelled } from "./not-modelled.ts";
 export { combine, replicationTables, type ReplicatedSummary } from "./replications.ts";

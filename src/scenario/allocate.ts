@@ -30,10 +30,16 @@ const BALANCER_ADDRESSES: Readonly<Record<IpFamily, (index: number) => string | 
 
 type Draft = Placed<ServiceDraft>;
 
-/** @param serviceCIDRs one of each family that the cluster has Services of, the primary first */
+/** Ranges of both families that no list of Services uses up. */
+const ANY_CIDRS = ["10.0.0.0/8", "fd00::/108"];
+
+/**
+ * @param serviceCIDRs one of each family that the cluster has Services of, the primary first; null where they could
+ *   not be read: then nothing is said that depends on them
+ */
 export function allocateServices(
   drafts: readonly Draft[],
-  serviceCIDRs: readonly string[],
+  serviceCIDRs: readonly string[] | null,
   streams: RandomStreams,
   mistakes: FileMistakes,
 ): Service[] {
@@ -54,10 +60,17 @@ class Allocation {
   readonly #owners = new Map<string | number, string>();
   readonly #balancers = new BalancerAddresses();
 
-  constructor(drafts: readonly Draft[], serviceCIDRs: readonly string[], streams: RandomStreams) {
+  readonly #rangesAreKnown: boolean;
+
+  constructor(
+    drafts: readonly Draft[],
+    serviceCIDRs: readonly string[] | null,
+    streams: RandomStreams,
+  ) {
     this.#drafts = drafts;
+    this.#rangesAreKnown = serviceCIDRs !== null;
     this.#ports = new NodePortAllocator(streams.get("kubernetes/node-port"));
-    for (const cidr of serviceCIDRs) {
+    for (const cidr of serviceCIDRs ?? ANY_CIDRS) {
       const family = familyOf(cidr);
       const name = family === "IPv4" ? "kubernetes/cluster-ip" : "kubernetes/cluster-ip-6";
       const addresses = new ClusterIpAllocator(cidr, streams.get(name));
@@ -92,6 +105,7 @@ class Allocation {
         this.#owners.set(address, objectKey(object));
         continue;
       }
+      if (refusal === "outside" && !this.#rangesAreKnown) continue;
       const owner = this.#owners.get(address);
       const found = refusal === "taken" ? `${address} is taken by Service ${owner}` : address;
       mistakes.add(clusterIpPath(index), found, `a free address of ${range.cidr}`);

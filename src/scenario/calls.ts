@@ -10,7 +10,8 @@ import type { ResolvedCall, ResolvedServer, ServiceTarget } from "./resolved.ts"
 import type { CallPart } from "./schema/calling.ts";
 import { DNS_SCHEME, resolver } from "./schema/scenario.ts";
 import { kindsByPair, kindsMatching, podKinds } from "./services.ts";
-import { callingOf, resolverOf, resolveTarget, type KnownNames } from "./targets.ts";
+import { resolverOf } from "./names.ts";
+import { callingOf, resolveTarget, type KnownNames } from "./targets.ts";
 
 /** How a pod of namespace default looks a name up, where nobody says otherwise. */
 const STANDARD = resolver.parse({});

@@ -251,6 +251,9 @@ export function checkRoom(
 export function podsOf(owner: Workload, nodes: readonly Node[]): number {
   if (owner.kind === "Job")
     return Math.min(owner.spec.parallelism, owner.spec.completions ?? Infinity);
+  if (owner.kind === "CronJob") {
+    return Math.min(owner.spec.job.parallelism, owner.spec.job.completions ?? Infinity);
+  }
   if (owner.kind !== "DaemonSet") return owner.spec.replicas;
   return nodes.filter((node) => isEligible(owner, node)).length;
 }

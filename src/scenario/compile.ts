@@ -15,6 +15,7 @@ import { EXIT_ABORTED } from "../faults/resetPods.ts";
 import type { Informer } from "../kubernetes/api/contract.ts";
 import type { Kind, Node } from "../kubernetes/api/types.ts";
 import { Cluster } from "../kubernetes/cluster.ts";
+import { DEFAULT_EPOCH_SECONDS } from "../kubernetes/cron/calendar.ts";
 import type { Host } from "../network/host.ts";
 import { networkKinds } from "../network/kinds/index.ts";
 import { Network } from "../network/network.ts";
@@ -144,6 +145,7 @@ function join(
     podCIDR,
     serviceCIDR,
     services,
+    epochSeconds: scenario.epochSeconds ?? DEFAULT_EPOCH_SECONDS,
     images: new Map(Object.entries(scenario.cluster.images ?? {})),
     countsMemory: countsMemory(scenario),
   });
@@ -232,7 +234,10 @@ function bringUp(scenario: ResolvedScenario, parts: Parts): void {
     overlaps: new Overlaps(),
     kubeProxies: cluster.kubeProxies(),
     apiServer: cluster.api,
-    loseLeader: () => cluster.controllerManager.loseLeader(),
+    loseLeader: (component) => {
+      if (component === "kube-scheduler") cluster.scheduler.loseLeader();
+      else cluster.controllerManager.loseLeader();
+    },
     inside: new Set([
       ...scenario.cluster.nodes.map(({ metadata }) => metadata.name),
       ...scenario.docker.hosts.map(({ name }) => name),

@@ -11,7 +11,7 @@ import { checkContainerName } from "./docker.ts";
 import type { ChaosTargets } from "./faults/contract.ts";
 import { hostNames } from "./faults/hostNames.ts";
 import { readFaults, resolveFaults, type FaultSurroundings } from "./faults/index.ts";
-import type { FileMistakes, Path } from "./mistakes.ts";
+import { nearest, type FileMistakes, type Path } from "./mistakes.ts";
 import type { ResolvedScenario } from "./resolved.ts";
 import type { ScenarioParts } from "./schema/scenario.ts";
 import type { PodKind } from "./services.ts";
@@ -43,7 +43,7 @@ export function faultsOf(
 }
 
 function surroundings(
-  { docker, nodes, allHosts, allContainers, objects }: KnownNames,
+  { docker, nodes, services, allHosts, allContainers, objects }: KnownNames,
   kinds: readonly PodKind[],
   durationNs: number,
 ): FaultSurroundings {
@@ -60,6 +60,7 @@ function surroundings(
       const { namespace, labels } = object.metadata;
       return { namespace, selector: object.kind === "Pod" ? labels : object.spec.template.labels };
     },
+    endpoints: (name, own) => endpointsNamed(name, objects, services, own),
     checkContainer(name, own) {
       if (allContainers) checkContainerName(name, docker, own);
     },
@@ -86,6 +87,24 @@ function targets({ nodes, objects, docker }: KnownNames): ChaosTargets {
     ),
     containers: docker.containers.map(({ name }) => name),
   };
+}
+
+/** An Endpoints object of a Service without a selector: of the others the controller is the keeper. */
+function endpointsNamed(
+  name: string,
+  objects: KnownNames["objects"],
+  services: KnownNames["services"],
+  mistakes: FileMistakes | undefined,
+): string | null {
+  const key = name.includes("/") ? name : `default/${name}`;
+  const bare = new Set(services.filter(({ spec }) => spec.selector === null).map(objectKey));
+  const kept = objects.endpoints.map(({ object }) => objectKey(object));
+  const known = kept.filter((each) => bare.has(each));
+  if (known.includes(key)) return key;
+  const names = known.map((each) => each.replace(/^default\//, ""));
+  const allowed = `Endpoints of a Service without a selector: ${names.join(", ") || "there are none"}`;
+  mistakes?.add([], `no Endpoints "${name}"`, allowed, nearest(name, names));
+  return null;
 }
 
 function workloadNamed(

@@ -6,13 +6,11 @@
  * DNS answers (workload/dns).
  */
 import type { Service } from "../kubernetes/api/types.ts";
+import { OWN_NAMESPACES, podAddress } from "../kubernetes/dns/records.ts";
 import { namesToAsk } from "../workload/dns/resolver.ts";
 import { nearest, type FileMistakes } from "./mistakes.ts";
 import type { Ignore } from "./faultsOf.ts";
 import type { ResolvedClient } from "./resolved.ts";
-
-/** Namespaces that every cluster has. */
-const OWN_NAMESPACES = ["default", "kube-system", "kube-public", "kube-node-lease"];
 
 /** Names of Services, and whether a name that none of them has can still be one outside. */
 export class LookupNames {
@@ -38,24 +36,37 @@ export class LookupNames {
     ]);
   }
 
-  isService(resolver: NonNullable<ResolvedClient["resolver"]>): boolean {
-    return namesToAsk(resolver).some((name) => this.#absolute.has(name));
+  /** A Service, one of its ports or pods, an address of the cluster, or a pod by its address. */
+  isOwn(resolver: NonNullable<ResolvedClient["resolver"]>): boolean {
+    if (resolver.type === "PTR") return true;
+    return namesToAsk(resolver).some((name) => this.#isNamed(name));
+  }
+
+  #isNamed(name: string): boolean {
+    if (this.#absolute.has(name)) return true;
+    const [first = "", second = "", ...rest] = name.split(".");
+    const [kind, ...zone] = rest;
+    if (kind === "pod" && zone.join(".") === this.#zone) {
+      return podAddress(first) !== null && this.#namespaces.has(second);
+    }
+    if (first.startsWith("_") && second.startsWith("_")) return this.#absolute.has(rest.join("."));
+    return this.#absolute.has([second, ...rest].join("."));
   }
 
   /**
-   * Nobody outside has a name without a dot, one under the cluster's domain, or one that ends in "svc" or in
+   * Nobody outside has a name without a dot, one under the cluster's domain, or one that ends in "svc", "pod" or in
    * a namespace of the cluster, as if that were a top-level domain.
    */
   isOfCluster(name: string): boolean {
     const plain = name.replace(/\.$/, "");
     if (!plain.includes(".") || plain.endsWith(`.${this.#zone}`)) return true;
     const last = plain.slice(plain.lastIndexOf(".") + 1);
-    return last === "svc" || this.#namespaces.has(last);
+    return last === "svc" || last === "pod" || this.#namespaces.has(last);
   }
 
   /** @returns what to say of a lookup, or null where it is for a Service, or for a name like no Service's */
   remark({ to, resolver }: ResolvedClient): string | null {
-    if (to.via !== "lookup" || resolver === undefined || this.isService(resolver)) return null;
+    if (to.via !== "lookup" || resolver === undefined || this.isOwn(resolver)) return null;
     const meant = nearest(resolver.name.replace(/\.$/, ""), this.#written);
     const ofCluster = this.isOfCluster(resolver.name);
     if (!ofCluster && meant === null) return null;

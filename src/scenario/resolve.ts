@@ -66,7 +66,7 @@ export function resolveScenario(
   const streams = new RandomStreams(run?.seed ?? "1");
   const services = allocateServices(
     objects.services,
-    (cluster?.serviceCIDR ?? "10.0.0.0/8").split(","),
+    cluster?.serviceCIDR.split(",") ?? null,
     streams,
     mistakes,
   );
@@ -106,10 +106,7 @@ export function resolveScenario(
   return {
     ...own,
     description: run.description ?? description,
-    seed: run.seed,
-    durationNs: run.duration,
-    coldStart: run.coldStart,
-    windowNs: run.window,
+    ...timesOf(run),
     cluster: { ...resolved, servers },
     docker: known.docker,
     clients,
@@ -118,6 +115,16 @@ export function resolveScenario(
     profile,
     thresholds,
     ignored: objects.ignored,
+  };
+}
+
+function timesOf(run: NonNullable<ScenarioParts["run"]>) {
+  return {
+    seed: run.seed,
+    durationNs: run.duration,
+    coldStart: run.coldStart,
+    ...(run.startsAt !== undefined && { epochSeconds: run.startsAt }),
+    windowNs: run.window,
   };
 }
 
@@ -225,7 +232,7 @@ function resolveCluster(
     nodes,
     services,
     endpointSlices,
-    mirrored,
+    endpoints,
   }: KeptEndpoints & Pick<ResolvedCluster, "nodes" | "services">,
   mistakes: FileMistakes,
 ): Omit<ResolvedCluster, "servers"> {
@@ -258,7 +265,7 @@ function resolveCluster(
     services,
     ...livePodsOf(objects, nodes, ignore),
     endpointSlices,
-    mirrored,
+    endpoints,
     ...(cluster.dns === undefined
       ? {}
       : { dns: { nodeLocal: cluster.dns.nodeLocal, address: dnsAddress(cluster.serviceCIDR) } }),

@@ -7,6 +7,7 @@
 import type { DistributionSpec, DurationNs, SimTimeNs } from "../engine/index.ts";
 import type {
   Deployment,
+  Endpoints,
   EndpointSlice,
   HorizontalPodAutoscaler,
   IpFamily,
@@ -22,7 +23,6 @@ import type { ContainerSpec } from "../docker/contract.ts";
 import type { DockerOptions } from "../docker/docker.ts";
 import type { LivePod } from "../kubernetes/controllers/livePods.ts";
 import type { OtherWorkload } from "../kubernetes/controllers/rested.ts";
-import type { MirroredEndpoints } from "../kubernetes/controllers/mirroring.ts";
 import type { DrawnFault } from "./chaos.ts";
 import type { FaultSpec } from "../faults/index.ts";
 import type { NetworkKindName } from "../network/kinds/index.ts";
@@ -42,6 +42,8 @@ export interface ResolvedScenario {
   readonly seed: string;
   readonly durationNs: DurationNs;
   readonly coldStart: boolean;
+  /** Seconds since 1970 when the run begins. Absent: DEFAULT_EPOCH_SECONDS. */
+  readonly epochSeconds?: number;
   readonly windowNs: DurationNs;
   /** Without a node in it where the scenario has none. */
   readonly cluster: ResolvedCluster;
@@ -87,8 +89,8 @@ export interface ResolvedCluster {
   readonly services: readonly Service[];
   /** Slices that a user keeps: no controller touches them. */
   readonly endpointSlices: readonly EndpointSlice[];
-  /** Endpoints objects of Services without a selector. */
-  readonly mirrored: readonly MirroredEndpoints[];
+  /** Endpoints objects of Services without a selector, which are mirrored. */
+  readonly endpoints: readonly Endpoints[];
   readonly servers: readonly ResolvedServer[];
   /** Absent: no DNS. Its Service and Deployment are among the others. */
   readonly dns?: { readonly nodeLocal: boolean; readonly address: string };
@@ -149,6 +151,7 @@ export type TargetVia = "clusterIP" | "nodePort" | "externalIP" | "loadBalancer"
 /** resolv.conf(5) of a client that looks a name up, and what it does with the answer. */
 export interface ResolvedResolver extends Omit<ResolverOptions, "messages" | "nameserver"> {
   readonly pick: "first" | "random";
+  readonly slowStartNs?: DurationNs | undefined;
 }
 
 /** A Service, its port, and by which of its addresses it is called. */

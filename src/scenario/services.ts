@@ -5,11 +5,12 @@
  * selector the slices that the user keeps for them. Refuses to own: one Service by itself
  * (manifests/service.ts), and its addresses (allocate.ts).
  */
-import { SKIP_MIRROR_LABEL, type MirroredEndpoints } from "../kubernetes/controllers/mirroring.ts";
+import { isMirrored, SKIP_MIRROR_LABEL } from "../kubernetes/controllers/mirroring.ts";
 import {
   matchesLabels,
   objectKey,
   type ContainerPort,
+  type Endpoints,
   type EndpointSlice,
   type Labels,
   type PodSpec,
@@ -130,10 +131,10 @@ export function checkSelectors(
   }
 }
 
-/** Slices that the user keeps, and Endpoints that are mirrored: what no selector gives. */
+/** Slices and Endpoints that the user keeps: what no selector gives. */
 export interface KeptEndpoints {
   readonly endpointSlices: readonly EndpointSlice[];
-  readonly mirrored: readonly MirroredEndpoints[];
+  readonly endpoints: readonly Endpoints[];
 }
 
 /** @param ignore lists an object that no Service looks at */
@@ -144,29 +145,52 @@ export function keptEndpoints(
 ): KeptEndpoints {
   const byKey = new Map(services.map((service) => [objectKey(service), service]));
   const endpointSlices: EndpointSlice[] = [];
-  const mirrored: MirroredEndpoints[] = [];
+  const endpoints: Endpoints[] = [];
   for (const { object, mistakes } of objects.endpointSlices) {
-    if (byKey.has(object.service)) endpointSlices.push(object);
-    else ignore(`EndpointSlice ${object.metadata.name}`, mistakes, `no Service ${object.service}`);
+    const title = `EndpointSlice ${object.metadata.name}`;
+    const service = byKey.get(object.service);
+    if (service === undefined) ignore(title, mistakes, `no Service ${object.service}`);
+    else endpointSlices.push(object);
+    const reason = service === undefined ? null : whyUnused(object.ports, service);
+    if (reason !== null) ignore(title, mistakes, reason);
   }
   for (const { object, mistakes } of objects.endpoints) {
     const key = objectKey(object);
-    const refusal = whyNotMirrored(byKey.get(key), object.metadata.labels);
-    if (refusal === null) mirrored.push({ service: key, subsets: object.subsets });
-    else ignore(`Endpoints ${object.metadata.name}`, mistakes, refusal);
+    const service = byKey.get(key);
+    const refusal = whyNotMirrored(service, object);
+    if (refusal === null) endpoints.push(object);
+    const ports = object.subsets.flatMap((subset) => subset.ports);
+    const reason = refusal ?? (service === undefined ? null : whyUnused(ports, service));
+    if (reason !== null) ignore(`Endpoints ${object.metadata.name}`, mistakes, reason);
   }
-  const backed = new Set([...endpointSlices, ...mirrored].map(({ service }) => service));
+  const backed = new Set([
+    ...endpointSlices.map(({ service }) => service),
+    ...endpoints.map(objectKey),
+  ]);
   for (const { object, mistakes } of objects.services) {
     const isBare = object.spec.selector === null && object.spec.type !== "ExternalName";
     if (!isBare || backed.has(objectKey(object))) continue;
     const reason = "no selector, and no EndpointSlice either: connections are refused";
     ignore(`Service ${object.metadata.name}`, mistakes, reason);
   }
-  return { endpointSlices, mirrored };
+  return { endpointSlices, endpoints };
 }
 
-function whyNotMirrored(service: Service | undefined, labels: Labels): string | null {
-  if (labels[SKIP_MIRROR_LABEL] === "true") return `label ${SKIP_MIRROR_LABEL}`;
+/** kube-proxy joins the ports of slices and of their Service by name: what has no match has no rule. */
+function whyUnused(ports: EndpointSlice["ports"], { metadata, spec }: Service): string | null {
+  if (spec.clusterIP === "None" || spec.type === "ExternalName") return null;
+  const own = new Set(spec.ports.map(({ name }) => name ?? ""));
+  const names = new Set(ports.map(({ name }) => name ?? ""));
+  const unused = [...names].filter((name) => !own.has(name)).map((name) => `"${name}"`);
+  if (unused.length === 0) return null;
+  const known = [...own].map((name) => `"${name}"`).join(", ");
+  return `no port of Service ${metadata.name} has the name ${unused.join(", ")} (it has ${known}): kube-proxy makes no rule of it`;
+}
+
+function whyNotMirrored(service: Service | undefined, object: Endpoints): string | null {
+  const isSkipped = object.metadata.labels[SKIP_MIRROR_LABEL] === "true";
+  if (isSkipped) return `label ${SKIP_MIRROR_LABEL}`;
+  if (!isMirrored(object)) return "an election of leaders: it is not mirrored";
   if (service === undefined) return "no Service of that name";
   if (service.spec.selector === null) return null;
   return "the EndpointSlice controller makes slices of the Service's selector";

@@ -17,12 +17,11 @@ import {
   type Workload,
 } from "../kubernetes/api/types.ts";
 import { linuxProfile } from "../network/profile.ts";
-import { namesToAsk } from "../workload/dns/resolver.ts";
 import { podsOf } from "./cluster.ts";
 import { checkHost, resolveDockerTarget } from "./docker.ts";
-import { DNS_SERVICE } from "./manifests/coredns.ts";
 import { ownersOf, type ManifestObjects, type Placed } from "./manifests/objects.ts";
 import { describeValue, nearest, type FileMistakes, type Path } from "./mistakes.ts";
+import { refuseWithoutAddress, resolveName, resolverOf, type NameRules } from "./names.ts";
 import type { ResolvedClient, ResolvedDocker, ResolvedServer } from "./resolved.ts";
 import type {
   ClientPart,
@@ -62,6 +61,8 @@ const WORKLOAD_KINDS: Readonly<Record<string, (Workload | Pod)["kind"]>> = {
   ds: "DaemonSet",
   daemonset: "DaemonSet",
   job: "Job",
+  cj: "CronJob",
+  cronjob: "CronJob",
   po: "Pod",
   pod: "Pod",
 };
@@ -356,105 +357,6 @@ export function callingOf({
   };
 }
 
-/** resolv.conf of a pod in namespace default, for a client that has a name to look up. */
-export function resolverOf(
-  { to, resolver, ipFamily }: Pick<ClientPart, "to" | "resolver" | "ipFamily">,
-  zone: string,
-): Pick<ResolvedClient, "resolver"> | Record<string, never> {
-  if (!("reference" in to) || (to.via !== "dns" && to.via !== "lookup")) return {};
-  const { timeout, search, ...rest } = resolver;
-  const name = to.via === "lookup" ? to.reference : to.reference.replace(/:\d+$/, "");
-  return {
-    resolver: {
-      ...rest,
-      ...(ipFamily === undefined ? {} : { ipFamily }),
-      name,
-      timeoutNs: timeout,
-      search: [...searchDomains(zone), ...search],
-    },
-  };
-}
-
-function searchDomains(zone: string): string[] {
-  return [`default.svc.${zone}`, `svc.${zone}`, zone];
-}
-
-interface NameRules {
-  readonly zone: string | null;
-  readonly search: readonly string[];
-  readonly ndots: number;
-}
-
-const HOST_NAME = "([a-z0-9_]([a-z0-9_-]*[a-z0-9])?(?:\\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*\\.?)";
-const DNS_TARGET = new RegExp(`^(?<name>${HOST_NAME}):(?<port>\\d{1,5})$`);
-const DNS_NAME = new RegExp(`^${HOST_NAME}$`);
-/** RFC 1035, without the dot at its end. */
-const LONGEST_NAME = 253;
-
-/** A client that looks a name up: at which Service it ends. */
-function resolveName(
-  { reference, via }: ServiceTargetPart,
-  services: readonly Service[],
-  mistakes: FileMistakes,
-  { zone, search, ndots }: NameRules,
-): ResolvedClient["to"] | null {
-  if (zone === null) {
-    mistakes.add([], "a name, in a cluster without DNS", "cluster.dns: {}");
-    return null;
-  }
-  if (via === "lookup") {
-    if (reference.length <= LONGEST_NAME && DNS_NAME.test(reference)) {
-      return { service: DNS_SERVICE, port: 53, protocol: "UDP", via, node: null };
-    }
-    mistakes.add([], describeValue(reference), 'a DNS name such as "www.example.com"');
-    return null;
-  }
-  const { name, port: portText } = DNS_TARGET.exec(reference)?.groups ?? {};
-  const port = Number(portText);
-  if (name === undefined || name.length > LONGEST_NAME || port < 1 || port > 65_535) {
-    mistakes.add(
-      [],
-      describeValue(`dns://${reference}`),
-      '"dns://NAME:PORT" with a number as port',
-    );
-    return null;
-  }
-  const names = namesToAsk({ name, search: [...searchDomains(zone), ...search], ndots });
-  const service = names.map((each) => serviceNamed(each, services, zone)).find(Boolean);
-  if (service === undefined) {
-    mistakes.add([], `no Service has the name ${name}`, "the name of a Service of this cluster");
-    return null;
-  }
-  const { ports } = service.spec;
-  const isHeadless = service.spec.clusterIP === "None";
-  // Nothing translates the port of a headless Service: it is the pod's.
-  const own = ports.find((each) => port === each.port || (isHeadless && port === each.targetPort));
-  if (own === undefined && !isHeadless) {
-    const known = ports.map((each) => each.port).join(", ");
-    mistakes.add([], `no port ${port} in ${objectKey(service)}`, `one of the ports ${known}`);
-    return null;
-  }
-  return { service: objectKey(service), port, protocol: own?.protocol ?? "TCP", via, node: null };
-}
-
-/** The Service that a name leads to, by way of ExternalNames. */
-function serviceNamed(
-  name: string,
-  services: readonly Service[],
-  zone: string,
-): Service | undefined {
-  let wanted = name;
-  // No ExternalName twice: each turn follows one.
-  for (let turn = 0; turn <= services.length; turn++) {
-    const found = services.find(
-      ({ metadata }) => `${metadata.name}.${metadata.namespace}.svc.${zone}` === wanted,
-    );
-    if (found?.spec.type !== "ExternalName") return found;
-    wanted = found.spec.externalName!;
-  }
-  return undefined;
-}
-
 export function resolveTarget(
   to: ServiceTargetPart,
   services: readonly Service[],
@@ -463,7 +365,9 @@ export function resolveTarget(
   rules: NameRules,
 ): ResolvedClient["to"] | null {
   const { reference: text, via, node } = to;
-  if (via === "dns" || via === "lookup") return resolveName(to, services, mistakes, rules);
+  if (via === "dns" || via === "lookup") {
+    return resolveName(to, { services, objects }, mistakes, rules);
+  }
   const parsed = parseReference(text);
   if (parsed === null || !["svc", "service"].includes(parsed.kind)) {
     mistakes.add([], describeValue(text), '"svc/NAME:PORT" or "NAMESPACE/svc/NAME:PORT"');
@@ -480,10 +384,7 @@ export function resolveTarget(
     return null;
   }
   if (service.spec.clusterIP === "None" || service.spec.type === "ExternalName") {
-    const kind = service.spec.type === "ExternalName" ? "an ExternalName" : "a headless Service";
-    const found = `${key} is ${kind}, which only DNS leads to`;
-    const name = `${parsed.name}.${parsed.namespace}`;
-    mistakes.add([], found, `"dns://${name}:PORT", with cluster.dns: {}`);
+    refuseWithoutAddress(service, services, rules.zone, mistakes);
     return null;
   }
   const port = portOf(service, parsed.port, text, mistakes);

@@ -29,7 +29,7 @@ import {
 } from "../network/socket.ts";
 import { Outcome, type OutcomeCode } from "../observe/observations.ts";
 import { Deadlines } from "./deadlines.ts";
-import { Resolver, type ResolverOptions } from "./dns/resolver.ts";
+import { Resolver, type Found, type ResolverOptions } from "./dns/resolver.ts";
 import {
   AnswerInfo,
   EXIT_KILLED,
@@ -39,6 +39,7 @@ import {
   type Signal,
 } from "./program.ts";
 import { ArrivalTimes, type RateSegment } from "./rate.ts";
+import { SlowStart } from "./slowStart.ts";
 
 export interface RetryOptions {
   readonly maxAttempts: number;
@@ -53,6 +54,8 @@ export interface DnsUse {
   readonly resolver: ResolverOptions;
   /** The first address of an answer, as most programs take it, or any of them. */
   readonly pick: "first" | "random";
+  /** With random: an address that is new to the application gets its whole share only after so long. */
+  readonly slowStartNs?: DurationNs | undefined;
   /** A request is a lookup and nothing else. */
   readonly lookupOnly: boolean;
   /** For observations only: which endpoint a connection is to, as Transport.noteRoute() wants it. */
@@ -149,6 +152,7 @@ export class LoadClient implements Program, SocketHandler {
   readonly #idle: Connection[] = [];
   readonly #dns: DnsUse | null;
   readonly #resolver: Resolver | null;
+  readonly #slowStart: SlowStart | null;
   readonly #onEnded: ((token: number, outcome: OutcomeCode) => void) | null;
   #ended = false;
 
@@ -169,6 +173,8 @@ export class LoadClient implements Program, SocketHandler {
     this.#retryStream = streams.get(`client/${name}/retry`);
     this.#dns = options.dns ?? null;
     this.#resolver = this.#dns === null ? null : this.#newResolver(this.#dns);
+    const windowNs = this.#dns?.slowStartNs;
+    this.#slowStart = windowNs === undefined ? null : new SlowStart(windowNs, this.#targetStream);
     const { load } = options;
     this.#arrivals = load.kind === "openLoop" ? new ArrivalTimes(load.rate, load.share) : null;
     this.#thinkTime = load.kind === "closedLoop" ? createDistribution(load.thinkTime) : null;
@@ -346,20 +352,20 @@ export class LoadClient implements Program, SocketHandler {
   #newResolver({ resolver }: DnsUse): Resolver {
     const timer = { program: this.#id, what: Timer.dns };
     const { client } = this.#options;
-    return new Resolver(this.#context, resolver, client, timer, (request, serial, addresses) =>
-      this.#resolved(this.#requests[request]!, serial, addresses),
+    return new Resolver(this.#context, resolver, client, timer, (request, serial, found) =>
+      this.#resolved(this.#requests[request]!, serial, found),
     );
   }
 
   #connect(request: Request): void {
-    const { addresses } = this.#options;
+    const { addresses, port } = this.#options;
     if (this.#resolver !== null) {
       const known = this.#resolver.cached();
-      if (known.length > 0) this.#resolved(request, request.serial, known);
+      if (known !== null) this.#resolved(request, request.serial, known);
       else this.#resolver.start(request.index, request.serial);
       return;
     }
-    this.#dial(request, this.#anyOf(addresses));
+    this.#dial(request, this.#anyOf(addresses), port);
   }
 
   #anyOf(addresses: readonly AddressId[]): AddressId {
@@ -369,16 +375,25 @@ export class LoadClient implements Program, SocketHandler {
   }
 
   /** The name has addresses, or none; the request may have been given up meanwhile. */
-  #resolved(request: Request, serial: number, addresses: readonly AddressId[]): void {
+  #resolved(request: Request, serial: number, found: Found | null): void {
     if (request.serial !== serial || this.#ended) return;
     const { pick, lookupOnly } = this.#dns!;
-    if (addresses.length === 0) this.#tryFailed(request, Outcome.unresolved);
+    if (found === null) this.#tryFailed(request, Outcome.unresolved);
     else if (lookupOnly) this.#served(request);
-    else this.#dial(request, pick === "first" ? addresses[0]! : this.#anyOf(addresses));
+    else {
+      const { addresses, port } = found;
+      const address = pick === "first" ? addresses[0]! : this.#drawn(addresses);
+      this.#dial(request, address, port ?? this.#options.port);
+    }
   }
 
-  #dial(request: Request, address: AddressId): void {
-    const { port, protocol } = this.#options;
+  #drawn(addresses: readonly AddressId[]): AddressId {
+    if (this.#slowStart === null) return this.#anyOf(addresses);
+    return this.#slowStart.pick(addresses, this.#context.programs.sim.nowNs);
+  }
+
+  #dial(request: Request, address: AddressId, port: number): void {
+    const { protocol } = this.#options;
     const connection = this.#freeConnections.pop() ?? this.#newConnection();
     connection.request = request;
     connection.isAnswered = false;

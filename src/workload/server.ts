@@ -3,12 +3,12 @@
  *
  * Owns: one process' listeners, connections and queue, its memory and what it does on SIGTERM. Refuses to
  * own: why it is started or stopped (kubelet), how bytes travel (network/), how a CPU limit shares time
- * (cpuQuota.ts). Answers 503 at once when the queue is full. Datagrams have no other queue than the
+ * (cpuQuota.ts), how slow it is at first (warmUp.ts). Answers 503 at once when the queue is full. Datagrams have no other queue than the
  * socket's receive buffer: what it does not hold is lost without a word.
  *
  * Its own calls are made when its own part of the work is done; the worker waits for them (calls.ts).
  *
- * Not modelled: warm-up, the CPU that a start-up takes.
+ * Not modelled: the CPU that a start-up takes.
  */
 import {
   createDistribution,
@@ -29,6 +29,7 @@ import type {
 import type { DistributionSpec, DurationNs } from "../engine/index.ts";
 import { ServerCalls, type CallsOptions } from "./calls.ts";
 import { CFS_PERIOD_NS, CpuQuota } from "./cpuQuota.ts";
+import { WarmUp, type WarmUpSpec } from "./warmUp.ts";
 import {
   AnswerInfo,
   answerInfo,
@@ -56,6 +57,8 @@ export interface ServerOptions {
   readonly lameDuckNs?: DurationNs;
   /** Part of a service time that is CPU time; the rest it waits for others. */
   readonly cpuShare?: number;
+  /** It is slow at first. One that runs already when the simulation begins is warm. */
+  readonly warmUp?: WarmUpSpec;
   /** Working set without a request, and what each request in progress or waiting adds. 0: not counted. */
   readonly memoryBytes?: number;
   readonly memoryPerRequestBytes?: number;
@@ -118,6 +121,7 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
   #terminating = false;
   #ended = false;
   readonly #quota: CpuQuota | null;
+  readonly #warmUp: WarmUp | null;
   readonly #calls: ServerCalls | null;
   /** CPU time of service without a limit. */
   #cpuUsedNs = 0;
@@ -134,6 +138,8 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
     this.#serviceTime = createDistribution(options.serviceTime);
     this.#serviceStream = programs.sim.streams.get(`server/${name}/service`);
     this.#quota = this.#quotaOf(options);
+    const { warmUp, started } = options;
+    this.#warmUp = warmUp === undefined || started ? null : new WarmUp(warmUp);
     const called = (index: number, failed: boolean): void => {
       if (!this.#ended) this.#finish(this.#connections[index]!, failed);
     };
@@ -299,6 +305,7 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
 
   #listen(): void {
     if (this.#draining) return;
+    this.#warmUp?.listens(this.#context.programs.sim.nowNs);
     const { ports, sctpPorts } = this.#options;
     const { TCP, SCTP } = TransportProtocol;
     const holdsAll =
@@ -344,12 +351,16 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
     this.#busy++;
     const { programs } = this.#context;
     if (connection.datagrams !== null) {
-      programs.transport.udp.read(connection.datagrams, connection.bytes);
+      const { datagrams, bytes, peer, peerPort } = connection;
+      programs.transport.udp.read(datagrams, bytes);
+      programs.observations.serviceStarted(datagrams.id, peer, peerPort);
+    } else if (connection.socket !== null) {
+      programs.observations.serviceStarted(connection.socket.id, -1, -1);
     }
     const serviceNs =
       (connection.info & RequestInfo.probe) !== 0
         ? this.#options.probeServiceNs
-        : sampleNs(this.#serviceTime, this.#serviceStream);
+        : this.#serviceNs();
     const tookNs = programs.stretched(serviceNs, this.#context);
     if (this.#quota !== null) {
       this.#serveWithin(this.#quota, connection, tookNs);
@@ -357,6 +368,13 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
     }
     this.#cpuUsedNs += tookNs * (this.#options.cpuShare ?? 1);
     programs.completeAt(programs.sim.nowNs + tookNs, this.#id, Timer.served, connection.index);
+  }
+
+  #serviceNs(): DurationNs {
+    const serviceNs = sampleNs(this.#serviceTime, this.#serviceStream);
+    return this.#warmUp === null
+      ? serviceNs
+      : this.#warmUp.stretched(serviceNs, this.#context.programs.sim.nowNs);
   }
 
   /** It waits for others as long as it would without a limit; then its CPU time has to fit in. */

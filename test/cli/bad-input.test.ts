@@ -408,6 +408,17 @@ spec: { selector: { app: web }, ports: [{ port: 80 }] }
     ]);
   });
 
+  // Seen to fail: without the watchdog's thread, which sends a signal, the loop went on for ever.
+  it("ends an endless loop of the scenario's own with 124 when --timeout is over", async () => {
+    write(files);
+    const words = ["run", "loop.ts", "--timeout", "2s"];
+    const { code, stderr } = await runScript(command(), words, folder);
+    expect([code, stderr]).toEqual([
+      124,
+      "started\nnot done after 2 s (--timeout); nothing was written\n",
+    ]);
+  });
+
   // Seen to fail: without breakOnSigint the loop went on for ever; with slices of a ten-thousandth of the
   // run, however long it is, long.ts took 1.1 s; with slices of simulated time only, dense.ts took 21 s.
   it.each(["long.ts", "loop.ts", "dense.ts"])(

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { seconds } from "../../src/engine/index.ts";
 import type { BrokenLaw, Observer } from "../../src/observe/index.ts";
 import type { Dependencies, Look, Run, ScenarioOverrides } from "../../src/cli/dependencies.ts";
-import { Interrupted, type Io } from "../../src/cli/io.ts";
+import { Interrupted, TimedOut, type Io } from "../../src/cli/io.ts";
 import type {
   ExplanationFormat,
   TimelineFormat,
@@ -51,6 +51,8 @@ export function fakeTerminal(options: TerminalOptions = {}): FakeTerminal {
     nowMs: () => (clockMs += options.tickMs ?? 1),
     date: () => new Date(0),
     breathe: () => Promise.resolve(),
+    endAfter: (limitMs) => controller.abort(new TimedOut(`not done after ${limitMs} ms`)),
+    brokenOffBy: () => new Interrupted("interrupted"),
     out: () => texts.out,
     err: () => texts.err,
     interrupt: () => controller.abort(new Interrupted("interrupted")),
@@ -71,7 +73,7 @@ export function fakeScenario(name: string, seed: string): ResolvedScenario {
     clients: [],
     faults: [],
     thresholds: [],
-    profile: { name: "test", kubernetes: { version: "1.36" } },
+    profile: { name: "test", kubernetes: { version: "1.36", kubeProxy: { mode: "iptables" } } },
     env: {},
     ignored: [],
   } as unknown as ResolvedScenario;
@@ -137,7 +139,10 @@ export function fakeDependencies(
       const name = file.replace(/^.*\//, "").replace(/\.ts$/, "");
       return Promise.resolve(fakeScenario(name, overrides.seed ?? "1"));
     },
-    compile: (_scenario, observers) => fakeRun(observers, options),
+    compile: (_scenario, observers, _replication, instruments = []) =>
+      fakeRun([...observers, ...instruments.flatMap((each) => each.observers)], options),
+    instruments: async (asked, scenario) =>
+      (await import("../../src/telemetry/index.ts")).instrumentsOf(asked, scenario, "1.2.3"),
     look: () => Promise.resolve(fakeLook(options)),
     explain: (_scenario, wanted) => {
       const run = fakeRun([], options);
@@ -153,6 +158,8 @@ export function fakeDependencies(
         })(),
       ),
     diffFolders: () => Promise.resolve(null),
+    plot: (folder, kinds, format) =>
+      Promise.resolve(kinds.map((kind) => ({ name: `${kind}.${format}`, content: folder }))),
     importCluster: (paths) =>
       Promise.resolve({
         scenarioText: (manifest) => `// reads ${manifest}\n`,
@@ -180,6 +187,7 @@ export function fakeDependencies(
       }
       return summaries;
     },
+    report: { check: () => Promise.resolve(), write: () => Promise.resolve(2048) },
     runFresh: async (words) => {
       const io = fakeTerminal();
       return (await import("../../src/cli/program.ts")).runCli(

@@ -58,6 +58,30 @@ describe("sim as a process", () => {
     },
   );
 
+  // Seen to fail: without the watchdog's timer it ran until it was killed.
+  it("ends an endless run with 124 when --timeout is over, leaving nothing", async () => {
+    const words = ["run", "endless.ts", "--out", "late", "--timeout", "400ms"];
+    const { code, stdout, stderr } = await sim(words);
+    expect([code, stdout]).toEqual([124, ""]);
+    expect(stderr).toBe("started\nnot done after 0.4 s (--timeout); nothing was written\n");
+    expect(readdirSync(parent).filter((name) => name.includes("late"))).toEqual([]);
+  });
+
+  it("says nothing of a --timeout that is not reached", async () => {
+    const words = ["run", "synthetic.ts", "--out", "in-time", "--timeout", "60s"];
+    expect(await sim(words)).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  it.each([
+    ["5", "the unit is missing"],
+    ["0s", "from 1ms to 24 days"],
+    ["30h5x", "not a duration"],
+  ])("refuses --timeout %s", async (text, why) => {
+    const { code, stderr } = await sim(["run", "synthetic.ts", "--timeout", text]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(why);
+  });
+
   // Seen to fail: the error was thrown, which printed a stack and gave 1.
   it.runIf(existsSync("/dev/full"))("exits with 2 when stdout takes nothing", async () => {
     const full = openSync("/dev/full", "w");

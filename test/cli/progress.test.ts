@@ -3,11 +3,17 @@ import { expect, it } from "vitest";
 import { progressLine } from "../../src/cli/progress.ts";
 import { seconds } from "../../src/engine/index.ts";
 
-it("shows share, simulated time, rate and time left", () => {
+it("shows share, simulated time, speed, rate, failures and time left", () => {
   // A quarter in 2 s: three quarters take 6 s more; 3,000,000 events in 2 s.
   const state = { nowNs: seconds(15), durationNs: seconds(60), eventsProcessed: 3_000_000 };
   expect(progressLine(state, 2, 100)).toBe(
-    `${"█".repeat(6)}${"░".repeat(18)}   25 %  15.0 s of 60.0 s  1,500,000 events/s  ETA 6 s`,
+    `${"█".repeat(6)}${"░".repeat(18)}   25 %  15.0 s of 60.0 s  7.5x  1,500,000 events/s  ETA 6 s`,
+  );
+  const failing = progressLine(state, 2, 120, 1234);
+  expect(failing).toContain("7.5x  1,500,000 events/s  1,234 failed  ETA 6 s");
+  // The failures stay when the speed has to go.
+  expect(progressLine(state, 2, 56, 1234)).toMatch(
+    /15\.0 s of 60\.0 s {2}1,234 failed {2}ETA 6 s$/,
   );
 });
 
@@ -25,8 +31,8 @@ it("writes long times in minutes and hours", () => {
 it("fits any terminal: a shorter bar, then fewer figures", () => {
   const state = { nowNs: seconds(15), durationNs: seconds(60), eventsProcessed: 3_000_000 };
   const at = (width: number) => progressLine(state, 2, width);
-  expect(at(77)).toBe(
-    `${"█".repeat(5)}${"░".repeat(18)}   25 %  15.0 s of 60.0 s  1,500,000 events/s  ETA 6 s`,
+  expect(at(83)).toBe(
+    `${"█".repeat(5)}${"░".repeat(18)}   25 %  15.0 s of 60.0 s  7.5x  1,500,000 events/s  ETA 6 s`,
   );
   expect(at(44)).toBe(`${"██"}${"░".repeat(8)}   25 %  15.0 s of 60.0 s  ETA 6 s`);
   expect(at(30)).toBe(`${"█".repeat(3)}${"░".repeat(11)}   25 %  ETA 6 s`);

@@ -138,6 +138,19 @@ describe("labelNodes", () => {
     expect(events).toContain("5 fault_began node/node-1 labelNodes");
   });
 
+  // Broken on purpose: with nobody to hear the server's answer there is no event, as it was.
+  test("while the API server is away: kubectl gives up, and the results say so for each node", async () => {
+    const { events, finish } = await run(
+      'apiOutage({ at: "4s", for: "100s" }), labelNodes({ nodes: "node-1", labels: { rack: "7" }, at: "5s" })',
+      "150s",
+    );
+    finish();
+    const refused = events.filter((event) => event.includes("fault_refused"));
+    expect(refused.map((event) => event.slice(event.indexOf(" ")))).toEqual([
+      " fault_refused node/node-1 labelNodes: Timeout",
+    ]);
+  });
+
   // Broken on purpose: all labels put back as they were before.
   test("puts back what it has changed, and leaves what others have changed meanwhile", async () => {
     const { compiled, finish } = await run(

@@ -52,8 +52,11 @@ const names = listScenarios("scenarios").map(({ name }) => name);
 /** What their pages show besides: a scenario, and the parameter that it is run with. */
 const variants = [
   ["affinity-skew", "MODE=nftables"],
+  ["api-outage", "OUTAGE=none"],
+  ["cold-pods", "WARM=time"],
   ["drain-with-pdb", "PDB=none"],
   ["etp-local", "HOW=delete"],
+  ["leader-change", "LEADER=stays"],
   ["maxsurge-100", "SURGE=25"],
   ["prestop-sweep", "MIN_SYNC=4s"],
   ["random-vs-rr", "SCHEDULER=rr"],

@@ -29,10 +29,11 @@ export interface ControllersOptions {
   readonly profile?: Partial<ControllerManagerProfile>;
   readonly seen?: CommitListener;
   readonly podMetrics?: ControllerContext["podMetrics"];
+  readonly epochSeconds?: number;
 }
 
 export function runControllers(options: ControllersOptions) {
-  const { controllers, qps = 1e6, profile = {}, seen, podMetrics } = options;
+  const { controllers, qps = 1e6, profile = {}, seen, podMetrics, epochSeconds = 0 } = options;
   const sim = new Simulation({ seed: "sets" });
   const api = new SimulatedApiServer(sim, exactApi, (kind, previous, object) =>
     seen?.(kind, previous, object),
@@ -48,7 +49,7 @@ export function runControllers(options: ControllersOptions) {
         const client = api.client({ name: each.name, qps, burst: Math.max(30, qps) });
         const own = { ...controllerManagerProfile, ...profile };
         const metrics = podMetrics === undefined ? {} : { podMetrics };
-        each.start({ sim, profile: own, client, informers, ...metrics }, synced);
+        each.start({ sim, profile: own, client, informers, epochSeconds, ...metrics }, synced);
       }
       informers.synced();
     },

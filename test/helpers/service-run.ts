@@ -35,7 +35,7 @@ export async function runServices(
   fields: string,
   duration = "20s",
 ): Promise<ServiceRun> {
-  const text = `import { closedLoop, externalIP, keepAlive, loadBalancer, nodePort, openLoop, outside, pods, resetPods, stages } from "podstorm";
+  const text = `import { closedLoop, externalIP, keepAlive, loadBalancer, nodePort, openLoop, outside, pods, resetPods, setEndpoints, stages } from "podstorm";
 export default { duration: "${duration}", ${fields} } as any;`;
   const files = { "scenario.ts": text, "web.yaml": manifest };
   const scenario = await loadFiles(files, { profile: defaultProfile });

@@ -6,6 +6,7 @@ import {
   flowSchemas,
   type RequestInfo,
 } from "../../src/kubernetes/api/flowControl.ts";
+import { allocate } from "../../src/kubernetes/api/borrowing.ts";
 import { deal, PriorityLevel } from "../../src/kubernetes/api/priorityLevel.ts";
 import { apiServerProfile, type ApiServerProfile } from "../../src/kubernetes/api/profile.ts";
 import { SimulatedApiServer } from "../../src/kubernetes/api/server.ts";
@@ -133,14 +134,14 @@ const busy = { name: "busy", qps: 1e6, burst: 1e6 };
 
 describe("a busy server", () => {
   test("runs as many requests of a level at a time as it has seats", () => {
-    // 49 seats of global-default, 10 ms each.
+    // 56 seats of global-default, its 49 and what idle levels lend, 10 ms each.
     const { sim, api, commitsNs } = server();
     const client = api.client(busy);
     for (let i = 0; i < 120; i++) client.create("Node", node(`n${i}`));
     sim.run(seconds(1));
     const at = (nth: number): number =>
       commitsNs.filter((each) => each === nth * ms(10) + ms(0.2)).length;
-    expect([at(1), at(2), at(3)]).toEqual([49, 49, 22]);
+    expect([at(1), at(2), at(3)]).toEqual([56, 56, 8]);
   });
 
   test("a storm of one level does not reach another", () => {
@@ -155,11 +156,14 @@ describe("a busy server", () => {
   });
 
   test("429 once the queues are full; the client comes back a second later, ten times at most", () => {
-    // 49 seats and 6 queues of 50: 349 requests, and the 350th is refused. Each lasts 20 s.
-    const { sim, api } = server({ writeLatency: { kind: "deterministic", value: seconds(20) } });
+    // 56 seats and 6 queues of 50: 356 requests, and the 357th is refused. Each lasts 20 s. Nothing is lent meanwhile.
+    const { sim, api } = server({
+      writeLatency: { kind: "deterministic", value: seconds(20) },
+      borrowing: { ...apiServerProfile.borrowing, periodNs: seconds(1000) },
+    });
     const client = api.client(busy);
     const errors: string[] = [];
-    for (let i = 0; i < 360; i++) {
+    for (let i = 0; i < 367; i++) {
       client.create("Node", node(`n${i}`), (_node, error) => {
         if (error !== null) errors.push(`${Math.floor(sim.nowNs / seconds(1))} ${error}`);
       });
@@ -177,11 +181,99 @@ describe("a busy server", () => {
     const { sim, api, commitsNs } = server();
     for (let i = 0; i < 100; i++) api.watch("Node", { watcher: `w${i}`, handlers: {} });
     const client = api.client(busy);
-    for (let i = 0; i < 8; i++) client.create("Node", node(`n${i}`));
+    for (let i = 0; i < 9; i++) client.create("Node", node(`n${i}`));
     sim.run(seconds(1));
     const lingerNs = Math.ceil((10 * ms(5)) / 7);
-    expect(commitsNs.slice(0, 7)).toEqual(Array(7).fill(WRITE_NS));
-    expect(commitsNs[7]).toBe(WRITE_NS + lingerNs + ms(10));
+    expect(commitsNs.slice(0, 8)).toEqual(Array(8).fill(WRITE_NS));
+    expect(commitsNs[8]).toBe(WRITE_NS + lingerNs + ms(10));
+  });
+});
+
+describe("levels lend each other seats (updateBorrowingLocked)", () => {
+  const claim = (least: number, target: number, most = 1000) => ({ least, target, most });
+
+  test.each([
+    ["in proportion to the targets", 30, [claim(0, 1), claim(0, 2)], [10, 20]],
+    [
+      "nobody below its least: the others share what is left",
+      30,
+      [claim(20, 20), claim(0, 80), claim(0, 20)],
+      [20, 8, 2],
+    ],
+    ["nobody above its most", 30, [claim(0, 10, 5), claim(0, 10)], [5, 25]],
+    [
+      "targets of nothing count as next to nothing, and share what nobody else may have",
+      30,
+      [claim(0, 0), claim(0, 0), claim(0, 5, 10)],
+      [10, 10, 10],
+    ],
+  ])("%s", (_what, total, claims, expected) => {
+    const found = allocate(total, claims);
+    for (const [i, each] of found.entries()) expect(each).toBeCloseTo(expected[i]!, 6);
+  });
+
+  const limits = (flow: FlowControl): Record<string, number> =>
+    Object.fromEntries([...flow.levels].map(([name, { limit }]) => [name, limit]));
+
+  test("at rest each level has its own seats, those that are not lendable, times 602 / 258", () => {
+    // own: 73, 50, 25, 49, 24, 24, 13. Broken on purpose: nominal limits from the start.
+    const flow = new FlowControl(new Simulation({ seed: "a" }), apiServerProfile);
+    expect(limits(flow)).toEqual({
+      "node-high": 170,
+      system: 117,
+      "leader-election": 58,
+      "workload-high": 114,
+      "workload-low": 56,
+      "global-default": 56,
+      "catch-all": 30,
+    });
+  });
+
+  test("a storm gets the seats of those who ask for none, ten seconds after it began, and gives them back slowly", () => {
+    // 300 status writes of 20 s: 117 seats until 10 s; then 602 x 300 / (300 + 208), more than are wanted, and all are
+    // seated. Broken on purpose: without the timer of those who wait they are seated when the first have ended.
+    const { sim, api, commitsNs } = server({
+      writeLatency: { kind: "deterministic", value: seconds(20) },
+    });
+    const node = api.client({ ...busy, name: "kubelet", user: "system:node:n" });
+    for (let i = 0; i < 300; i++) {
+      const kubelet = api.client({ ...busy, name: `k${i}`, user: `system:node:n${i}` });
+      kubelet.create("Pod", pod(`p${i}`));
+    }
+    sim.run(seconds(15));
+    const { system, "workload-high": controllers } = limits(api.flowControl);
+    expect([system, controllers]).toEqual([356, 58]);
+    sim.run(seconds(60));
+    const at = (atS: number): number =>
+      commitsNs.filter((each) => Math.abs(each - seconds(atS)) < ms(1)).length;
+    expect([at(20), at(30)]).toEqual([117, 183]);
+    // Half of the demand is forgotten in five minutes: 0.977 ^ 30. The limits catch up when somebody asks.
+    const later = (atS: number): number => {
+      sim.callAt(seconds(atS), Phase.start, () => node.create("Pod", pod(`late-${atS}`)));
+      sim.run(seconds(atS + 30));
+      return api.flowControl.levels.get("system")!.limit;
+    };
+    const [soon, late, last] = [later(100), later(400), later(3000)];
+    expect(soon).toBeLessThan(356);
+    expect(late).toBeLessThan(soon);
+    expect(late).toBeGreaterThan(117);
+    expect(last).toBe(117);
+  });
+
+  test("a level that is busy itself lends only what it does not need", () => {
+    // workload-high asks for 60: no less than that stays. Broken on purpose: 49, which it may never lend, are left.
+    const { sim, api } = server({ writeLatency: { kind: "deterministic", value: seconds(30) } });
+    for (let i = 0; i < 60; i++) {
+      const user = "system:kube-controller-manager";
+      api.client({ ...busy, name: `c${i}`, user }).create("Pod", pod(`c${i}`));
+    }
+    for (let i = 0; i < 900; i++) {
+      api.client({ ...busy, name: `k${i}`, user: `system:node:n${i}` }).create("Pod", pod(`p${i}`));
+    }
+    sim.run(seconds(12));
+    const { "workload-high": controllers, system } = limits(api.flowControl);
+    expect(controllers).toBe(60);
+    expect(system).toBeGreaterThan(300);
   });
 });
 

@@ -181,6 +181,37 @@ describe("a server that stands still", () => {
     expect(all.api.isIdle).toBe(true);
   });
 
+  test("is back, but TCP's next retransmission is farther away than the ping's time-out", () => {
+    // Last frame at 15 s: pinged at 45 s, closed at 60 s. Sent at 21.2 s, again 0.2 s ... 25.4 s and 51 s later.
+    // Broken on purpose: a mended connection with something to retransmit is not given up; bb is written at 72.2 s.
+    const all = parts();
+    all.write(15, "a");
+    all.at(20, () => all.api.pause());
+    all.write(21.2, "bb");
+    all.at(50, () => all.api.resume());
+    all.write(65, "ccc");
+    all.sim.run(seconds(100));
+    const [gaveUpS, error] = all.answers[1]!;
+    expect(error).toBe("Timeout");
+    expect(gaveUpS).toBeCloseTo(60, 1);
+    expect(all.answers[2]![0]).toBeCloseTo(65, 1);
+    expect(all.commits.map((line) => line.split(" ")[1])).toEqual(["a", "ccc"]);
+  });
+
+  test("each side retransmits by its own clock: what the server has to say does not hold up the client", () => {
+    // The event of bb leaves the server at 1.51 s, again 25.4 s and 51 s later; ccc is sent at 28 s, again at 31 s.
+    // Its answer waits behind that event. Broken on purpose: one queue for both, and ccc is written at 52.5 s.
+    const all = parts();
+    all.at(1.5, () => all.api.disconnect("kubelet"));
+    create(all, 1.5, "bb");
+    all.write(28, "ccc");
+    all.at(30, () => all.api.reconnect("kubelet"));
+    all.sim.run(seconds(60));
+    expect(all.commits[1]).toBe("31.010 ccc");
+    expect(all.answers[0]![0]).toBeCloseTo(52.5, 1);
+    expect(Number(all.heard[0]!.split(" ")[0])).toBeCloseTo(52.5, 1);
+  });
+
   test("a stalled etcd: watches stay, writes time out after 60 s and have not happened", () => {
     // Broken on purpose: without the deadline the write waits for ever.
     const all = parts();

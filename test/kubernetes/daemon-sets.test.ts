@@ -1,8 +1,23 @@
 /** DaemonSets: one pod on every eligible node, and updates with and without a surge. Facts: timings §3. */
 import { describe, expect, test } from "vitest";
-import { ms, seconds } from "../../src/engine/index.ts";
-import type { DaemonSet, Node, Pod } from "../../src/kubernetes/api/types.ts";
-import { DaemonSetController } from "../../src/kubernetes/controllers/daemonset.ts";
+import { ms, seconds, Simulation } from "../../src/engine/index.ts";
+import {
+  TAINT_MEMORY_PRESSURE,
+  TAINT_UNREACHABLE,
+  TAINT_UNSCHEDULABLE,
+  toleratedNs,
+  tolerationsOf,
+  type TaintEffect,
+  type Toleration,
+} from "../../src/kubernetes/api/taints.ts";
+import type { DaemonSet, Node, Pod, PodSpec } from "../../src/kubernetes/api/types.ts";
+import {
+  DaemonSetController,
+  daemonPod,
+  placementOn,
+} from "../../src/kubernetes/controllers/daemonset.ts";
+import { schedulerProfile } from "../../src/kubernetes/scheduler/profile.ts";
+import { ClusterPicture } from "../../src/kubernetes/scheduler/scheduler.ts";
 import { setImage } from "../../src/kubernetes/kubectl/index.ts";
 import { runControllers, fakeKubelets, type FakeKubelets } from "../helpers/controllers.ts";
 import { daemonSet, node } from "../helpers/kube-objects.ts";
@@ -80,6 +95,130 @@ test("only nodes that its node selector matches, cordoned ones too; a node that 
   }));
   run.sim.run(seconds(10));
   expect(run.where()).toEqual(["n2"]);
+});
+
+describe("taints and affinity (NodeShouldRunDaemonPod)", () => {
+  const tainted = (name: string, ...taints: readonly [string, TaintEffect][]): Node =>
+    node(name, {
+      metadata: { labels: { "kubernetes.io/hostname": name } },
+      spec: { taints: taints.map(([key, effect]) => ({ key, value: "", effect, timeAddedNs: 0 })) },
+    });
+  const withSpec = (spec: Partial<PodSpec>): DaemonSet => {
+    const { template } = daemonSet().spec;
+    return daemonSet({ template: { ...template, spec: { ...template.spec, ...spec } } });
+  };
+  const bears = (key: string): Toleration[] => [
+    { key, operator: "Exists", value: "", effect: null, tolerationNs: null },
+  ];
+
+  test.each<[string, DaemonSet, Node, ReturnType<typeof placementOn>]>([
+    [
+      "none on a taint that it does not bear",
+      daemonSet(),
+      tainted("n", ["gpu", "NoExecute"]),
+      "none",
+    ],
+    [
+      "the one there is, under a NoSchedule taint",
+      daemonSet(),
+      tainted("n", ["gpu", "NoSchedule"]),
+      "keeps",
+    ],
+    [
+      "one where it bears the taint",
+      withSpec({ tolerations: bears("gpu") }),
+      tainted("n", ["gpu", "NoSchedule"]),
+      "runs",
+    ],
+    [
+      "one in spite of PreferNoSchedule",
+      daemonSet(),
+      tainted("n", ["gpu", "PreferNoSchedule"]),
+      "runs",
+    ],
+    // The defaults of AddOrUpdateDaemonPodTolerations: NoExecute of both, NoSchedule of pressure and cordons.
+    [
+      "one under pressure, cordoned, and on a node that is being given up",
+      daemonSet(),
+      tainted(
+        "n",
+        [TAINT_UNREACHABLE, "NoExecute"],
+        [TAINT_MEMORY_PRESSURE, "NoSchedule"],
+        [TAINT_UNSCHEDULABLE, "NoSchedule"],
+      ),
+      "runs",
+    ],
+    [
+      "the one there is, on a silent node",
+      daemonSet(),
+      tainted("n", [TAINT_UNREACHABLE, "NoSchedule"]),
+      "keeps",
+    ],
+    ["none on another node than it names", withSpec({ nodeName: "other" }), node("n"), "none"],
+    [
+      "none where node affinity says no",
+      withSpec({
+        affinity: {
+          nodeRequired: [[{ key: "disk", operator: "In", values: ["ssd"] }]],
+          nodePreferred: [],
+          podRequired: [],
+          podPreferred: [],
+          antiRequired: [],
+          antiPreferred: [],
+        },
+      }),
+      node("n"),
+      "none",
+    ],
+  ])("a node gets %s", (_what, set, where, expected) => {
+    // Broken on purpose: without the default tolerations a cordoned node only keeps its pod.
+    expect(placementOn(set, where)).toBe(expected);
+  });
+
+  test("a taint that comes later: NoSchedule keeps the pod and makes no other, NoExecute takes it", () => {
+    // Broken on purpose: a node that keeps its pod gets a new one when that goes.
+    const run = running(daemonSet(), [tainted("n0"), tainted("n1")]);
+    const taint = (effect: TaintEffect): void =>
+      run.hand.patch("Node", "/n0", (stored) => ({
+        ...stored,
+        spec: { ...stored.spec, taints: tainted("n0", ["gpu", effect]).spec.taints! },
+      }));
+    run.sim.run(seconds(5));
+    taint("NoSchedule");
+    run.sim.run(seconds(10));
+    expect(run.where()).toEqual(["n0", "n1"]);
+    expect(run.set().status).toMatchObject({ desiredNumberScheduled: 1, numberMisscheduled: 1 });
+    const there = run.list("Pod").find((pod) => nodeOf(pod) === "n0")!;
+    run.hand.delete("Pod", `default/${there.metadata.name}`, {});
+    run.sim.run(seconds(20));
+    expect(run.where()).toEqual(["n1"]);
+    taint("NoExecute");
+    run.sim.run(seconds(30));
+    expect(run.where()).toEqual(["n1"]);
+  });
+
+  test("its pods are let onto a cordoned node by the scheduler, and outlive a silent node", () => {
+    // Broken on purpose: pods without the default tolerations are pending, and go after 300 s.
+    const pod = daemonPod(daemonSet(), "n", "agent-x");
+    const cordoned = node("n", {
+      metadata: { labels: { "kubernetes.io/hostname": "n" } },
+      spec: { unschedulable: true },
+    });
+    const stream = new Simulation({ seed: "daemons" }).streams.get("scheduler");
+    const placed = new ClusterPicture([cordoned]).place(pod, schedulerProfile, stream);
+    expect(placed?.spec.nodeName).toBe("n");
+    const silent = tainted("n", [TAINT_UNREACHABLE, "NoExecute"]).spec.taints!;
+    expect(toleratedNs(tolerationsOf(pod.spec.tolerations), silent)).toBeNull();
+  });
+
+  test("pods of a node that has gone are left to the garbage collection, but for those without a node", () => {
+    const run = running(daemonSet(), [tainted("n0"), tainted("n1")]);
+    run.sim.run(seconds(5));
+    run.hand.delete("Node", "/n0", {});
+    run.sim.run(seconds(20));
+    expect(run.told).toEqual([]);
+    expect(run.where()).toEqual(["n0", "n1"]);
+  });
 });
 
 describe("an update", () => {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { minutes, seconds } from "../../src/engine/index.ts";
 import type { Pod } from "../../src/kubernetes/api/types.ts";
-import { container, GIB, pod } from "../helpers/kube-objects.ts";
+import { container, GIB, pod, unthrottled } from "../helpers/kube-objects.ts";
 import { kubeletRig } from "../helpers/kubelet.ts";
 
 interface Using {
@@ -86,6 +86,45 @@ test("the victim fails with reason Evicted, keeps its object, and does not come 
   expect(stored.status).toMatchObject({ reason: "Evicted", ready: { status: false } });
   expect(["Succeeded", "Failed"]).toContain(stored.status.phase);
   expect(times("start")).toHaveLength(1);
+});
+
+describe("a node under pressure turns pods away (Admit)", () => {
+  const arriving = (name: string, change: Partial<Pod["spec"]> = {}): Pod =>
+    pod(name, {
+      spec: { ...change },
+      status: {
+        phase: "Pending",
+        podIPs: [],
+        ready: { status: false, lastTransitionTimeNs: 0 },
+      },
+    });
+  const requests = { cpuMillis: 100, memoryBytes: 0 };
+  const bears = {
+    key: "node.kubernetes.io/memory-pressure",
+    operator: "Exists",
+    value: "",
+    effect: null,
+    tolerationNs: null,
+  } as const;
+
+  test.each<[string, Pod, boolean]>([
+    ["one that asks for nothing", arriving("b"), false],
+    ["not one that asks for CPU", arriving("b", { containers: [container({ requests })] }), true],
+    ["not one that bears the taint", arriving("b", { tolerations: [bears] }), true],
+    ["not a critical one", arriving("b", { priority: 2_000_001_000 }), true],
+  ])("%s", (_what, which, isTaken) => {
+    // Broken on purpose: all are admitted.
+    const { rig } = rigOf([{ name: "a", usesGiB: 9 }]);
+    rig.sim.run(minutes(1));
+    const hand = rig.api.client(unthrottled);
+    hand.create("Pod", which);
+    rig.sim.run(minutes(2));
+    const { status } = [...rig.api.list("Pod")].find(({ metadata }) => metadata.name === "b")!;
+    expect([status.phase, status.reason]).toEqual(
+      isTaken ? ["Running", undefined] : ["Failed", "Evicted"],
+    );
+    expect(rig.times("start").length).toBe(isTaken ? 2 : 1);
+  });
 });
 
 test("MemoryPressure comes with the shortage and lasts 5 min longer", () => {

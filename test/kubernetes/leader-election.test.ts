@@ -1,14 +1,25 @@
 /**
- * The leader of kube-controller-manager: when it is lost, how long nobody leads, and that its successor begins anew.
- * Facts: timings §3 (lease 15 s, renewal within 10 s, a try each 2 s).
+ * The leaders of kube-controller-manager and kube-scheduler: when one is lost, how long nobody leads, and that its
+ * successor begins anew. Facts: timings §3 (lease 15 s, renewal within 10 s, a try each 2 s).
  */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Phase, seconds, Simulation } from "../../src/engine/index.ts";
 import { SimulatedApiServer } from "../../src/kubernetes/api/server.ts";
-import type { EndpointSlice, Lease } from "../../src/kubernetes/api/types.ts";
+import type { EndpointSlice, Lease, Pod } from "../../src/kubernetes/api/types.ts";
 import { ControllerManager } from "../../src/kubernetes/controllers/manager.ts";
 import { controllerManagerProfile } from "../../src/kubernetes/controllers/profile.ts";
-import { exactApi, node, pod, service, unready, unthrottled } from "../helpers/kube-objects.ts";
+import { KubeScheduler } from "../../src/kubernetes/scheduler/kubeScheduler.ts";
+import { schedulerProfile } from "../../src/kubernetes/scheduler/profile.ts";
+import { runFaults } from "../helpers/fault-run.ts";
+import {
+  exactApi,
+  node,
+  pendingPod,
+  pod,
+  service,
+  unready,
+  unthrottled,
+} from "../helpers/kube-objects.ts";
 
 function running(seed = "leader") {
   const sim = new Simulation({ seed });
@@ -108,4 +119,79 @@ test("an API server that is away costs the lead, and all come back when it does"
   sim.run(seconds(400));
   expect(manager.leader).not.toBeNull();
   expect(writes.at(-1)!.ready).toBeLessThan(3);
+});
+
+describe("kube-scheduler", () => {
+  function scheduling(seed = "scheduler") {
+    const sim = new Simulation({ seed });
+    const bound: { name: string; atS: number }[] = [];
+    const api = new SimulatedApiServer(sim, exactApi, (kind, previous, object) => {
+      if (kind !== "Pod" || object === null || (object as Pod).spec.nodeName === null) return;
+      if ((previous as Pod | null)?.spec.nodeName !== null) return;
+      bound.push({ name: object.metadata.name, atS: sim.nowNs / seconds(1) });
+    });
+    api.preload("Node", node("n"));
+    const scheduler = new KubeScheduler(sim, api, schedulerProfile);
+    scheduler.start(true);
+    const hand = api.client(unthrottled);
+    const at = (atS: number, then: () => void): void =>
+      void sim.callAt(seconds(atS), Phase.start, then);
+    const createAt = (atS: number, name: string): void =>
+      at(atS, () => hand.create("Pod", pendingPod(name)));
+    return { sim, api, scheduler, bound, at, createAt };
+  }
+
+  test("nobody binds until its Lease has run out; the successor binds what waits", () => {
+    // Broken on purpose: a scheduler that lives on binds at 102 s.
+    for (let i = 0; i < 10; i++) {
+      const { sim, scheduler, bound, at, createAt } = scheduling(`scheduler-${i}`);
+      createAt(50, "before");
+      at(100, () => scheduler.loseLeader());
+      createAt(102, "a");
+      createAt(104, "b");
+      sim.run(seconds(130));
+      expect(bound.map(({ name }) => name)).toEqual(["before", "a", "b"]);
+      const [, first] = bound;
+      expect(first!.atS).toBeGreaterThan(113);
+      expect(first!.atS).toBeLessThan(119.5);
+    }
+  });
+
+  test("a binding that was under way is made, and nobody hears of it twice", () => {
+    const { sim, scheduler, bound, at, createAt } = scheduling();
+    createAt(100, "a");
+    // Its attempt has ended, its answer is on the way.
+    at(100.025, () => scheduler.loseLeader());
+    sim.run(seconds(140));
+    expect(bound.map(({ name }) => name)).toEqual(["a"]);
+    expect(scheduler.leader).not.toBeNull();
+  });
+
+  test("cut off for 10 s it gives up, while the controllers keep their leader", () => {
+    const { sim, api, scheduler, at } = scheduling();
+    const manager = new ControllerManager(sim, api, controllerManagerProfile);
+    manager.start(true);
+    at(100, () => api.disconnect("kube-scheduler"));
+    sim.run(seconds(140));
+    expect(scheduler.leader).not.toBe(0);
+    expect(scheduler.leader).not.toBeNull();
+    expect(manager.leader).toBe(0);
+  });
+
+  test("leaderChange names it: replacements are made at once, and wait for a node", async () => {
+    // Broken on purpose: the word's component not handed on, and the pods are bound at once, though made late.
+    const fault = 'leaderChange({ component: "kube-scheduler", at: "5s" })';
+    const reset = 'resetPods({ selector: "app=web", count: 2, at: "6s" })';
+    const run = await runFaults(`${fault}, ${reset}`);
+    run.finish();
+    const timesOf = (kind: string): number[] =>
+      run.events.flatMap((event) => {
+        const [atS, what] = event.split(" ");
+        return what === kind ? [Number(atS)] : [];
+      });
+    expect(run.events).toContain("5 fault lease/kube-scheduler leaderChange");
+    for (const atS of timesOf("pod_created")) expect(atS).toBeLessThan(6.5);
+    expect(timesOf("pod_scheduled")).toHaveLength(2);
+    for (const atS of timesOf("pod_scheduled")) expect(atS).toBeGreaterThan(18);
+  });
 });

@@ -46,8 +46,13 @@ function placeable(
 }
 
 describe("filters", () => {
-  const hostPort = (port: number, protocol: "TCP" | "UDP" = "TCP"): Partial<Container> => ({
-    ports: [{ name: null, containerPort: 80, hostPort: port, protocol }],
+  // Broken on purpose: addresses not looked at, and sidecars.
+  const hostPort = (
+    port: number,
+    protocol: "TCP" | "UDP" = "TCP",
+    hostIP?: string,
+  ): Partial<Container> => ({
+    ports: [{ name: null, containerPort: 80, hostPort: port, protocol, ...(hostIP && { hostIP }) }],
   });
 
   test.each<[string, Pod, Node, Pod[], boolean]>([
@@ -113,6 +118,39 @@ describe("filters", () => {
       pendingPod("a", requesting(0, 0, hostPort(8080, "UDP"))),
       node("n"),
       [on("n", "b", requesting(0, 0, hostPort(8080)))],
+      true,
+    ],
+    [
+      "the same at another of the node's addresses",
+      pendingPod("a", requesting(0, 0, hostPort(8080, "TCP", "192.168.0.1"))),
+      node("n"),
+      [on("n", "b", requesting(0, 0, hostPort(8080, "TCP", "192.168.0.2")))],
+      true,
+    ],
+    [
+      "one address where the other holds all",
+      pendingPod("a", requesting(0, 0, hostPort(8080, "TCP", "192.168.0.1"))),
+      node("n"),
+      [on("n", "b", requesting(0, 0, hostPort(8080)))],
+      false,
+    ],
+    [
+      "a host port of a sidecar",
+      pendingPod("a", requesting(0, 0, hostPort(8080))),
+      node("n"),
+      [
+        on("n", "b", {
+          spec: { initContainers: [container({ ...hostPort(8080), restartPolicy: "Always" })] },
+        }),
+      ],
+      false,
+    ],
+    [
+      // It holds its port only while it runs, and kubelet and scheduler look the other way.
+      "a host port of an init container",
+      pendingPod("a", requesting(0, 0, hostPort(8080))),
+      node("n"),
+      [on("n", "b", { spec: { initContainers: [container(hostPort(8080))] } })],
       true,
     ],
     [

@@ -1,7 +1,7 @@
 /** docs/metrics.md says what src/observe/metrics.ts says, column by column. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { columnsOf, metricsFiles } from "../../src/observe/index.ts";
+import { allMetricsFiles, columnsOf } from "../../src/observe/index.ts";
 
 const docs = readFileSync(new URL("../../docs/metrics.md", import.meta.url), "utf8");
 
@@ -13,8 +13,8 @@ function documented(file: string): string[] {
 }
 
 describe("docs/metrics.md", () => {
-  it.each(metricsFiles.map(({ file }) => file))("describes every column of %s", (file) => {
-    const { columns } = metricsFiles.find((each) => each.file === file)!;
+  it.each(allMetricsFiles.map(({ file }) => file))("describes every column of %s", (file) => {
+    const { columns } = allMetricsFiles.find((each) => each.file === file)!;
     const lines = columns.map(
       ({ name, unit, meaning, emptyWhen }) =>
         `| \`${name}\` | ${unit} | ${meaning}${emptyWhen === undefined ? "" : ` Empty when ${emptyWhen}.`} |`,
@@ -23,17 +23,17 @@ describe("docs/metrics.md", () => {
   });
 
   it("says what a row of each file is", () => {
-    for (const { rowPer } of metricsFiles) expect(docs).toContain(`One row per ${rowPer}.`);
+    for (const { rowPer } of allMetricsFiles) expect(docs).toContain(`One row per ${rowPer}.`);
   });
 
   it("has no section for a file that does not exist", () => {
     const headings = [...docs.matchAll(/^## (\w+\.csv)$/gm)].map(([, file]) => file);
-    expect(headings).toEqual(metricsFiles.map(({ file }) => file));
+    expect(headings).toEqual(allMetricsFiles.map(({ file }) => file));
   });
 });
 
 it("puts the unit into the name of every column with a unit of its own", () => {
-  for (const { columns } of metricsFiles) {
+  for (const { columns } of allMetricsFiles) {
     for (const { name, unit } of columns) expect(name.endsWith("_ns"), name).toBe(unit === "ns");
   }
 });

@@ -112,7 +112,7 @@ export function play(observers: readonly Observer[]): void {
   hub.endpointWritten(2, ms(1200), ms(1210), ms(1220));
   hub.endpointProgrammed(2, "node-1", ms(1250), ms(1225), ms(1225), ms(1225));
   // c's Ready condition is of 1.2 s, its time stamp of the whole second.
-  hub.networkProgrammed(0, seconds(1), ms(1250));
+  hub.networkProgrammed(0, seconds(1), ms(1250), 4);
   hub.requestStarted(0, 0, ms(1500));
   hub.connectionRouted(0, 2, ms(1500), 0);
   hub.endpointRequestStarted(2, ms(1500));

@@ -349,6 +349,10 @@ export default { duration: "5s", cluster: { nodes: 1, ${cluster} },
     return mistakesIn({ "scenario.ts": text }, { profile: defaultProfile });
   };
   test.each([
+    [
+      'to: lookup("a.example.com"), resolver: { slowStart: "9s" }',
+      'slowStart with pick "random" only',
+    ],
     ['to: "dns://web:80"', "no Service has the name web"],
     ['to: "dns://kube-dns.kube-system:54"', "no port 54 in kube-system/kube-dns"],
     ['to: "dns://kube-dns.kube-system"', '"dns://NAME:PORT"'],

@@ -102,6 +102,29 @@ test("a Service of IPv6 alone is reached by its ClusterIP, and by the nodes' IPv
   expect(run.finish().brokenLaws).toEqual([]);
 });
 
+// Broken on purpose: with one range in the place of what could not be read, as it was, each Service has a mistake.
+test("a bad serviceCIDR is one mistake: what depends on it is not judged", async () => {
+  const service = (name: string, spec: string): string =>
+    `---\napiVersion: v1\nkind: Service\nmetadata: { name: ${name} }\nspec: { ports: [{ port: 1 }], ${spec} }\n`;
+  const written = files(
+    `podCIDR: "${PODS}", nodeCIDR: "${NODES}", serviceCIDR: "10.96.0.0/16,fd00:10:96::1/112"`,
+  );
+  const more =
+    service("dual", "ipFamilyPolicy: RequireDualStack") +
+    service("six", "ipFamilies: [IPv6]") +
+    service("own", 'clusterIP: "fd00:10:96::9"') +
+    service("four", "clusterIP: 172.30.0.9");
+  const name = Object.keys(written).find((each) => each.endsWith(".yaml"))!;
+  const mistakes = await mistakesIn(
+    { ...written, [name]: `${written[name as never]}${more}` },
+    {
+      profile: defaultProfile,
+    },
+  );
+  expect(mistakes).toHaveLength(1);
+  expect(mistakes[0]).toContain("not the first address of that network");
+});
+
 test("one family stays one family", async () => {
   const { cluster } = await loadFiles(files(""), { profile: defaultProfile });
   expect(cluster.podCIDR).toBe("10.244.0.0/16");

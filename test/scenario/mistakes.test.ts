@@ -77,6 +77,16 @@ describe("in the scenario", () => {
     ["no such Service", client('to: "svc/wbe"'), /no Service default\/wbe.*mean svc\/web/],
     ["no such port", client('to: "svc/web:http"'), /no port http in web; .*8080/],
     ["no reference", client('to: "web"'), /allowed: "svc\/NAME:PORT"/],
+    [
+      "a warm-up by requests and by time",
+      'servers: { "deploy/web": { warmUp: { factor: 0.5, requests: 10, time: "1s" } } }',
+      /warmUp\.factor: 0\.5; allowed: a factor from 1 to 1000/,
+    ],
+    [
+      "a warm-up by neither",
+      'servers: { "deploy/web": { warmUp: { factor: 5 } } }',
+      /warmUp: .*; allowed: one of requests and time/,
+    ],
     ["no such workload", 'servers: { "deploy/wbe": {} }', /one of deploy\/web \(did you mean/],
     [
       "no pod for a fault",
@@ -154,7 +164,7 @@ describe("in the scenario", () => {
   test("a Service whose pods are of an ignored kind names it", async () => {
     const manifest = `${webManifest()}
 ---
-apiVersion: batch/v1
+apiVersion: batch/v1beta1
 kind: CronJob
 metadata: { name: db }
 ---

@@ -109,7 +109,7 @@ apiVersion: v1
 kind: List
 items:
 - {apiVersion: v1, kind: ConfigMap, metadata: {name: c}}
-- {apiVersion: batch/v1, kind: CronJob, metadata: {name: j, namespace: prod}}
+- {apiVersion: batch/v1beta1, kind: CronJob, metadata: {name: j, namespace: prod}}
 - {apiVersion: serving.knative.dev/v1, kind: Service, metadata: {name: k}}
 - {apiVersion: v1, kind: Service, metadata: {name: h}, spec: {clusterIP: None, selector: {app: web}, ports: [{port: 1}]}}
 - {apiVersion: v1, kind: Pod, metadata: {name: p, ownerReferences: [{kind: ReplicaSet, name: r}]}}
@@ -124,7 +124,7 @@ items:
   expect(seen).toEqual([
     "Deployment web @11: there is one scheduler",
     "ConfigMap c @23: configuration has no effect on the simulated network",
-    "CronJob prod/j @24: CronJob is not modelled yet",
+    "CronJob prod/j @24: a CronJob of batch/v1beta1 is not modelled",
     "Service k @25: a Service of serving.knative.dev/v1 is not modelled",
     "Pod p @27: belongs to ReplicaSet r, which makes its own",
     "Namespace prod @28: unknown field spec.brandNew",

@@ -134,15 +134,39 @@ describe("the other workloads", () => {
     ]);
   });
 
-  test("what they ask for and is not modelled is listed; so is a CronJob", async () => {
+  test("CronJob: Allow, three and one by default; the labels of its pods are the template's", async () => {
+    const cron = object(
+      "CronJob",
+      "batch/v1",
+      `{ schedule: "@hourly", jobTemplate: { spec: { template: { metadata: { labels: { app: db } }, spec: { restartPolicy: Never, ${pod.slice(8)} } } } }`,
+    );
+    const { cluster } = await load(`${webManifest()}---\n${cron}`);
+    expect(cluster.workloads[0]!.spec).toMatchObject({
+      schedule: "@hourly",
+      concurrencyPolicy: "Allow",
+      startingDeadlineNs: null,
+      successfulJobsHistoryLimit: 3,
+      failedJobsHistoryLimit: 1,
+      job: { parallelism: 1, completions: 1, backoffLimit: 6 },
+      template: { labels: { app: "db" } },
+    });
+  });
+
+  test("what they ask for and is not modelled is listed", async () => {
     const spec = `{ selector: ${selector}, template: ${template}, volumeClaimTemplates: [] }`;
-    const cron = object("CronJob", "batch/v1", "{}").replace("name: db", "name: nightly");
+    const cron = object(
+      "CronJob",
+      "batch/v1",
+      `{ schedule: "0 4 * * *", timeZone: Europe/Berlin, jobTemplate: { spec: { ttlSecondsAfterFinished: 1, template: { spec: { schedulerName: own, restartPolicy: Never, ${pod.slice(8)} } } } }`,
+    ).replace("name: db", "name: nightly");
     const { ignored } = await load(
       `${webManifest()}---\n${object("StatefulSet", "apps/v1", spec)}---\n${cron}`,
     );
     expect(ignored.map(({ object: title, reason }) => `${title}: ${reason}`)).toEqual([
       "StatefulSet db: volumes are not simulated",
-      "CronJob nightly: CronJob is not modelled yet",
+      "CronJob nightly: there is one scheduler",
+      "CronJob nightly: not modelled: a finished Job stays",
+      "CronJob nightly: schedules are in UTC",
     ]);
   });
 });

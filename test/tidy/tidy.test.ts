@@ -18,6 +18,9 @@ const ROOMS = [
   "scenario",
   "output",
   "inspect",
+  "report",
+  "telemetry",
+  "plot",
   "library",
   "testing",
   "cli",
@@ -119,7 +122,7 @@ describe("every file", () => {
 
   it("is imported by another, or is a door", () => {
     const imported = new Set(files.flatMap(importsOf));
-    const doors = /(^|\/)(index|main)\.ts$/;
+    const doors = /(^|\/)(index|main)\.tsx?$/;
     const lonely = files.filter(({ path }) => !imported.has(path) && !doors.test(path));
     expect(lonely.map(({ path }) => path)).toEqual([]);
   });

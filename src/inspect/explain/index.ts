@@ -11,7 +11,7 @@ import { compile, type Run } from "../../scenario/compile.ts";
 import { optionMistake, UserError } from "../../scenario/index.ts";
 import type { ResolvedScenario } from "../../scenario/resolved.ts";
 import { formatDuration } from "../../scenario/units.ts";
-import { PodLives } from "../timeline/lives.ts";
+import { lifeAt } from "../timeline/lives.ts";
 import type { PodLife } from "../timeline/record.ts";
 import { followSocket } from "../trace/follow.ts";
 import type { Trace } from "../trace/record.ts";
@@ -137,7 +137,7 @@ export class Explainer {
             version: inForce?.version ?? null,
             inForceSinceNs: inForce?.atNs ?? null,
           };
-    const life = lifeAt(lives, pod, decidedAtNs);
+    const life = lifeAt(lives.lives(), pod, decidedAtNs);
     return {
       rules,
       departure: this.#departure(last, decidedAtNs, life),
@@ -188,10 +188,4 @@ function decisionOf({ dialled, startedAtNs }: SeenTry, packet: Trace | null): Si
     (each) => each.kind === "netfilter" && each.before.destination !== each.after.destination,
   );
   return atNs + (step?.afterNs ?? 0);
-}
-
-/** The life that a name had at an instant: a StatefulSet's pod has several. */
-function lifeAt(lives: PodLives, pod: string, atNs: SimTimeNs): PodLife | null {
-  const own = lives.lives().filter((life) => life.pod === pod);
-  return own.findLast(({ steps }) => (steps[0]?.atNs ?? 0) <= atNs) ?? own[0] ?? null;
 }

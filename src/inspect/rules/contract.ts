@@ -83,6 +83,8 @@ export interface Table {
 export interface Ruleset {
   readonly tables: readonly Table[];
   readonly hooks: Readonly<Record<Hook, readonly (readonly [table: Table, chain: Chain])[]>>;
+  /** Addresses that are the node's beside its own: those of kube-ipvs0. Absent: none. */
+  readonly isLocal?: (address: AddressId) => boolean;
   /** What the tool prints, line by line. */
   readonly lines: readonly string[];
 }
@@ -90,5 +92,7 @@ export interface Ruleset {
 export interface RuleRenderer {
   /** The tool whose output it is, for each IP family. */
   readonly tool: Readonly<Record<4 | 6, string>>;
+  /** Names of hooks that are not netfilter's. */
+  readonly hookNames?: Partial<Readonly<Record<Hook, string>>>;
   render(programmed: Programmed): Ruleset;
 }

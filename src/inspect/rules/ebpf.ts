@@ -197,5 +197,6 @@ const TOOL = "cilium-dbg bpf lb list";
 
 export const ebpf: RuleRenderer = {
   tool: { 4: TOOL, 6: TOOL },
+  hookNames: { prerouting: "tc ingress", output: "tc egress" },
   render: (programmed) => new Writer(programmed).write(),
 };

@@ -9,6 +9,7 @@ import type { NatHookPoint } from "../../network/nat.ts";
 import type { Action, Chain, Hook, Ruleset, Table, WalkedPacket } from "./contract.ts";
 
 export interface MatchedRule {
+  readonly hook: Hook;
   readonly table: string;
   readonly chain: string;
   readonly text: string;
@@ -26,8 +27,13 @@ export interface Walk {
 /** How a base chain ended: its policy is to accept. */
 type End = "policy" | "accept" | "drop" | "reject" | "masquerade";
 
+/** Where a packet meets the rules first. */
+export function firstHook(point: NatHookPoint): Hook {
+  return point === "PREROUTING" ? "prerouting" : "output";
+}
+
 export function walk(
-  { hooks }: Ruleset,
+  { hooks, isLocal }: Ruleset,
   point: NatHookPoint,
   packet: WalkedPacket,
   isOwn: (address: AddressId) => boolean,
@@ -35,20 +41,28 @@ export function walk(
   const matched: MatchedRule[] = [];
   let accepted = false;
   let masqueraded = false;
-  const through = (hook: Hook): "drop" | "reject" | null => {
+  const through = (hook: Hook, only: string | null = null): "drop" | "reject" | null => {
     for (const [table, chain] of hooks[hook]) {
-      const end = walkChain(table, chain, packet, matched);
+      if (only !== null && table.name !== only) continue;
+      const end = walkChain(table, chain, packet, ({ chain: own, text }) =>
+        matched.push({ hook, table: table.name, chain: own, text }),
+      );
       if (end === "drop" || end === "reject") return end;
       if (end === "masquerade") masqueraded = true;
       if (end === "accept" && table.name !== "nat") accepted = true;
     }
     return null;
   };
-  const first: Hook = point === "PREROUTING" ? "prerouting" : "output";
-  let verdict = through(first);
+  let verdict = through(firstHook(point));
+  const { destination } = packet;
+  const comesIn = isOwn(destination) || (isLocal?.(destination) ?? false);
   // What is sent to the host itself comes in again over loopback, after POSTROUTING.
-  for (const hook of verdict === null ? laterHooks(point, isOwn(packet.destination)) : []) {
+  for (const hook of verdict === null ? laterHooks(point, comesIn) : []) {
     verdict ??= through(hook);
+  }
+  // What IPVS has taken at INPUT it sends out again; conntrack knows its new destination, so nat's OUTPUT does not.
+  if (verdict === null && point === "PREROUTING" && packet.destination !== destination) {
+    verdict = through("output", "filter") ?? through("postrouting");
   }
   return { matched, verdict: verdict ?? "pass", accepted, masqueraded };
 }
@@ -58,8 +72,16 @@ function laterHooks(point: NatHookPoint, isLocal: boolean): readonly Hook[] {
   return isLocal ? ["postrouting", "input"] : ["postrouting"];
 }
 
-/** @returns how it ended; "policy" for one that fell off the end of a base chain */
-function walkChain(table: Table, base: Chain, packet: WalkedPacket, matched: MatchedRule[]): End {
+/**
+ * @param matches told of each rule that matches
+ * @returns how it ended; "policy" for one that fell off the end of a base chain
+ */
+function walkChain(
+  table: Table,
+  base: Chain,
+  packet: WalkedPacket,
+  matches: (rule: Pick<MatchedRule, "chain" | "text">) => void,
+): End {
   const stack: { readonly chain: Chain; next: number }[] = [{ chain: base, next: 0 }];
   for (;;) {
     const at = stack.at(-1);
@@ -71,7 +93,7 @@ function walkChain(table: Table, base: Chain, packet: WalkedPacket, matched: Mat
     }
     const action = rule.apply(packet);
     if (action === null) continue;
-    matched.push({ table: table.name, chain: at.chain.name, text: rule.text });
+    matches({ chain: at.chain.name, text: rule.text });
     switch (action.kind) {
       case "goto":
         stack.pop();

@@ -11,11 +11,15 @@ import type { LifeStage, LifeStep, PodLife } from "./record.ts";
 /** Events of events.csv that are stages. */
 const stageOfEvent: Readonly<Record<string, LifeStage>> = {
   pod_created: "created",
+  pod_nominated: "nominated",
   pod_scheduled: "scheduled",
+  pod_preempted: "preempted",
   sandbox_created: "sandbox created",
   container_started: "container started",
   pod_ready: "ready",
   pod_not_ready: "not ready",
+  pod_in_endpoints: "in Endpoints",
+  pod_off_endpoints: "off Endpoints",
   pod_terminating: "told to go",
   pre_stop: "preStop",
   sigterm: "SIGTERM",
@@ -152,4 +156,10 @@ function begun({ steps }: Life): LifeStep[] {
   return steps.some(({ stage }) => stage === "scheduled" || stage === "sandbox created")
     ? []
     : [{ atNs: 0, stage: "at rest", detail: "ready, and in force on every node" }];
+}
+
+/** The life that a name had at an instant: a StatefulSet's pod has several. */
+export function lifeAt(lives: readonly PodLife[], pod: string, atNs: SimTimeNs): PodLife | null {
+  const own = lives.filter((life) => life.pod === pod);
+  return own.findLast(({ steps }) => (steps[0]?.atNs ?? 0) <= atNs) ?? own[0] ?? null;
 }

@@ -9,6 +9,7 @@ import type { SimTimeNs } from "../../engine/index.ts";
 export type LifeStage =
   | "at rest"
   | "created"
+  | "nominated"
   | "scheduled"
   | "sandbox created"
   | "container started"
@@ -17,6 +18,9 @@ export type LifeStage =
   | "in slice"
   | "in force on the first node"
   | "in force on the last node"
+  | "in Endpoints"
+  | "off Endpoints"
+  | "preempted"
   | "told to go"
   | "preStop"
   | "SIGTERM"

@@ -5,7 +5,7 @@
  */
 import { duration } from "../../output/index.ts";
 import type { Flow, Trace, TraceStep } from "./record.ts";
-import { stations, verdictText } from "./stations.ts";
+import { hookText, rulesByHook, stations, verdictText } from "./stations.ts";
 
 export function traceDot(trace: Trace): string {
   const lines = ["digraph trace {", "  rankdir=LR;", "  node [shape=box];"];
@@ -39,9 +39,12 @@ function labelOf(step: TraceStep): string[] {
       return [`route: to ${step.to}`, at];
     case "connect":
     case "netfilter": {
-      const { rules, before, after, verdict, cause } = step;
-      const title = step.kind === "connect" ? "connect()" : `netfilter ${step.point}`;
-      const chains = rules.map(({ table, chain, text }) => `${table} ${chain}: ${text}`);
+      const { before, after, verdict, cause } = step;
+      const title = step.kind === "connect" ? "connect()" : hookText(step.point);
+      const chains = rulesByHook(step).flatMap(({ hook, rules }) => [
+        ...(hook === null ? [] : [hookText(hook)]),
+        ...rules.map(({ table, chain, text }) => `${table} ${chain}: ${text}`),
+      ]);
       const changed =
         flowText(before) === flowText(after) ? [] : [flowText(before), flowText(after)];
       const refused = verdict === "pass" ? [] : [`${verdict.toUpperCase()}: ${cause}`];

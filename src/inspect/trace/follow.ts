@@ -10,8 +10,8 @@ import { TransportProtocol } from "../../network/nat.ts";
 import type { Run } from "../../scenario/compile.ts";
 import type { ResolvedScenario } from "../../scenario/resolved.ts";
 import { Places } from "./places.ts";
-import { explainRules } from "./probe.ts";
-import type { Trace } from "./record.ts";
+import { NodeRuleBook } from "./ruleBook.ts";
+import { protocolNames, type Trace } from "./record.ts";
 import { PacketRecorder } from "./recorder.ts";
 
 /** A packet that is held for a neighbour is given up after 3 s; queues are shorter. */
@@ -34,7 +34,7 @@ export function followSocket(
   const recorder = new PacketRecorder(
     network,
     places.placeOf,
-    (host, point, before, after) => explainRules(run, scenario, host, point, before, after),
+    new NodeRuleBook(run, scenario),
     (packet) => opens(packet, socket),
   );
   stack.tap = recorder;
@@ -51,6 +51,7 @@ export function followSocket(
     atNs: recorder.sentAtNs,
     from: from === null ? flow.source : places.placeOf(from),
     to,
+    protocol: protocolNames[first.protocol],
     aimedAt: flow.destination,
     flow,
     steps: recorder.steps,

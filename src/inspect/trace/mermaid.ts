@@ -5,7 +5,7 @@
  */
 import { duration } from "../../output/index.ts";
 import type { Flow, Trace, TraceStep } from "./record.ts";
-import { stations, verdictText, type Station } from "./stations.ts";
+import { rulesByHook, stations, verdictText, type Station } from "./stations.ts";
 
 export function traceMermaid(trace: Trace): string {
   const all = stations(trace);
@@ -52,9 +52,10 @@ function noteOf(step: TraceStep): string[] {
       return step.waitNs === 0 ? [] : [escaped(`${step.hop}: queue ${duration(step.waitNs)}`)];
     case "connect":
     case "netfilter": {
-      const chains = step.rules.map(
-        ({ table, chain, text }) => `${table} ${chain}: ${target(text)}`,
-      );
+      const chains = rulesByHook(step).flatMap(({ hook, rules }) => [
+        ...(hook === null ? [] : [hook]),
+        ...rules.map(({ table, chain, text }) => `${table} ${chain}: ${target(text)}`),
+      ]);
       const title =
         step.kind === "connect" ? "connect()" : `${step.point}, ${duration(step.walkNs)}`;
       const lines = [title, ...chains];

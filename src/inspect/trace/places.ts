@@ -7,6 +7,7 @@
 import { objectKey, type Service, type ServicePort } from "../../kubernetes/api/types.ts";
 import type { AddressId } from "../../network/address.ts";
 import type { Host, Namespace } from "../../network/host.ts";
+import { TransportProtocol, type TransportProtocolNumber } from "../../network/nat.ts";
 import type { Run } from "../../scenario/compile.ts";
 import { nearest, optionMistake, type Mistake } from "../../scenario/index.ts";
 import type { ResolvedScenario } from "../../scenario/resolved.ts";
@@ -14,6 +15,7 @@ import type { ResolvedScenario } from "../../scenario/resolved.ts";
 export interface Target {
   readonly address: AddressId;
   readonly port: number;
+  readonly protocol: TransportProtocolNumber;
 }
 
 /** Address of a host outside that a scenario without one is given: RFC 5737. */
@@ -23,14 +25,21 @@ const OUTSIDE_ADDRESS6 = "2001:db8::ffff";
 
 const FROM_ALLOWED = '"pod/NAME", "NAMESPACE/pod/NAME", "node/NAME", "outside" or "outside/NAME"';
 const TO_ALLOWED =
-  '"svc/NAME:PORT", "NAMESPACE/svc/NAME:PORT", "pod/NAME:PORT", "node/NAME:PORT" or "IP:PORT"';
+  '"svc/NAME:PORT", "NAMESPACE/svc/NAME:PORT", "pod/NAME:PORT", "node/NAME:PORT" or "IP:PORT"; "/udp" or "/sctp" behind a port number';
 
 interface Reference {
   readonly namespace: string;
   readonly kind: string;
   readonly name: string;
   readonly port: string | null;
+  readonly protocol: TransportProtocolNumber;
 }
+
+const PROTOCOLS: Readonly<Record<string, TransportProtocolNumber>> = {
+  tcp: TransportProtocol.TCP,
+  udp: TransportProtocol.UDP,
+  sctp: TransportProtocol.SCTP,
+};
 
 const KINDS: Readonly<Record<string, string>> = {
   po: "pod",
@@ -43,10 +52,13 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 
 function parse(text: string): Reference | null {
-  const pattern = /^(?:([a-z0-9-]+)\/)?([a-z]+)\/([a-z0-9.-]+)(?::([a-z0-9-]+))?$/;
-  const [, namespace = "default", kind = "", name = "", port = null] = pattern.exec(text) ?? [];
+  const pattern =
+    /^(?:([a-z0-9-]+)\/)?([a-z]+)\/([a-z0-9.-]+)(?::([a-z0-9-]+)(?:\/(tcp|udp|sctp))?)?$/;
+  const [, namespace = "default", kind = "", name = "", port = null, protocol = "tcp"] =
+    pattern.exec(text) ?? [];
   const known = KINDS[kind];
-  return known === undefined || text.length > 512 ? null : { namespace, kind: known, name, port };
+  if (known === undefined || text.length > 512) return null;
+  return { namespace, kind: known, name, port, protocol: PROTOCOLS[protocol]! };
 }
 
 /** Looks up places in one run, at the instant that it has come to. */
@@ -79,8 +91,11 @@ export class Places {
 
   /** The address and port to send to; null after a mistake. */
   target(text: string, family: 4 | 6 | null): Target | null {
-    const literal = /^(?:\[([0-9a-fA-F:.]+)\]|([\d.]+)):(\d{1,5})$/.exec(text);
-    if (literal !== null) return this.#literal(text, literal[1] ?? literal[2]!, Number(literal[3]));
+    const literal = /^(?:\[([0-9a-fA-F:.]+)\]|([\d.]+)):(\d{1,5})(?:\/(tcp|udp|sctp))?$/.exec(text);
+    if (literal !== null) {
+      const [, ipv6, ipv4, port, protocol = "tcp"] = literal;
+      return this.#literal(text, ipv6 ?? ipv4!, Number(port), PROTOCOLS[protocol]!);
+    }
     const found = parse(text);
     if (found === null || found.kind === "outside") {
       return this.#mistake("--to", JSON.stringify(text.slice(0, 80)), TO_ALLOWED);
@@ -93,13 +108,19 @@ export class Places {
     const namespace = this.#namespace("--to", found);
     if (namespace === null) return null;
     const address = this.#addressOf(namespace, family);
-    return address === undefined ? this.#noFamily(text, family) : { address, port };
+    const { protocol } = found;
+    return address === undefined ? this.#noFamily(text, family) : { address, port, protocol };
   }
 
-  #literal(text: string, ip: string, port: number): Target | null {
+  #literal(
+    text: string,
+    ip: string,
+    port: number,
+    protocol: TransportProtocolNumber,
+  ): Target | null {
     const { addresses } = this.#run.transport.network;
     try {
-      if (port >= 1 && port <= 65_535) return { address: addresses.intern(ip), port };
+      if (port >= 1 && port <= 65_535) return { address: addresses.intern(ip), port, protocol };
     } catch {
       // Said below: it is no address.
     }
@@ -123,15 +144,15 @@ export class Places {
         known,
       );
     }
+    if (service.spec.type === "ExternalName") {
+      const what = `${key} is an ExternalName: DNS gives ${service.spec.externalName} for it, and nothing else`;
+      return this.#mistake("--to", what, "a Service with an address, or where the name leads");
+    }
     const found = portOf(service, port);
     if (found === null) {
       const ports = service.spec.ports.map((each) => portText(each)).join(", ");
       const what = port === null ? `${JSON.stringify(text)} names no port` : `no port ${port}`;
       return this.#mistake("--to", `${what} of ${key}`, `one of the ports ${ports}`);
-    }
-    if (found.protocol !== "TCP") {
-      const what = `port ${found.port} of ${key} is ${found.protocol}`;
-      return this.#mistake("--to", what, "a TCP port: a trace begins with a SYN");
     }
     const { addresses } = this.#run.transport.network;
     const clusterIPs = service.spec.clusterIPs ?? [service.spec.clusterIP];
@@ -140,7 +161,9 @@ export class Places {
     }
     const ids = clusterIPs.map((each) => addresses.intern(each));
     const address = ids.find((each) => family === null || addresses.family(each) === family);
-    return address === undefined ? this.#noFamily(text, family) : { address, port: found.port };
+    if (address === undefined) return this.#noFamily(text, family);
+    const protocol = PROTOCOLS[found.protocol.toLowerCase()]!;
+    return { address, port: found.port, protocol };
   }
 
   #noFamily(text: string, family: 4 | 6 | null): null {
@@ -177,11 +200,13 @@ export class Places {
     return this.#mistake(option, what, "a pod that runs at that time");
   }
 
-  /** Hosts that are no nodes and track nothing. */
+  /** Hosts that are no nodes, track nothing and balance nobody's load: those of clients. */
   #outside(): Host[] {
     const { hosts } = this.#run.transport.network;
     const nodes = this.#scenario.cluster.nodes.length;
-    return hosts.slice(nodes).filter(({ conntrack }) => conntrack === null);
+    return hosts
+      .slice(nodes)
+      .filter(({ conntrack, steering }) => conntrack === null && steering === null);
   }
 
   #addOutside(): Host {

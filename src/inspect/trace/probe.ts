@@ -1,5 +1,5 @@
 /**
- * A trace: one real SYN sent through a run at the instant that it has come to.
+ * A trace: one real first packet sent through a run at the instant that it has come to: a SYN, an INIT or a datagram.
  *
  * Owns: sending it from a socket of its own, following it until its fate is known, and then a little for what
  * the sender is told. Refuses to own: its way, which is the stack's. The run goes on with a connection that
@@ -8,17 +8,16 @@
 import { ms, seconds, type SimTimeNs } from "../../engine/index.ts";
 import { RoutedRules } from "../../kubernetes/proxy/natRules.ts";
 import type { AddressId } from "../../network/address.ts";
-import type { Host, Namespace } from "../../network/host.ts";
-import type { NatHookPoint } from "../../network/nat.ts";
+import type { Namespace } from "../../network/host.ts";
+import { TransportProtocol } from "../../network/nat.ts";
 import type { Socket, SocketError, SocketHandler } from "../../network/socket.ts";
 import type { Run } from "../../scenario/compile.ts";
 import { optionMistake, UserError } from "../../scenario/index.ts";
 import type { ResolvedScenario } from "../../scenario/resolved.ts";
-import { programmedOn, rulesOn } from "../node.ts";
-import { walk, type MatchedRule } from "../rules/walk.ts";
 import { Places, type Target } from "./places.ts";
-import type { ConnectStep, Trace } from "./record.ts";
+import { protocolNames, type ConnectStep, type Trace } from "./record.ts";
 import { PacketRecorder, type PacketView } from "./recorder.ts";
+import { NodeRuleBook } from "./ruleBook.ts";
 
 export interface TraceRequest {
   readonly from: string;
@@ -31,6 +30,8 @@ export interface TraceRequest {
 const LONGEST_WAY_NS = seconds(10);
 /** What an error message may take to come back. */
 const LONGEST_ERROR_NS = ms(100);
+/** Payload of a datagram. */
+const DATAGRAM_BYTES = 64;
 
 /** @throws UserError for places that do not exist at this instant */
 export function traceFirstPacket(
@@ -48,25 +49,31 @@ export function traceFirstPacket(
     (from === null ? null : soleFamily(from, familyOf, network.addresses.loopback));
   const target = places.target(request.to, family);
   if (from === null || target === null) throw new UserError(places.mistakes);
-  const recorder = new PacketRecorder(network, places.placeOf, (host, point, before, after) =>
-    explainRules(run, scenario, host, point, before, after),
-  );
+  const rules = new NodeRuleBook(run, scenario);
+  const recorder = new PacketRecorder(network, places.placeOf, rules);
   const atNs = sim.nowNs;
   const answer = new Answer(() => sim.nowNs - atNs);
   stack.tap = recorder;
-  const socket = transport.connect(from, target.address, target.port, answer, 0);
+  const { address, port, protocol } = target;
+  const socket = transport.connect(from, address, port, answer, 0, protocol);
   if (socket === null) {
     const found = `${places.placeOf(from)} cannot open a socket to it`;
     throw new UserError([optionMistake("--to", found, "an address of a family that it has")]);
   }
   const place = places.placeOf(from);
-  const connect = stepAtConnect(run, scenario, socket, recorder, place, target);
+  const connect = stepAtConnect(run, rules, socket, recorder, place, target);
+  const isDatagram = protocol === TransportProtocol.UDP;
+  if (isDatagram && connect?.verdict !== "reject") {
+    transport.send(socket, DATAGRAM_BYTES, 0, 0, false);
+  }
   const flow = recorder.flowOf(recorder.first ?? viewOfSocket(socket));
   runWhile(run, atNs + LONGEST_WAY_NS, () => recorder.verdict === null && answer.outcome === null);
   // An answer that comes once the SYN goes again is none to this packet.
   const againNs = atNs + network.profile.tcp.initialRtoNs;
   const untilNs = Math.max(againNs - 1, sim.nowNs + LONGEST_ERROR_NS);
-  runWhile(run, untilNs, () => answer.outcome === null);
+  // What a server would make of the datagram is not looked at: it is none of its own clients'.
+  const isOver = (): boolean => isDatagram && recorder.verdict?.kind === "delivered";
+  runWhile(run, untilNs, () => answer.outcome === null && !isOver());
   stack.tap = null;
   return {
     scenario: scenario.name,
@@ -74,6 +81,7 @@ export function traceFirstPacket(
     atNs,
     from: place,
     to: request.to,
+    protocol: protocolNames[protocol],
     aimedAt: recorder.textOf(target.address, target.port),
     flow,
     steps: connect === null ? recorder.steps : [connect, ...recorder.steps],
@@ -87,7 +95,7 @@ export function traceFirstPacket(
 /** What the rules at the sockets of a host have made of a connect(); null where there are none. */
 function stepAtConnect(
   run: Run,
-  scenario: ResolvedScenario,
+  rules: NodeRuleBook,
   socket: Socket,
   recorder: PacketRecorder,
   place: string,
@@ -105,7 +113,7 @@ function stepAtConnect(
     afterNs: 0,
     before: recorder.flowOf(before),
     after: recorder.flowOf(after),
-    rules: explainRules(run, scenario, host, "CONNECT", before, after),
+    rules: rules.matched(host, "CONNECT", before, after),
     verdict: verdict === "reject" ? "reject" : "pass",
     cause: verdict === "reject" ? cause : "",
   };
@@ -166,35 +174,4 @@ class Answer implements SocketHandler {
   message(): void {}
 
   peerClosed(): void {}
-}
-
-/** The rules that the node's kernel would have matched, walked to the endpoint that the run has chosen. */
-export function explainRules(
-  run: Run,
-  scenario: ResolvedScenario,
-  host: Host,
-  point: NatHookPoint,
-  before: PacketView,
-  after: PacketView,
-): readonly MatchedRule[] {
-  if (run.cluster.proxies[host.index] === undefined) return [];
-  const { addresses } = run.transport.network;
-  const family = addresses.family(before.destination);
-  const { view, kernel } = programmedOn(run, host.index, family);
-  const isTranslated =
-    before.destination !== after.destination || before.destinationPort !== after.destinationPort;
-  const judge = point === "CONNECT" ? kernel?.socketNat : kernel?.nat;
-  const decided = judge instanceof RoutedRules ? judge.route : null;
-  // Lost after the rules had let it through: conntrack or the ports of SNAT were full.
-  if (decided?.verdict === "endpoints" && !isTranslated) return [];
-  const text = addresses.text(after.destination);
-  const endpoint = `${family === 6 ? `[${text}]` : text}:${after.destinationPort}`;
-  const packet = {
-    ...before,
-    isMarked: false,
-    chosen: isTranslated ? endpoint : null,
-    isRemembered: decided?.isRemembered ?? false,
-  };
-  const isOwn = (address: AddressId): boolean => view.isOwn(address) || view.isLoopback(address);
-  return walk(rulesOn(run, scenario, host.index, family), point, packet, isOwn).matched;
 }

@@ -5,8 +5,15 @@
  * the packet left its socket, but for atNs of the whole.
  */
 import type { DurationNs, SimTimeNs } from "../../engine/index.ts";
+import { TransportProtocol, type TransportProtocolNumber } from "../../network/nat.ts";
 import type { SocketError } from "../../network/socket.ts";
 import type { MatchedRule } from "../rules/walk.ts";
+
+export const protocolNames: Readonly<Record<TransportProtocolNumber, Trace["protocol"]>> = {
+  [TransportProtocol.TCP]: "TCP",
+  [TransportProtocol.UDP]: "UDP",
+  [TransportProtocol.SCTP]: "SCTP",
+};
 
 /** "10.244.0.2:32768" to "10.96.0.1:8080". */
 export interface Flow {
@@ -30,12 +37,15 @@ export interface HopStep extends Step {
   readonly latencyNs: DurationNs;
 }
 
+/** A rule that matched, with the name of the hook: "FORWARD", "tc ingress", "connect()". */
+export type TraceRule = Omit<MatchedRule, "hook"> & { readonly hook: string };
+
 /** Rules that judged where the packet goes. */
 interface Judged extends Step {
   readonly before: Flow;
   readonly after: Flow;
   /** Rules that matched, in their order, where kube-proxy's decided. */
-  readonly rules: readonly MatchedRule[];
+  readonly rules: readonly TraceRule[];
   readonly verdict: "pass" | "drop" | "reject";
   /** Why it was dropped or rejected; empty for one that passed. */
   readonly cause: string;
@@ -48,6 +58,7 @@ export interface ConnectStep extends Judged {
 
 export interface NetfilterStep extends Judged {
   readonly kind: "netfilter";
+  /** The hook at which the packet enters: of netfilter, or "tc ingress" and "tc egress" with eBPF. */
   readonly point: string;
   /** Not the connection's first packet for this conntrack table. */
   readonly isKnown: boolean;
@@ -76,6 +87,7 @@ export interface Trace {
   readonly atNs: SimTimeNs;
   readonly from: string;
   readonly to: string;
+  readonly protocol: "TCP" | "UDP" | "SCTP";
   /** Address and port that the sender's application asked for. */
   readonly aimedAt: string;
   /** As the packet left its socket: connect() may have been given another destination. */

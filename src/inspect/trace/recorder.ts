@@ -12,8 +12,8 @@ import type { NatHookPoint } from "../../network/nat.ts";
 import type { Network } from "../../network/network.ts";
 import type { Packet } from "../../network/packet.ts";
 import type { PacketTap } from "../../network/tap.ts";
-import type { MatchedRule } from "../rules/walk.ts";
-import type { Flow, TraceStep, Verdict } from "./record.ts";
+import { HopPlaces } from "./hopPlaces.ts";
+import type { Flow, TraceRule, TraceStep, Verdict } from "./record.ts";
 
 /** A packet's addresses at some step. */
 export interface PacketView {
@@ -24,13 +24,18 @@ export interface PacketView {
   readonly destinationPort: number;
 }
 
-/** Which rules of a host matched, by how the packet was before and after. */
-export type Explain = (
-  host: Host,
-  point: NatHookPoint,
-  before: PacketView,
-  after: PacketView,
-) => readonly MatchedRule[];
+/** What is known of the rules of hosts. */
+export interface RuleBook {
+  /** Which rules matched, by how the packet was before and after. */
+  matched(
+    host: Host,
+    point: NatHookPoint,
+    before: PacketView,
+    after: PacketView,
+  ): readonly TraceRule[];
+  /** What the point is called where the host's rules hang: "PREROUTING", "tc ingress". */
+  nameOf(host: Host, point: NatHookPoint): string;
+}
 
 export class PacketRecorder implements PacketTap {
   readonly steps: TraceStep[] = [];
@@ -39,9 +44,9 @@ export class PacketRecorder implements PacketTap {
   first: PacketView | null = null;
   readonly #network: Network;
   readonly #placeOf: (namespace: Namespace) => string;
-  readonly #explain: Explain;
+  readonly #rules: RuleBook;
   readonly #isIt: (packet: Packet) => boolean;
-  readonly #places = new Map<Hop, string>();
+  readonly #places: HopPlaces;
   #packet: Packet | null = null;
   #sentAtNs: SimTimeNs = 0;
   /** Since then. What a step takes is added when it is taken. */
@@ -50,35 +55,27 @@ export class PacketRecorder implements PacketTap {
   #point: NatHookPoint = "PREROUTING";
   #isRejected = false;
 
-  /** @param isIt whether a packet is the one to follow; the first such is. By default the first that it is told of */
+  /**
+   * @param isIt whether a packet is the one to follow; the first such is. By default the first that it is told of
+   * @param places shared by the recorders of many packets
+   */
   constructor(
     network: Network,
     placeOf: (namespace: Namespace) => string,
-    explain: Explain,
+    rules: RuleBook,
     isIt: (packet: Packet) => boolean = () => true,
+    places = new HopPlaces(network, placeOf),
   ) {
     this.#network = network;
     this.#placeOf = placeOf;
-    this.#explain = explain;
+    this.#rules = rules;
     this.#isIt = isIt;
-    for (const namespace of network.namespaces) {
-      const place = placeOf(namespace);
-      this.#places.set(namespace.loopback, place);
-      if (namespace.link === null) continue;
-      this.#places.set(namespace.link.out, place);
-      this.#places.set(namespace.link.in, place);
-    }
-    for (const { namespace, nic, bridge, switchPort } of network.hosts) {
-      const place = placeOf(namespace);
-      this.#places.set(nic, place);
-      if (bridge !== null) this.#places.set(bridge, place);
-      this.#places.set(switchPort, "switch");
-    }
+    this.#places = places;
   }
 
   crossed(packet: Packet, hop: Hop, atNs: SimTimeNs, waitNs: number, leftNs: number): void {
     if (!this.#follows(packet)) return;
-    const place = this.#places.get(hop) ?? hop.name;
+    const place = this.#places.of(hop);
     if (leftNs === DROPPED) {
       this.#end("dropped", hop.name, "queue_full");
       return;
@@ -108,12 +105,12 @@ export class PacketRecorder implements PacketTap {
       kind: "netfilter",
       place: this.#placeOf(host.namespace),
       afterNs: this.#now(),
-      point: this.#point,
+      point: this.#rules.nameOf(host, this.#point),
       before: this.#flow(before),
       after: this.#flow(after),
       isKnown: !isFirst,
       walkNs,
-      rules: isFirst ? this.#explain(host, this.#point, before, after) : [],
+      rules: isFirst ? this.#rules.matched(host, this.#point, before, after) : [],
       verdict: passes ? "pass" : this.#isRejected ? "reject" : "drop",
       cause: passes ? "" : cause,
     });

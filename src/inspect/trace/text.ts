@@ -5,9 +5,16 @@
  */
 import { duration, printable } from "../../output/index.ts";
 import { formatDuration } from "../../scenario/units.ts";
-import type { MatchedRule } from "../rules/walk.ts";
-import type { ConnectStep, Flow, HopStep, NetfilterStep, Trace, TraceStep } from "./record.ts";
-import { stations, verdictText } from "./stations.ts";
+import type {
+  ConnectStep,
+  Flow,
+  HopStep,
+  NetfilterStep,
+  Trace,
+  TraceRule,
+  TraceStep,
+} from "./record.ts";
+import { hookText, packetText, rulesByHook, stations, verdictText } from "./stations.ts";
 
 const TIME_WIDTH = 10;
 
@@ -15,7 +22,7 @@ export function traceText(trace: Trace): string {
   const { atNs, from, to, aimedAt, flow, scenario, seed } = trace;
   const lines = [
     `First packet from ${from} to ${to} at ${formatDuration(atNs)} (${scenario}, seed ${seed})`,
-    `${flowText(flow)} TCP SYN`,
+    `${flowText(flow)} ${packetText(trace)}`,
   ];
   if (aimedAt !== flow.destination) lines.push(`connect() to ${aimedAt} was given that endpoint`);
   lines.push("", ...stationLines(trace));
@@ -44,7 +51,7 @@ function indented(text: string): string {
   return `${" ".repeat(TIME_WIDTH + 4)}${text}`;
 }
 
-function ruleText({ table, chain, text }: MatchedRule): string {
+function ruleText({ table, chain, text }: TraceRule): string {
   return `${table} ${chain}${text === "" ? "" : `: ${text}`}`;
 }
 
@@ -72,13 +79,16 @@ function hopText({ hop, hopKind, waitNs, sendNs, latencyNs }: HopStep): string {
 
 function netfilterText({ point, isKnown, walkNs }: NetfilterStep): string {
   const what = isKnown ? "conntrack knows the connection" : `rules walked in ${duration(walkNs)}`;
-  return `netfilter ${point}: ${what}`;
+  return `${hookText(point)}: ${what}`;
 }
 
 /** The rules that matched, and what they made of the packet. */
 function judgedLines(step: ConnectStep | NetfilterStep): string[] {
-  const { before, after, rules, verdict, cause } = step;
-  const lines = rules.map((rule) => indented(ruleText(rule)));
+  const { before, after, verdict, cause } = step;
+  const lines = rulesByHook(step).flatMap(({ hook, rules }) => [
+    ...(hook === null ? [] : [`${" ".repeat(TIME_WIDTH + 2)}${hookText(hook)}`]),
+    ...rules.map((rule) => indented(ruleText(rule))),
+  ]);
   if (flowText(before) !== flowText(after)) {
     lines.push(indented(`before ${flowText(before)}`), indented(`after  ${flowText(after)}`));
   }

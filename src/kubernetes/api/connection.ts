@@ -8,6 +8,11 @@
 import { Phase, type EventHandle, type SimTimeNs, type Simulation } from "../../engine/index.ts";
 import type { ApiServerProfile } from "./profile.ts";
 
+/** Who sends. Each has a queue of what is not acknowledged, and retransmits by its own clock. */
+export type Side = "client" | "server";
+
+const sides = ["client", "server"] as const;
+
 /** A message that cannot get through at the moment. */
 interface Held {
   readonly sentNs: SimTimeNs;
@@ -28,8 +33,12 @@ export class Connection {
   /** As the client sees it: it has not closed the connection. */
   #isOpen = true;
   /** Sent and not acknowledged, in order: on a dead connection, or until a dial succeeds. */
-  #held: Held[] = [];
+  readonly #held: Record<Side, Held[]> = { client: [], server: [] };
+  readonly #retransmits: Record<Side, EventHandle> = { client: 0, server: 0 };
   #lastFrameNs: SimTimeNs = 0;
+  /** When the client gives the silent connection up, if nothing comes; null: it has no reason to. */
+  #closeNs: SimTimeNs | null = null;
+  /** Of that, or of a dial. */
   #timer: EventHandle = 0;
   #dialledNs: SimTimeNs | null = null;
   /** Requests that have no answer yet, each told when the connection is closed. */
@@ -42,9 +51,9 @@ export class Connection {
     this.#profile = profile;
   }
 
-  /** What is sent now arrives. */
-  get isThrough(): boolean {
-    return this.#isOpen && this.#causes.size === 0 && this.#held.length === 0;
+  /** What this side sends now arrives. */
+  isThroughFrom(side: Side): boolean {
+    return this.#isOpen && this.#causes.size === 0 && this.#held[side].length === 0;
   }
 
   /** A frame is on its way. */
@@ -62,14 +71,14 @@ export class Connection {
     return () => void this.#unanswered.delete(lost);
   }
 
-  /** Sends something, in either direction: now, or when TCP gets it through; `lost` when it never does. */
-  pass(deliver: () => void, lost: () => void): void {
-    if (this.isThrough) {
+  /** Sends something: now, or when TCP gets it through; `lost` when it never does. */
+  pass(from: Side, deliver: () => void, lost: () => void): void {
+    if (this.isThroughFrom(from)) {
       this.sent();
       deliver();
       return;
     }
-    this.#held.push({ sentNs: this.#sim.nowNs, deliver, lost });
+    this.#held[from].push({ sentNs: this.#sim.nowNs, deliver, lost });
     if (!this.#isOpen && this.#dialledNs === null) this.#dial();
   }
 
@@ -77,21 +86,40 @@ export class Connection {
   cut(cause: string): void {
     this.#causes.add(cause);
     if (this.#causes.size > 1 || !this.#isOpen) return;
+    for (const side of sides) this.#sim.cancel(this.#retransmits[side]);
+    if (this.#closeNs !== null) return;
     const { readIdleNs, pingTimeoutNs } = this.#profile.connection;
     // An idle connection is pinged each readIdle, and the answer counts as a frame.
     const idleNs = (this.#sim.nowNs - this.#lastFrameNs) % readIdleNs;
-    this.#arm(this.#sim.nowNs - idleNs + readIdleNs + pingTimeoutNs, () => this.#close());
+    this.#closeNs = this.#sim.nowNs - idleNs + readIdleNs + pingTimeoutNs;
+    this.#arm(this.#closeNs, () => this.#close());
   }
 
   mend(cause: string): void {
     if (!this.#causes.delete(cause) || this.#causes.size > 0) return;
     if (!this.#isOpen) {
       if (this.#dialledNs !== null) this.#arm(this.#nextSynNs(), () => this.#connected());
-    } else if (this.#held.length === 0) {
-      this.#sim.cancel(this.#timer);
-    } else {
-      this.#arm(this.#nextRetransmitNs(), () => this.#flush());
+      return;
     }
+    const headNs = this.#clientHeadNs();
+    for (const side of sides) {
+      const firstNs = side === "client" ? headNs : (this.#held.server[0]?.sentNs ?? null);
+      if (firstNs === null) continue;
+      const atNs = this.#nextRetransmitNs(firstNs);
+      this.#retransmits[side] = this.#sim.callAt(atNs, Phase.timeout, () => this.#flush(side));
+    }
+    // A ping waits for its answer no longer because the network is back: TCP may be waiting still.
+    if (headNs !== null && this.#nextRetransmitNs(headNs) > this.#closeNs!) return;
+    this.#closeNs = null;
+    this.#sim.cancel(this.#timer);
+  }
+
+  /** What the client's TCP sends again first: a request, or the ping of an idle connection. */
+  #clientHeadNs(): SimTimeNs | null {
+    const pingNs = this.#closeNs! - this.#profile.connection.pingTimeoutNs;
+    const heldNs = this.#held.client[0]?.sentNs ?? Infinity;
+    const firstNs = Math.min(heldNs, pingNs);
+    return firstNs < this.#sim.nowNs || firstNs === heldNs ? firstNs : null;
   }
 
   #arm(atNs: SimTimeNs, then: () => void): void {
@@ -99,9 +127,9 @@ export class Connection {
     this.#timer = this.#sim.callAt(atNs, Phase.timeout, then);
   }
 
-  #nextRetransmitNs(): SimTimeNs {
+  #nextRetransmitNs(sentNs: SimTimeNs): SimTimeNs {
     let waitNs = this.#profile.connection.retransmitNs;
-    let atNs = this.#held[0]!.sentNs + waitNs;
+    let atNs = sentNs + waitNs;
     while (atNs < this.#sim.nowNs) atNs += waitNs *= 2;
     return atNs;
   }
@@ -109,8 +137,9 @@ export class Connection {
   /** No frame and no answer to the ping: the transport closes the connection under all that use it. */
   #close(): void {
     this.#isOpen = false;
-    const held = this.#held;
-    this.#held = [];
+    this.#closeNs = null;
+    for (const side of sides) this.#sim.cancel(this.#retransmits[side]);
+    const held = [...this.#taken("client"), ...this.#taken("server")];
     const unanswered = this.#unanswered;
     this.#unanswered = new Set();
     for (const lost of unanswered) lost();
@@ -138,9 +167,7 @@ export class Connection {
 
   #dialFailed(): void {
     this.#dialledNs = null;
-    const held = this.#held;
-    this.#held = [];
-    for (const { lost } of held) lost();
+    for (const { lost } of this.#taken("client")) lost();
   }
 
   #connected(): void {
@@ -152,13 +179,15 @@ export class Connection {
     }
     this.#dialledNs = null;
     this.#isOpen = true;
-    this.#flush();
+    this.#flush("client");
   }
 
-  #flush(): void {
+  #flush(side: Side): void {
     this.sent();
-    const held = this.#held;
-    this.#held = [];
-    for (const { deliver } of held) deliver();
+    for (const { deliver } of this.#taken(side)) deliver();
+  }
+
+  #taken(side: Side): Held[] {
+    return this.#held[side].splice(0);
   }
 }

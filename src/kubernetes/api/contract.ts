@@ -61,6 +61,11 @@ export interface ApiClient {
     done?: WriteCallback<Kind>,
   ): void;
   /**
+   * Writes a Kubernetes Event, some time and by the client's own tokens.
+   * @param about uid of the object that it is about
+   */
+  recordEvent(about: string): void;
+  /**
    * The eviction subresource of a pod: a delete, if its PodDisruptionBudget allows it (eviction.ts).
    * TooManyRequests: the budget is spent; nobody tries again by himself.
    */

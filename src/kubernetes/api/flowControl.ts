@@ -3,25 +3,33 @@
  *
  * Owns: the priority levels, the flow schemas that lead to them, and the seats of each level. Refuses to
  * own: the queues of one level (priorityLevel.ts). Source: apiserver
- * pkg/apis/flowcontrol/bootstrap/default.go; timings §6. Not modelled: seats that levels lend each other.
+ * pkg/apis/flowcontrol/bootstrap/default.go; timings §6. Lending: borrowing.ts.
  */
 import type { Simulation } from "../../engine/index.ts";
+import { Borrowing } from "./borrowing.ts";
 import { PriorityLevel, type PriorityLevelSpec } from "./priorityLevel.ts";
 import type { ApiServerProfile } from "./profile.ts";
 import type { Kind } from "./types.ts";
 
-/** The suggested and mandatory levels. `shares` of all seats; queues of `length`, of which a flow has a hand. */
+/**
+ * The suggested and mandatory levels. `shares` of all seats, of which `lendable` per cent may be lent; queues of
+ * `length`, of which a flow has a hand.
+ */
 export const priorityLevels = {
   exempt: null,
-  "node-high": { shares: 40, queues: 64, handSize: 6, length: 50 },
-  system: { shares: 30, queues: 64, handSize: 6, length: 50 },
-  "leader-election": { shares: 10, queues: 16, handSize: 4, length: 50 },
-  "workload-high": { shares: 40, queues: 128, handSize: 6, length: 50 },
-  "workload-low": { shares: 100, queues: 128, handSize: 6, length: 50 },
-  "global-default": { shares: 20, queues: 128, handSize: 6, length: 50 },
+  "node-high": { shares: 40, queues: 64, handSize: 6, lendable: 25, length: 50 },
+  system: { shares: 30, queues: 64, handSize: 6, lendable: 33, length: 50 },
+  "leader-election": { shares: 10, queues: 16, handSize: 4, lendable: 0, length: 50 },
+  "workload-high": { shares: 40, queues: 128, handSize: 6, lendable: 50, length: 50 },
+  "workload-low": { shares: 100, queues: 128, handSize: 6, lendable: 90, length: 50 },
+  "global-default": { shares: 20, queues: 128, handSize: 6, lendable: 50, length: 50 },
   /** Rejects what finds no seat. */
-  "catch-all": { shares: 5, queues: 0, handSize: 0, length: 0 },
-} as const satisfies Readonly<Record<string, PriorityLevelSpec | null>>;
+  "catch-all": { shares: 5, queues: 0, handSize: 0, lendable: 0, length: 0 },
+} as const satisfies Readonly<Record<string, LendingSpec | null>>;
+
+interface LendingSpec extends PriorityLevelSpec {
+  readonly lendable: number;
+}
 
 export type PriorityLevelName = keyof typeof priorityLevels;
 
@@ -117,15 +125,19 @@ export class FlowControl {
 
   constructor(sim: Simulation, profile: ApiServerProfile) {
     const seats = profile.maxRequestsInflight + profile.maxMutatingRequestsInflight;
+    const lender = new Borrowing(sim, profile.borrowing, seats);
     let shares = 0;
     for (const spec of Object.values(priorityLevels)) shares += spec?.shares ?? 0;
     for (const [name, spec] of Object.entries(priorityLevels)) {
       if (spec === null) continue;
       // NominalConcurrencyLimit: the share, rounded up.
       const limit = Math.ceil((seats * spec.shares) / shares);
-      const level = new PriorityLevel(sim, spec, limit, profile.requestTimeoutNs / 4);
+      const waitLimitNs = profile.requestTimeoutNs / 4;
+      const level = new PriorityLevel(sim, spec, limit, waitLimitNs, lender);
       this.levels.set(name as PriorityLevelName, level);
+      lender.add(level, spec.lendable);
     }
+    lender.begin();
   }
 
   classify(request: RequestInfo): Classified {

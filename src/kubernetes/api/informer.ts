@@ -92,7 +92,7 @@ export class WatchCache<K extends Kind> implements Watch<K> {
 
   /** Nothing has happened that it would not hear of by now but for its delivery. */
   get isUpToDate(): boolean {
-    return this.#isStopped || (this.#isWatching && this.#connection.isThrough);
+    return this.#isStopped || (this.#isWatching && this.#connection.isThroughFrom("server"));
   }
 
   get(key: ObjectKey): ObjectByKind[K] | undefined {
@@ -117,12 +117,13 @@ export class WatchCache<K extends Kind> implements Watch<K> {
   send(event: WatchEvent<K>, delayNs: DurationNs): void {
     if (!this.#isWatching) return;
     const latencyNs = delayNs + sampleNs(this.#latency, this.#stream);
-    if (this.#connection.isThrough) {
+    if (this.#connection.isThroughFrom("server")) {
       this.#arrive(event, latencyNs);
       return;
     }
     const generation = this.#generation;
     this.#connection.pass(
+      "server",
       () => {
         if (generation === this.#generation) this.#arrive(event, latencyNs);
       },
@@ -174,6 +175,7 @@ export class WatchCache<K extends Kind> implements Watch<K> {
     if (this.#isStopped) return;
     this.#attemptNs = this.#sim.nowNs;
     this.#connection.pass(
+      "client",
       () => this.#sim.callAfter(this.#profile.networkNs, Phase.deliver, () => this.#begin(how)),
       () => this.#later(),
     );

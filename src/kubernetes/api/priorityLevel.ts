@@ -41,6 +41,23 @@ interface Waiting {
   readonly timer: EventHandle;
 }
 
+/** Sets the levels' limits (borrowing.ts). */
+export interface Lender {
+  /** Puts the limits where they are by now. */
+  catchUp(): void;
+  /** Somebody waits. */
+  awaited(): void;
+}
+
+const NO_LENDER: Lender = { catchUp() {}, awaited() {} };
+
+/** Seats that were asked for at a time: taken and waited for, over some time. */
+export interface Demand {
+  readonly average: number;
+  readonly deviation: number;
+  readonly most: number;
+}
+
 /** A request that runs. */
 export interface Seat {
   readonly width: number;
@@ -49,7 +66,10 @@ export interface Seat {
 }
 
 export class PriorityLevel {
+  /** Its share of the server's seats; what it has at present is `limit`. */
   readonly seats: number;
+  limit: number;
+  readonly #lender: Lender;
   readonly #sim: Simulation;
   readonly #spec: PriorityLevelSpec;
   readonly #waitLimitNs: DurationNs;
@@ -64,12 +84,30 @@ export class PriorityLevel {
   #virtualAtNs: SimTimeNs = 0;
   #demand = 0;
   waiting = 0;
+  /** Seats that those who wait want. */
+  #wanted = 0;
+  /** Since when, and up to when, demand has been added up; in seats times ns, and its square. */
+  #periodNs: SimTimeNs;
+  #measuredNs: SimTimeNs;
+  #sum = 0;
+  #squares = 0;
+  #most = 0;
   rejected = 0;
 
-  constructor(sim: Simulation, spec: PriorityLevelSpec, seats: number, waitLimitNs: DurationNs) {
+  constructor(
+    sim: Simulation,
+    spec: PriorityLevelSpec,
+    seats: number,
+    waitLimitNs: DurationNs,
+    lender: Lender = NO_LENDER,
+  ) {
     this.#sim = sim;
     this.#spec = spec;
     this.seats = seats;
+    this.limit = seats;
+    this.#lender = lender;
+    this.#measuredNs = sim.nowNs;
+    this.#periodNs = sim.nowNs;
     this.#waitLimitNs = waitLimitNs;
     this.#queues = Array.from({ length: spec.queues }, () => ({
       waiting: [],
@@ -80,6 +118,7 @@ export class PriorityLevel {
 
   /** A seat at once, or null when one would have to be waited for. */
   tryStart(flow: string, width: number): Seat | null {
+    this.#lender.catchUp();
     if (this.waiting > 0 || !this.#fits(width)) return null;
     const queue = this.#shortestOf(flow);
     this.#advance();
@@ -104,7 +143,10 @@ export class PriorityLevel {
     this.#advance();
     this.#demand += width;
     this.#reset(queue);
+    this.#settle(this.#sim.nowNs);
     const timer = this.#sim.callAfter(this.#waitLimitNs, Phase.timeout, () => {
+      this.#settle(this.#sim.nowNs);
+      this.#wanted -= width;
       queue.waiting.splice(queue.waiting.indexOf(request), 1);
       this.#advance();
       this.#demand -= width;
@@ -115,11 +157,16 @@ export class PriorityLevel {
     const request: Waiting = { width, start, timer };
     queue.waiting.push(request);
     this.waiting++;
-    this.#dispatch();
+    this.#wanted += width;
+    this.#noteMost();
+    this.#lender.awaited();
+    this.dispatch();
   }
 
   /** A request has ended; `lingerNs` longer its seats stay taken. */
   end(seat: Seat, lingerNs: DurationNs = 0): void {
+    this.#lender.catchUp();
+    this.#settle(this.#sim.nowNs);
     this.#advance();
     const queue = seat.queue as Queue | null;
     this.#demand -= seat.width;
@@ -133,22 +180,57 @@ export class PriorityLevel {
     } else {
       this.#inUse -= seat.width;
     }
-    this.#dispatch();
+    this.dispatch();
+  }
+
+  /** What was asked of it since the last time, up to then; and begins anew. */
+  takeDemand(atNs: SimTimeNs): Demand {
+    this.#settle(atNs);
+    const lengthNs = atNs - this.#periodNs;
+    const average = lengthNs === 0 ? 0 : this.#sum / lengthNs;
+    const variance = lengthNs === 0 ? 0 : this.#squares / lengthNs - average * average;
+    const demand = { average, deviation: Math.sqrt(Math.max(0, variance)), most: this.#most };
+    this.#periodNs = atNs;
+    this.#sum = 0;
+    this.#squares = 0;
+    this.#most = this.#inUse + this.#wanted;
+    return demand;
+  }
+
+  /** Gives back the seats whose time is over by then, and adds up the demand until then. */
+  #settle(atNs: SimTimeNs): void {
+    while (this.#lingering.length > 0) {
+      let first = this.#lingering[0]!;
+      for (const each of this.#lingering) if (each.untilNs < first.untilNs) first = each;
+      if (first.untilNs > atNs) break;
+      this.#measure(first.untilNs);
+      this.#inUse -= first.width;
+      this.#lingering.splice(this.#lingering.indexOf(first), 1);
+    }
+    this.#measure(atNs);
+  }
+
+  #measure(atNs: SimTimeNs): void {
+    const elapsedNs = atNs - this.#measuredNs;
+    if (elapsedNs <= 0) return;
+    const seats = this.#inUse + this.#wanted;
+    this.#sum += seats * elapsedNs;
+    this.#squares += seats * seats * elapsedNs;
+    this.#measuredNs = atNs;
+  }
+
+  #noteMost(): void {
+    this.#most = Math.max(this.#most, this.#inUse + this.#wanted);
   }
 
   #fits(width: number): boolean {
-    if (this.#lingering.length > 0) {
-      const { nowNs } = this.#sim;
-      for (const { untilNs, width: freed } of this.#lingering) {
-        if (untilNs <= nowNs) this.#inUse -= freed;
-      }
-      this.#lingering = this.#lingering.filter(({ untilNs }) => untilNs > nowNs);
-    }
-    return this.#inUse + width <= this.seats;
+    this.#settle(this.#sim.nowNs);
+    return this.#inUse + width <= this.limit;
   }
 
   #seat(queue: Queue | null, width: number): Seat {
     this.#inUse += width;
+    this.#noteMost();
     if (queue !== null) {
       queue.seated += width;
       queue.nextStart += GUESS_NS * width;
@@ -157,7 +239,7 @@ export class PriorityLevel {
   }
 
   /** Seats those whose turn it is; one that is too wide for what is free holds the others up. */
-  #dispatch(): void {
+  dispatch(): void {
     while (this.waiting > 0) {
       const index = this.#nextQueue();
       const queue = this.#queues[index]!;
@@ -169,6 +251,7 @@ export class PriorityLevel {
       this.#advance();
       queue.waiting.shift();
       this.waiting--;
+      this.#wanted -= width;
       this.#nextTurn = index + 1;
       this.#sim.cancel(timer);
       start(this.#seat(queue, width));
@@ -181,7 +264,7 @@ export class PriorityLevel {
     for (const { untilNs } of this.#lingering) atNs = Math.min(atNs, untilNs);
     if (atNs === Infinity) return;
     this.#sim.cancel(this.#lingerTimer);
-    this.#lingerTimer = this.#sim.callAt(atNs, Phase.complete, () => this.#dispatch());
+    this.#lingerTimer = this.#sim.callAt(atNs, Phase.complete, () => this.dispatch());
   }
 
   /** The earliest virtual finish, round robin among equals. */
@@ -212,7 +295,7 @@ export class PriorityLevel {
       }
     }
     if (busy > 0) {
-      const rate = Math.min(this.#demand, this.seats) / busy;
+      const rate = Math.min(this.#demand, this.limit) / busy;
       this.#virtualNow += rate * (nowNs - this.#virtualAtNs);
     }
     this.#virtualAtNs = nowNs;

@@ -18,6 +18,12 @@ export const apiServerProfile = {
   /** Retry-After of a 429, and how often client-go heeds it (timings §6). */
   retryAfterNs: seconds(1),
   maxRetries: 10,
+  borrowing: {
+    /** borrowingAdjustmentPeriod: how often the levels' limits are set anew (timings §6). */
+    periodNs: seconds(10),
+    /** seatDemandSmoothingCoefficient: of old demand, so much is left after a period (timings §6). */
+    smoothing: 0.977,
+  },
   watchCache: {
     /** Events of a kind that are kept at least and at most, and how long in between (timings §6). */
     minEvents: 100,

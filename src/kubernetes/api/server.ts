@@ -28,6 +28,7 @@ import type {
   WriteCallback,
 } from "./contract.ts";
 import { evict } from "./eviction.ts";
+import { EventRecorder } from "./eventRecorder.ts";
 import { FlowControl } from "./flowControl.ts";
 import { WatchCache, type WatchEvent } from "./informer.ts";
 import type { Seat } from "./priorityLevel.ts";
@@ -40,6 +41,8 @@ import { WatchHistory } from "./watchHistory.ts";
 /** A client's side of the server. */
 interface Client {
   readonly bucket: TokenBucket;
+  /** Made with its first Event. */
+  recorder: EventRecorder | null;
   readonly stream: RandomStream;
   readonly user: string;
   readonly connection: Connection;
@@ -129,6 +132,7 @@ export class SimulatedApiServer implements ApiServer {
   client(options: ClientOptions): ApiClient {
     const client: Client = {
       bucket: new TokenBucket(options.qps, options.burst),
+      recorder: null,
       // Its own stream: what one component writes moves no draw of another.
       stream: this.#sim.streams.get(`api/write/${options.name}`),
       user: options.user ?? options.name,
@@ -164,6 +168,7 @@ export class SimulatedApiServer implements ApiServer {
           () => store.delete(kind, key, deleteOptions),
           done,
         ),
+      recordEvent: (about) => this.#recorderOf(client, options.name).record(about, this.#sim.nowNs),
       evict: (key, evictOptions, done) =>
         this.#request(
           client,
@@ -325,8 +330,19 @@ export class SimulatedApiServer implements ApiServer {
     this.#try(request);
   }
 
+  #recorderOf(client: Client, name: string): EventRecorder {
+    client.recorder ??= new EventRecorder({
+      bucket: client.bucket,
+      stream: this.#sim.streams.get(`api/events/${name}`),
+      latency: this.#writeLatency,
+      networkNs: 2 * this.#profile.networkNs,
+    });
+    return client.recorder;
+  }
+
   /** Takes a token and sends, now or when its turn has come. */
   #try(request: Request): void {
+    request.client.recorder?.catchUp(this.#sim.nowNs);
     const waitNs = request.client.bucket.take(this.#sim.nowNs);
     if (waitNs === 0) this.#send(request);
     else this.#sim.callAfter(waitNs, Phase.start, () => this.#send(request));
@@ -336,7 +352,7 @@ export class SimulatedApiServer implements ApiServer {
     const { connection } = request.client;
     const lost = (): void => this.#answer(request, { error: "Timeout" });
     request.settle = connection.expectAnswer(lost);
-    connection.pass(() => this.#arriving(request), lost);
+    connection.pass("client", () => this.#arriving(request), lost);
   }
 
   /**
@@ -438,11 +454,12 @@ export class SimulatedApiServer implements ApiServer {
   #respond(request: Request, result: Result<Kind>): void {
     if (request.isAnswered) return;
     const lost = (): void => this.#answer(request, { error: "Timeout" });
-    request.client.connection.pass(() => {
-      this.#sim.callAfter(this.#profile.networkNs, Phase.deliver, () =>
-        this.#answer(request, result),
-      );
-    }, lost);
+    const arrives = (): void => this.#answer(request, result);
+    request.client.connection.pass(
+      "server",
+      () => this.#sim.callAfter(this.#profile.networkNs, Phase.deliver, arrives),
+      lost,
+    );
   }
 
   #answer(request: Request, result: Result<Kind>): void {

@@ -29,6 +29,9 @@ export interface Toleration {
 export const TAINT_NOT_READY = "node.kubernetes.io/not-ready";
 export const TAINT_UNREACHABLE = "node.kubernetes.io/unreachable";
 export const TAINT_UNSCHEDULABLE = "node.kubernetes.io/unschedulable";
+export const TAINT_MEMORY_PRESSURE = "node.kubernetes.io/memory-pressure";
+export const TAINT_DISK_PRESSURE = "node.kubernetes.io/disk-pressure";
+export const TAINT_PID_PRESSURE = "node.kubernetes.io/pid-pressure";
 
 /** Admission plugin DefaultTolerationSeconds: --default-not-ready-toleration-seconds and its twin (timings §5). */
 const DEFAULT_TOLERATION_NS = seconds(300);
@@ -47,6 +50,37 @@ export function tolerationsOf(own: readonly Toleration[] = []): readonly Tolerat
     ({ key }) => !own.some((each) => bears(each, { key: key!, effect: "NoExecute" })),
   );
   return own.length === 0 ? DEFAULTS : [...own, ...missing];
+}
+
+/** What every pod of a DaemonSet bears for ever (timings §3). */
+const OF_DAEMONS: readonly Toleration[] = (
+  [
+    [TAINT_NOT_READY, "NoExecute"],
+    [TAINT_UNREACHABLE, "NoExecute"],
+    [TAINT_DISK_PRESSURE, "NoSchedule"],
+    [TAINT_MEMORY_PRESSURE, "NoSchedule"],
+    [TAINT_PID_PRESSURE, "NoSchedule"],
+    [TAINT_UNSCHEDULABLE, "NoSchedule"],
+  ] as const
+).map(([key, effect]) => ({ key, operator: "Exists", value: "", effect, tolerationNs: null }));
+
+/** AddOrUpdateDaemonPodTolerations: these, whatever the template says of the same taints. */
+export function daemonTolerations(own: readonly Toleration[] = []): readonly Toleration[] {
+  const others = own.filter(
+    ({ key, effect, operator }) =>
+      operator !== "Exists" ||
+      !OF_DAEMONS.some((each) => each.key === key && each.effect === effect),
+  );
+  return [...others, ...OF_DAEMONS];
+}
+
+/** The first of these taints, with one of these effects, that nothing bears. */
+export function untolerated(
+  taints: readonly Taint[],
+  tolerations: readonly Toleration[],
+  ...effects: readonly TaintEffect[]
+): Taint | undefined {
+  return taints.find((taint) => effects.includes(taint.effect) && !isTolerated(tolerations, taint));
 }
 
 function bears(

@@ -35,6 +35,8 @@ export interface ContainerPort {
   readonly name: string | null;
   readonly containerPort: number;
   readonly hostPort: number | null;
+  /** The node's address on which the host port is held. Absent: all of them. */
+  readonly hostIP?: IpText;
   readonly protocol: Protocol;
 }
 
@@ -97,6 +99,9 @@ export interface PodSpec {
   readonly terminationGracePeriodNs: DurationNs;
   readonly restartPolicy: "Always" | "OnFailure" | "Never";
   readonly hostNetwork: boolean;
+  /** Names in DNS, under the headless Service that `subdomain` names. Absent: none. */
+  readonly hostname?: string;
+  readonly subdomain?: string;
   readonly nodeSelector: Labels;
   readonly tolerations?: readonly Toleration[];
   readonly affinity?: Affinity;
@@ -125,6 +130,10 @@ export interface PodStatus {
   readonly restartCount: number;
   /** Why the pod as a whole has failed: "Evicted". Absent: for no reason of its own. */
   readonly reason?: string;
+  /** The node that will have room for a pending pod once its victims are gone. Absent: none. */
+  readonly nominatedNodeName?: string;
+  /** Reason of condition DisruptionTarget: why somebody is about to end the pod. Absent: nobody is. */
+  readonly disruptionTarget?: "PreemptionByScheduler";
   /** Absent until the kubelet has written a status of its own. */
   readonly containerStatuses?: readonly ContainerStatus[];
   /**
@@ -241,6 +250,8 @@ export interface StatefulSet {
   readonly kind: "StatefulSet";
   readonly metadata: ObjectMeta;
   readonly spec: ReplicaSpec & {
+    /** Headless Service under which its pods have names. Absent: none. */
+    readonly serviceName?: string;
     readonly podManagementPolicy: "OrderedReady" | "Parallel";
     readonly updateStrategy: "RollingUpdate" | "OnDelete";
     /** Pods of a lower ordinal keep the revision that they have. */
@@ -302,9 +313,34 @@ export interface JobStatus {
   readonly finished: "Complete" | "Failed" | null;
 }
 
+/** Makes a Job each time that its schedule is due. */
+export interface CronJob {
+  readonly kind: "CronJob";
+  readonly metadata: ObjectMeta;
+  readonly spec: {
+    /** As written, in UTC. */
+    readonly schedule: string;
+    readonly suspend: boolean;
+    readonly concurrencyPolicy: "Allow" | "Forbid" | "Replace";
+    /** null: no time is too late. */
+    readonly startingDeadlineNs: DurationNs | null;
+    readonly successfulJobsHistoryLimit: number;
+    readonly failedJobsHistoryLimit: number;
+    /** spec.jobTemplate.spec, but for its pods. */
+    readonly job: Omit<Job["spec"], "selector" | "template">;
+    /** spec.jobTemplate.spec.template. */
+    readonly template: PodTemplate;
+  };
+  readonly status: {
+    /** Jobs that it has made and not yet seen to end. */
+    readonly active: readonly { readonly name: string; readonly uid: string }[];
+    readonly lastScheduleTimeNs: SimTimeNs | null;
+  };
+}
+
 /** Whatever makes pods from a template. */
 export type Workload =
-  Deployment | ReplicaSet | ReplicationController | StatefulSet | DaemonSet | Job;
+  Deployment | ReplicaSet | ReplicationController | StatefulSet | DaemonSet | Job | CronJob;
 
 export interface PodDisruptionBudget {
   readonly kind: "PodDisruptionBudget";
@@ -455,6 +491,8 @@ export interface Endpoint {
   readonly address: IpText;
   readonly podUid: string;
   readonly podName: string;
+  /** Its name under the Service's in DNS. Absent: none of its own. */
+  readonly hostname?: string;
   readonly nodeName: string;
   readonly conditions: {
     readonly ready: boolean;
@@ -487,6 +525,31 @@ export interface EndpointSlice {
   readonly endpoints: readonly Endpoint[];
 }
 
+/** core/v1 EndpointAddress. */
+export interface EndpointAddress {
+  readonly ip: IpText;
+  /** Absent: none. */
+  readonly hostname?: string;
+  readonly nodeName: string | null;
+  /** targetRef, where a pod has the address. */
+  readonly podName?: string;
+  readonly podUid?: string;
+}
+
+/** Every address has every port. */
+export interface EndpointSubset {
+  readonly addresses: readonly EndpointAddress[];
+  readonly notReadyAddresses: readonly EndpointAddress[];
+  readonly ports: EndpointSlice["ports"];
+}
+
+/** core/v1 Endpoints, named as its Service: what there was before EndpointSlices. */
+export interface Endpoints {
+  readonly kind: "Endpoints";
+  readonly metadata: ObjectMeta;
+  readonly subsets: readonly EndpointSubset[];
+}
+
 export interface ObjectByKind {
   readonly Pod: Pod;
   readonly Deployment: Deployment;
@@ -495,11 +558,13 @@ export interface ObjectByKind {
   readonly StatefulSet: StatefulSet;
   readonly DaemonSet: DaemonSet;
   readonly Job: Job;
+  readonly CronJob: CronJob;
   readonly PodDisruptionBudget: PodDisruptionBudget;
   readonly HorizontalPodAutoscaler: HorizontalPodAutoscaler;
   readonly Node: Node;
   readonly Service: Service;
   readonly EndpointSlice: EndpointSlice;
+  readonly Endpoints: Endpoints;
   readonly Lease: Lease;
 }
 
@@ -522,6 +587,10 @@ export const ZONE_LABEL = "topology.kubernetes.io/zone";
 export const MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by";
 export const SLICE_CONTROLLER = "endpointslice-controller.k8s.io";
 export const MIRRORING_CONTROLLER = "endpointslicemirroring-controller.k8s.io";
+
+/** Annotation of Endpoints that hold fewer addresses than there are, and its value. */
+export const OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity";
+export const TRUNCATED = "truncated";
 
 /** Annotation of a slice: since when that is so which its last change tells of, in ns of the simulation. */
 export const LAST_CHANGE_TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time";

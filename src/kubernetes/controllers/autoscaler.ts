@@ -215,14 +215,17 @@ export class HorizontalPodAutoscalerController implements Controller {
 
   /** A write of the scale subresource. */
   *#scale({ kind, key }: Target, replicas: number): Steps<void> {
-    yield* written<ScaleTargetKind>((done) =>
-      this.#context.client.patch<ScaleTargetKind>(
+    const { client } = this.#context;
+    const { metadata } = yield* written<ScaleTargetKind>((done) =>
+      client.patch<ScaleTargetKind>(
         kind,
         key,
         (stored) => ({ ...stored, spec: { ...stored.spec, replicas } }) as typeof stored,
         done,
       ),
     );
+    // SuccessfulRescale, about the autoscaler of this target.
+    client.recordEvent(`hpa of ${metadata.uid}`);
   }
 }
 

@@ -15,6 +15,8 @@ export interface ControllerContext {
   /** The controller's own client with its own token bucket. */
   readonly client: ApiClient;
   readonly informers: SharedInformers;
+  /** Seconds since 1970 at time 0 of the run. Absent: none. */
+  readonly epochSeconds?: number;
   /** What the metrics API says of pods, by uid. Absent: there is none. */
   readonly podMetrics?: () => ReadonlyMap<string, PodMetric>;
 }

@@ -1,7 +1,7 @@
 /**
  * The DaemonSet controller: one pod on every node that is eligible.
  *
- * Owns: which nodes those are, making and deleting pods so that each has one, and replacing them on an
+ * Owns: which nodes those are by node selector, node affinity and taints, making and deleting pods so that each has one, and replacing them on an
  * update: without a surge the old pod is deleted first, at most maxUnavailable at a time; with one the new
  * pod comes first and the old goes when it is available. Refuses to own: binding, which the scheduler does:
  * a pod asks for its node by the label kubernetes.io/hostname (upstream: by node affinity).
@@ -10,14 +10,16 @@
  * Not modelled: ControllerRevisions (a pod's label says from which template it was made).
  */
 import type { Informer } from "../api/contract.ts";
+import { daemonTolerations, untolerated, type Toleration } from "../api/taints.ts";
 import {
-  matchesLabels,
   objectKey,
   type DaemonSet,
   type DaemonSetStatus,
   type Node,
   type Pod,
+  type PodTemplate,
 } from "../api/types.ts";
+import { fitsNodeAffinity } from "../scheduler/nodeAffinity.ts";
 import { KeyedBackoff } from "./backoff.ts";
 import type { Controller, ControllerContext, PodsByOwner } from "./contract.ts";
 import { createPods, deletePods, Expectations } from "./podControl.ts";
@@ -113,7 +115,8 @@ export class DaemonSetController implements Controller {
   /** Only a change of what decides where pods may run asks for a sync. */
   #nodeChanged(previous: Node, node: Node): void {
     for (const set of this.#sets.values()) {
-      if (isEligible(set, previous) !== isEligible(set, node)) this.#queue.add(objectKey(set));
+      const [before, now] = [placementOn(set, previous), placementOn(set, node)];
+      if (before !== now) this.#queue.add(objectKey(set));
     }
   }
 
@@ -138,12 +141,15 @@ export class DaemonSetController implements Controller {
       const { name } = node.metadata;
       const pods = byNode.get(name) ?? [];
       byNode.delete(name);
-      if (!isEligible(set, node)) plan.remove.push(...pods);
-      else if (pods.length === 0) plan.create.push(name);
-      else plan.remove.push(...this.#surplus(set, name, pods));
+      const placement = placementOn(set, node);
+      if (placement === "none") plan.remove.push(...pods);
+      else if (pods.length > 0) plan.remove.push(...this.#surplus(set, name, pods));
+      else if (placement === "runs") plan.create.push(name);
     }
-    // Of nodes that are no more.
-    for (const pods of byNode.values()) plan.remove.push(...pods);
+    // Of nodes that are no more: those that run there are for the garbage collection of pods.
+    for (const pods of byNode.values()) {
+      plan.remove.push(...pods.filter(({ spec }) => spec.nodeName === null));
+    }
     return plan;
   }
 
@@ -165,7 +171,7 @@ export class DaemonSetController implements Controller {
         }
       }
     }
-    running.sort((a, b) => a.metadata.creationTimestampNs - b.metadata.creationTimestampNs);
+    running.sort(oldestFirst);
     if (surgeOf(set, 1) === 0) return [...remove, ...running.slice(1)];
     const isNew = (pod: Pod): boolean => isOfRevision(set, pod);
     const newest = running.filter(isNew);
@@ -271,9 +277,43 @@ export class DaemonSetController implements Controller {
   }
 }
 
-/** NodeShouldRunDaemonPod. A cordoned node is eligible: daemon pods tolerate node.kubernetes.io/unschedulable. */
-export function isEligible({ spec }: DaemonSet, { metadata }: Node): boolean {
-  return matchesLabels(spec.template.spec.nodeSelector, metadata.labels);
+/** podByCreationTimestampAndPhase: those that have a node before those that wait for one. */
+function oldestFirst(a: Pod, b: Pod): number {
+  const waits = ({ spec }: Pod): number => (spec.nodeName === null ? 1 : 0);
+  return waits(a) - waits(b) || a.metadata.creationTimestampNs - b.metadata.creationTimestampNs;
+}
+
+/**
+ * NodeShouldRunDaemonPod: a node runs a pod; or keeps the one that it has, for a NoSchedule taint that came later;
+ * or has none. A cordoned node runs one, for daemon pods bear node.kubernetes.io/unschedulable.
+ */
+export function placementOn({ spec }: DaemonSet, node: Node): "runs" | "keeps" | "none" {
+  const { template } = spec;
+  const { nodeName } = template.spec;
+  if (nodeName !== null && nodeName !== node.metadata.name) return "none";
+  if (!fitsNodeAffinity(template, node)) return "none";
+  const { taints = [] } = node.spec;
+  if (taints.length === 0) return "runs";
+  const tolerations = tolerationsOfDaemon(template);
+  if (untolerated(taints, tolerations, "NoExecute") !== undefined) return "none";
+  return untolerated(taints, tolerations, "NoSchedule") === undefined ? "runs" : "keeps";
+}
+
+/** Whether the node is to have a pod. */
+export function isEligible(set: DaemonSet, node: Node): boolean {
+  return placementOn(set, node) === "runs";
+}
+
+/** Of each template, which is never changed. */
+const tolerationsByTemplate = new WeakMap<PodTemplate, readonly Toleration[]>();
+
+function tolerationsOfDaemon(template: PodTemplate): readonly Toleration[] {
+  let tolerations = tolerationsByTemplate.get(template);
+  if (tolerations === undefined) {
+    tolerations = daemonTolerations(template.spec.tolerations);
+    tolerationsByTemplate.set(template, tolerations);
+  }
+  return tolerations;
 }
 
 /** maxSurge rounds up, as maxUnavailable does; if both come to 0, one node may lack its pod. */
@@ -308,7 +348,8 @@ export function daemonPod(set: DaemonSet, node: string, name: string): Pod {
   const { template } = set.spec;
   const labels = { ...template.labels, [REVISION_LABEL]: templateHash(template) };
   const nodeSelector = { ...template.spec.nodeSelector, [HOSTNAME_LABEL]: node };
-  const own = { ...template, labels, spec: { ...template.spec, nodeSelector } };
+  const tolerations = tolerationsOfDaemon(template);
+  const own = { ...template, labels, spec: { ...template.spec, nodeSelector, tolerations } };
   return podNamed({ metadata: set.metadata, spec: { template: own } }, name);
 }
 
@@ -320,9 +361,7 @@ export function daemonSetStatus(
 ): DaemonSetStatus {
   const counts = { desired: 0, current: 0, updated: 0, ready: 0, available: 0, misscheduled: 0 };
   for (const node of nodes) {
-    const [pod] = (byNode.get(node.metadata.name) ?? []).toSorted(
-      (a, b) => a.metadata.creationTimestampNs - b.metadata.creationTimestampNs,
-    );
+    const [pod] = (byNode.get(node.metadata.name) ?? []).toSorted(oldestFirst);
     if (!isEligible(set, node)) {
       if (pod !== undefined) counts.misscheduled++;
       continue;

@@ -242,7 +242,10 @@ export class DeploymentController implements Controller {
     const { object, error } = yield* tried<"ReplicaSet">((done) =>
       client.create("ReplicaSet", set, done),
     );
-    if (object !== null) return object;
+    if (object !== null) {
+      if (object.spec.replicas > 0) client.recordEvent(deployment.metadata.uid);
+      return object;
+    }
     if (error !== "AlreadyExists") throw new WriteFailed(String(error));
     // Made by an earlier sync and not yet seen: read it from the server.
     return yield* written<"ReplicaSet">((done) =>
@@ -355,9 +358,12 @@ export class DeploymentController implements Controller {
       metadata: { ...set.metadata, annotations },
       spec: { ...set.spec, replicas },
     };
+    const { client } = this.#context;
     const stored = yield* written<"ReplicaSet">((done) =>
-      this.#context.client.update("ReplicaSet", resized, done),
+      client.update("ReplicaSet", resized, done),
     );
+    // ScalingReplicaSet.
+    if (set.spec.replicas !== replicas) client.recordEvent(deployment.metadata.uid);
     const { uid } = set.metadata;
     if (rollout.newSet?.metadata.uid === uid) rollout.newSet = stored;
     rollout.oldSets = rollout.oldSets.map((each) => (each.metadata.uid === uid ? stored : each));

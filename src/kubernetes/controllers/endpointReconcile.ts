@@ -54,6 +54,7 @@ export function endpointOf(
     address,
     podUid: pod.metadata.uid,
     podName: pod.metadata.name,
+    ...hostnameIn(service, pod),
     nodeName: pod.spec.nodeName!,
     conditions: {
       ready: service.spec.publishNotReadyAddresses || (serving && !terminating),
@@ -63,6 +64,13 @@ export function endpointOf(
     observedCauseNs: pod.metadata.deletionTimestampNs ?? pod.status.observedCauseNs,
     ...(zone === undefined ? {} : { zone }),
   };
+}
+
+/** ShouldSetHostname: in the Service that the pod names as its subdomain. */
+export function hostnameIn(service: Service, { metadata, spec }: Pod): Pick<Endpoint, "hostname"> {
+  const isOwn =
+    spec.subdomain === service.metadata.name && metadata.namespace === service.metadata.namespace;
+  return isOwn && spec.hostname !== undefined ? { hostname: spec.hostname } : {};
 }
 
 /** ShouldPodBeInEndpoints: has an address and a node, and is not finished. */
@@ -269,7 +277,7 @@ function bestFit(
 }
 
 /** finalize: a slice that would go takes the contents of one that would come. */
-function recycle({ create, update, delete: remove }: SliceChanges): SliceChanges {
+export function recycle({ create, update, delete: remove }: SliceChanges): SliceChanges {
   const count = Math.min(create.length, remove.length);
   const recycled = remove
     .slice(0, count)
@@ -328,7 +336,7 @@ function newSlice(
   };
 }
 
-function portsOf(service: Service, pod: Pod): SlicePorts {
+export function portsOf(service: Service, pod: Pod): SlicePorts {
   return service.spec.ports.flatMap(({ name, protocol, targetPort }) => {
     const port = resolveTargetPort(targetPort, pod);
     return port === null ? [] : [{ name, protocol, port }];

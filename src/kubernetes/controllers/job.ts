@@ -9,7 +9,7 @@
  * ttlSecondsAfterFinished, finalizers on pods (a controller that starts again counts what is stored).
  */
 import type { Informer } from "../api/contract.ts";
-import { objectKey, type Job, type JobStatus, type Pod } from "../api/types.ts";
+import { objectKey, type Job, type JobStatus, type Labels, type Pod } from "../api/types.ts";
 import type { Controller, ControllerContext, PodsByOwner } from "./contract.ts";
 import { createPods, deletePods, Expectations } from "./podControl.ts";
 import { compareVictims, isActive, isReady, podFor } from "./pods.ts";
@@ -194,6 +194,11 @@ export function wantedActive({ spec }: Job, succeeded: number, active: number): 
 function isComplete({ spec }: Job, succeeded: number, active: number): boolean {
   if (spec.completions === null) return succeeded > 0 && active === 0;
   return succeeded >= spec.completions;
+}
+
+/** What the API server gives the pods of a Job to know them by. */
+export function jobLabels(name: string): Labels {
+  return { "batch.kubernetes.io/job-name": name, "job-name": name };
 }
 
 export const noJobStatus: JobStatus = {

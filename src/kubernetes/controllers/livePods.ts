@@ -45,7 +45,7 @@ export class LivePods {
 }
 
 function isOf({ metadata, spec }: Workload, live: LivePod): boolean {
-  if (metadata.namespace !== live.namespace) return false;
+  if (metadata.namespace !== live.namespace || !("selector" in spec)) return false;
   const { [HASH_LABEL]: _, ...matchLabels } = spec.selector.matchLabels;
   return matchesSelector({ ...spec.selector, matchLabels }, live.labels);
 }

@@ -9,6 +9,7 @@
 import { Phase, type SimTimeNs } from "../../engine/index.ts";
 import type { Informer } from "../api/contract.ts";
 import {
+  TAINT_MEMORY_PRESSURE,
   TAINT_NOT_READY,
   TAINT_UNREACHABLE,
   TAINT_UNSCHEDULABLE,
@@ -176,7 +177,11 @@ export class NodeLifecycleController implements Controller {
           "Pod",
           objectKey(pod),
           (stored) => notReady(stored, pod.metadata.uid, sim.nowNs),
-          next,
+          (_pod, error) => {
+            // NodeNotReady, of each pod.
+            if (error === null) client.recordEvent(pod.metadata.uid);
+            next();
+          },
         );
       };
       next();
@@ -185,12 +190,13 @@ export class NodeLifecycleController implements Controller {
 
   /** doNoScheduleTaintingPass: by the node's condition, at once. */
   #taintAtOnce(node: Node): void {
-    const { ready } = node.status;
+    const { ready, memoryPressure = false } = node.status;
     const wanted = [
       ...(ready.status ? [] : [ready.unknown === true ? TAINT_UNREACHABLE : TAINT_NOT_READY]),
       ...(node.spec.unschedulable ? [TAINT_UNSCHEDULABLE] : []),
+      ...(memoryPressure ? [TAINT_MEMORY_PRESSURE] : []),
     ];
-    const own = [TAINT_NOT_READY, TAINT_UNREACHABLE, TAINT_UNSCHEDULABLE];
+    const own = [TAINT_NOT_READY, TAINT_UNREACHABLE, TAINT_UNSCHEDULABLE, TAINT_MEMORY_PRESSURE];
     const present = (node.spec.taints ?? [])
       .filter(({ key, effect }) => effect === "NoSchedule" && own.includes(key))
       .map(({ key }) => key);

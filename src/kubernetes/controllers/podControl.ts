@@ -85,7 +85,12 @@ export function* createPods(
     const failed = yield* allTried(
       Array.from({ length: size }, () => {
         const pod = next();
-        return (done) => client.create("Pod", pod, (_pod, error) => done(null, error));
+        return (done) =>
+          client.create("Pod", pod, (_pod, error) => {
+            // SuccessfulCreate or FailedCreate.
+            client.recordEvent(pod.metadata.ownerUid!);
+            done(null, error);
+          });
       }),
     );
     left -= size;
@@ -107,6 +112,8 @@ export function deletePods(
       expectations.expectDelete(owner, key);
       client.delete("Pod", key, { uid: victim.metadata.uid }, (_pod, error) => {
         if (error !== null) expectations.deletionSeen(owner, key);
+        // SuccessfulDelete or FailedDelete; none of what is gone already.
+        if (error !== "NotFound") client.recordEvent(owner);
         done(null, error === "NotFound" ? null : error);
       });
     }),

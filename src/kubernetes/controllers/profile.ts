@@ -1,5 +1,6 @@
 /** Constants of kube-controller-manager. "timings §N": docs/sources.md. */
 import { ms, seconds } from "../../engine/index.ts";
+import { leaderElectionProfile } from "../election/profile.ts";
 
 export const controllerManagerProfile = {
   /** One token bucket for each controller's own client (timings §3). */
@@ -50,6 +51,15 @@ export const controllerManagerProfile = {
     failureBackoffNs: seconds(10),
     failureBackoffMaxNs: seconds(600),
   },
+  cronJob: {
+    /** --concurrent-cron-job-syncs; nextScheduleDelta: so long after a time it is due (timings §3.1). */
+    workers: 5,
+    delayNs: ms(100),
+  },
+  garbageCollector: {
+    /** --concurrent-gc-syncs (timings §3.1). */
+    workers: 20,
+  },
   autoscaler: {
     /** --concurrent-horizontal-pod-autoscaler-syncs; --horizontal-pod-autoscaler-sync-period (timings §11). */
     workers: 5,
@@ -85,16 +95,7 @@ export const controllerManagerProfile = {
     /** overloadThreshold of topologycache.go: an endpoint's share of load above its fair one (timings §2.1). */
     overloadThreshold: 0.2,
   },
-  leaderElection: {
-    /** One leads, the others wait: three on a cluster with three control planes. */
-    replicas: 3,
-    /** --leader-elect-lease-duration, -renew-deadline, -retry-period (timings §3). */
-    leaseDurationNs: seconds(15),
-    renewDeadlineNs: seconds(10),
-    retryPeriodNs: seconds(2),
-    /** JitterFactor: those that wait look after the retry period times 1 to 2.2 (timings §3). */
-    jitterFactor: 1.2,
-  },
+  leaderElection: leaderElectionProfile,
   nodeLifecycle: {
     /** --node-monitor-period and --node-monitor-grace-period (timings §5). */
     monitorPeriodNs: seconds(5),
@@ -116,7 +117,24 @@ export const controllerManagerProfile = {
     checkPeriodNs: seconds(20),
     quarantineNs: seconds(40),
   },
+  endpoints: {
+    /** Whether the legacy controller runs. Real ones run it; nothing in a run routes by what it writes. */
+    enabled: false,
+    /** --concurrent-endpoint-syncs, --endpoint-updates-batch-period; maxRetries (timings §2.2). */
+    workers: 5,
+    batchPeriodNs: 0,
+    maxRetries: 15,
+    /** maxCapacity: addresses of one object (timings §2.2). */
+    maxCapacity: 1000,
+  },
   mirroring: {
+    /** --mirroring-concurrent-service-endpoint-syncs, -endpointslice-updates-batch-period (timings §2.2). */
+    workers: 5,
+    batchPeriodNs: 0,
+    /** defaultSyncBackOff x 2^n up to maxSyncBackOff; maxRetries (timings §2.2). */
+    retryBaseNs: seconds(1),
+    retryMaxNs: seconds(100),
+    maxRetries: 15,
     /** --mirroring-max-endpoints-per-subset (timings §2). */
     maxEndpointsPerSubset: 1000,
   },

@@ -7,6 +7,7 @@
 import type { RandomStreams } from "../../engine/index.ts";
 import {
   objectKey,
+  type CronJob,
   type DaemonSet,
   type Deployment,
   type Job,
@@ -27,7 +28,7 @@ import { REVISION, restedStatus, sizeAnnotations } from "./rollout.ts";
 import { statefulPod } from "./statefulset.ts";
 
 /** What makes pods, beside Deployments and ReplicaSets. */
-export type OtherWorkload = ReplicationController | StatefulSet | DaemonSet | Job;
+export type OtherWorkload = ReplicationController | StatefulSet | DaemonSet | Job | CronJob;
 
 export interface Owners {
   readonly deployments: readonly Deployment[];
@@ -53,6 +54,7 @@ export function* restedOwners(
 function restedWorkload(owner: OtherWorkload, nodes: readonly Node[]): OtherWorkload {
   switch (owner.kind) {
     case "Job":
+    case "CronJob":
       return owner;
     case "ReplicationController":
       return { ...owner, status: replicaStatus(owner) };
@@ -105,7 +107,9 @@ function withAnnotations<T extends Deployment | ReplicaSet>(
 
 /** The pods of an owner as stored. */
 export function restedPods(owner: Workload, nodes: readonly Node[], streams: RandomStreams): Pod[] {
-  if (owner.kind === "Deployment" || owner.kind === "Job") return [];
+  if (owner.kind === "Deployment") return [];
+  // Their pods end.
+  if (owner.kind === "Job" || owner.kind === "CronJob") return [];
   if (owner.kind === "StatefulSet") {
     const { replicas, template } = owner.spec;
     return Array.from({ length: replicas }, (_, i) => statefulPod(owner, i, template));

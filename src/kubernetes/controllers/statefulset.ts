@@ -110,7 +110,11 @@ export class StatefulSetController implements Controller {
       const batch = pods.slice(done, done + size);
       const failed = yield* allTried(
         batch.map(
-          (pod) => (answer) => client.create("Pod", pod, (_pod, error) => answer(null, error)),
+          (pod) => (answer) =>
+            client.create("Pod", pod, (_pod, error) => {
+              client.recordEvent(pod.metadata.ownerUid!);
+              answer(null, error);
+            }),
         ),
       );
       if (failed > 0) throw new WriteFailed(`${failed} pods`);
@@ -155,12 +159,14 @@ export class StatefulSetController implements Controller {
   }
 
   *#delete(pod: Pod): Steps<void> {
-    const { uid } = pod.metadata;
+    const { uid, ownerUid } = pod.metadata;
+    const { client } = this.#context;
     const failed = yield* allTried([
       (done) =>
-        this.#context.client.delete("Pod", objectKey(pod), { uid }, (_pod, error) =>
-          done(null, error === "NotFound" ? null : error),
-        ),
+        client.delete("Pod", objectKey(pod), { uid }, (_pod, error) => {
+          if (error !== "NotFound") client.recordEvent(ownerUid!);
+          done(null, error === "NotFound" ? null : error);
+        }),
     ]);
     if (failed > 0) throw new WriteFailed(objectKey(pod));
   }
@@ -200,7 +206,11 @@ export function statefulPod(set: StatefulSet, ordinal: number, template: PodTemp
     "apps.kubernetes.io/pod-index": String(ordinal),
   };
   const { metadata } = set;
-  return podNamed({ metadata, spec: { template: { ...template, labels } } }, name);
+  // initIdentity() and updateIdentity(): its name is its host name.
+  const { serviceName } = set.spec;
+  const named = serviceName === undefined ? {} : { hostname: name, subdomain: serviceName };
+  const spec = { ...template.spec, ...named };
+  return podNamed({ metadata, spec: { template: { ...template, labels, spec } } }, name);
 }
 
 function viewOf(set: StatefulSet, pods: readonly Pod[]): View {

@@ -63,7 +63,10 @@ export class TaintEvictionController implements Controller {
     this.#cancel(key);
     const timer = this.#context.sim.callAt(nowNs + waitNs, Phase.start, () => {
       this.#scheduled.delete(key);
-      this.#context.client.delete("Pod", key, { uid: pod.metadata.uid });
+      const { client } = this.#context;
+      // TaintManagerEviction: "Marking for deletion".
+      client.recordEvent(pod.metadata.uid);
+      client.delete("Pod", key, { uid: pod.metadata.uid });
     });
     this.#scheduled.set(key, timer);
   }

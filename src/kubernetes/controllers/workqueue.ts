@@ -56,6 +56,11 @@ export class WorkQueue {
     return this.#waiting.size + this.#working.size + this.#dueNs.size === 0;
   }
 
+  /** Nothing is to be done now, whatever is to be done later. */
+  get isResting(): boolean {
+    return this.#waiting.size + this.#working.size === 0;
+  }
+
   add(key: string): void {
     if (this.#working.has(key)) {
       this.#askedMeanwhile.add(key);

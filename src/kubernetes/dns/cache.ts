@@ -6,7 +6,7 @@
  * its 256 shards (a full cache gives up one entry of all, not of a shard).
  */
 import { seconds, type DurationNs, type RandomStream, type SimTimeNs } from "../../engine/index.ts";
-import { Rcode, type DnsAnswer, type QuestionId } from "./messages.ts";
+import { hasRecords, Rcode, type DnsAnswer, type QuestionId } from "./messages.ts";
 
 export interface DnsCacheLimits {
   /** The most that an answer is kept for; 0 for no cache. */
@@ -46,7 +46,7 @@ export class DnsCache {
 
   put(question: QuestionId, answer: DnsAnswer, nowNs: SimTimeNs): void {
     if (answer.rcode !== Rcode.NOERROR && answer.rcode !== Rcode.NXDOMAIN) return;
-    const isSuccess = answer.addresses.length > 0;
+    const isSuccess = hasRecords(answer);
     const { successTtlNs, denialTtlNs, minTtlNs, capacity } = this.#limits;
     const mostNs = isSuccess ? successTtlNs : denialTtlNs;
     if (mostNs === 0) return;

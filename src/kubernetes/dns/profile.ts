@@ -23,6 +23,10 @@ export const dnsProfile = {
   workers: 2,
   /** `health { lameduck 5s }`: how long it goes on after SIGTERM. */
   lameduckNs: seconds(5),
+  /** The largest answer by UDP without EDNS: RFC 1035, 4.2.1. What is larger is truncated. */
+  udpAnswerBytes: 512,
+  /** The same for a client with `options edns0`: glibc's RESOLV_EDNS_BUFFER_SIZE (resolv-internal.h). */
+  ednsAnswerBytes: 1200,
   forward: {
     /** Queries under way; one more is REFUSED. */
     maxConcurrent: 1000,

@@ -1,16 +1,27 @@
 /**
  * Eviction under memory pressure.
  *
- * Owns: measuring the node's memory every 10 s, and which pod goes when it is short: first those above
+ * Owns: measuring the node's memory every 10 s, which pods are turned away meanwhile, and which pod goes when it is short: first those above
  * their requests, then by priority, then by how far they are above. Refuses to own: how a pod goes
  * (podWorker.ts), memory itself (the processes). Not modelled: soft thresholds, disk and PID pressure,
  * the kernel's own out-of-memory killer of the whole node. Source: pkg/kubelet/eviction/helpers.go
  * rankMemoryPressure, eviction_manager.go; timings §1.7.
  */
 import { Phase, type SimTimeNs } from "../../engine/index.ts";
-import type { Node } from "../api/types.ts";
+import { isTolerated, TAINT_MEMORY_PRESSURE, type Taint } from "../api/taints.ts";
+import type { Node, Pod, PodSpec } from "../api/types.ts";
 import type { KubeletContext } from "./kubelet.ts";
 import type { PodWorker } from "./podWorker.ts";
+
+/** SystemCriticalPriority of pkg/apis/scheduling. */
+export const SYSTEM_CRITICAL_PRIORITY = 2_000_000_000;
+
+const PRESSURE: Taint = {
+  key: TAINT_MEMORY_PRESSURE,
+  value: "",
+  effect: "NoSchedule",
+  timeAddedNs: null,
+};
 
 export interface EvictionNode {
   readonly workers: () => Iterable<PodWorker>;
@@ -30,6 +41,12 @@ export class EvictionManager {
   constructor(context: KubeletContext, parts: EvictionNode) {
     this.#context = context;
     this.#parts = parts;
+  }
+
+  /** Admit: under memory pressure nobody who asks for nothing, but for critical pods and those that bear its taint. */
+  admits({ spec }: Pod): boolean {
+    if (!this.#isUnder || (spec.priority ?? 0) >= SYSTEM_CRITICAL_PRIORITY) return true;
+    return !isBestEffort(spec) || isTolerated(spec.tolerations ?? [], PRESSURE);
   }
 
   start(): void {
@@ -90,6 +107,17 @@ export class EvictionManager {
     this.#isUnder = isUnder;
     this.#parts.pressure(isUnder);
   }
+}
+
+/** GetPodQOS: no container asks for anything, or is limited. */
+function isBestEffort({ containers, initContainers = [] }: PodSpec): boolean {
+  return [...initContainers, ...containers].every(
+    ({ requests, limits }) =>
+      requests.cpuMillis === 0 &&
+      requests.memoryBytes === 0 &&
+      (limits.cpuMillis ?? 0) === 0 &&
+      (limits.memoryBytes ?? 0) === 0,
+  );
 }
 
 function memoryOf(worker: PodWorker): number {

@@ -18,6 +18,8 @@ export class Heartbeat {
   readonly #statusPhaseNs: number;
   #nodes: Informer<"Node"> | null = null;
   #memoryPressure = false;
+  /** It does not go down. */
+  #isReady = true;
   #reporting = false;
 
   constructor(context: KubeletContext) {
@@ -64,6 +66,17 @@ export class Heartbeat {
     this.#report();
   }
 
+  /** The kubelet starts anew: its first report says so. */
+  setReadyAtBoot(): void {
+    this.#isReady = true;
+  }
+
+  /** Written at once (syncNodeStatus). */
+  setReady(isReady: boolean): void {
+    this.#isReady = isReady;
+    this.#report();
+  }
+
   #lease(): Lease {
     const { nodeName, sim, profile } = this.#context;
     return {
@@ -104,7 +117,10 @@ export class Heartbeat {
   }
 
   #differs({ status }: Node): boolean {
-    return !status.ready.status || (status.memoryPressure ?? false) !== this.#memoryPressure;
+    return (
+      status.ready.status !== this.#isReady ||
+      (status.memoryPressure ?? false) !== this.#memoryPressure
+    );
   }
 
   /** Somebody else has called the node not ready: the kubelet sees it at its next pass. */
@@ -122,10 +138,12 @@ export class Heartbeat {
     const { nodeName, sim } = this.#context;
     this.#reporting = false;
     const memoryPressure = this.#memoryPressure;
+    const isReady = this.#isReady;
     this.#client.patch("Node", `/${nodeName}`, (stored) => {
       if (!this.#differs(stored)) return null;
       const { ready } = stored.status;
-      const now = ready.status ? ready : { status: true, lastTransitionTimeNs: sim.nowNs };
+      const now =
+        ready.status === isReady ? ready : { status: isReady, lastTransitionTimeNs: sim.nowNs };
       const pressure = memoryPressure || stored.status.memoryPressure !== undefined;
       const status = { ...stored.status, ready: now, ...(pressure && { memoryPressure }) };
       return { ...stored, status };

@@ -25,6 +25,7 @@ import { NodeClock } from "./nodeClock.ts";
 import { Pleg } from "./pleg.ts";
 import { PodWorker, type EarlierRuns } from "./podWorker.ts";
 import type { KubeletProfile } from "./profile.ts";
+import { NodeShutdown } from "./shutdown.ts";
 import { StatusManager } from "./statusManager.ts";
 
 export interface KubeletOptions {
@@ -72,6 +73,7 @@ export class Kubelet {
   readonly #workers = new Map<string, PodWorker>();
   readonly #heartbeat: Heartbeat;
   readonly #eviction: EvictionManager;
+  readonly #shutdown: NodeShutdown;
   readonly #phase: number;
   #status: StatusManager;
   #pleg: Pleg;
@@ -117,6 +119,10 @@ export class Kubelet {
       workers: () => this.#workers.values(),
       node: () => this.#heartbeat.node,
       pressure: (isUnder) => this.#heartbeat.setMemoryPressure(isUnder),
+    });
+    this.#shutdown = new NodeShutdown(this.#context, {
+      workers: () => this.#workers.values(),
+      ready: (isReady) => this.#heartbeat.setReady(isReady),
     });
   }
 
@@ -170,6 +176,17 @@ export class Kubelet {
     this.#context.clock.resume();
   }
 
+  /** The machine is about to go down. @param release told when it may */
+  shutDown(release: () => void): void {
+    if (this.#isUp) this.#shutdown.begin(release);
+    else release();
+  }
+
+  /** It does not after all. */
+  cancelShutdown(): void {
+    this.#shutdown.cancel();
+  }
+
   /** The node loses its power: its processes and sandboxes are gone, and nobody is told. */
   crash(): void {
     if (!this.#isUp) return;
@@ -179,12 +196,14 @@ export class Kubelet {
     this.#workers.clear();
     this.#context.images.crash();
     this.#eviction.crash();
+    this.#shutdown.stop();
   }
 
   /** The node is up again: its kubelet lists its pods and gives each a new sandbox, with a new address. */
   boot(): void {
     if (this.#isUp) return;
     this.#isUp = true;
+    this.#heartbeat.setReadyAtBoot();
     this.#bootedNs = this.#context.sim.nowNs;
     this.#pleg = this.#newPleg();
     this.#status = this.#newStatusManager();
@@ -207,9 +226,10 @@ export class Kubelet {
   }
 
   #newStatusManager(): StatusManager {
-    const { client, clock, profile } = this.#context;
+    const { sim, client, clock, profile } = this.#context;
+    const phaseNs = Math.floor(this.#phase * profile.statusReconcileNs);
     return new StatusManager(
-      { client, clock, profile },
+      { sim, client, clock, profile, phaseNs },
       (key) => {
         const worker = this.#byKey(key);
         const status = worker?.status() ?? null;
@@ -237,7 +257,13 @@ export class Kubelet {
     if (phase === "Succeeded" || phase === "Failed") return;
     const worker = new PodWorker(pod, this.#context);
     this.#workers.set(worker.uid, worker);
-    worker.begin(earlier);
+    worker.begin(earlier, this.#refusalOf(pod));
+  }
+
+  /** canAdmitPod: why the node does not take it. */
+  #refusalOf(pod: Pod): string | null {
+    if (this.#shutdown.isUnderWay) return "NodeShutdown";
+    return this.#eviction.admits(pod) ? null : "Evicted";
   }
 
   #deleted(pod: Pod): void {

@@ -58,6 +58,7 @@ export class PodWorker implements Listed {
   #reason: string | null = null;
   #objectGone = false;
   #finished = false;
+  readonly #onFinished: (() => void)[] = [];
   /** All that is left is the object: the kubelet may delete it. */
   #terminated = false;
   #terminalWritten = false;
@@ -71,10 +72,14 @@ export class PodWorker implements Listed {
     this.#status = pod.status;
   }
 
-  /** A new pod: everything takes its time. */
-  begin(earlier: EarlierRuns = new Map()): void {
+  /**
+   * A new pod: everything takes its time.
+   * @param refusal why the node does not take it: it fails at once
+   */
+  begin(earlier: EarlierRuns = new Map(), refusal: string | null = null): void {
     this.#makeContainers(false, earlier);
-    if (this.#pod.metadata.deletionTimestampNs !== null) this.terminate(this.#pod);
+    if (refusal !== null) this.terminate(this.#pod, refusal, 0);
+    else if (this.#pod.metadata.deletionTimestampNs !== null) this.terminate(this.#pod);
     else this.#sync();
   }
 
@@ -143,6 +148,12 @@ export class PodWorker implements Listed {
   statusWritten(stored: Pod | null): void {
     if (stored !== null && isTerminal(stored.status.phase)) this.#terminalWritten = this.#finished;
     this.#deleteObject();
+  }
+
+  /** Calls `then` once that is so. */
+  whenFinished(then: () => void): void {
+    if (this.#finished) then();
+    else this.#onFinished.push(then);
   }
 
   /** Its containers are down and its sandbox is gone; only the object may be left. */
@@ -456,6 +467,7 @@ export class PodWorker implements Listed {
         this.#event("sandbox_removed", this.#podIPs().join(" "));
       }
       this.#finished = true;
+      for (const then of this.#onFinished) then();
       pleg().forget(this);
       pleg().count(-this.#all.length);
       if (this.#objectGone) {
@@ -463,7 +475,9 @@ export class PodWorker implements Listed {
         return;
       }
       for (const container of this.#all) container.look();
-      this.#setStatus(finalPhase(this.#containers), false);
+      // Whoever was ended by the node has failed, whatever its containers have exited with.
+      const phase = this.#reason === null ? finalPhase(this.#containers) : "Failed";
+      this.#setStatus(phase, false);
       // syncTerminatedPod is the worker's next job, and waits for a newer cache like any other.
       pleg().newerThan(sim.nowNs, () => {
         this.#terminated = true;

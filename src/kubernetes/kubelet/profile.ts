@@ -85,6 +85,11 @@ export const kubeletProfile = {
   evictionCleanupNs: seconds(30),
   /** evictionPressureTransitionPeriod: MemoryPressure lasts at least this long. */
   evictionPressureTransitionNs: minutes(5),
+  /** shutdownGracePeriod, and the part of it that is for critical pods; 0: no graceful shutdown (timings §1.8). */
+  shutdownGracePeriodNs: 0,
+  shutdownGracePeriodCriticalPodsNs: 0,
+  /** From the inhibitor lock's release until the machine is down: the last statuses get through. A judgement. */
+  shutdownReleaseNs: seconds(1),
 };
 
 export type KubeletProfile = typeof kubeletProfile;

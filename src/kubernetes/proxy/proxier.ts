@@ -54,7 +54,7 @@ export interface ProxierOptions {
   /** For observations: a Service's rules are in force, made of these slices. */
   readonly applied?: (service: string, slices: readonly EndpointSlice[], family: 4 | 6) => void;
   /** For observations: what a slice's trigger time tells of is in force now. */
-  readonly triggerProgrammed?: (triggerNs: SimTimeNs) => void;
+  readonly triggerProgrammed?: (triggerNs: SimTimeNs, family: 4 | 6) => void;
   /** The node's connection tracking; null where there is none. */
   readonly connections: ConnectionTable | null;
 }
@@ -370,7 +370,7 @@ export class Proxier {
     const { nowNs } = this.#options.sim;
     for (const times of triggers.values()) {
       for (const atNs of times) {
-        this.#options.triggerProgrammed?.(atNs);
+        this.#options.triggerProgrammed?.(atNs, this.family);
         programming.count++;
         programming.sumNs += nowNs - atNs;
         programming.maxNs = Math.max(programming.maxNs, nowNs - atNs);

@@ -21,7 +21,7 @@ export function asksOfNodes({ spec }: Pod): boolean {
   );
 }
 
-export function fitsNodeAffinity({ spec }: Pod, node: Node): boolean {
+export function fitsNodeAffinity({ spec }: Pick<Pod, "spec">, node: Node): boolean {
   if (!matchesLabels(spec.nodeSelector, node.metadata.labels)) return false;
   const required = spec.affinity?.nodeRequired ?? null;
   return required === null || required.some((term) => matchesTerm(term, node));

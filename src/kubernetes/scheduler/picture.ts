@@ -5,10 +5,10 @@
  * before the simulation begins. Refuses to own: the judgement (placement.ts).
  */
 import type { RandomStream } from "../../engine/index.ts";
-import { objectKey, type Node, type Pod } from "../api/types.ts";
+import { objectKey, type Node, type Pod, type PodDisruptionBudget } from "../api/types.ts";
 import { NodeTable } from "./nodeTable.ts";
-import { choose } from "./placement.ts";
-import { findVictims, priorityOf, type Preemption } from "./preemption.ts";
+import { choose, questionsOf } from "./placement.ts";
+import { findVictims, PREEMPTED, priorityOf, type Preemption } from "./preemption.ts";
 import type { SchedulerProfile } from "./profile.ts";
 
 /** What an attempt came to. */
@@ -77,29 +77,53 @@ export class ClusterPicture {
 
   attempt(pod: Pod, profile: SchedulerProfile, stream: RandomStream): Attempt {
     const nodes = this.#seenBy(pod);
+    const nominee = this.#nominatedRow(pod, nodes);
+    if (nominee >= 0) return this.#assume(pod, nodes, nominee);
     const choice = choose(pod, nodes, this.#start, profile.weights, stream);
     const { length } = nodes.states;
     if (length >= 100) this.#start = (this.#start + choice.looked) % length;
     if (choice.row < 0) return { placed: null, rejectedBy: choice.rejectedBy };
-    const nodeName = nodes.states[choice.row]!.node.metadata.name;
+    return this.#assume(pod, nodes, choice.row);
+  }
+
+  #assume(pod: Pod, { states }: NodeTable, row: number): Attempt {
+    const nodeName = states[row]!.node.metadata.name;
     const placed = { ...pod, spec: { ...pod.spec, nodeName } };
     this.nominate(pod, null);
     this.put(placed);
     return { placed };
   }
 
-  /** Whom to take off which node so that the pod fits; null when that helps nowhere. */
-  preemptionFor(pod: Pod): Preemption | null {
-    return findVictims(pod, this.#seenBy(pod), this.#start);
+  /** evaluateNominatedNode: the node that it was nominated to, if it fits there now; else -1. */
+  #nominatedRow(pod: Pod, nodes: NodeTable): number {
+    const nodeName = this.nominatedNode(objectKey(pod));
+    const row = nodeName === null ? undefined : this.#rows.get(nodeName);
+    if (row === undefined) return -1;
+    return questionsOf(pod, nodes).every(({ passes }) => passes(row)) ? row : -1;
   }
 
-  /** Pods of lower priority are already on their way out where it was nominated. */
+  /** Whom to take off which node so that the pod fits; null when that helps nowhere. */
+  preemptionFor(pod: Pod, budgets: readonly PodDisruptionBudget[]): Preemption | null {
+    return findVictims(pod, this.#seenBy(pod), budgets, this.#start);
+  }
+
+  /** Pods of lower priority that wait for this node, to which this one's victims would make way. */
+  nomineesBelow(pod: Pod, nodeName: string): Pod[] {
+    return [...this.#nominated.values()].filter(
+      (each) => each.spec.nodeName === nodeName && priorityOf(each) < priorityOf(pod),
+    );
+  }
+
+  /** Pods of lower priority that were preempted are still on their way out where it was nominated. */
   awaitsVictims(pod: Pod): boolean {
     const nodeName = this.nominatedNode(objectKey(pod));
     if (nodeName === null) return false;
     const pods = this.#nodes.states[this.#rows.get(nodeName) ?? -1]?.pods.values() ?? [];
     return [...pods].some(
-      (each) => each.metadata.deletionTimestampNs !== null && priorityOf(each) < priorityOf(pod),
+      (each) =>
+        each.metadata.deletionTimestampNs !== null &&
+        each.status.disruptionTarget === PREEMPTED &&
+        priorityOf(each) < priorityOf(pod),
     );
   }
 

@@ -5,7 +5,7 @@
  * (scheduler.ts). Source: pkg/scheduler/framework/plugins; timings §4.
  */
 import type { RandomStream } from "../../engine/index.ts";
-import type { Pod } from "../api/types.ts";
+import type { ContainerPort, Pod, PodSpec } from "../api/types.ts";
 import type { FilterPlugin, ScorePlugin } from "./contract.ts";
 import { filterByPods, podAffinityScores } from "./interPodAffinity.ts";
 import {
@@ -184,11 +184,15 @@ function filterByRoom(pod: Pod, { requested, allocatable }: NodeTable): (row: nu
 }
 
 function filterByHostPorts(pod: Pod, { states }: NodeTable): ((row: number) => boolean) | null {
-  const wanted = hostPorts(pod);
+  const wanted = hostPortsOf(pod);
   if (wanted.length === 0) return null;
   return (row) => {
-    const taken = new Set([...states[row]!.pods.values()].flatMap(hostPorts));
-    return wanted.every((port) => !taken.has(port));
+    for (const other of states[row]!.pods.values()) {
+      for (const taken of hostPortsOf(other)) {
+        if (wanted.some((port) => clash(port, taken))) return false;
+      }
+    }
+    return true;
   };
 }
 
@@ -238,10 +242,29 @@ function balancedAllocation(
   return true;
 }
 
-function hostPorts(pod: Pod): string[] {
-  return pod.spec.containers.flatMap(({ ports }) =>
-    ports.flatMap(({ hostPort, protocol }) =>
-      hostPort === null ? [] : [`${protocol}/${hostPort}`],
-    ),
-  );
+const ANY_ADDRESS = "0.0.0.0";
+const NONE: readonly ContainerPort[] = [];
+/** Of each spec: most have none, and a filter asks all pods of all nodes. */
+const hostPorts = new WeakMap<PodSpec, readonly ContainerPort[]>();
+
+/** GetHostPorts: of containers and sidecars; other init containers have gone when they run. */
+function hostPortsOf({ spec }: Pod): readonly ContainerPort[] {
+  let ports = hostPorts.get(spec);
+  if (ports === undefined) {
+    const sidecars = (spec.initContainers ?? []).filter(
+      ({ restartPolicy }) => restartPolicy === "Always",
+    );
+    const held = [...sidecars, ...spec.containers].flatMap((container) =>
+      container.ports.filter(({ hostPort }) => hostPort !== null),
+    );
+    hostPorts.set(spec, (ports = held.length === 0 ? NONE : held));
+  }
+  return ports;
+}
+
+/** HostPortInfo.CheckConflict: one port of one protocol, at one address or where one of them holds all. */
+function clash(a: ContainerPort, b: ContainerPort): boolean {
+  if (a.hostPort !== b.hostPort || a.protocol !== b.protocol) return false;
+  const [one, other] = [a.hostIP ?? ANY_ADDRESS, b.hostIP ?? ANY_ADDRESS];
+  return one === other || one === ANY_ADDRESS || other === ANY_ADDRESS;
 }

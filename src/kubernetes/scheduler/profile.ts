@@ -1,5 +1,6 @@
 /** Constants of kube-scheduler. "timings §N": docs/sources.md. */
 import { minutes, ms, seconds } from "../../engine/index.ts";
+import { leaderElectionProfile } from "../election/profile.ts";
 
 export const schedulerProfile = {
   /** Binds go through the scheduler's own client (timings §4). */
@@ -21,6 +22,7 @@ export const schedulerProfile = {
     leastAllocated: 1,
     balancedAllocation: 1,
   },
+  leaderElection: leaderElectionProfile,
 };
 
 export type SchedulerProfile = typeof schedulerProfile;

@@ -6,14 +6,17 @@
  * volumes, images.
  */
 import { Phase, type RandomStream, type Simulation } from "../../engine/index.ts";
-import type { ApiClient, ApiServer, Informer } from "../api/contract.ts";
+import { whileAlive } from "../api/processClient.ts";
+import type { ApiClient, ApiServer, Informer, WriteError } from "../api/contract.ts";
 import { objectKey, type Node, type Pod } from "../api/types.ts";
 import { ClusterPicture } from "./picture.ts";
-import { priorityOf } from "./preemption.ts";
+import { PREEMPTED, priorityOf } from "./preemption.ts";
 import type { SchedulerProfile } from "./profile.ts";
 import { SchedulingQueue } from "./queue.ts";
 
 export { ClusterPicture } from "./picture.ts";
+
+export const USER = "system:kube-scheduler";
 
 export class Scheduler {
   readonly #sim: Simulation;
@@ -22,21 +25,32 @@ export class Scheduler {
   readonly #stream: RandomStream;
   readonly #picture: ClusterPicture;
   readonly #pods: Informer<"Pod">;
+  readonly #budgets: Informer<"PodDisruptionBudget">;
   readonly #queue: SchedulingQueue;
   /** Pods with a node that the API has not shown yet. */
   readonly #assumed = new Set<string>();
+  /** Pods whose victims are being told. */
+  readonly #preempting = new Set<string>();
+  readonly #process = { isOver: false };
+  readonly #watches: readonly { stop(): void }[];
   #busy = false;
 
-  constructor(sim: Simulation, api: ApiServer, profile: SchedulerProfile) {
+  /** @param connection of its process: its requests and watches share it */
+  constructor(
+    sim: Simulation,
+    api: ApiServer,
+    profile: SchedulerProfile,
+    connection = "kube-scheduler",
+  ) {
     this.#sim = sim;
     this.#profile = profile;
     const { clientQps: qps, clientBurst: burst } = profile;
-    const user = "system:kube-scheduler";
-    this.#client = api.client({ name: "kube-scheduler", qps, burst, user });
+    const client = api.client({ name: connection, qps, burst, user: USER, connection });
+    this.#client = whileAlive(client, this.#process);
     this.#stream = sim.streams.get("scheduler");
     this.#queue = new SchedulingQueue(sim, profile, () => this.#next());
     const nodes = api.watch("Node", {
-      watcher: "kube-scheduler",
+      watcher: connection,
       handlers: {
         added: (node) => this.#nodeSeen(null, node),
         updated: (previous, node) => this.#nodeSeen(previous, node),
@@ -44,15 +58,27 @@ export class Scheduler {
       },
     });
     this.#picture = new ClusterPicture(nodes.values());
-    this.#pods = api.watch("Pod", {
-      watcher: "kube-scheduler",
+    const pods = api.watch("Pod", {
+      watcher: connection,
       handlers: {
         added: (pod) => this.#seen(pod),
-        updated: (_previous, pod) => this.#seen(pod),
+        updated: (previous, pod) => {
+          if (!isOnlyStatus(previous, pod)) this.#seen(pod);
+        },
         deleted: (pod) => this.#gone(pod),
       },
     });
+    const budgets = api.watch("PodDisruptionBudget", { watcher: connection, handlers: {} });
+    this.#pods = pods;
+    this.#budgets = budgets;
+    this.#watches = [nodes, pods, budgets];
     for (const pod of this.#pods.values()) this.#seen(pod);
+  }
+
+  /** Its process is no more: its watches end, it sends nothing, and no answer finds it. */
+  stop(): void {
+    this.#process.isOver = true;
+    for (const watch of this.#watches) watch.stop();
   }
 
   #nodeSeen(previous: Node | null, node: Node): void {
@@ -71,6 +97,8 @@ export class Scheduler {
       return;
     }
     if (this.#assumed.has(key)) return;
+    const { nominatedNodeName } = pod.status;
+    if (nominatedNodeName !== undefined) this.#picture.nominate(pod, nominatedNodeName);
     this.#queue.add(key, priorityOf(pod));
   }
 
@@ -84,12 +112,13 @@ export class Scheduler {
   }
 
   #next(): void {
-    if (this.#busy) return;
+    if (this.#busy || this.#process.isOver) return;
     const key = this.#queue.take();
     if (key === null) return;
     this.#busy = true;
     this.#sim.callAfter(this.#profile.attemptNs, Phase.start, () => {
       this.#busy = false;
+      if (this.#process.isOver) return;
       this.#attempt(key);
       this.#next();
     });
@@ -105,7 +134,7 @@ export class Scheduler {
       return;
     }
     this.#queue.park(key, attempt.rejectedBy);
-    if (!this.#picture.awaitsVictims(pod)) this.#preempt(pod);
+    if (!this.#preempting.has(key) && !this.#picture.awaitsVictims(pod)) this.#preempt(pod);
   }
 
   #bind(key: string, placed: Pod): void {
@@ -115,7 +144,9 @@ export class Scheduler {
       "Pod",
       key,
       (stored) =>
-        stored.spec.nodeName === null ? { ...stored, spec: { ...stored.spec, nodeName } } : null,
+        stored.spec.nodeName === null
+          ? { ...nominated(stored, null), spec: { ...stored.spec, nodeName } }
+          : null,
       (_pod, error) => {
         if (error === null) {
           this.#queue.happened("podAdded");
@@ -132,17 +163,83 @@ export class Scheduler {
 
   /** The victims leave with their own grace; the pod is nominated and tried again as they go. */
   #preempt(pod: Pod): void {
-    const preemption = this.#picture.preemptionFor(pod);
+    const preemption = this.#picture.preemptionFor(pod, [...this.#budgets.values()]);
     if (preemption === null) {
-      this.#picture.nominate(pod, null);
+      this.#nominate(pod, null);
       return;
     }
-    this.#picture.nominate(pod, preemption.nodeName);
-    for (const victim of preemption.victims) {
-      if (victim.metadata.deletionTimestampNs !== null) continue;
-      this.#client.delete("Pod", objectKey(victim), { uid: victim.metadata.uid });
+    const key = objectKey(pod);
+    const { nodeName, victims } = preemption;
+    for (const nominee of this.#picture.nomineesBelow(pod, nodeName)) this.#nominate(nominee, null);
+    this.#nominate(pod, nodeName);
+    this.#preempting.add(key);
+    this.#tell(victims, (failed) => {
+      this.#preempting.delete(key);
+      if (failed && this.#pods.get(key) !== undefined) this.#queue.add(key, priorityOf(pod));
+    });
+  }
+
+  /** prepareCandidateAsync: all but the last at once, then the last. */
+  #tell(victims: readonly Pod[], done: (failed: boolean) => void): void {
+    const others = victims.slice(0, -1);
+    let pending = others.length;
+    let failed = false;
+    const finish = (): void => {
+      if (failed) done(true);
+      else this.#preemptPod(victims.at(-1)!, (error) => done(error !== null));
+    };
+    if (pending === 0) finish();
+    for (const victim of others) {
+      this.#preemptPod(victim, (error) => {
+        failed ||= error !== null;
+        if (--pending === 0) finish();
+      });
     }
   }
+
+  /** PreemptPod: condition DisruptionTarget, then the delete; one that has gone is no failure. */
+  #preemptPod({ metadata }: Pod, done: (error: WriteError | null) => void): void {
+    const key = objectKey({ metadata });
+    const { uid } = metadata;
+    const answered = (error: WriteError | null): void => done(error === "NotFound" ? null : error);
+    const condition = (stored: Pod): Pod | null =>
+      stored.metadata.uid === uid && stored.status.disruptionTarget === undefined
+        ? { ...stored, status: { ...stored.status, disruptionTarget: PREEMPTED } }
+        : null;
+    this.#client.patch("Pod", key, condition, (_pod, error) => {
+      if (error !== null) answered(error);
+      else this.#client.delete("Pod", key, { uid }, (_victim, refusal) => answered(refusal));
+    });
+  }
+
+  /** In the picture at once, in the pod's status by a write; null: no longer. */
+  #nominate(pod: Pod, nodeName: string | null): void {
+    const key = objectKey(pod);
+    this.#picture.nominate(pod, nodeName);
+    const seen = this.#pods.get(key) ?? pod;
+    if ((seen.status.nominatedNodeName ?? null) === nodeName) return;
+    this.#client.patch("Pod", key, (stored) =>
+      stored.metadata.uid === pod.metadata.uid && stored.spec.nodeName === null
+        ? nominated(stored, nodeName)
+        : null,
+    );
+  }
+}
+
+function nominated(pod: Pod, nodeName: string | null): Pod {
+  const { nominatedNodeName, ...status } = pod.status;
+  if (nodeName !== null) return { ...pod, status: { ...status, nominatedNodeName: nodeName } };
+  return nominatedNodeName === undefined ? pod : { ...pod, status };
+}
+
+/** Nothing that decides where a pending pod may go: its own nomination, mostly. */
+function isOnlyStatus(previous: Pod, pod: Pod): boolean {
+  return (
+    pod.spec.nodeName === null &&
+    previous.spec === pod.spec &&
+    previous.metadata.labels === pod.metadata.labels &&
+    previous.metadata.deletionTimestampNs === pod.metadata.deletionTimestampNs
+  );
 }
 
 /** After a failed binding any event will do. */

@@ -10,6 +10,7 @@ import { EndpointWindows } from "../endpoint-windows.ts";
 import type { Observer } from "../observations.ts";
 import type { Recorder, RecordingContext, Table, Trend } from "../recorder.ts";
 import type { RunTotals } from "../totals.ts";
+import { ConnectionFlows } from "./connection-flows.ts";
 import { Conntracks } from "./conntracks.ts";
 import { Dns } from "./dns.ts";
 import { EndpointLoad } from "./endpoint-load.ts";
@@ -50,24 +51,37 @@ const recorderTable: readonly ((shared: Shared) => Recorder)[] = [
   () => new Events(),
 ];
 
+/** Kept beside the others only when they are asked for, and no part of what a run's results are known by. */
+const onRequest: Readonly<Record<RequestedRecorder, (shared: Shared) => Recorder>> = {
+  flows: ({ directory }) => new ConnectionFlows(directory),
+};
+
+export type RequestedRecorder = "flows";
+
 /** One run's recorders. Hand `observers` to the run; afterwards ask for tables and totals. */
 export class Recording {
   readonly observers: readonly Observer[];
   readonly #recorders: readonly Recorder[];
+  readonly #requested: readonly Recorder[];
 
-  constructor() {
+  constructor(requested: readonly RequestedRecorder[] = []) {
     const directory = new Directory();
     const changes = new Changes(directory);
     const endpointWindows = new EndpointWindows(directory);
-    this.#recorders = recorderTable.map((create) =>
-      create({ directory, changes, endpointWindows }),
-    );
+    const shared = { directory, changes, endpointWindows };
+    this.#recorders = recorderTable.map((create) => create(shared));
+    this.#requested = requested.map((name) => onRequest[name](shared));
     // Names first: what follows may look them up while it is being told.
-    this.observers = [directory, changes, endpointWindows, ...this.#recorders];
+    this.observers = [directory, changes, endpointWindows, ...this.#recorders, ...this.#requested];
   }
 
   tables(context: RecordingContext): readonly Table[] {
     return this.#recorders.flatMap((recorder) => recorder.tables(context));
+  }
+
+  /** Of the recorders that were asked for. */
+  requestedTables(context: RecordingContext): readonly Table[] {
+    return this.#requested.flatMap((recorder) => recorder.tables(context));
   }
 
   trends(): Trend[] {

@@ -21,7 +21,7 @@ const file = "network_programming_latency.csv";
 const SLI_WINDOW_NS = minutes(5);
 
 /** Upper bounds: 0.25, 0.5, each second to a minute, each five to two minutes, each thirty to five (timings §7.3). */
-const BUCKETS_S: readonly number[] = [
+export const NETWORK_PROGRAMMING_BUCKETS_S: readonly number[] = [
   0.25,
   0.5,
   ...Array.from({ length: 59 }, (_, i) => i + 1),
@@ -51,9 +51,11 @@ export class NetworkProgramming implements Recorder {
 
   networkProgrammed(node: number, triggerNs: SimTimeNs, atNs: SimTimeNs): void {
     const window = windowAt(this.metricWindows, node, atNs);
-    window.metric ??= [...BUCKETS_S, Infinity].map(() => 0);
-    const bucket = BUCKETS_S.findIndex((boundS) => atNs - triggerNs <= seconds(boundS));
-    window.metric[bucket < 0 ? BUCKETS_S.length : bucket]!++;
+    window.metric ??= [...NETWORK_PROGRAMMING_BUCKETS_S, Infinity].map(() => 0);
+    const bucket = NETWORK_PROGRAMMING_BUCKETS_S.findIndex(
+      (boundS) => atNs - triggerNs <= seconds(boundS),
+    );
+    window.metric[bucket < 0 ? NETWORK_PROGRAMMING_BUCKETS_S.length : bucket]!++;
   }
 
   tables({ endNs }: RecordingContext): readonly Table[] {
@@ -66,7 +68,7 @@ export class NetworkProgramming implements Recorder {
     if (windows.length === 0) return {};
     const lags = windows.flatMap(({ lagsNs }) => lagsNs);
     const p99s = windows.flatMap(({ lagsNs }) => (lagsNs.length === 0 ? [] : [of(lagsNs, 0.99)!]));
-    const metric = BUCKETS_S.concat(0).map((_bound, i) =>
+    const metric = NETWORK_PROGRAMMING_BUCKETS_S.concat(0).map((_bound, i) =>
       windows.reduce((sum, window) => sum + (window.metric?.[i] ?? 0), 0),
     );
     return {
@@ -140,13 +142,13 @@ export function histogramQuantile(q: number, counts: readonly number[]): Duratio
   if (samples === 0) return null;
   const rank = q * samples;
   let below = 0;
-  for (const [i, boundS] of BUCKETS_S.entries()) {
+  for (const [i, boundS] of NETWORK_PROGRAMMING_BUCKETS_S.entries()) {
     const count = counts[i]!;
     if (count > 0 && below + count >= rank) {
-      const fromS = i === 0 ? 0 : BUCKETS_S[i - 1]!;
+      const fromS = i === 0 ? 0 : NETWORK_PROGRAMMING_BUCKETS_S[i - 1]!;
       return Math.round(seconds(1) * (fromS + (boundS - fromS) * ((rank - below) / count)));
     }
     below += count;
   }
-  return seconds(BUCKETS_S.at(-1)!);
+  return seconds(NETWORK_PROGRAMMING_BUCKETS_S.at(-1)!);
 }

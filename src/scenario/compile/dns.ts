@@ -30,7 +30,7 @@ export class ClusterDns {
   readonly #transport: Transport;
   readonly #cluster: Cluster;
   readonly #observations: Observations;
-  readonly #messages = new DnsMessages();
+  readonly #messages: DnsMessages;
   readonly #nameserver: AddressId;
   readonly #outsideNames: ReadonlySet<string>;
 
@@ -43,6 +43,7 @@ export class ClusterDns {
   ) {
     const { network } = transport;
     this.#scenario = scenario;
+    this.#messages = new DnsMessages(network.addresses);
     this.#transport = transport;
     this.#network = network;
     this.#cluster = cluster;
@@ -67,12 +68,13 @@ export class ClusterDns {
   /** What a client uses; null for one that looks nothing up. */
   useOf({ resolver, to }: Pick<ResolvedClient, "resolver" | "to">): DnsUse | null {
     if (resolver === undefined || !("service" in to)) return null;
-    const { pick, ...options } = resolver;
+    const { pick, slowStartNs, ...options } = resolver;
     const { ledger } = this.#cluster;
     const { addresses } = this.#network;
     return {
       resolver: { ...options, messages: this.#messages, nameserver: this.#nameserver },
       pick,
+      slowStartNs,
       lookupOnly: to.via === "lookup",
       // A ClusterIP is no endpoint: then the node's rules say where the connection goes.
       note: (socket, address) => {
@@ -121,6 +123,7 @@ export class ClusterDns {
     const { kubernetes, server } = this.#scenario.profile;
     const { zone, recordTtlNs, cache, cpuPerQueryNs, workers, lameduckNs, forward, startupTime } =
       kubernetes.dns;
+    const { udpAnswerBytes, ednsAnswerBytes } = kubernetes.dns;
     return {
       messages: this.#messages,
       zone,
@@ -133,6 +136,8 @@ export class ClusterDns {
       startupTime,
       outsideNames: this.#outsideNames,
       outsideAddress: this.#network.addresses.intern(OUTSIDE_ADDRESS),
+      udpAnswerBytes,
+      ednsAnswerBytes,
       smallMessageBytes: server.smallMessageBytes,
     };
   }
@@ -143,7 +148,7 @@ function outsideNames({ clients, cluster, profile }: ResolvedScenario): Readonly
   const { zone } = profile.kubernetes.dns;
   const known = new LookupNames(cluster.services, zone);
   const asked = clients.flatMap(({ to, resolver }) => {
-    if (to.via !== "lookup" || resolver === undefined || known.isService(resolver)) return [];
+    if (to.via !== "lookup" || resolver === undefined || known.isOwn(resolver)) return [];
     return known.isOfCluster(resolver.name) ? [] : [resolver.name];
   });
   const aliases = cluster.services.flatMap(({ spec }) => spec.externalName ?? []);

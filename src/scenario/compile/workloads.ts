@@ -13,7 +13,9 @@ import {
   matchesSelector,
   objectKey,
   type Container,
+  type CronJob,
   type IpFamily,
+  type LabelSelector,
   type Labels,
   type Node,
   type Pod,
@@ -283,14 +285,17 @@ function ownersIn({ deployments, replicaSets, workloads }: ResolvedCluster): Wor
 }
 
 function workloadsOf({ cluster }: ResolvedScenario): NamedWorkload[] {
-  const sets = ownersIn(cluster).map((owner) => ({
-    key: objectKey(owner),
-    labels: owner.spec.template.labels,
-    owns: (pod: Pod) =>
-      pod.metadata.namespace === owner.metadata.namespace &&
-      matchesSelector(owner.spec.selector, pod.metadata.labels),
-    pair: Object.entries(owner.spec.selector.matchLabels).map(pairOf)[0] ?? null,
-  }));
+  const sets = ownersIn(cluster).map((owner) => {
+    const { has, pair } =
+      owner.kind === "CronJob" ? ofCronJob(owner) : ofSelector(owner.spec.selector);
+    return {
+      key: objectKey(owner),
+      labels: owner.spec.template.labels,
+      owns: ({ metadata }: Pod) =>
+        metadata.namespace === owner.metadata.namespace && has(metadata.labels),
+      pair,
+    };
+  });
   const single = cluster.pods.map((pod) => ({
     key: objectKey(pod),
     labels: pod.metadata.labels,
@@ -298,6 +303,31 @@ function workloadsOf({ cluster }: ResolvedScenario): NamedWorkload[] {
     pair: null,
   }));
   return [...sets, ...single];
+}
+
+/** How the pods of a workload are known by their labels. */
+interface Mark {
+  readonly has: (labels: Labels) => boolean;
+  readonly pair: NamedWorkload["pair"];
+}
+
+function ofSelector(selector: LabelSelector): Mark {
+  return {
+    has: (labels) => matchesSelector(selector, labels),
+    pair: Object.entries(selector.matchLabels).map(pairOf)[0] ?? null,
+  };
+}
+
+/** Those of its Jobs, each named by the minute at which it was due. */
+function ofCronJob({ metadata, spec }: CronJob): Mark {
+  const prefix = `${metadata.name}-`;
+  return {
+    has: (labels) => {
+      const job = labels["job-name"] ?? "";
+      return job.startsWith(prefix) && /^\d+$/.test(job.slice(prefix.length));
+    },
+    pair: Object.entries(spec.template.labels).map(pairOf)[0] ?? null,
+  };
 }
 
 function pairOf([name, value]: readonly [string, string]): string {

@@ -9,7 +9,7 @@ import type { z } from "zod";
 import type { DurationNs } from "../../engine/index.ts";
 import type { WorkloadName } from "../../faults/workload.ts";
 import type { HostGroup } from "../../faults/hosts.ts";
-import type { Labels } from "../../kubernetes/api/types.ts";
+import type { Labels, ObjectKey } from "../../kubernetes/api/types.ts";
 import type { FileMistakes, Path } from "../mistakes.ts";
 import type { SchemaWords } from "../schema/words.ts";
 
@@ -34,6 +34,8 @@ export interface FaultSurroundings {
     reference: string,
     mistakes?: FileMistakes,
   ) => { readonly selector: Labels; readonly namespace: string } | null;
+  /** Key of an Endpoints object that a user keeps. Without `mistakes` its name has been checked before. */
+  readonly endpoints: (name: string, mistakes?: FileMistakes) => ObjectKey | null;
   readonly checkContainer: (name: string, mistakes: FileMistakes) => void;
   /**
    * The hosts of these names: nodes alone, those that track connections, or any. Without `mistakes` they have

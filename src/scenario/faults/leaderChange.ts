@@ -1,4 +1,4 @@
-/** leaderChange(...): the leading kube-controller-manager dies. */
+/** leaderChange(...): the leading kube-controller-manager or kube-scheduler dies. */
 import type { LeaderChangeSpec } from "../../faults/leaderChange.ts";
 import type { Duration } from "../language/scenario.ts";
 import { faultWord, type FaultWord } from "./contract.ts";
@@ -6,13 +6,21 @@ import { noTargets } from "./noTargets.ts";
 
 export interface LeaderChangeInput {
   at: Duration;
+  /** Whose leader. Default "kube-controller-manager". */
+  component?: "kube-controller-manager" | "kube-scheduler";
 }
 
-/** Ends the leading kube-controller-manager; another replica takes over when its Lease has run out. */
+const MANAGER = "kube-controller-manager";
+const SCHEDULER = "kube-scheduler";
+
+/** Ends the process that leads; another replica takes over when its Lease has run out. */
 export const leaderChange: FaultWord<"leaderChange", LeaderChangeInput, LeaderChangeSpec> =
   faultWord("leaderChange", {
     targets: noTargets,
-    options: ({ duration }) => ({ at: duration }),
-    chaos: () => ({}),
-    resolve: ({ at }) => ({ kind: "leaderChange", atNs: at }),
+    options: ({ duration, word }) => ({
+      at: duration,
+      component: word(MANAGER, SCHEDULER).optional(),
+    }),
+    chaos: ({ pick }) => ({ component: pick([MANAGER, SCHEDULER]) }),
+    resolve: ({ at, component = MANAGER }) => ({ kind: "leaderChange", atNs: at, component }),
   });

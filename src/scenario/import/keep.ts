@@ -59,6 +59,8 @@ const podSpec: Keep = {
 
 const template: Keep = { metadata: templateMetadata, spec: podSpec };
 
+const jobSpec: Keep = { ...all("parallelism completions backoffLimit"), template };
+
 const workload = (fields: string): Keep => ({
   apiVersion: true,
   kind: true,
@@ -79,9 +81,16 @@ const kinds: Readonly<Record<string, Keep>> = {
   ReplicationController: workload("replicas"),
   StatefulSet: workload("replicas podManagementPolicy updateStrategy"),
   DaemonSet: workload("updateStrategy"),
-  Job: {
+  Job: { ...workload(""), spec: jobSpec },
+  CronJob: {
     ...workload(""),
-    spec: { ...all("parallelism completions backoffLimit"), template },
+    spec: {
+      ...all(
+        `schedule timeZone suspend concurrencyPolicy startingDeadlineSeconds
+         successfulJobsHistoryLimit failedJobsHistoryLimit`,
+      ),
+      jobTemplate: { spec: jobSpec },
+    },
   },
   Pod: {
     ...all("apiVersion kind"),

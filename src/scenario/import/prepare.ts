@@ -12,7 +12,6 @@ import { modernise } from "./versions.ts";
 
 /** Why well-known kinds have no effect. */
 const REASONS: Readonly<Record<string, string>> = {
-  CronJob: "its Jobs begin by the clock of a day, which a run has not",
   Ingress: "no ingress controller is modelled: clients call the Service that it leads to",
   IngressClass: "no ingress controller is modelled",
   Gateway: "no gateway is modelled: clients call the Services behind it",
@@ -67,7 +66,7 @@ function prepareOne(subject: Subject, nodes: ReadonlySet<string>): void {
   nameGenerated(subject);
   const { kind, value } = subject;
   const owner = ownerOf(value);
-  if (kind === "CronJob" || kind === "Ingress" || kind === "Secret") {
+  if (kind === "Ingress" || kind === "Secret") {
     subject.drop(REASONS[kind]!);
   } else if (kind === "ConfigMap") prepareConfigMap(subject);
   else if (kind === "EndpointSlice" && isMade(value)) {

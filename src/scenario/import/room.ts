@@ -108,9 +108,10 @@ function shapeFor(demand: Demand, daemons: Demand): typeof SHAPE {
 
 /** Pods of a workload at a time; of a DaemonSet, on one node. */
 export function podsOf({ kind, value }: Subject): number {
-  const spec = recordAt(value, "spec") ?? {};
   if (kind === "Pod" || kind === "DaemonSet") return 1;
-  const count = spec[kind === "Job" ? "parallelism" : "replicas"];
+  const path = kind === "CronJob" ? ["spec", "jobTemplate", "spec"] : ["spec"];
+  const spec = recordAt(value, ...path) ?? {};
+  const count = spec[kind === "Job" || kind === "CronJob" ? "parallelism" : "replicas"];
   return typeof count === "number" ? count : 1;
 }
 

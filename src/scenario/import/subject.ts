@@ -63,14 +63,17 @@ export class Subject {
   /** The spec of its pods, of whatever makes some. */
   podSpec(): RawValue | null {
     if (this.kind === "Pod") return recordAt(this.value, "spec");
-    if (this.kind === "CronJob")
-      return recordAt(this.value, "spec", "jobTemplate", "spec", "template", "spec");
-    return recordAt(this.value, "spec", "template", "spec");
+    return recordAt(this.value, ...this.#templatePath(), "spec");
   }
 
   podLabels(): RawValue {
-    const path = this.kind === "Pod" ? [] : ["spec", "template"];
+    const path = this.kind === "Pod" ? [] : this.#templatePath();
     return recordAt(this.value, ...path, "metadata", "labels") ?? {};
+  }
+
+  #templatePath(): string[] {
+    const inCronJob = this.kind === "CronJob" ? ["spec", "jobTemplate"] : [];
+    return [...inCronJob, "spec", "template"];
   }
 
   /** It has no effect, or has not all. */
@@ -114,6 +117,7 @@ export const WORKLOADS: Readonly<Record<string, string>> = {
   StatefulSet: "sts",
   DaemonSet: "ds",
   Job: "job",
+  CronJob: "cronjob",
   Pod: "pod",
 };
 

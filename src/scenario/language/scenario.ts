@@ -43,6 +43,8 @@ export interface ScenarioInput {
    * not. docs/metrics.md lists what can be measured.
    */
   thresholds?: string[];
+  /** The time of day when the run begins, by which CronJobs go. Default "2026-01-05T00:00:00Z", a Monday. */
+  startsAt?: string;
   /** Play the start of every pod instead of beginning at rest. Default false. */
   coldStart?: boolean;
   /** Width of the windows that results are grouped by. Default "1s". */
@@ -138,7 +140,7 @@ export interface ClientInput {
   from?: OriginInput | SidecarOriginInput | HostOriginInput | ContainerOriginInput;
   /**
    * "svc/NAME:PORT" for its ClusterIP, or nodePort(...), externalIP(...), loadBalancer(...) of it;
-   * "dns://NAME:PORT" for what DNS says, or lookup("NAME") for lookups alone;
+   * "dns://NAME:PORT" or "dns://_PORT._PROTOCOL.NAME" for what DNS says, or lookup("NAME") for lookups alone;
    * container("NAME:PORT"), hostPort("HOST:PORT") or localhost(PORT).
    */
   to: string | TargetInput | ContainerTargetInput | HostPortInput | LocalhostInput;
@@ -173,7 +175,7 @@ export interface OriginInput {
 
 export type TargetInput =
   | { kind: "nodePort" | "externalIP" | "loadBalancer"; service: string; node?: string }
-  | { kind: "lookup"; name: string };
+  | { kind: "lookup"; name: string; type?: "SRV" | "PTR" };
 
 export interface ResolverInput {
   /** A name with fewer dots is tried in the search domains first. Default 5. */
@@ -185,12 +187,16 @@ export interface ResolverInput {
   /** A and AAAA one after the other; with Reopen from a socket each. Default false. */
   singleRequest?: boolean;
   singleRequestReopen?: boolean;
+  /** Larger answers fit a UDP datagram: 1200 bytes for 512. Default false. */
+  edns0?: boolean;
   /** Domains after the three of the cluster. Default none. */
   search?: string[];
   /** How long the application keeps addresses; "record": as long as the record says. Default "none". */
   cache?: "none" | "forever" | "record" | Duration;
   /** Which address of several it dials. Default "first". */
   pick?: "first" | "random";
+  /** With pick "random": an address that is new to the application gets its whole share only after so long. */
+  slowStart?: Duration;
 }
 
 export type LoadInput =
@@ -270,9 +276,9 @@ export function loadBalancer(service: string): TargetInput {
   return { kind: "loadBalancer", service };
 }
 
-/** Lookups of a name and nothing else, as dnsperf makes them. */
-export function lookup(name: string): TargetInput {
-  return { kind: "lookup", name };
+/** Lookups of a name and nothing else, as dnsperf makes them: of its addresses, or of its SRV or PTR records. */
+export function lookup(name: string, options: { type?: "SRV" | "PTR" } = {}): TargetInput {
+  return { ...options, kind: "lookup", name };
 }
 
 /** Requests come at `rate`, whether or not earlier ones were answered. Poisson arrivals by default. */

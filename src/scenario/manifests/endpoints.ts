@@ -12,8 +12,8 @@ import {
   SLICE_CONTROLLER,
   type Endpoint,
   type EndpointSlice,
+  type EndpointSubset,
 } from "../../kubernetes/api/types.ts";
-import type { EndpointSubset } from "../../kubernetes/controllers/mirroring.ts";
 import type { FileMistakes } from "../mistakes.ts";
 import { boolean, read, text, word } from "../schema/reading.ts";
 import { ipAddress, whySpecial } from "./addresses.ts";
@@ -46,6 +46,7 @@ const sliceSchema = z.object({
             terminating: boolean.nullish(),
           })
           .optional(),
+        hostname: name.optional(),
         nodeName: name.optional(),
         zone: name.optional(),
         targetRef: z.object({ name: name.optional() }).optional(),
@@ -122,7 +123,7 @@ function checkAddress(address: string, family: string, mistakes: FileMistakes): 
 
 /** Only the first of an endpoint's addresses counts, to kube-proxy as well. */
 function buildEndpoint({ addresses, conditions, ...written }: WrittenEndpoint): Endpoint {
-  const { nodeName, zone, targetRef, hints } = written;
+  const { hostname, nodeName, zone, targetRef, hints } = written;
   return {
     address: addresses[0] ?? "",
     podUid: "",
@@ -135,6 +136,7 @@ function buildEndpoint({ addresses, conditions, ...written }: WrittenEndpoint): 
       terminating: conditions?.terminating ?? false,
     },
     observedCauseNs: null,
+    ...(hostname === undefined ? {} : { hostname }),
     ...(zone === undefined ? {} : { zone }),
     ...(hints?.forZones === undefined
       ? {}
@@ -154,7 +156,11 @@ function portsOf(ports: readonly z.output<typeof portSchema>[]): EndpointSlice["
   );
 }
 
-const address = z.object({ ip: ipAddress.schema, nodeName: name.nullish() });
+const address = z.object({
+  ip: ipAddress.schema,
+  hostname: name.nullish(),
+  nodeName: name.nullish(),
+});
 const endpointsSchema = z.object({
   metadata: metadataSchema,
   subsets: z
@@ -179,13 +185,14 @@ export function readEndpoints({ value, mistakes, objects }: ManifestContext): bo
     }),
   );
   const metadata = startMeta("Endpoints", written.metadata);
-  objects.endpoints.push({ mistakes, object: { metadata, subsets } });
+  objects.endpoints.push({ mistakes, object: { kind: "Endpoints", metadata, subsets } });
   return true;
 }
 
 function buildAddress({
   ip,
+  hostname,
   nodeName,
 }: z.output<typeof address>): EndpointSubset["addresses"][number] {
-  return { ip, nodeName: nodeName ?? null };
+  return { ip, nodeName: nodeName ?? null, ...(hostname && { hostname }) };
 }

@@ -113,6 +113,15 @@ const scalingRules: FieldTree = {
 const template: FieldTree = { metadata, spec: podSpec };
 const object: FieldTree = { ...names("apiVersion kind status"), metadata };
 
+const jobSpec: FieldTree = {
+  ...names(
+    `activeDeadlineSeconds backoffLimit backoffLimitPerIndex completionMode completions managedBy
+         manualSelector maxFailedIndexes parallelism podFailurePolicy podReplacementPolicy selector
+         successPolicy suspend ttlSecondsAfterFinished`,
+  ),
+  template,
+};
+
 /** KubeProxyConfiguration of kubeproxy.config.k8s.io/v1alpha1. */
 export const kubeProxyFields: FieldTree = {
   ...names(
@@ -168,15 +177,15 @@ export const fieldsByKind: Readonly<Record<string, FieldTree>> = {
       updateStrategy: { type: true, rollingUpdate: names("maxSurge maxUnavailable") },
     },
   },
-  Job: {
+  Job: { ...object, spec: jobSpec },
+  CronJob: {
     ...object,
     spec: {
       ...names(
-        `activeDeadlineSeconds backoffLimit backoffLimitPerIndex completionMode completions managedBy
-         manualSelector maxFailedIndexes parallelism podFailurePolicy podReplacementPolicy selector
-         successPolicy suspend ttlSecondsAfterFinished`,
+        `concurrencyPolicy failedJobsHistoryLimit schedule startingDeadlineSeconds
+         successfulJobsHistoryLimit suspend timeZone`,
       ),
-      template,
+      jobTemplate: { metadata, spec: jobSpec },
     },
   },
   PodDisruptionBudget: {

@@ -8,6 +8,7 @@ import { z } from "zod";
 import type { Taint } from "../../kubernetes/api/taints.ts";
 import type {
   Deployment,
+  Endpoints,
   EndpointSlice,
   HorizontalPodAutoscaler,
   IpFamily,
@@ -21,7 +22,6 @@ import type {
 } from "../../kubernetes/api/types.ts";
 import type { OtherWorkload } from "../../kubernetes/controllers/rested.ts";
 import type { LivePod } from "../../kubernetes/controllers/livePods.ts";
-import type { EndpointSubset } from "../../kubernetes/controllers/mirroring.ts";
 import type { FileMistakes, Path } from "../mistakes.ts";
 import type { Profile } from "../profile.ts";
 import { isRecord, scalar, text } from "../schema/reading.ts";
@@ -45,12 +45,6 @@ export interface ServiceWishes {
 
 /** A Service as written: null ports are still to be allocated, and so is what it wishes for. */
 export type ServiceDraft = Service & { readonly wishes: ServiceWishes };
-
-/** A legacy Endpoints object: the EndpointSlice controller mirrors it for a Service without a selector. */
-export interface EndpointsDraft {
-  readonly metadata: ObjectMeta;
-  readonly subsets: readonly EndpointSubset[];
-}
 
 /** A Node as written; null is for resolve to choose. */
 export interface NodeDraft {
@@ -89,7 +83,7 @@ export interface ManifestObjects {
   readonly livePods: Placed<LivePod>[];
   readonly services: Placed<ServiceDraft>[];
   readonly endpointSlices: Placed<EndpointSlice>[];
-  readonly endpoints: Placed<EndpointsDraft>[];
+  readonly endpoints: Placed<Endpoints>[];
   readonly nodes: Placed<NodeDraft>[];
   readonly priorityClasses: Placed<PriorityClassDraft>[];
   /** What kube-proxy's own configuration makes of the profile; null without one. */

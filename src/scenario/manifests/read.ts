@@ -23,6 +23,7 @@ import type { ManifestContext, ManifestObjects } from "./objects.ts";
 import { readPriorityClass } from "./scheduling.ts";
 import { readService } from "./service.ts";
 import {
+  readCronJob,
   readDaemonSet,
   readJob,
   readPodDisruptionBudget,
@@ -49,6 +50,7 @@ const readers: Readonly<
   StatefulSet: { apiVersion: "apps/v1", read: readStatefulSet },
   DaemonSet: { apiVersion: "apps/v1", read: readDaemonSet },
   Job: { apiVersion: "batch/v1", read: readJob },
+  CronJob: { apiVersion: "batch/v1", read: readCronJob },
   PodDisruptionBudget: { apiVersion: "policy/v1", read: readPodDisruptionBudget },
   HorizontalPodAutoscaler: {
     apiVersion: "autoscaling/v2",
@@ -84,7 +86,6 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 const NOT_YET = new Set([
-  "CronJob",
   "NetworkPolicy",
   "Ingress",
   "Gateway",

@@ -1,5 +1,5 @@
 /**
- * StatefulSet, DaemonSet, Job, ReplicationController and PodDisruptionBudget, with the defaults of Kubernetes.
+ * StatefulSet, DaemonSet, Job, CronJob, ReplicationController and PodDisruptionBudget, with the defaults of Kubernetes.
  *
  * Owns: their fields. Refuses to own: Deployment and ReplicaSet (kinds.ts), pod templates (pod.ts).
  */
@@ -7,10 +7,12 @@ import { z } from "zod";
 import { seconds } from "../../engine/index.ts";
 import { noDaemonSetStatus } from "../../kubernetes/controllers/daemonset.ts";
 import { noDisruptionStatus } from "../../kubernetes/controllers/disruption.ts";
-import { noJobStatus } from "../../kubernetes/controllers/job.ts";
+import { jobLabels, noJobStatus } from "../../kubernetes/controllers/job.ts";
 import { noStatefulSetStatus } from "../../kubernetes/controllers/statefulset.ts";
+import type { Job } from "../../kubernetes/api/types.ts";
+import { parseSchedule } from "../../kubernetes/cron/schedule.ts";
 import type { FileMistakes } from "../mistakes.ts";
-import { integer, isRecord, read, word } from "../schema/reading.ts";
+import { boolean, integer, isRecord, read, text, word } from "../schema/reading.ts";
 import { buildTemplate, intOrPercent, isOwned, isZero, replicas, templateSpec } from "./kinds.ts";
 import { selectorSchema } from "./selector.ts";
 import { labels, metadataSchema, startMeta, type ManifestContext } from "./objects.ts";
@@ -28,6 +30,7 @@ const setSchema = z.object({
 const statefulSetSchema = z.object({
   metadata: metadataSchema,
   spec: setSchema.extend({
+    serviceName: text("the name of a Service").optional(),
     podManagementPolicy: word("OrderedReady", "Parallel").optional(),
     updateStrategy: z
       .object({
@@ -59,6 +62,7 @@ export function readStatefulSet(context: ManifestContext): boolean {
         selector: spec.selector,
         template,
         minReadyNs: seconds(spec.minReadySeconds ?? 0),
+        ...(spec.serviceName !== undefined && { serviceName: spec.serviceName }),
         podManagementPolicy: spec.podManagementPolicy ?? "OrderedReady",
         updateStrategy: spec.updateStrategy?.type ?? "RollingUpdate",
         partition: spec.updateStrategy?.rollingUpdate?.partition ?? 0,
@@ -116,57 +120,146 @@ export function readDaemonSet(context: ManifestContext): boolean {
   return true;
 }
 
-const jobSchema = z.object({
-  metadata: metadataSchema,
-  spec: z.object({
-    parallelism: replicas.optional(),
-    completions: replicas.optional(),
-    backoffLimit: count.optional(),
-    template: templateSchema,
-  }),
+const jobSpecSchema = z.object({
+  parallelism: replicas.optional(),
+  completions: replicas.optional(),
+  backoffLimit: count.optional(),
+  template: templateSchema,
 });
+
+const jobSchema = z.object({ metadata: metadataSchema, spec: jobSpecSchema });
+
+const JOB_WITHOUT_EFFECT = {
+  activeDeadlineSeconds: "not modelled: a Job has as long as it needs",
+  completionMode: "not modelled: completions are not indexed",
+  podFailurePolicy: "not modelled: every failure counts",
+  successPolicy: "not modelled",
+  suspend: "not modelled: the Job runs",
+  ttlSecondsAfterFinished: "not modelled: a finished Job stays",
+};
+
+/** @param mistakes of what `spec` is a field of */
+function buildJobSpec(
+  spec: z.output<typeof jobSpecSchema>,
+  name: string,
+  mistakes: FileMistakes,
+): Job["spec"] {
+  // What the API server generates, in the names of its labels.
+  const selector = { matchLabels: { "job-name": name }, matchExpressions: [] };
+  const labelled = {
+    ...spec.template,
+    metadata: {
+      ...spec.template.metadata,
+      labels: { ...spec.template.metadata?.labels, ...jobLabels(name) },
+    },
+  };
+  const noDefaults = spec.completions === undefined && spec.parallelism === undefined;
+  return {
+    parallelism: spec.parallelism ?? 1,
+    completions: spec.completions ?? (noDefaults ? 1 : null),
+    backoffLimit: spec.backoffLimit ?? 6,
+    selector,
+    template: buildTemplate(selector, labelled, mistakes, ["OnFailure", "Never"]),
+  };
+}
 
 export function readJob(context: ManifestContext): boolean {
   const { mistakes, objects } = context;
   if (isOwned(context)) return true;
   const written = readSpec(jobSchema, context);
   if (written === undefined) return false;
-  listIgnored(context, {
-    activeDeadlineSeconds: "not modelled: a Job has as long as it needs",
-    completionMode: "not modelled: completions are not indexed",
-    podFailurePolicy: "not modelled: every failure counts",
-    successPolicy: "not modelled",
-    suspend: "not modelled: the Job runs",
-    ttlSecondsAfterFinished: "not modelled: a finished Job stays",
-  });
+  listIgnored(context, JOB_WITHOUT_EFFECT);
   const { spec, metadata } = written;
-  // What the API server generates, in the names of its labels.
-  const own = { "batch.kubernetes.io/job-name": metadata.name, "job-name": metadata.name };
-  const selector = { matchLabels: { "job-name": metadata.name }, matchExpressions: [] };
-  const labelled = {
-    ...spec.template,
-    metadata: {
-      ...spec.template.metadata,
-      labels: { ...spec.template.metadata?.labels, ...own },
-    },
-  };
-  const noDefaults = spec.completions === undefined && spec.parallelism === undefined;
   objects.workloads.push({
     mistakes,
     object: {
       kind: "Job",
       metadata: startMeta("Job", metadata),
-      spec: {
-        parallelism: spec.parallelism ?? 1,
-        completions: spec.completions ?? (noDefaults ? 1 : null),
-        backoffLimit: spec.backoffLimit ?? 6,
-        selector,
-        template: buildTemplate(selector, labelled, mistakes, ["OnFailure", "Never"]),
-      },
+      spec: buildJobSpec(spec, metadata.name, mistakes),
       status: noJobStatus,
     },
   });
   return true;
+}
+
+const limit = integer("a number of Jobs", 0, 2 ** 31 - 1);
+
+const cronJobSchema = z.object({
+  metadata: metadataSchema,
+  spec: z.object({
+    schedule: text("a schedule"),
+    suspend: boolean.optional(),
+    concurrencyPolicy: word("Allow", "Forbid", "Replace").optional(),
+    startingDeadlineSeconds: wholeSeconds.optional(),
+    successfulJobsHistoryLimit: limit.optional(),
+    failedJobsHistoryLimit: limit.optional(),
+    jobTemplate: z.object({ metadata: metadataSchema.partial().optional(), spec: jobSpecSchema }),
+  }),
+});
+
+/** Names of Jobs end in a dash and ten digits. */
+const LONGEST_CRON_NAME = 52;
+const UTC = new Set(["UTC", "Etc/UTC", "Etc/GMT"]);
+
+export function readCronJob(context: ManifestContext): boolean {
+  const { value, mistakes, objects, ignore } = context;
+  if (isOwned(context)) return true;
+  const at = ["spec", "jobTemplate"];
+  const jobTemplate = isRecord(value["spec"]) ? value["spec"]["jobTemplate"] : undefined;
+  if (isRecord(jobTemplate)) {
+    noticePodSpec(templateSpec(jobTemplate), [...at, "spec", "template", "spec"], ignore);
+  }
+  const written = read(cronJobSchema, value, mistakes);
+  if (written === undefined) return false;
+  listIgnored(context, JOB_WITHOUT_EFFECT, at);
+  noticeTimeZone(context);
+  const { spec, metadata } = written;
+  checkCronJob(metadata.name, spec.schedule, mistakes);
+  const {
+    template,
+    selector: _own,
+    ...job
+  } = buildJobSpec(spec.jobTemplate.spec, metadata.name, mistakes.within(at));
+  const deadline = spec.startingDeadlineSeconds;
+  objects.workloads.push({
+    mistakes,
+    object: {
+      kind: "CronJob",
+      metadata: startMeta("CronJob", metadata),
+      spec: {
+        // Defaults: Kubernetes pkg/apis/batch/v1/defaults.go, SetDefaults_CronJob.
+        schedule: spec.schedule,
+        suspend: spec.suspend ?? false,
+        concurrencyPolicy: spec.concurrencyPolicy ?? "Allow",
+        startingDeadlineNs: deadline === undefined ? null : seconds(deadline),
+        successfulJobsHistoryLimit: spec.successfulJobsHistoryLimit ?? 3,
+        failedJobsHistoryLimit: spec.failedJobsHistoryLimit ?? 1,
+        job,
+        // The labels of a Job's pods are its own.
+        template: { ...template, labels: spec.jobTemplate.spec.template.metadata?.labels ?? {} },
+      },
+      status: { active: [], lastScheduleTimeNs: null },
+    },
+  });
+  return true;
+}
+
+/** ValidateCronJobCreate. */
+function checkCronJob(name: string, schedule: string, mistakes: FileMistakes): void {
+  const parsed = parseSchedule(schedule);
+  if (typeof parsed === "string") {
+    mistakes.add(["spec", "schedule"], parsed, 'five fields such as "*/5 * * * *", or "@hourly"');
+  }
+  if (name.length > LONGEST_CRON_NAME) {
+    const found = `${name.length} characters`;
+    mistakes.add(["metadata", "name"], found, `at most ${LONGEST_CRON_NAME}`);
+  }
+}
+
+function noticeTimeZone({ value, ignore }: ManifestContext): void {
+  const zone = isRecord(value["spec"]) ? value["spec"]["timeZone"] : undefined;
+  if (zone === undefined || (typeof zone === "string" && UTC.has(zone))) return;
+  ignore(["spec", "timeZone"], "schedules are in UTC");
 }
 
 const controllerSchema = z.object({
@@ -244,9 +337,11 @@ function readSpec<T>(
 function listIgnored(
   { value, ignore }: ManifestContext,
   reasons: Readonly<Record<string, string>>,
+  at: readonly string[] = [],
 ): void {
-  const spec = isRecord(value["spec"]) ? value["spec"] : {};
+  const path = [...at, "spec"];
+  const spec = path.reduce<unknown>((part, name) => (isRecord(part) ? part[name] : {}), value);
   for (const [field, reason] of Object.entries(reasons)) {
-    if (spec[field] !== undefined) ignore(["spec", field], reason);
+    if (isRecord(spec) && spec[field] !== undefined) ignore([...path, field], reason);
   }
 }

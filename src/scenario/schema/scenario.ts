@@ -6,6 +6,7 @@
  * own: whether the names in it exist (targets.ts, cluster.ts).
  */
 import { z } from "zod";
+import { parseInstant } from "../../kubernetes/cron/calendar.ts";
 import { seconds } from "../../engine/index.ts";
 import type { FaultSpec } from "../../faults/index.ts";
 import { networkKindNames } from "../../network/kinds/index.ts";
@@ -141,9 +142,14 @@ export interface ServiceTargetPart {
   readonly via: ServiceTarget["via"];
   /** The node whose port it is; null for any. */
   readonly node: string | null;
+  /** What a lookup asks for. Absent: addresses. */
+  readonly type?: LookupType;
 }
 
 export type TargetPart = ServiceTargetPart | DockerTargetPart;
+
+const LOOKUP_TYPES = ["SRV", "PTR"] as const;
+type LookupType = (typeof LOOKUP_TYPES)[number];
 
 /** Words for what is not a Service's ClusterIP. */
 const TARGET_WORDS = ["nodePort", "externalIP", "loadBalancer"] as const;
@@ -155,7 +161,15 @@ const target: z.ZodType<TargetPart> = reading((input, context) => {
     return { reference: input.slice(DNS_SCHEME.length), via: "dns", node: null };
   }
   if (isRecord(input) && input["kind"] === "lookup" && typeof input["name"] === "string") {
-    return { reference: input["name"], via: "lookup", node: null };
+    const type = LOOKUP_TYPES.find((each) => each === input["type"]);
+    if (type === undefined && input["type"] !== undefined) {
+      context.mistake(
+        ["type"],
+        describeValue(input["type"]),
+        '"SRV" or "PTR"; addresses without it',
+      );
+    }
+    return { reference: input["name"], via: "lookup", node: null, ...(type && { type }) };
   }
   if (typeof input === "string") return { reference: input, via: "clusterIP", node: null };
   if (isRecord(input) && typeof input["service"] === "string") {
@@ -188,16 +202,20 @@ const load = choice("openLoop(...) or closedLoop(...)", {
 });
 
 /** Defaults of resolv.conf(5), and of a pod: kubelet's ndots. */
+const SLOW_START = { params: { allowed: 'slowStart with pick "random" only' } };
+
 export const resolver = object({
   ndots: integer("dots", 0, 15).default(5),
   timeout: positiveDuration.default(seconds(5)),
   attempts: integer("attempts", 1, 5).default(2),
   singleRequest: boolean.default(false),
   singleRequestReopen: boolean.default(false),
+  edns0: boolean.default(false),
   search: z.array(text("a domain", /^[a-z0-9.-]+$/, 253)).default([]),
   cache: z.union([z.enum(["none", "forever", "record"]), positiveDuration]).default("none"),
   pick: word("first", "random").default("first"),
-});
+  slowStart: positiveDuration.optional(),
+}).refine(({ pick, slowStart }) => slowStart === undefined || pick === "random", SLOW_START);
 
 const client = object({
   name: labelName,
@@ -224,6 +242,10 @@ const run = object({
       ? { value: String(input) }
       : null;
   }).default("1"),
+  startsAt: scalar('an instant in UTC such as "2026-01-05T08:59:30Z"', (input) => {
+    const seconds = typeof input === "string" ? parseInstant(input) : null;
+    return seconds === null ? null : { value: seconds };
+  }).optional(),
   coldStart: boolean.default(false),
   window: positiveDuration.default(seconds(1)),
 });

@@ -4,6 +4,7 @@
  * Owns: what a member of faults/ gets to describe its fields with. Members only take it as an argument:
  * they also hold words for authors, and a scenario file bundles what those import.
  */
+import { ipAddress } from "../manifests/addresses.ts";
 import { labelName, labels } from "../manifests/objects.ts";
 import { describeValue } from "../mistakes.ts";
 import { calls } from "./calling.ts";
@@ -30,6 +31,7 @@ export const schemaWords = {
   labels,
   labelName,
   selector,
+  ipAddress: ipAddress.schema,
   distribution,
   rateProfile,
   calls,

@@ -1,5 +1,6 @@
 /** A server that answers requests by itself: what an entry of `servers` is unless it says otherwise. */
 import type { ServerProfile } from "../../workload/profile.ts";
+import type { WarmUpSpec } from "../../workload/warmUp.ts";
 import type { DistributionInput } from "../language/distributions.ts";
 import type { ConnectionsInput, Duration, Quantity, RetriesInput } from "../language/scenario.ts";
 import type { CallPart } from "../schema/calling.ts";
@@ -18,6 +19,11 @@ export interface RequestServerInput {
   /** From the start of the process until it listens. Default "500ms". */
   startupTime?: DistributionInput | Duration;
   /**
+   * Slow at first, as with code that is not compiled yet or an empty cache: a service takes `factor` times as long,
+   * evenly down to once after so many `requests` or so much `time`. What ran before the beginning is warm. Default: none.
+   */
+  warmUp?: WarmUpInput;
+  /**
    * drain: stop listening, finish what was accepted, then exit. drainListening: the same, but go on
    * listening to the end. exit: at once. ignore: wait for SIGKILL. Default "drain".
    */
@@ -35,6 +41,16 @@ export interface RequestServerInput {
    * the same time: ["svc/users:80", ["svc/cart:7070", { to: "svc/ads:80", optional: true }]]. Default none.
    */
   calls?: (CallInput | CallInput[])[];
+}
+
+/** One of `requests` and `time`. */
+export interface WarmUpInput {
+  /** How many times as long the first request of a process takes. */
+  factor: number;
+  /** Requests that the process has served when it is warm. */
+  requests?: number;
+  /** From its listening until it is warm, whatever it serves. */
+  time?: Duration;
 }
 
 /** A Service, or a call of it with more to say. */
@@ -60,6 +76,7 @@ export type CallInput =
 /** What the author wrote; the rest is the profile's. */
 export interface RequestServerSpec extends Partial<RequestServerFields> {
   readonly kind: "requests";
+  readonly warmUp?: WarmUpSpec;
   /** As written: ../calls.ts finds what they mean. */
   readonly calls?: readonly (readonly CallPart[])[];
 }
@@ -79,12 +96,32 @@ type RequestServerFields = Pick<
 >;
 
 export const requests: ServerModel<RequestServerSpec> = serverModel({
-  fields: ({ integer, number, bytes, duration, distribution, messageBytes, word, calls }) => ({
+  fields: ({
+    integer,
+    number,
+    bytes,
+    duration,
+    distribution,
+    messageBytes,
+    word,
+    calls,
+    ...words
+  }) => ({
     concurrency: integer("requests at a time", 1, 1_000_000).optional(),
     queueLimit: integer("waiting requests", 0, 10_000_000).optional(),
     serviceTime: distribution.optional(),
     responseSize: messageBytes.optional(),
     startupTime: distribution.optional(),
+    warmUp: words
+      .object({
+        factor: number("a factor from 1 to 1000", (value) => value >= 1 && value <= 1000),
+        requests: integer("requests", 1, 1_000_000_000).optional(),
+        time: words.positiveDuration.optional(),
+      })
+      .refine(({ requests, time }) => (requests === undefined) !== (time === undefined), {
+        params: { allowed: "one of requests and time" },
+      })
+      .optional(),
     onSigterm: word("drain", "drainListening", "exit", "ignore").optional(),
     lameDuck: duration.optional(),
     cpuShare: number("a number from 0 to 1", (value) => value >= 0 && value <= 1).optional(),
@@ -92,9 +129,14 @@ export const requests: ServerModel<RequestServerSpec> = serverModel({
     memoryPerRequest: bytes.optional(),
     calls: calls.optional(),
   }),
-  resolve: ({ responseSize, lameDuck, memory, memoryPerRequest, ...others }) => {
+  resolve: ({ responseSize, lameDuck, memory, memoryPerRequest, warmUp, ...others }) => {
     const written = Object.entries({
       ...others,
+      warmUp: warmUp && {
+        factor: warmUp.factor,
+        requests: warmUp.requests ?? null,
+        timeNs: warmUp.time ?? null,
+      },
       responseBytes: responseSize,
       lameDuckNs: lameDuck,
       memoryBytes: memory,

@@ -4,7 +4,12 @@
  * Owns: those connections, and that every query gets an answer or SERVFAIL in the end. One query at a time
  * on a connection. Refuses to own: when to forward (server.ts).
  */
-import { Rcode, type DnsAnswer, type DnsMessages } from "../../kubernetes/dns/messages.ts";
+import {
+  queryInfo,
+  Rcode,
+  type DnsAnswer,
+  type DnsMessages,
+} from "../../kubernetes/dns/messages.ts";
 import type { AddressId } from "../../network/address.ts";
 import type { Socket, SocketHandler } from "../../network/socket.ts";
 import type { ProgramContext } from "../program.ts";
@@ -117,7 +122,13 @@ export class TcpForwarder implements SocketHandler {
   #send({ socket, asking }: Connection): void {
     const { question } = this.#asked.get(asking)!;
     const bytes = this.#messages.queryBytes(question);
-    this.#context.programs.transport.send(socket!, bytes, asking, question, false);
+    this.#context.programs.transport.send(
+      socket!,
+      bytes,
+      asking,
+      queryInfo(question, false),
+      false,
+    );
   }
 
   #finish(asked: number, answer: DnsAnswer): void {

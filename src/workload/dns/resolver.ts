@@ -1,22 +1,28 @@
 /**
- * The resolver of a process: glibc's getaddrinfo() and send_dg(), and a cache of the application's own.
+ * The resolver of a process: glibc's getaddrinfo(), send_dg() and send_vc(), and a cache of the application's own.
  *
- * Owns: which names are asked in which order, A and AAAA from one socket, time-outs and attempts, and how
- * long the application keeps what it got. Every lookup ends once, with addresses or a cause. Refuses to
- * own: what the servers know, and the requests that wait for an address (client.ts).
+ * Owns: which names are asked in which order, A and AAAA from one socket, time-outs and attempts, the same
+ * questions over TCP after a truncated answer, an SRV record's target, and how long the application keeps
+ * what it got. Every lookup ends once, with what it found or a cause. Refuses to own: what the servers know,
+ * and the requests that wait for an address (client.ts).
  *
  * One resolver state for the process, as of one thread: the mode it falls back to when only one of two
- * answers came stays on. Not modelled: several name servers, truncated answers, nscd.
+ * answers came stays on. Over TCP there is one attempt, and no time-out but TCP's. Not modelled: several name
+ * servers, nscd.
  */
 import { seconds, type DurationNs, type SimTimeNs } from "../../engine/index.ts";
 import {
+  hasRecords,
+  queryInfo,
   Rcode,
   RecordType,
   type DnsAnswer,
   type DnsMessages,
+  type RecordTypeCode,
+  type SrvRecord,
 } from "../../kubernetes/dns/messages.ts";
 import type { AddressId } from "../../network/address.ts";
-import type { Socket, SocketHandler } from "../../network/socket.ts";
+import type { Socket, SocketError, SocketHandler } from "../../network/socket.ts";
 import { LookupResult, QueryResult, type LookupResultCode } from "../../observe/observations.ts";
 import { Deadlines } from "../deadlines.ts";
 import type { ProgramContext } from "../program.ts";
@@ -37,15 +43,31 @@ export interface ResolverOptions {
   readonly attempts: number;
   readonly singleRequest: boolean;
   readonly singleRequestReopen: boolean;
+  /** `options edns0`: larger answers by UDP. */
+  readonly edns0: boolean;
   readonly cache: ClientCache;
+  /** What is asked for; absent: addresses. */
+  readonly type?: "SRV" | "PTR";
+  /** After SRV records: the addresses of one of their targets. */
+  readonly followsTarget?: boolean;
   /** ai_family: only that one is asked for; absent for AF_UNSPEC. */
   readonly ipFamily?: "IPv4" | "IPv6";
+}
+
+/** What a lookup found. */
+export interface Found {
+  /** None for a lookup of anything else. */
+  readonly addresses: readonly AddressId[];
+  /** Of an SRV record; null: the caller knows it. */
+  readonly port: number | null;
 }
 
 /** Bits of what a lookup waits for. */
 const A = 1 << RecordType.A;
 const AAAA = 1 << RecordType.AAAA;
 const TYPES_OF = { IPv4: A, IPv6: AAAA } as const;
+/** In the order in which they are asked for. */
+const TYPES: readonly RecordTypeCode[] = Object.values(RecordType);
 const NO_ADDRESSES: readonly AddressId[] = [];
 
 interface Lookup {
@@ -55,6 +77,12 @@ interface Lookup {
   request: number;
   requestSerial: number;
   startedAtNs: SimTimeNs;
+  /** What is asked of which names: at first the application's, then those of an SRV record's target. */
+  wanted: number;
+  names: readonly string[];
+  /** Of the SRV record that it follows. */
+  port: number | null;
+  mostTtlSeconds: number;
   /** Place in the order of names; the attempt at it. */
   candidate: number;
   attempt: number;
@@ -63,12 +91,16 @@ interface Lookup {
   /** Queries without an answer, and those yet to be sent. */
   pending: number;
   unsent: number;
+  overTcp: boolean;
   addresses: (readonly AddressId[])[];
   /** The resolver's mode when this attempt began: one question after the other; each from a socket. */
   isSingle: boolean;
   reopens: boolean;
   ttlSeconds: number;
   worstRcode: number;
+  services: readonly SrvRecord[];
+  /** Something that was asked for is there. */
+  hasRecords: boolean;
 }
 
 export class Resolver implements SocketHandler {
@@ -76,30 +108,31 @@ export class Resolver implements SocketHandler {
   readonly #options: ResolverOptions;
   readonly #client: number;
   readonly #timer: { readonly program: number; readonly what: number };
-  readonly #done: (request: number, serial: number, addresses: readonly AddressId[]) => void;
+  readonly #done: (request: number, serial: number, found: Found | null) => void;
   readonly #names: readonly string[];
   /** Place of the name as it is. */
   readonly #asIs: number;
   /** What is asked of each name. */
   readonly #wanted: number;
+  readonly #addressTypes: number;
   readonly #lookups: Lookup[] = [];
   readonly #free: Lookup[] = [];
   readonly #deadlines = new Deadlines();
   #singleRequest: boolean;
   #reopen: boolean;
-  #kept: readonly AddressId[] = NO_ADDRESSES;
+  #kept: Found | null = null;
   #keptUntilNs: SimTimeNs = -1;
 
   /**
    * @param timer where its deadlines come to: the owner hands them to deadlinePassed()
-   * @param done is told once of each lookup: no addresses for one that failed
+   * @param done is told once of each lookup: null for one that failed
    */
   constructor(
     context: ProgramContext,
     options: ResolverOptions,
     client: number,
     timer: { readonly program: number; readonly what: number },
-    done: (request: number, serial: number, addresses: readonly AddressId[]) => void,
+    done: (request: number, serial: number, found: Found | null) => void,
   ) {
     this.#context = context;
     this.#options = options;
@@ -108,15 +141,15 @@ export class Resolver implements SocketHandler {
     this.#done = done;
     this.#names = namesToAsk(options);
     this.#asIs = this.#names.indexOf(withoutDot(options.name));
-    const { ipFamily } = options;
-    this.#wanted = ipFamily === undefined ? A | AAAA : TYPES_OF[ipFamily];
+    this.#addressTypes = options.ipFamily === undefined ? A | AAAA : TYPES_OF[options.ipFamily];
+    this.#wanted = options.type === undefined ? this.#addressTypes : 1 << RecordType[options.type];
     this.#reopen = options.singleRequestReopen;
     this.#singleRequest = options.singleRequest || this.#reopen;
   }
 
-  /** What the application still has in its cache; none if it must ask. */
-  cached(): readonly AddressId[] {
-    return this.#context.programs.sim.nowNs < this.#keptUntilNs ? this.#kept : NO_ADDRESSES;
+  /** What the application still has in its cache; null if it must ask. */
+  cached(): Found | null {
+    return this.#context.programs.sim.nowNs < this.#keptUntilNs ? this.#kept : null;
   }
 
   /** getaddrinfo() for a request. */
@@ -125,18 +158,20 @@ export class Resolver implements SocketHandler {
     lookup.request = request;
     lookup.requestSerial = requestSerial;
     lookup.startedAtNs = this.#context.programs.sim.nowNs;
-    lookup.candidate = 0;
-    lookup.attempt = 0;
+    lookup.port = null;
+    lookup.mostTtlSeconds = Infinity;
     this.#context.programs.observations.lookupStarted(this.#client);
-    this.#open(lookup);
+    this.#ask(lookup, this.#names, this.#wanted);
   }
 
-  connected(): void {
-    throw new Error("a UDP socket does not connect");
+  /** send_vc(): both questions at once. */
+  connected(socket: Socket): void {
+    const lookup = this.#lookups[socket.user]!;
+    while (lookup.unsent !== 0) this.#sendNext(lookup);
   }
 
-  peerClosed(): void {
-    throw new Error("a UDP socket has no peer that closes");
+  peerClosed(socket: Socket): void {
+    this.#connectionLost(this.#lookups[socket.user]!, LookupResult.failed);
   }
 
   message(socket: Socket, question: number, info: number): void {
@@ -145,17 +180,28 @@ export class Resolver implements SocketHandler {
     if ((lookup.pending & (1 << type)) === 0) return;
     const answer = this.#options.messages.answer(info);
     lookup.pending &= ~(1 << type);
-    lookup.addresses[type] = answer.addresses;
+    if (answer.truncated === true) {
+      this.#queryEnded(lookup, type, QueryResult.truncated);
+      this.#openTcp(lookup);
+      return;
+    }
     this.#queryEnded(lookup, type, answer.rcode);
-    noteAnswer(lookup, answer);
+    noteAnswer(lookup, type, answer);
     if (lookup.pending === 0 && lookup.unsent === 0) this.#answered(lookup);
     else if (lookup.unsent !== 0 && lookup.reopens) this.#openAnew(lookup);
     else if (lookup.unsent !== 0) this.#sendNext(lookup);
   }
 
-  /** ICMP says that nobody listens there: the next attempt, at once. */
-  failed(socket: Socket): void {
+  /** By UDP: ICMP says that nobody listens there, and the next attempt comes at once. */
+  failed(socket: Socket, error: SocketError): void {
     const lookup = this.#lookups[socket.user]!;
+    if (lookup.overTcp) {
+      // It is gone already.
+      lookup.socket = null;
+      const isRefused = error === "ECONNREFUSED";
+      this.#connectionLost(lookup, isRefused ? LookupResult.refused : LookupResult.failed);
+      return;
+    }
     this.#giveUp(lookup, QueryResult.port_unreachable);
     this.#again(lookup, LookupResult.refused);
   }
@@ -189,31 +235,70 @@ export class Resolver implements SocketHandler {
       request: 0,
       requestSerial: 0,
       startedAtNs: 0,
+      wanted: 0,
+      names: [],
+      port: null,
+      mostTtlSeconds: Infinity,
       candidate: 0,
       attempt: 0,
       socket: null,
-      sentAtNs: [0, 0],
+      sentAtNs: TYPES.map(() => 0),
       pending: 0,
       unsent: 0,
+      overTcp: false,
       addresses: [],
       isSingle: false,
       reopens: false,
       ttlSeconds: 0,
       worstRcode: 0,
+      services: [],
+      hasRecords: false,
     };
     this.#lookups.push(lookup);
     return lookup;
   }
 
+  #ask(lookup: Lookup, names: readonly string[], wanted: number): void {
+    lookup.names = names;
+    lookup.wanted = wanted;
+    this.#next(lookup, 0);
+  }
+
   /** One attempt at one name: its questions, from a socket of its own. */
   #open(lookup: Lookup): void {
-    lookup.unsent = this.#wanted;
+    this.#blank(lookup);
     lookup.isSingle = this.#singleRequest;
     lookup.reopens = this.#reopen;
-    lookup.addresses = [NO_ADDRESSES, NO_ADDRESSES];
-    lookup.worstRcode = Rcode.NOERROR;
-    lookup.ttlSeconds = Infinity;
+    lookup.overTcp = false;
     this.#openAnew(lookup);
+  }
+
+  #blank(lookup: Lookup): void {
+    lookup.unsent = lookup.wanted;
+    lookup.addresses = [NO_ADDRESSES, NO_ADDRESSES];
+    lookup.services = [];
+    lookup.hasRecords = false;
+    lookup.ttlSeconds = lookup.mostTtlSeconds;
+    lookup.worstRcode = Rcode.NOERROR;
+  }
+
+  /** TC: every question again, and over TCP; what else was answered is not used, as in send_dg(). */
+  #openTcp(lookup: Lookup): void {
+    this.#giveUp(lookup, QueryResult.abandoned);
+    this.#blank(lookup);
+    lookup.overTcp = true;
+    const { programs, namespace } = this.#context;
+    const { nameserver } = this.#options;
+    const { transport } = programs;
+    lookup.socket = transport.connect(namespace, nameserver, DNS_PORT, this, lookup.index);
+    if (lookup.socket === null) this.#connectionLost(lookup, LookupResult.failed);
+  }
+
+  /** At most one attempt over TCP. */
+  #connectionLost(lookup: Lookup, result: LookupResultCode): void {
+    this.#giveUp(lookup, QueryResult.connection_failed);
+    lookup.attempt = this.#options.attempts;
+    this.#again(lookup, result);
   }
 
   #openAnew(lookup: Lookup): void {
@@ -242,31 +327,46 @@ export class Resolver implements SocketHandler {
   }
 
   #sendNext(lookup: Lookup): void {
-    const type = (lookup.unsent & A) !== 0 ? RecordType.A : RecordType.AAAA;
+    const type = TYPES.find((each) => (lookup.unsent & (1 << each)) !== 0)!;
     lookup.unsent &= ~(1 << type);
     lookup.pending |= 1 << type;
-    const { messages } = this.#options;
+    const { messages, edns0 } = this.#options;
     const { programs } = this.#context;
     lookup.sentAtNs[type] = programs.sim.nowNs;
-    const question = messages.question(this.#names[lookup.candidate]!, type);
+    const question = messages.question(lookup.names[lookup.candidate]!, type);
     programs.observations.dnsQuerySent(this.#client);
-    const bytes = messages.queryBytes(question);
-    programs.transport.udp.send(lookup.socket!, bytes, question, question);
+    const bytes = messages.queryBytes(question, edns0);
+    const info = queryInfo(question, edns0);
+    programs.transport.send(lookup.socket!, bytes, question, info, false);
   }
 
   #answered(lookup: Lookup): void {
     this.#closeSocket(lookup);
     lookup.serial++;
-    const [ipv4, ipv6] = lookup.addresses;
-    if (ipv4!.length + ipv6!.length > 0) this.#finish(lookup, LookupResult.answered);
+    if (lookup.hasRecords) this.#found(lookup);
     else if (lookup.worstRcode > Rcode.NXDOMAIN) this.#again(lookup, LookupResult.failed);
-    else if (lookup.candidate + 1 < this.#names.length) this.#next(lookup, lookup.candidate + 1);
+    else if (lookup.candidate + 1 < lookup.names.length) this.#next(lookup, lookup.candidate + 1);
     else this.#finish(lookup, LookupResult.not_found);
+  }
+
+  /** RFC 2782: of records with one priority and one weight any, by a draw; its name is absolute. */
+  #found(lookup: Lookup): void {
+    const { services } = lookup;
+    if (services.length === 0 || this.#options.followsTarget !== true) {
+      this.#finish(lookup, LookupResult.answered);
+      return;
+    }
+    const { programs, name } = this.#context;
+    const stream = programs.sim.streams.get(`client/${name}/srv`);
+    const { port, target } = services[stream.below(services.length)]!;
+    lookup.port = port;
+    lookup.mostTtlSeconds = lookup.ttlSeconds;
+    this.#ask(lookup, [target], this.#addressTypes);
   }
 
   /** With one of two answers glibc asks again one after the other, then from a socket each. */
   #timedOut(lookup: Lookup): void {
-    const hasOne = lookup.pending !== this.#wanted && lookup.unsent === 0;
+    const hasOne = lookup.pending !== lookup.wanted && lookup.unsent === 0;
     this.#giveUp(lookup, QueryResult.timeout);
     if (!hasOne) {
       this.#again(lookup, LookupResult.timeout);
@@ -284,7 +384,7 @@ export class Resolver implements SocketHandler {
 
   /** Ends the queries that are out. */
   #giveUp(lookup: Lookup, result: number): void {
-    for (const type of [RecordType.A, RecordType.AAAA]) {
+    for (const type of TYPES) {
       if ((lookup.pending & (1 << type)) !== 0) this.#queryEnded(lookup, type, result);
     }
     lookup.pending = 0;
@@ -300,9 +400,10 @@ export class Resolver implements SocketHandler {
       return;
     }
     const isServfail = lookup.worstRcode === Rcode.SERVFAIL;
-    const next = isServfail ? lookup.candidate + 1 : this.#asIs;
+    const asIs = lookup.names === this.#names ? this.#asIs : 0;
+    const next = isServfail ? lookup.candidate + 1 : asIs;
     const canGoOn = result !== LookupResult.refused && next > lookup.candidate;
-    if (canGoOn && next < this.#names.length) this.#next(lookup, next);
+    if (canGoOn && next < lookup.names.length) this.#next(lookup, next);
     else this.#finish(lookup, result);
   }
 
@@ -317,9 +418,10 @@ export class Resolver implements SocketHandler {
     lookup.serial++;
     const { observations, sim } = this.#context.programs;
     observations.lookupEnded(this.#client, result, lookup.startedAtNs, sim.nowNs);
-    const found = result === LookupResult.answered ? this.#ordered(lookup) : NO_ADDRESSES;
-    if (found.length > 0) this.#keep(found, lookup.ttlSeconds);
-    const { request, requestSerial } = lookup;
+    const { request, requestSerial, port } = lookup;
+    const isFound = result === LookupResult.answered;
+    const found = isFound ? { addresses: this.#ordered(lookup), port } : null;
+    if (found !== null) this.#keep(found, lookup.ttlSeconds);
     this.#free.push(lookup);
     this.#done(request, requestSerial, found);
   }
@@ -333,12 +435,12 @@ export class Resolver implements SocketHandler {
     return ipv6!.length === 0 ? ipv4! : [...ipv4!, ...ipv6!];
   }
 
-  #keep(addresses: readonly AddressId[], ttlSeconds: number): void {
+  #keep(found: Found, ttlSeconds: number): void {
     const { cache } = this.#options;
     if (cache === "none") return;
     const keepNs =
       cache === "forever" ? Infinity : cache === "record" ? ttlSeconds * seconds(1) : cache;
-    this.#kept = addresses;
+    this.#kept = found;
     this.#keptUntilNs = this.#context.programs.sim.nowNs + keepNs;
   }
 
@@ -348,14 +450,19 @@ export class Resolver implements SocketHandler {
   }
 
   #closeSocket(lookup: Lookup): void {
-    if (lookup.socket !== null) this.#context.programs.transport.udp.close(lookup.socket);
+    if (lookup.socket !== null) this.#context.programs.transport.close(lookup.socket);
     lookup.socket = null;
   }
 }
 
-function noteAnswer(lookup: Lookup, { rcode, addresses, ttlSeconds }: DnsAnswer): void {
+function noteAnswer(lookup: Lookup, type: RecordTypeCode, answer: DnsAnswer): void {
+  const { rcode, addresses, services = [], ttlSeconds } = answer;
   lookup.worstRcode = Math.max(lookup.worstRcode, rcode);
-  if (addresses.length > 0) lookup.ttlSeconds = Math.min(lookup.ttlSeconds, ttlSeconds);
+  if (type === RecordType.A || type === RecordType.AAAA) lookup.addresses[type] = addresses;
+  if (type === RecordType.SRV) lookup.services = services;
+  if (!hasRecords(answer)) return;
+  lookup.hasRecords = true;
+  lookup.ttlSeconds = Math.min(lookup.ttlSeconds, ttlSeconds);
 }
 
 function withoutDot(name: string): string {

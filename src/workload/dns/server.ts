@@ -6,7 +6,8 @@
  * socket's receive buffer, and what that does not hold is lost. Refuses to own: what is known when
  * (kubernetes/dns) and the way to another server (forward.ts).
  *
- * Not modelled: truncated answers and the TCP that follows them; one upstream for all.
+ * An answer over UDP has as much as the client can take, and says if that is not all; over TCP it is whole.
+ * Not modelled: several upstreams; a connection's queries may be served at the same time.
  */
 import {
   createDistribution,
@@ -19,12 +20,13 @@ import {
 } from "../../engine/index.ts";
 import { DnsCache, type DnsCacheLimits } from "../../kubernetes/dns/cache.ts";
 import {
+  queryInfo,
   Rcode,
   RecordType,
   type DnsAnswer,
   type DnsMessages,
 } from "../../kubernetes/dns/messages.ts";
-import type { ClusterRecords } from "../../kubernetes/dns/records.ts";
+import { isReverse, type ClusterRecords } from "../../kubernetes/dns/records.ts";
 import { NO_ADDRESS, type AddressId } from "../../network/address.ts";
 import {
   SocketState,
@@ -74,6 +76,9 @@ export interface DnsServerOptions {
   /** The outside names that exist, and the address that they have. */
   readonly outsideNames: ReadonlySet<string>;
   readonly outsideAddress: AddressId;
+  /** The largest answer by UDP, to a client without EDNS and to one with it. */
+  readonly udpAnswerBytes: number;
+  readonly ednsAnswerBytes: number;
   readonly smallMessageBytes: number;
   readonly probePorts: boolean;
   readonly started: boolean;
@@ -94,6 +99,8 @@ export interface DnsQuery {
   local: AddressId;
   message: number;
   question: number;
+  /** With an OPT record. */
+  edns: boolean;
   /** What is asked next on its behalf, after CNAMEs. */
   asked: number;
   aliases: number;
@@ -229,12 +236,14 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
     transport.send(socket, this.#options.smallMessageBytes, message, answerInfo(0, 0), close);
   }
 
-  #take(socket: Socket, message: number, question: number): DnsQuery {
+  #take(socket: Socket, message: number, info: number): DnsQuery {
+    const question = info >> 1;
     const query = this.#free.pop() ?? this.#newQuery();
     query.socket = socket;
     query.generation = socket.generation;
     query.message = message;
     query.question = question;
+    query.edns = info === queryInfo(question, true);
     query.asked = question;
     query.aliases = 0;
     return query;
@@ -252,6 +261,7 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
       local: NO_ADDRESS,
       message: 0,
       question: 0,
+      edns: false,
       asked: 0,
       aliases: 0,
       endpoint: -1,
@@ -310,13 +320,14 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
   #ask(query: DnsQuery): void {
     const { messages, zone } = this.#options;
     const name = messages.nameOf(query.asked);
-    const isOwn = name === zone || name.endsWith(`.${zone}`);
-    if (!isOwn || this.#records === null) {
+    const isOwn = name === zone || name.endsWith(`.${zone}`) || isReverse(name);
+    const type = messages.typeOf(query.asked);
+    const found = isOwn && this.#records !== null ? this.#records.lookup(name, type) : null;
+    if (found === null) {
       this.#forward(query, isOwn);
       return;
     }
-    const type = messages.typeOf(query.asked);
-    const { rcode, addresses, alias } = this.#records.lookup(name, type);
+    const { alias, ...records } = found;
     if (alias !== null && query.aliases < MOST_ALIASES) {
       query.aliases++;
       query.asked = messages.question(alias, type);
@@ -324,7 +335,7 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
       return;
     }
     const ttlSeconds = this.#options.recordTtlNs / seconds(1);
-    this.#resolved(query, { rcode, addresses, aliases: 0, ttlSeconds });
+    this.#resolved(query, { ...records, aliases: 0, ttlSeconds });
   }
 
   #forward(query: DnsQuery, isOwn: boolean): void {
@@ -371,11 +382,14 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
 
   #answer(query: DnsQuery, answer: DnsAnswer): void {
     const { socket, generation, question, message } = query;
-    const { messages } = this.#options;
+    const { messages, udpAnswerBytes, ednsAnswerBytes } = this.#options;
     const { programs } = this.#context;
-    const bytes = messages.answerBytes(question, answer);
+    const { edns } = query;
+    const mostBytes = query.overTcp ? Infinity : edns ? ednsAnswerBytes : udpAnswerBytes;
+    const sent = messages.fitted(question, this.#shuffled(answer), mostBytes, edns);
+    const bytes = messages.answerBytes(question, sent, edns);
     const { nowNs } = programs.sim;
-    const info = messages.put(this.#shuffled(answer), nowNs);
+    const info = messages.put(sent, nowNs);
     if (query.endpoint >= 0) programs.observations.endpointRequestEnded(query.endpoint, nowNs);
     query.socket = null;
     this.#free.push(query);

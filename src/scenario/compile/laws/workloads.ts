@@ -16,7 +16,7 @@ import {
   type ReplicaSet,
 } from "../../../kubernetes/api/types.ts";
 import type { Cluster } from "../../../kubernetes/cluster.ts";
-import { isEligible } from "../../../kubernetes/controllers/daemonset.ts";
+import { placementOn } from "../../../kubernetes/controllers/daemonset.ts";
 import { isActive, isReady } from "../../../kubernetes/controllers/pods.ts";
 import { maxSurge, maxUnavailable } from "../../../kubernetes/controllers/rollout.ts";
 import { ordinalOf } from "../../../kubernetes/controllers/statefulset.ts";
@@ -201,8 +201,12 @@ export class WorkloadWatch {
       if (known === undefined) active.set(pod.metadata.ownerUid, [pod]);
       else known.push(pod);
     }
-    const compare = (owner: ObjectByKind[Kind], wanted: number): void => {
-      const count = active.get(owner.metadata.uid)?.length ?? 0;
+    const compare = (
+      owner: ObjectByKind[Kind],
+      wanted: number,
+      counts: (pod: Pod) => boolean = () => true,
+    ): void => {
+      const count = active.get(owner.metadata.uid)?.filter(counts).length ?? 0;
       if (count !== wanted) this.#tell(owner, `wants ${wanted} pods and has ${count}`);
     };
     for (const set of api.list("ReplicaSet")) compare(set, set.spec.replicas);
@@ -214,7 +218,11 @@ export class WorkloadWatch {
     }
     const nodes = [...api.list("Node")];
     for (const set of api.list("DaemonSet")) {
-      compare(set, nodes.filter((node) => isEligible(set, node)).length);
+      const placements = nodes.map((node) => [node.metadata.name, placementOn(set, node)] as const);
+      // What a node keeps that should get none may be there or not.
+      const kept = new Set(placements.flatMap(([name, how]) => (how === "keeps" ? [name] : [])));
+      const wanted = placements.filter(([, how]) => how === "runs").length;
+      compare(set, wanted, ({ spec }) => !kept.has(spec.nodeName ?? ""));
     }
   }
 }
