@@ -215,6 +215,8 @@ suite(`a report in Chromium${why}`, () => {
       Number(await page.locator(".now").getAttribute("data-at"));
     await expect.poll(at, { timeout: 10_000 }).toBeGreaterThan(3e8);
     await page.getByRole("button", { name: "Pause" }).click();
+    await page.getByRole("button", { name: "Play" }).waitFor();
+    await page.waitForTimeout(300);
     const stopped = await page.locator(".now").getAttribute("data-at");
     await page.waitForTimeout(300);
     expect(await page.locator(".now").getAttribute("data-at")).toBe(stopped);
