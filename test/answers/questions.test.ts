@@ -94,3 +94,27 @@ describe("proxy-mode", () => {
     expect(removal).toBeGreaterThan(removalOfFew! + 1e8);
   });
 });
+
+describe("minsync", () => {
+  const asked = { rate: 100, nodes: 2, duration: "20s" };
+
+  /** Seen to fail with 0s written into the profile where 8s is asked for. */
+  it("trades removals that are known late for time in syncs", async () => {
+    const few = await point("minsync", { minSyncPeriod: "0s", services: 2000 }, asked);
+    const late = await point("minsync", { minSyncPeriod: "8s", services: 2000 }, asked);
+    const mean = (each: typeof few, measure: string) => each.figure("", measure, "count").mean!;
+    expect(mean(late, "removalP50Ns")).toBeGreaterThan(mean(few, "removalP50Ns") + 1e9);
+    expect(mean(late, "removalP99Ns")).toBeLessThan(9e9);
+    expect(mean(late, "stale")).toBeGreaterThan(2 * mean(few, "stale"));
+    expect(mean(late, "syncShare")).toBeLessThan(mean(few, "syncShare") / 2);
+  });
+
+  /** Seen to fail with the goal taken for the time in syncs instead of the time outside (none was found). */
+  it("has to be the longer the more Services there are", async () => {
+    const period = async (services: number) => {
+      const { figures } = await find("minsync", { services, mode: "iptables" }, asked);
+      return figures[0].mean!;
+    };
+    expect(await period(5000)).toBeGreaterThan(await period(50));
+  });
+});

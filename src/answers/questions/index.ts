@@ -5,6 +5,7 @@
  */
 import type { Question } from "../contract.ts";
 import { maxsurge } from "./maxsurge.ts";
+import { minsync } from "./minsync.ts";
 import { prestop } from "./prestop.ts";
 import { proxyMode } from "./proxy-mode.ts";
 
@@ -12,6 +13,7 @@ export const questions = {
   prestop,
   maxsurge,
   "proxy-mode": proxyMode,
+  minsync,
 } as const satisfies Readonly<Record<string, Question>>;
 
 export type QuestionName = keyof typeof questions;
