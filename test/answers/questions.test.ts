@@ -118,3 +118,33 @@ describe("minsync", () => {
     expect(await period(5000)).toBeGreaterThan(await period(50));
   });
 });
+
+describe("keepalive-skew", () => {
+  const mean = (each: Awaited<ReturnType<typeof point>>, measure: string) =>
+    each.figure("", measure, "ratio").mean!;
+
+  /** Seen to fail with `connections` written into no client: both were as uneven. */
+  it("is more uneven with kept connections, and evens out with more who keep some", async () => {
+    const kept = await point("keepalive-skew", {}, quick);
+    const many = await point("keepalive-skew", { callers: 40 }, quick);
+    const dialling = await point("keepalive-skew", { connections: "one each" }, quick);
+    expect(mean(kept, "maxOverMean")).toBeGreaterThan(1.5 * mean(dialling, "maxOverMean"));
+    expect(mean(kept, "gini")).toBeGreaterThan(2 * mean(dialling, "gini"));
+    expect(mean(many, "maxOverMean")).toBeLessThan(mean(kept, "maxOverMean"));
+    expect(dialling.values("evenNs")).toHaveLength(2);
+    expect(kept.values("evenNs")).toHaveLength(0);
+  });
+});
+
+describe("cold-pods", () => {
+  /** Seen to fail with the setting `warmUp` written into no server. */
+  it("is worse the colder new pods are", async () => {
+    const [warm, cold, colder] = await Promise.all(
+      [1, 10, 30].map((warmUp) => point("cold-pods", { warmUp }, quick)),
+    );
+    const mean = (each: typeof warm, measure: string) => each!.figure("", measure, "ns").mean!;
+    expect(mean(cold, "degradedNs")).toBeGreaterThan(mean(warm, "degradedNs") + 5e9);
+    expect(mean(cold, "worstNs")).toBeGreaterThan(2 * mean(warm, "worstNs"));
+    expect(mean(colder, "worstNs")).toBeGreaterThan(mean(cold, "worstNs"));
+  });
+});

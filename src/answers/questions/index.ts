@@ -4,6 +4,8 @@
  * Owns: which there are.
  */
 import type { Question } from "../contract.ts";
+import { coldPods } from "./cold-pods.ts";
+import { keepaliveSkew } from "./keepalive-skew.ts";
 import { maxsurge } from "./maxsurge.ts";
 import { minsync } from "./minsync.ts";
 import { prestop } from "./prestop.ts";
@@ -14,6 +16,8 @@ export const questions = {
   maxsurge,
   "proxy-mode": proxyMode,
   minsync,
+  "keepalive-skew": keepaliveSkew,
+  "cold-pods": coldPods,
 } as const satisfies Readonly<Record<string, Question>>;
 
 export type QuestionName = keyof typeof questions;
