@@ -3,6 +3,7 @@
  *
  * Owns: the contract between the command line and scenario/.
  */
+import type { Answer, AnswerOptions } from "../answers/index.ts";
 import type { SimTimeNs } from "../engine/index.ts";
 import type {
   ExplanationFormat,
@@ -111,6 +112,17 @@ export interface Dependencies {
     signal: AbortSignal,
     done: () => void,
   ) => Promise<readonly Summary[]>;
+  /**
+   * Answers a question with runs on `jobs` threads.
+   * @param done called as each run is done
+   */
+  readonly answer: (
+    question: string,
+    options: AnswerOptions,
+    jobs: number,
+    signal: AbortSignal,
+    done: () => void,
+  ) => Promise<Answer>;
   readonly look: (scenario: ResolvedScenario) => Promise<Look>;
   readonly explain: (scenario: ResolvedScenario, wanted: Wanted) => Promise<Explaining>;
   /** A step of the search for each look at it; in the end lines about where the two part, or null. */

@@ -42,7 +42,7 @@ export function scenarioCommand(program: Command, name: string): Command {
 
 /** The options that change a scenario. */
 export function scenarioOptions(command: Command): Command {
-  return command
+  command
     .option("--seed <n>", "seed of every random draw, instead of the scenario's", nonEmpty)
     .option(
       "--duration <d>",
@@ -58,12 +58,17 @@ export function scenarioOptions(command: Command): Command {
     )
     .option("--traffic <file>", TRAFFIC, nonEmpty)
     .option("--nodes <n>", "nodes, instead of the scenario's", wholeNumber(1, 15_000))
-    .option("--zones <n>", "zones, instead of the scenario's", wholeNumber(1, 1000))
-    .option(
-      "--timeout <d>",
-      'give up after so much time by the clock on the wall, as "5m"',
-      wallMs,
-    );
+    .option("--zones <n>", "zones, instead of the scenario's", wholeNumber(1, 1000));
+  return timeoutOption(command);
+}
+
+/** It is seen before the command's own action (program.ts). */
+export function timeoutOption(command: Command): Command {
+  return command.option(
+    "--timeout <d>",
+    'give up after so much time by the clock on the wall, as "5m"',
+    wallMs,
+  );
 }
 
 /** Files for other tools. */
@@ -142,6 +147,22 @@ export function wholeNumber(least: number, most: number): (value: string) => num
     if (/^\d+$/.test(value) && number >= least && number <= most) return number;
     throw new InvalidArgumentError(`Allowed: a whole number from ${least} to ${most}.`);
   };
+}
+
+export function positiveNumber(most: number): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (/^\d+(\.\d+)?$/.test(value) && number > 0 && number <= most) return number;
+    throw new InvalidArgumentError(`Allowed: a number above 0, up to ${most}.`);
+  };
+}
+
+/** "99.9%", or 0.999. */
+export function aShare(value: string): number {
+  const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(value);
+  const share = match === null ? NaN : Number(match[1]) / (match[2] === "%" ? 100 : 1);
+  if (share > 0 && share < 1) return share;
+  throw new InvalidArgumentError("Allowed: between 0% and 100%, as 99.9%.");
 }
 
 /** A duration, in milliseconds of wall time. */

@@ -24,6 +24,7 @@ import {
   wholeNumber,
   type ScenarioOptions,
 } from "./options.ts";
+import { addAnswer } from "./answerOptions.ts";
 import { completionScript, shells, type Shell } from "./completion.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
 
@@ -124,6 +125,7 @@ function buildProgram(
   addRules(program, io, dependencies, ended);
   addTimeline(program, io, dependencies, ended);
   addExplain(program, io, dependencies, ended);
+  addAnswer(program, io, dependencies, ended);
   addReport(program, io, dependencies, ended);
   addImport(program, io, dependencies, ended);
   addInit(program, io, dependencies, ended);

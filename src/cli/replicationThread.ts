@@ -8,17 +8,10 @@ import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import type { Summary } from "../output/index.ts";
 import type { ReplicationRequest } from "./dependencies.ts";
 import type { RunIo } from "./io.ts";
+import type { ThreadReply } from "./threads.ts";
 
-export type ThreadAnswer =
-  { readonly summary: Summary } | { readonly name: string; readonly error: string };
-
-/** An error of a thread, by the name that says whose it is (faults.ts). */
-export class UserErrorText extends Error {
-  constructor(name: string, message: string) {
-    super(message);
-    this.name = name;
-  }
-}
+/** Which replication, from 0. */
+export type ReplicationTask = number;
 
 const silent = { write: () => true };
 
@@ -36,17 +29,17 @@ const io: RunIo = {
 function listen(port: NonNullable<typeof parentPort>, request: ReplicationRequest): void {
   const { file, overrides, folder } = request;
   const loaded = load(request);
-  port.on("message", (replication: number) => {
+  port.on("message", (replication: ReplicationTask) => {
     void loaded
       .then(async ({ scenario, dependencies, runInto }) => {
         const args = { file, ...overrides, quiet: true, output: "table", replication } as const;
         const dir = join(folder, `replication-${replication}`);
         const { summary } = await runInto(dir, scenario, args, io, dependencies);
-        port.postMessage({ summary } satisfies ThreadAnswer);
+        port.postMessage({ done: summary } satisfies ThreadReply<Summary>);
       })
       .catch((error: unknown) => {
         const { name, message } = error instanceof Error ? error : new Error(String(error));
-        port.postMessage({ name, error: message } satisfies ThreadAnswer);
+        port.postMessage({ name, error: message } satisfies ThreadReply<Summary>);
       });
   });
 }

@@ -37,6 +37,7 @@ export function realDependencies(): Dependencies {
     instruments: async (options, scenario) =>
       (await import("../telemetry/index.ts")).instrumentsOf(options, scenario, packageVersion()),
     replicate: async (...asked) => (await import("./threads.ts")).replicate(...asked),
+    answer: async (...asked) => (await import("./threads.ts")).answerOnThreads(...asked),
     look,
     explain,
     diffRuns: async (a, b) => (await import("../inspect/diff/index.ts")).diffRuns(a, b),

@@ -15,6 +15,8 @@ export type HopKind = "loopback" | "veth" | "bridge" | "nic" | "switch";
 export const DROPPED = -1;
 
 const RING_INITIAL = 16;
+/** Of hops at which nothing has ever waited: a large cluster has hundreds of thousands. */
+const NO_RING = new Float64Array(0);
 
 export class Hop {
   readonly name: string;
@@ -43,8 +45,8 @@ export class Hop {
   private carryNs = 0;
 
   /** Waiting trains: when each starts to be sent, and its size. A ring, oldest first. */
-  private starts = new Float64Array(RING_INITIAL);
-  private sizes = new Float64Array(2 * RING_INITIAL);
+  private starts = NO_RING;
+  private sizes = NO_RING;
   private head = 0;
   private waiting = 0;
   private waitingPackets = 0;
@@ -171,8 +173,9 @@ export class Hop {
 
   private grow(): void {
     const size = this.starts.length;
-    const starts = new Float64Array(2 * size);
-    const sizes = new Float64Array(4 * size);
+    const grown = Math.max(RING_INITIAL, 2 * size);
+    const starts = new Float64Array(grown);
+    const sizes = new Float64Array(2 * grown);
     for (let i = 0; i < this.waiting; i++) {
       const from = (this.head + i) & (size - 1);
       starts[i] = this.starts[from]!;

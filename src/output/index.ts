@@ -8,6 +8,7 @@ export { asResultsError, ResultsError } from "./errors.ts";
 export {
   checkResultsFolder,
   digestOf,
+  jsonText,
   writeResults,
   type Results,
   type ResultsDigest,
@@ -22,7 +23,9 @@ export { replicationsManifest, viewOfReplications } from "./replications-view.ts
 export { replayCommand, replayOptions, shellCommand, subjectWords, type Replay } from "./replay.ts";
 export { summarise, type Summary, type SummaryInput } from "./summary.ts";
 export { summaryFormats, type SummaryFormatName } from "./formats/index.ts";
-export { renderView, type TextOptions } from "./summary-text.ts";
+export { renderSection, renderView, styleOf, type TextOptions } from "./summary-text.ts";
+export type { Section } from "./summary-sections.ts";
+export { markdownCode, markdownSection, markdownText } from "./formats/markdown.ts";
 export { viewOf, type SummaryView } from "./view.ts";
 export {
   checkThresholds,
@@ -30,4 +33,4 @@ export {
   type Measured,
   type ThresholdResult,
 } from "./thresholds.ts";
-export { indentedText } from "./text-table.ts";
+export { indentedText, wrapped } from "./text-table.ts";

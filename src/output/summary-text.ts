@@ -19,7 +19,7 @@ export interface TextOptions {
   readonly replay: string;
 }
 
-interface Style {
+export interface Style {
   readonly bold: (text: string) => string;
   readonly good: (text: string) => string;
   readonly bad: (text: string) => string;
@@ -44,7 +44,8 @@ export function renderView(view: SummaryView, options: TextOptions): string {
   return `${lines.join("\n")}\n`;
 }
 
-function renderSection(section: Section, width: number, style: Style): string[] {
+/** Lines, an empty one first. */
+export function renderSection(section: Section, width: number, style: Style): string[] {
   const table = [[section.title, ...section.head], ...section.rows.map(indented)];
   const [head = "", ...body] = alignColumns(table, width);
   const titled = section.alarm === true ? style.bad : style.bold;
@@ -63,7 +64,8 @@ function heading({ verdict, sentences }: SummaryView, width: number, style: Styl
   return [...wrapped(first, width).map(colour), ...rest.flatMap((each) => wrapped(each, width))];
 }
 
-function styleOf(colour: boolean): Style {
+/** What colours text, or leaves it. */
+export function styleOf(colour: boolean): Style {
   const sgr = (code: number) => (text: string) =>
     colour && text !== "" ? `\u001B[${code}m${text}\u001B[0m` : text;
   return { bold: sgr(1), good: sgr(32), bad: sgr(31), faint: sgr(2) };

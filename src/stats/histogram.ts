@@ -16,11 +16,14 @@ const TWO_POW_MINUS_32 = 2 ** -32;
 /** The sum is kept as `sumHigh * SUM_UNIT + sumLow`, both exact integers, so that merging is exact. */
 const SUM_UNIT = 2 ** 52;
 
+/** Chunks of a histogram that has recorded nothing: most of a large cluster's. */
+const NO_CHUNKS: (Float64Array | undefined)[] = Array.from({ length: CHUNKS });
+
 /** 2^-shift by shift. */
 const inverseWidths = Float64Array.from({ length: CHUNKS }, (_, shift) => 2 ** -shift);
 
 export class Histogram {
-  private readonly chunks: (Float64Array | undefined)[] = Array.from({ length: CHUNKS });
+  private chunks = NO_CHUNKS;
   private total = 0;
   private sumHigh = 0;
   private sumLow = 0;
@@ -143,6 +146,7 @@ export class Histogram {
 
   private openChunk(chunk: number): Float64Array {
     const counts = new Float64Array(SUB_BUCKETS);
+    if (this.chunks === NO_CHUNKS) this.chunks = [...NO_CHUNKS];
     this.chunks[chunk] = counts;
     return counts;
   }

@@ -144,6 +144,7 @@ export function fakeDependencies(
     instruments: async (asked, scenario) =>
       (await import("../../src/telemetry/index.ts")).instrumentsOf(asked, scenario, "1.2.3"),
     look: () => Promise.resolve(fakeLook(options)),
+    answer: () => Promise.reject(new Error("no fake answers")),
     explain: (_scenario, wanted) => {
       const run = fakeRun([], options);
       const said = JSON.stringify(wanted);

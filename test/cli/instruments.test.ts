@@ -1,7 +1,7 @@
 /**
  * Files for other tools, as the command line writes them.
  *
- * Seen to fail: with the files checked only when they are written (the run was over by then), and with a file that was written
+ * Seen to fail: without the second run (nothing is served in the trace), with the files checked only when they are written (the run was over by then), and with a file that was written
  * in its place, which an interruption left half there.
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -32,6 +32,33 @@ it("writes the metrics of the run", async () => {
   expect((await run("--metrics", path)).code).toBe(0);
   expect(readFileSync(path, "utf8")).toContain('podstorm_requests_total{client="web"');
   expect(readdirSync(parent).sort()).toEqual(["out.prom", "results"]);
+});
+
+it("follows a trace's requests through a second run, and captures the first", async () => {
+  const [trace, otlp, pcap] = ["t.json", "t.otlp.json", "n.pcap"].map((name) => join(parent, name));
+  const io = fakeTerminal();
+  const words = [
+    "run",
+    "scenarios/hello.ts",
+    "--duration",
+    "2s",
+    "--quiet",
+    "--out",
+    join(parent, "r"),
+  ];
+  const files = ["--trace", trace!, "--trace", otlp!, "--pcap", `node-1:eth0=${pcap}`];
+  const { realDependencies } = await import("../../src/cli/rooms.ts");
+  const code = await runCli([...words, ...files, "--trace-limit", "3"], io, realDependencies());
+  expect([code, io.err()]).toEqual([0, ""]);
+  const { otherData, traceEvents } = JSON.parse(readFileSync(trace!, "utf8")) as {
+    otherData: { requests_shown: number };
+    traceEvents: { name: string }[];
+  };
+  expect(otherData.requests_shown).toBe(3);
+  expect(traceEvents.filter(({ name }) => name === "serve")).toHaveLength(3);
+  expect(readFileSync(otlp!, "utf8")).toContain('"resourceSpans"');
+  expect(readFileSync(pcap!).readUInt32BE(0)).toBe(0xa1b23c4d);
+  expect(readFileSync(pcap!).length).toBeGreaterThan(1000);
 });
 
 it("says before the run that a file cannot be written", async () => {

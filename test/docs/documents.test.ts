@@ -77,6 +77,7 @@ async function isUnderstood(command: string): Promise<boolean> {
     loadScenario: unread,
     template: unread,
     importCluster: unread,
+    answer: unread,
   });
   const terminal = fakeTerminal();
   // As a shell takes words: what is in quotes is one.
@@ -90,6 +91,7 @@ test("commands are found at all", () => {
     "sim run scenarios/reset-storm.ts",
     "sim run scenarios/mine.ts --seed 7",
     "sim list",
+    "sim report results/reset-storm",
   ]);
 });
 

@@ -174,7 +174,8 @@ describe("of IPVS", () => {
     const ownAddresses = view.primaryAddresses;
     const state = { table, view, profile, size, ownAddresses };
     const programmed: Programmed = { ...state, kernel: plane, family: 4 };
-    return ruleRenderers.ipvs.render(programmed).lines;
+    const { lines } = ruleRenderers.ipvs.render(programmed);
+    return lines.slice(0, lines.indexOf("# ipset save"));
   }
 });
 

@@ -254,7 +254,8 @@ describe("a packet that does not arrive", () => {
 test("IPVS shows the virtual server and the real one", async () => {
   const traced = trace(await small({ mode: "ipvs" }), "pod/client-a-0", "svc/web:80");
   const [step] = netfilter(traced);
-  const { before, after, rules } = step!;
+  const { before, after } = step!;
+  const rules = step!.rules.filter(({ table }) => table === "ipvs");
   expect(rules.map(({ text }) => text)).toEqual([
     `-A -t ${before.destination} -s rr`,
     `-a -t ${before.destination} -r ${after.destination} -m -w 1`,
@@ -335,6 +336,16 @@ describe("the hook at which a rule matched", () => {
     ]);
     const local = trace(await small({ mode: "ipvs" }), "node/node-1", "svc/web:80");
     expect(netfilter(local)[0]!.rules.find(({ table }) => table === "ipvs")?.hook).toBe("OUTPUT");
+    // What is sent on has been through the sets before: nat's PREROUTING, and filter's INPUT and OUTPUT.
+    expect([
+      ...new Set(netfilter(way)[0]!.rules.map(({ table, hook }) => `${table} ${hook}`)),
+    ]).toEqual([
+      "nat PREROUTING",
+      "filter INPUT",
+      "ipvs INPUT",
+      "filter OUTPUT",
+      "nat POSTROUTING",
+    ]);
   });
 
   it("of eBPF is none of netfilter's", async () => {

@@ -70,6 +70,26 @@ describe("a pod's connect()", () => {
     ]);
   });
 
+  /**
+   * Broken on purpose: the last decision's verdict left standing (the pod is refused), and its address (the pod that
+   * was dialled is not the one that is reached).
+   */
+  test("to a pod itself is judged afresh, after one that was refused and after one that was translated", async () => {
+    for (const selector of [{ app: "none" }, { app: "web" }]) {
+      const { dial, pod, clusterIP, run } = await dialledCluster({
+        kubeProxy: { mode: "ebpf" },
+        spec: { selector },
+      });
+      dial(pod(0), clusterIP);
+      const { addresses } = run.transport.network;
+      for (const index of [1, 2, 3]) {
+        const own = [...pod(index).addresses].find((each) => each !== addresses.loopback);
+        const { outcome, socket } = dial(pod(0), addresses.text(own!), 80);
+        expect([outcome, socket!.remoteAddress]).toEqual(["connected", own]);
+      }
+    }
+  });
+
   test("from outside the cluster is nobody's business", () => {
     const { plane } = programmedNode("iptables", [exposed], slices);
     expect(plane.socketNat).toBeNull();

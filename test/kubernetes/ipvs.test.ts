@@ -147,6 +147,39 @@ describe("by connections", () => {
   });
 });
 
+describe("beside a dead endpoint", () => {
+  /** Where 60 connections go, of which those to C end as `dies` says; those to the others stay. */
+  const counts = (name: SchedulerName, dies: "reset" | "in silence"): number[] => {
+    const run = node(name);
+    const opened = Array.from({ length: 60 }, () => {
+      const { to, entry } = run.open();
+      if (to === C && dies === "reset") run.watcher.activity(entry, false);
+      return to;
+    });
+    return [C, B, A].map((each) => opened.filter((to) => to === each).length);
+  };
+
+  /**
+   * A refused connection is no active one, so that who refuses has the fewest: the black hole of counting. lc and
+   * wlc weigh an inactive one with 1 against 256, sed and nq with nothing. Seen to fail with inactive ones weighed as
+   * active ones (20 each).
+   */
+  test.each([
+    ["lc", [58, 1, 1]],
+    ["wlc", [58, 1, 1]],
+    ["sed", [60, 0, 0]],
+    ["nq", [60, 0, 0]],
+  ] as const)("%s sends it what it refuses", (name, expected) => {
+    expect(counts(name, "reset")).toEqual(expected);
+    // Whoever does not answer at all keeps what it was given, and gets no more than its share.
+    expect(counts(name, "in silence")).toEqual([20, 20, 20]);
+  });
+
+  test("rr minds neither", () => {
+    expect(counts("rr", "reset")).toEqual([20, 20, 20]);
+  });
+});
+
 const clients = Array.from({ length: 300 }, (_, i) => `10.1.${i >> 8}.${i & 255}`);
 
 describe("by hash", () => {

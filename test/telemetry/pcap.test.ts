@@ -17,7 +17,7 @@ import { PcapFile } from "../../src/telemetry/pcap/file.ts";
 import { frameBytes, type Frame } from "../../src/telemetry/pcap/frames.ts";
 import { loadFiles, webManifest } from "../scenario/files.ts";
 import { output, tool } from "./tools.ts";
-import { storm, watched } from "./watched.ts";
+import { echoManifest, storm, watched } from "./watched.ts";
 
 const tshark = tool(["tshark"], ["--version"], "tshark");
 
@@ -155,17 +155,6 @@ describe.skipIf(tshark === null)("a storm, captured", () => {
 });
 
 describe.skipIf(tshark === null)("UDP and ICMP", () => {
-  const udpManifest = `apiVersion: v1
-kind: Pod
-metadata: { name: echo, labels: { app: echo } }
-spec: { containers: [{ name: echo, image: echo, ports: [{ containerPort: 53, protocol: UDP }] }] }
----
-apiVersion: v1
-kind: Service
-metadata: { name: echo }
-spec: { selector: { app: echo }, ports: [{ port: 53, protocol: UDP }] }
-`;
-
   it("shows datagrams in fragments that come together again", async () => {
     const text = `import { defineScenario, openLoop, pods } from "podstorm";
 export default defineScenario({
@@ -173,7 +162,7 @@ export default defineScenario({
   cluster: { nodes: 2, manifests: ["udp.yaml"] },
   clients: [{ name: "ask", from: pods(1), to: "svc/echo:53", requestSize: "4Ki", load: openLoop(20), timeout: "1s" }],
 });`;
-    const files = { "scenario.ts": text, "udp.yaml": udpManifest };
+    const files = { "scenario.ts": text, "udp.yaml": echoManifest };
     const scenario = await loadFiles(files, { profile: defaultProfile });
     const [file] = captured(scenario, "pod/client-ask-0:eth0");
     const asked = fields(

@@ -21,7 +21,7 @@ import { requestFilter, type EndedRequest } from "../../src/telemetry/traces/fil
 import { RequestSampler } from "../../src/telemetry/traces/sampler.ts";
 import { defaultProfile } from "../../src/scenario/profile.ts";
 import { loadFiles } from "../scenario/files.ts";
-import { storm, textOf, watched } from "./watched.ts";
+import { echoManifest, storm, textOf, watched } from "./watched.ts";
 
 /** The format as Google's document has it, as far as it is used here; nothing else may be there. */
 const args = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
@@ -269,17 +269,7 @@ export default defineScenario({
   cluster: { nodes: 2, manifests: ["udp.yaml"] },
   clients: [{ name: "ask", from: pods(1), to: "svc/echo:53", load: openLoop(20), timeout: "1s" }],
 });`;
-    const manifest = `apiVersion: v1
-kind: Pod
-metadata: { name: echo, labels: { app: echo } }
-spec: { containers: [{ name: echo, image: echo, ports: [{ containerPort: 53, protocol: UDP }] }] }
----
-apiVersion: v1
-kind: Service
-metadata: { name: echo }
-spec: { selector: { app: echo }, ports: [{ port: 53, protocol: UDP }] }
-`;
-    const files = { "scenario.ts": text, "udp.yaml": manifest };
+    const files = { "scenario.ts": text, "udp.yaml": echoManifest };
     const scenario = loadFiles(files, { profile: defaultProfile });
     const byTrack = tracks(parsed(await traced({ trace: ["t.json"] }, scenario)));
     const track = [...byTrack.keys()].find((name) => name.endsWith(": served"));

@@ -35,6 +35,18 @@ export function storm(): Promise<ResolvedScenario> {
   return loadFiles(files, { profile: defaultProfile });
 }
 
+/** A pod that answers datagrams, behind a Service. */
+export const echoManifest = `apiVersion: v1
+kind: Pod
+metadata: { name: echo, labels: { app: echo } }
+spec: { containers: [{ name: echo, image: echo, ports: [{ containerPort: 53, protocol: UDP }] }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: echo }
+spec: { selector: { app: echo }, ports: [{ port: 53, protocol: UDP }] }
+`;
+
 export function watched(scenario: ResolvedScenario, instruments: readonly Instrument[]) {
   const recording = new Recording();
   const watching = instruments.flatMap(({ observers }) => observers);

@@ -22,6 +22,7 @@ const ROOMS = [
   "telemetry",
   "plot",
   "library",
+  "answers",
   "testing",
   "cli",
 ];

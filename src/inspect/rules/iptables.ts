@@ -11,7 +11,7 @@
 import type { RuleEndpoint, ServicePortRules } from "../../kubernetes/proxy/rules.ts";
 import type { AddressId, Prefix } from "../../network/address.ts";
 import type { Programmed, RuleRenderer, Ruleset, WalkedPacket } from "./contract.ts";
-import { IptablesBuilder, type RuleSpec } from "./iptablesBuilder.ts";
+import { IptablesBuilder, MASQUERADE_MARK, type RuleSpec } from "./iptablesBuilder.ts";
 import {
   computeProbability,
   iptablesEndpointName,
@@ -21,7 +21,6 @@ import {
 } from "./names.ts";
 import { nodePortAddresses, podNetworkOf, renderedPorts, type RenderedPort } from "./services.ts";
 
-const MARK = "0x4000/0x4000";
 const NEW = "-m conntrack --ctstate NEW";
 const NODE_PORTS_COMMENT =
   "kubernetes service nodeports; NOTE: this must be the last rule in this chain";
@@ -122,7 +121,7 @@ class Writer {
     forward(
       {
         comment: "kubernetes forwarding rules",
-        matches: [`-m mark --mark ${MARK}`],
+        matches: [`-m mark --mark ${MASQUERADE_MARK}`],
         test: ({ isMarked }) => isMarked,
         target: "-j ACCEPT",
       },
@@ -137,29 +136,7 @@ class Writer {
       },
       "accept",
     );
-    this.#writeMasquerading();
-  }
-
-  #writeMasquerading(): void {
-    this.#built.add("nat", "KUBE-MARK-MASQ", {
-      target: `-j MARK --set-xmark ${MARK}`,
-      action: { kind: "mark" },
-    });
-    this.#built.add("nat", "KUBE-POSTROUTING", {
-      matches: [`-m mark ! --mark ${MARK}`],
-      test: ({ isMarked }) => !isMarked,
-      target: "-j RETURN",
-      action: { kind: "return" },
-    });
-    this.#built.add("nat", "KUBE-POSTROUTING", {
-      target: "-j MARK --set-xmark 0x4000/0x0",
-      action: { kind: "unmark" },
-    });
-    this.#built.add("nat", "KUBE-POSTROUTING", {
-      comment: "kubernetes service traffic requiring SNAT",
-      target: "-j MASQUERADE --random-fully",
-      action: { kind: "masquerade" },
-    });
+    this.#built.addMasquerading();
   }
 
   #jump(

@@ -33,6 +33,9 @@ export interface RuleSpec {
   readonly action: Action;
 }
 
+/** iptables.masqueradeBit 14: value and mask. */
+export const MASQUERADE_MARK = "0x4000/0x4000";
+
 const BUILT_IN = {
   filter: ["INPUT", "FORWARD", "OUTPUT"],
   nat: ["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"],
@@ -83,6 +86,29 @@ export class IptablesBuilder {
 
   add(table: TableName, chain: string, spec: RuleSpec): void {
     this.chain(table, chain).rules.push(this.#rule(spec));
+  }
+
+  /** KUBE-MARK-MASQ, and what becomes of the mark in KUBE-POSTROUTING. */
+  addMasquerading(): void {
+    this.add("nat", "KUBE-MARK-MASQ", {
+      target: `-j MARK --set-xmark ${MASQUERADE_MARK}`,
+      action: { kind: "mark" },
+    });
+    this.add("nat", "KUBE-POSTROUTING", {
+      matches: [`-m mark ! --mark ${MASQUERADE_MARK}`],
+      test: ({ isMarked }) => !isMarked,
+      target: "-j RETURN",
+      action: { kind: "return" },
+    });
+    this.add("nat", "KUBE-POSTROUTING", {
+      target: "-j MARK --set-xmark 0x4000/0x0",
+      action: { kind: "unmark" },
+    });
+    this.add("nat", "KUBE-POSTROUTING", {
+      comment: "kubernetes service traffic requiring SNAT",
+      target: "-j MASQUERADE --random-fully",
+      action: { kind: "masquerade" },
+    });
   }
 
   ruleset(): Ruleset {

@@ -1,11 +1,10 @@
 /**
- * IPVS mode as `ipvsadm -Sn` shows it.
+ * IPVS mode as `ipvsadm -Sn` shows it, and behind that as `ipset save` and `iptables-save` do.
  *
- * Owns: virtual servers and their real servers, those that drain among them, in ipvsadm's order. Source:
- * print_service_entry and libipvs' sorting of ipvsadm 1.31; syncProxyRules of pkg/proxy/ipvs/proxier.go; rules
- * of kube-proxy, section 10.
- *
- * Not shown: the fixed iptables rules and ipsets beside them, which masquerade, guard source ranges and refuse.
+ * Owns: virtual servers and their real servers, those that drain among them, in ipvsadm's order, and where the
+ * kernel looks at them. Refuses to own: the sets and the rules beside them (ipvsTables.ts). Source:
+ * print_service_entry and libipvs' sorting of ipvsadm 1.31; syncProxyRules of pkg/proxy/ipvs/proxier.go; kernel
+ * net/netfilter/ipvs/ip_vs_core.c, ip_vs_ops4; rules of kube-proxy, section 10.
  */
 import type { RealServer } from "../../kubernetes/proxy/ipvs/schedulers.ts";
 import { Ipvs } from "../../kubernetes/proxy/modes/ipvs.ts";
@@ -19,6 +18,7 @@ import {
 import type { AddressId, AddressTable } from "../../network/address.ts";
 import { TransportProtocol, type TransportProtocolNumber } from "../../network/nat.ts";
 import type { Chain, Programmed, RuleRenderer, Ruleset, Table } from "./contract.ts";
+import { IpvsTables } from "./ipvsTables.ts";
 import { addressOrder } from "./names.ts";
 import { nodePortAddresses, renderedPorts } from "./services.ts";
 
@@ -107,11 +107,31 @@ function render(programmed: Programmed): Ruleset {
     }
   }
   const table: Table = { name: "ipvs", chains };
-  // The kernel schedules at INPUT and OUTPUT: the virtual addresses are the node's own (kube-ipvs0).
-  const hooked = [[table, services] as const];
-  const hooks = { prerouting: [], output: hooked, input: hooked, forward: [], postrouting: [] };
-  const virtual = new Set(virtualServers(programmed).map(({ address }) => address));
-  return { tables: [table], hooks, isLocal: (address) => virtual.has(address), lines };
+  const tables = new IpvsTables(programmed);
+  const beside = tables.ruleset();
+  const { prerouting, input, forward, output, postrouting } = beside.hooks;
+  const hooked = [table, services] as const;
+  const own = (name: string) => output.filter(([each]) => each.name === name);
+  const hooks = {
+    prerouting,
+    // At LOCAL_IN behind the filter, at LOCAL_OUT between nat and filter.
+    input: [...input, hooked],
+    forward,
+    output: [...own("nat"), hooked, ...own("filter")],
+    postrouting,
+  };
+  return {
+    tables: [table, ...beside.tables],
+    hooks,
+    isLocal: (address) => tables.isBound(address),
+    lines: [
+      ...lines,
+      "# ipset save",
+      ...tables.setLines(),
+      `# ip${programmed.family === 6 ? "6" : ""}tables-save`,
+      ...beside.lines,
+    ],
+  };
 }
 
 function dnat({ address, port }: RuleEndpoint) {
@@ -119,6 +139,9 @@ function dnat({ address, port }: RuleEndpoint) {
 }
 
 export const ipvs: RuleRenderer = {
-  tool: { 4: "ipvsadm -Sn", 6: "ipvsadm -Sn" },
+  tool: {
+    4: "ipvsadm -Sn, ipset save, iptables-save",
+    6: "ipvsadm -Sn, ipset save, ip6tables-save",
+  },
   render,
 };

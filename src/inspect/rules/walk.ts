@@ -41,8 +41,9 @@ export function walk(
   const matched: MatchedRule[] = [];
   let accepted = false;
   let masqueraded = false;
-  const through = (hook: Hook): "drop" | "reject" | null => {
+  const through = (hook: Hook, only: string | null = null): "drop" | "reject" | null => {
     for (const [table, chain] of hooks[hook]) {
+      if (only !== null && table.name !== only) continue;
       const end = walkChain(table, chain, packet, ({ chain: own, text }) =>
         matched.push({ hook, table: table.name, chain: own, text }),
       );
@@ -58,6 +59,10 @@ export function walk(
   // What is sent to the host itself comes in again over loopback, after POSTROUTING.
   for (const hook of verdict === null ? laterHooks(point, comesIn) : []) {
     verdict ??= through(hook);
+  }
+  // What IPVS has taken at INPUT it sends out again; conntrack knows its new destination, so nat's OUTPUT does not.
+  if (verdict === null && point === "PREROUTING" && packet.destination !== destination) {
+    verdict = through("output", "filter") ?? through("postrouting");
   }
   return { matched, verdict: verdict ?? "pass", accepted, masqueraded };
 }

@@ -21,6 +21,8 @@ export interface DraftWishes {
   readonly duration?: string | undefined;
   /** In place of the assumed rate. */
   readonly traffic?: Traffic | undefined;
+  /** NAME or NAMESPACE/NAME of the Deployment that requests come to first. */
+  readonly deployment?: string | undefined;
 }
 
 /** Where requests come in. */
@@ -82,7 +84,7 @@ export function draftOf(
   const asksForZones = !hasNodes && forgetNodeRules(workloads, wishes.zones !== undefined);
   const zones = wishes.zones ?? (asksForZones ? ZONES : undefined);
   const room = roomFor(workloads, nodes, CLIENT_PODS, wishes.nodes ?? null);
-  const entries = entriesOf(services, index, ingresses, calls);
+  const entries = entriesOf(wantedOf(services, index, wishes), index, ingresses, calls);
   const entry = entries[0] ?? null;
   const graph = new Map<Subject, GuessedCall[]>();
   for (const call of calls.calls) graph.set(call.from, [...(graph.get(call.from) ?? []), call]);
@@ -120,6 +122,18 @@ export function draftOf(
     rate,
     assumptions,
   };
+}
+
+/** Services that requests may come to. */
+function wantedOf(
+  services: readonly Subject[],
+  index: PodIndex,
+  { deployment }: DraftWishes,
+): readonly Subject[] {
+  if (deployment === undefined) return services;
+  const isMeant = ({ kind, name, key }: Subject): boolean =>
+    kind === "Deployment" && (name === deployment || key === deployment);
+  return services.filter((each) => index.behind(each).some(isMeant));
 }
 
 function tellNodes(

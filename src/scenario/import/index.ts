@@ -24,6 +24,7 @@ import { dataOf } from "./text.ts";
 
 export type { DraftWishes } from "./draft.ts";
 export { writtenScenario } from "./scenarioOf.ts";
+export { selects } from "./subject.ts";
 export { yamlOf } from "./yamlText.ts";
 
 export interface Imported {
@@ -32,6 +33,8 @@ export interface Imported {
   readonly draft: Draft;
   /** Lines, not escaped. */
   readonly report: readonly string[];
+  /** The scenario as data, without manifests; of its own for each who asks. */
+  readonly written: unknown;
   /** What it comes to. */
   readonly scenario: ResolvedScenario;
   /**
@@ -87,9 +90,12 @@ export function importCluster(
     objects,
     draft,
     report: importReport({ subjects, notes, passedOver: passed, calls, draft }),
+    get written() {
+      return dataOf(fieldsOf(draft, []));
+    },
     scenario: { ...scenario, ...told },
-    resolve: (change, found, own) => {
-      const verdict = judgeScenario(change(dataOf(fieldsOf(draft, []))), objects);
+    resolve(change, found, own) {
+      const verdict = judgeScenario(change(this.written), objects);
       const mistakes = verdict.mistakes.map(asMistake);
       own(mistakes);
       found.push(...mistakes);

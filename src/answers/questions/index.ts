@@ -1,0 +1,17 @@
+/**
+ * The table of questions: one line each. To add one: write its file here and add its line.
+ *
+ * Owns: which there are.
+ */
+import type { Question } from "../contract.ts";
+import { maxsurge } from "./maxsurge.ts";
+import { prestop } from "./prestop.ts";
+import { proxyMode } from "./proxy-mode.ts";
+
+export const questions = {
+  prestop,
+  maxsurge,
+  "proxy-mode": proxyMode,
+} as const satisfies Readonly<Record<string, Question>>;
+
+export type QuestionName = keyof typeof questions;

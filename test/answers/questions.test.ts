@@ -1,0 +1,96 @@
+/**
+ * Each answer moves the way in which its mechanism is changed.
+ *
+ * What was broken on purpose stands with each.
+ */
+import { describe, expect, it } from "vitest";
+import { deployment, find, point, withManifest } from "./asked.ts";
+
+const quick = { rate: 400, nodes: 3 };
+
+describe("prestop", () => {
+  /**
+   * The sleep has to be longer than what the slowest node takes. Seen to fail with the sleep written into no
+   * container: no sleep was enough.
+   */
+  it("needs a sleep as long as the slowest node lags, and no longer", async () => {
+    const seconds = async (minSyncPeriod: string) => {
+      const { figures } = await find("prestop", { minSyncPeriod }, quick);
+      const [sleep, served, removal] = figures;
+      expect(served!.mean).toBeGreaterThanOrEqual(0.999);
+      expect(sleep.mean! / 1e9).toBeGreaterThan(removal!.mean! / 1e9 - 1);
+      expect(sleep.mean! / 1e9).toBeLessThan(removal!.mean! / 1e9 + 2);
+      return sleep.mean! / 1e9;
+    };
+    expect(await seconds("1s")).toBeLessThan(3);
+    expect(await seconds("6s")).toBeGreaterThan(4);
+  });
+
+  it("takes less where less is asked for", async () => {
+    const lazy = await find("prestop", { minSyncPeriod: "6s" }, { ...quick, goal: 0.9 });
+    const strict = await find("prestop", { minSyncPeriod: "6s" }, quick);
+    expect(lazy.figures[0].mean).toBeLessThan(strict.figures[0].mean!);
+  });
+
+  it("does not take few requests for certainty", async () => {
+    const few = find("prestop", {}, { rate: 5, nodes: 2 });
+    await expect(few).rejects.toThrow(/requests during the restarts are too few to tell 99.9 %/);
+    const { figures } = await find("prestop", {}, { rate: 5, nodes: 2, goal: 0.9 });
+    expect(figures[1]!.low).toBeLessThan(1);
+  });
+
+  it("says so where no sleep helps", async () => {
+    // One pod that serves no request in time.
+    const slow = deployment("web", { replicas: 1, pod: "resources: { limits: { cpu: 10m } }" });
+    await withManifest(slow, async (filename) => {
+      const asked = { filename: [filename], rate: 20, goal: 0.9, duration: "30s" };
+      const { sentence, figures } = await find("prestop", {}, asked);
+      expect(figures[0].mean).toBeNull();
+      expect(sentence).toMatch(/^No preStop sleep of up to 120 s lets deploy\/web serve 90 %/);
+    });
+  });
+});
+
+describe("maxsurge", () => {
+  /** Seen to fail with the setting written beside the strategy instead of into it. */
+  it("has all new pods at once, is over sooner, and needs a sleep to lose nothing", async () => {
+    const own = await point("maxsurge", {}, quick);
+    const all = await point("maxsurge", { maxSurge: "100%" }, quick);
+    const sleeping = await point("maxsurge", { maxSurge: "100%", sleep: 5 }, quick);
+    const mean = (each: typeof own, measure: string) => each.figure("", measure, "count").mean!;
+    expect(mean(all, "mostPods")).toBe(16);
+    expect(mean(own, "mostPods")).toBeLessThan(16);
+    expect(mean(all, "restartNs")).toBeLessThan(mean(own, "restartNs"));
+    expect(mean(all, "failed")).toBeGreaterThan(0);
+    expect(mean(sleeping, "failed")).toBe(0);
+  });
+
+  /**
+   * Old pods go as soon as new ones are ready in the eyes of the API server; a node that syncs every 10 s holds
+   * what it held. Seen to fail with what a node holds counted change by change instead of sync by sync: 0 of 8 in
+   * a sync that takes eight away and adds eight.
+   */
+  it("counts what nodes hold by their syncs", async () => {
+    const late = await point("maxsurge", { minSyncPeriod: "10s", sleep: 15 }, quick);
+    const least = Math.min(...late.values("leastHeld"));
+    expect(least).toBeGreaterThanOrEqual(4);
+    expect(least).toBeLessThanOrEqual(8);
+  });
+});
+
+describe("proxy-mode", () => {
+  const few = { ...quick, duration: "25s" };
+
+  /** Seen to fail with the setting `mode` written to another path of the profile. */
+  it("saves the more the more Services there are", async () => {
+    const saved = async (services: number) => {
+      const { figures } = await find("proxy-mode", { services }, few);
+      return figures.map(({ mean }) => mean!);
+    };
+    const [removal, packet, sync] = await saved(4000);
+    const [removalOfFew, packetOfFew, syncOfFew] = await saved(400);
+    expect(packet).toBeGreaterThan(5 * packetOfFew!);
+    expect(sync).toBeGreaterThan(syncOfFew! + 1e8);
+    expect(removal).toBeGreaterThan(removalOfFew! + 1e8);
+  });
+});
