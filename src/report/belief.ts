@@ -58,6 +58,11 @@ export class Beliefs {
     return this.#timesNs;
   }
 
+  /** How many of them have been: the state is the same while it is. */
+  get step(): number {
+    return this.#next;
+  }
+
   seek(atNs: number): void {
     if (atNs < this.#atNs) this.#reset();
     this.#atNs = atNs;

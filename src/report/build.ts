@@ -7,7 +7,15 @@
 import { allMetricsFiles } from "../observe/index.ts";
 import { count } from "../output/index.ts";
 import { binsOf } from "./bins.ts";
-import { clusterOf, Endpoints, groupSize, readChanges, readLives, readNodes } from "./cluster.ts";
+import {
+  clusterOf,
+  Endpoints,
+  groupSize,
+  PODS_MAX,
+  readChanges,
+  readLives,
+  readNodes,
+} from "./cluster.ts";
 import { failuresOf, readFailures, readStages } from "./failures.ts";
 import { readFlows } from "./flows.ts";
 import { openResults, type ResultsFolder } from "./folder.ts";
@@ -28,7 +36,7 @@ export async function buildReport(dir: string): Promise<Report> {
   const { durationNs, windowNs } = manifest.parameters;
   const bins = binsOf(durationNs, windowNs, BINS_MAX);
   const traffic = await readTraffic(results, bins);
-  const { cluster, parts, load, lag } = await readCluster(results);
+  const { cluster, parts, load, lag, pods } = await readCluster(results);
   const failures = await readAllFailures(results, parts);
   return {
     scenario: manifest.scenario,
@@ -62,6 +70,7 @@ export async function buildReport(dir: string): Promise<Report> {
       hops: parts.hops.length,
       services: summary.skew.length,
       skew: load.skew.length,
+      pods,
     }),
   };
 }
@@ -95,7 +104,8 @@ async function readCluster(results: ResultsFolder) {
     worstHop,
   }));
   const load = { ...rows.load, skew, hops: worstHops(hops), drops };
-  return { parts, load, lag, cluster: { ...cluster, flows } };
+  const pods = cluster.pods.slice(0, PODS_MAX);
+  return { parts, load, lag, pods: cluster.pods.length, cluster: { ...cluster, pods, flows } };
 }
 
 async function readAllFailures(
@@ -124,6 +134,7 @@ interface Counts {
   readonly hops: number;
   readonly services: number;
   readonly skew: number;
+  readonly pods: number;
 }
 
 /** Sentences for whoever reads the figures. */
@@ -159,6 +170,7 @@ function aggregated(
     counts.skew < counts.services,
     `Skew: the ${counts.skew} Services with the most requests, of ${count(counts.services)}.`,
   );
+  say(counts.pods > PODS_MAX, `Pods: ${count(PODS_MAX)} of ${count(counts.pods)} are drawn.`);
   say(counts.hops > HOPS_MAX, `Hops: the ${HOPS_MAX} busiest of ${count(counts.hops)}.`);
   say(
     request.length < total,

@@ -25,7 +25,7 @@ import {
 const PAIRS_MAX = 400_000;
 /** Nodes that are drawn one by one, and pods. */
 const NODES_MAX = 250;
-const PODS_MAX = 6_000;
+export const PODS_MAX = 6_000;
 
 /** One endpoint of one Service, by its address: pods may follow one another there. */
 export class Endpoints {
@@ -233,7 +233,7 @@ function podModels(
       phase: [...(before?.phase ?? []), ...phase],
     });
   }
-  return [...pods.values()].filter(({ node }) => node >= 0).slice(0, PODS_MAX);
+  return [...pods.values()].filter(({ node }) => node >= 0);
 }
 
 function phasesOf(steps: PodLife["steps"]): { atNs: number[]; phase: number[] } {

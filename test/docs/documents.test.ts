@@ -91,6 +91,7 @@ test("commands are found at all", () => {
     "sim run scenarios/reset-storm.ts",
     "sim run scenarios/mine.ts --seed 7",
     "sim list",
+    "sim report results/reset-storm",
   ]);
 });
 

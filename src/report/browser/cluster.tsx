@@ -9,7 +9,7 @@ import { count, duration } from "../../output/format.ts";
 import { Beliefs } from "../belief.ts";
 import type { Report } from "../model.ts";
 import { Term, useReport, View } from "./parts.tsx";
-import { flowsByBin, paintsOf, podShape, Scene, type Flow } from "./scene.ts";
+import { FLOWS_MAX, flowsByBin, paintsOf, podShape, Scene, type Flow } from "./scene.ts";
 import { theme, useShared } from "./state.ts";
 import { Choice } from "./timeline.tsx";
 
@@ -29,7 +29,7 @@ interface Playing {
 
 export function ClusterView(): JSX.Element | null {
   const report = useReport();
-  const { cluster, durationNs, load } = report;
+  const { cluster, durationNs } = report;
   const playing = useMemo(() => playingOf(report), [report]);
   const [atNs, setAtNs] = useState(() => worstOf(playing));
   const [isPlaying, setPlaying] = useState(false);
@@ -85,6 +85,22 @@ export function ClusterView(): JSX.Element | null {
       </div>
       <SceneLegend />
       <Wrong {...{ playing, atNs, chosen: chosen - 1 }} />
+      <FlowNotes {...{ playing }} />
+    </View>
+  );
+}
+
+/** What the drawing leaves out of connections. */
+function FlowNotes({ playing }: { playing: Playing }): JSX.Element {
+  const { cluster, load } = useReport();
+  return (
+    <>
+      {playing.flows.some(({ length }) => length === FLOWS_MAX) && (
+        <p class="soft">
+          Of the ways that connections took in a window the {FLOWS_MAX} with most are drawn, stale
+          ones first.
+        </p>
+      )}
       {!cluster.flows.recorded && (
         <p class="soft">
           Who sent connections where was not recorded, so they are drawn from above only:{" "}
@@ -92,7 +108,7 @@ export function ClusterView(): JSX.Element | null {
           {duration(load.bins.lengthNs[0] ?? 0)}.
         </p>
       )}
-    </View>
+    </>
   );
 }
 
@@ -213,6 +229,7 @@ function useScene(
       const bin = binAt(load.bins, now);
       scene.draw(pen, {
         atNs: now,
+        bin,
         clock,
         flows: playing.flows[bin] ?? [],
         rates: playing.rates[bin] ?? [],

@@ -130,7 +130,9 @@ function Explanation({ i, close }: { i: number; close: () => void }): JSX.Elemen
   const advices = failures.advice[i]!.map((each) => failures.advices[each]!);
   return (
     <dialog ref={dialog} aria-labelledby="explanation-title" onClose={close}>
-      <h2 id="explanation-title">Why request {failures.request[i]} failed</h2>
+      <h2 id="explanation-title" tabIndex={-1} autoFocus>
+        Why request {failures.request[i]} failed
+      </h2>
       <p>
         It was {text("client")}'s to {text("service")}, at {duration(failures.startedAtNs[i]!)}. It{" "}
         <strong>{words}</strong> {duration(failures.endedAtNs[i]! - failures.startedAtNs[i]!)}{" "}

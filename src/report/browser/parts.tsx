@@ -37,15 +37,21 @@ export function View({ id, title, intro, children }: ViewProps): JSX.Element {
   );
 }
 
+const TIP_WIDTH = 370;
+
 /** A word of the metrics dictionary: `of` is "file.csv:column". */
 export function Term({ of, children }: { of: string; children: ComponentChildren }): JSX.Element {
   const { definitions } = useReport();
   const id = useId();
-  const [open, setOpen] = useState(false);
+  const [open, setOpen] = useState("");
   const meaning = definitions[of];
   if (meaning === undefined) return <span>{children}</span>;
-  const show = (): void => setOpen(true);
-  const hide = (): void => setOpen(false);
+  // Towards the side where there is room.
+  const show = (event: Event): void => {
+    const { left } = (event.currentTarget as Element).getBoundingClientRect();
+    setOpen(left > innerWidth - TIP_WIDTH ? "open left" : "open");
+  };
+  const hide = (): void => setOpen("");
   return (
     <span
       class="term"
@@ -56,7 +62,7 @@ export function Term({ of, children }: { of: string; children: ComponentChildren
       <a href={`#${definitionId(of)}`} aria-describedby={id} onFocus={show} onBlur={hide}>
         {children}
       </a>
-      <span role="tooltip" id={id} class={open ? "tip open" : "tip"}>
+      <span role="tooltip" id={id} class={`tip ${open}`}>
         {meaning} <code>{of.replace(":", " ")}</code>
       </span>
     </span>

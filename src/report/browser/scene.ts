@@ -143,6 +143,7 @@ export function flowsByBin({ cluster: { flows }, load }: Report): Flow[][] {
 
 export interface Frame {
   readonly atNs: number;
+  readonly bin: number;
   /** Grows while it plays: what moves, moves by it. */
   readonly clock: number;
   readonly flows: readonly Flow[];
@@ -160,6 +161,10 @@ export class Scene {
   /** By pod: its endpoints. */
   readonly #endpoints: readonly (readonly number[])[];
   readonly #names: readonly string[];
+  /** When any pod's phase changes. */
+  readonly #phaseTimes: Float64Array;
+  readonly #stillCanvas = document.createElement("canvas");
+  #stillKey = "";
 
   constructor(
     cluster: ClusterModel,
@@ -177,6 +182,7 @@ export class Scene {
       byPod.set(name, [...(byPod.get(name) ?? []), i]);
     }
     this.#endpoints = cluster.pods.map(({ name }) => byPod.get(name) ?? []);
+    this.#phaseTimes = Float64Array.from(cluster.pods.flatMap(({ atNs }) => atNs)).sort();
     pen.font = this.#font();
     this.#names = cluster.nodes.map(({ name }, i) =>
       shortened(pen, name, this.layout.boxes[i]!.width - 50),
@@ -187,18 +193,34 @@ export class Scene {
     return `${this.layout.isSmall ? 10 : 13}px system-ui, sans-serif`;
   }
 
+  /** What only moves from change to change is drawn once for each; connections in every frame. */
   draw(pen: CanvasRenderingContext2D, frame: Frame): void {
     const { width, height } = this.layout;
+    const still = this.#still(frame);
     pen.clearRect(0, 0, width, height);
+    pen.drawImage(still, 0, 0, width, height);
+    for (const isStale of [false, true]) this.#flows(pen, frame, isStale);
+    pen.setLineDash([]);
+  }
+
+  #still(frame: Frame): HTMLCanvasElement {
+    const phases = placeIn(this.#phaseTimes, frame.atNs);
+    const key = `${this.#beliefs.step} ${phases} ${frame.bin} ${frame.chosen}`;
+    if (key === this.#stillKey) return this.#stillCanvas;
+    this.#stillKey = key;
+    const { width, height } = this.layout;
+    const scale = devicePixelRatio;
+    this.#stillCanvas.width = width * scale;
+    this.#stillCanvas.height = height * scale;
+    const pen = this.#stillCanvas.getContext("2d")!;
+    pen.scale(scale, scale);
     this.#services(pen, frame);
     for (let node = 0; node < this.layout.boxes.length; node++) this.#node(pen, frame, node);
     if (this.layout.hasProxies) {
       for (let node = 0; node < this.layout.boxes.length; node++) this.#proxy(pen, frame, node);
     }
     for (let pod = 0; pod < this.layout.pods.length; pod++) this.#pod(pen, frame, pod);
-    // The few that are stale lie on top.
-    for (let i = frame.flows.length - 1; i >= 0; i--) this.#flow(pen, frame, frame.flows[i]!);
-    pen.setLineDash([]);
+    return this.#stillCanvas;
   }
 
   #services(pen: CanvasRenderingContext2D, { rates }: Frame): void {
@@ -352,21 +374,29 @@ export class Scene {
     return nodes;
   }
 
-  #flow(pen: CanvasRenderingContext2D, { clock, chosen }: Frame, flow: Flow): void {
-    const { from, to, connections, stale } = flow;
-    if (chosen >= 0 && from !== chosen && to !== chosen) return;
+  /** Those of one thickness are one stroke: each costs its own pass over the dashes. */
+  #flows(pen: CanvasRenderingContext2D, { clock, chosen, flows }: Frame, isStale: boolean): void {
     const { isSmall, hasProxies } = this.layout;
-    const isStale = stale > 0;
     pen.strokeStyle = isStale ? this.#paints.alarm : this.#paints.flow;
-    const thick = 0.8 + Math.log2(1 + connections) * (isSmall ? 0.25 : 0.5);
-    pen.lineWidth = Math.min(isSmall ? 3 : 6, thick);
     pen.globalAlpha = isStale ? 0.95 : hasProxies ? 0.75 : 0.4;
     pen.setLineDash(isStale ? [9, 5] : [2, 7]);
     pen.lineDashOffset = -clock * 40;
-    pen.beginPath();
-    if (hasProxies) this.#down(pen, from, to);
-    else this.#across(pen, from, to);
-    pen.stroke();
+    const own = flows.filter(
+      ({ from, to, stale }) =>
+        stale > 0 === isStale && (chosen < 0 || from === chosen || to === chosen),
+    );
+    const thickest = isSmall ? 3 : 6;
+    for (let thick = 1; thick <= thickest; thick++) {
+      pen.lineWidth = thick;
+      pen.beginPath();
+      for (const { from, to, connections } of own) {
+        const wanted = Math.round(0.8 + Math.log2(1 + connections) * (isSmall ? 0.25 : 0.5));
+        if (Math.min(thickest, wanted) !== thick) continue;
+        if (hasProxies) this.#down(pen, from, to);
+        else this.#across(pen, from, to);
+      }
+      pen.stroke();
+    }
     pen.globalAlpha = 1;
   }
 
@@ -391,7 +421,10 @@ export class Scene {
     const { boxes, width } = this.layout;
     const target = boxes[to]!;
     if (from === to) {
-      pen.arc(target.x + target.width - 10, target.y + target.height - 9, 6, 0, 2 * Math.PI);
+      const x = target.x + target.width - 10;
+      const y = target.y + target.height - 9;
+      pen.moveTo(x + 6, y);
+      pen.arc(x, y, 6, 0, 2 * Math.PI);
       return;
     }
     const source = boxes[from] ?? { x: width / 2, y: 36, width: 0, height: 0 };
@@ -410,6 +443,17 @@ export class Scene {
       x >= box.x && x <= box.x + box.width && y >= box.y && y <= box.y + box.height;
     return Math.max(this.layout.boxes.findIndex(isIn), this.layout.proxies.findIndex(isIn));
   }
+}
+
+/** How many of them are not after `now`. */
+function placeIn(sortedNs: Float64Array, now: number): number {
+  let [low, high] = [0, sortedNs.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sortedNs[middle]! <= now) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 export function phaseAt({ atNs, phase }: PodModel, now: number): number {

@@ -79,7 +79,8 @@ export function Choice(props: {
 
 function AxisButtons({ axis }: { axis: TimeAxis }): JSX.Element {
   const { from, to } = useShared(axis.range);
-  const text = (seconds: number): string => duration(Math.round(seconds * 1e9));
+  const text = (seconds: number): string =>
+    seconds === 0 ? "0 s" : duration(Math.round(seconds * 1e9));
   return (
     <div class="buttons" role="toolbar" aria-label="Time axis">
       <button type="button" onClick={() => axis.zoom(0.5)}>
