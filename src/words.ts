@@ -74,6 +74,6 @@ export type { DistributionInput } from "./scenario/language/distributions.ts";
 export { burst, constant, ramp, stages, step } from "./scenario/language/rates.ts";
 export type { BurstInput, RateInput, StageInput } from "./scenario/language/rates.ts";
 export type { ServerInput } from "./scenario/servers/index.ts";
-export type { CallInput, RequestServerInput } from "./scenario/servers/requests.ts";
+export type { CallInput, RequestServerInput, WarmUpInput } from "./scenario/servers/requests.ts";
 export type { TaskInput } from "./scenario/servers/task.ts";
 export type { ProfileOverride } from "./scenario/language/profile.ts";
