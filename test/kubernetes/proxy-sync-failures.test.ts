@@ -127,8 +127,24 @@ describe("flushed tables", () => {
     );
     sim.run(seconds(40));
     expect([proxies[0]!.of(4)!.failures, endpoints()]).toEqual([1, null]);
+    expect(proxies[0]!.of(4)!.isIdle).toBe(false);
     sim.run(seconds(61));
     expect(endpoints()).toEqual(["10.0.0.1:80", "10.0.0.3:80"]);
+    // The chains are there again. Broken on purpose: with the loss remembered the next partial sync fails too.
+    expect(proxies[0]!.of(4)!.isIdle).toBe(true);
+    hand.patch("EndpointSlice", "default/s", without("10.0.0.1"));
+    sim.run(seconds(65));
+    expect([proxies[0]!.of(4)!.failures, endpoints()]).toEqual([1, ["10.0.0.3:80"]]);
+  });
+
+  // Broken on purpose: a look at the very instant of the flush.
+  test("are missed at the next look, not at one of the same instant", () => {
+    const { sim, endpoints, proxies } = runningProxies({ slices: [slice("s", three)] });
+    sim.callAt(seconds(60), Phase.start, () => proxies[0]!.of(4)!.flushed());
+    sim.run(seconds(89));
+    expect(endpoints()).toBeNull();
+    sim.run(seconds(90) + SYNC_NS);
+    expect(endpoints()).toHaveLength(3);
   });
 });
 

@@ -117,9 +117,12 @@ function FailureTable(props: {
 function Explanation({ i, close }: { i: number; close: () => void }): JSX.Element {
   const { failures, verdict } = useReport();
   const dialog = useRef<HTMLDialogElement>(null);
+  const title = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     const before = document.activeElement;
     dialog.current?.showModal();
+    // Not the first link, whose definition would open over the text.
+    title.current?.focus();
     return () => before instanceof HTMLElement && before.focus();
   }, []);
   const text = (of: "client" | "service" | "cause" | "endpoint" | "pod" | "node"): string =>
@@ -130,7 +133,7 @@ function Explanation({ i, close }: { i: number; close: () => void }): JSX.Elemen
   const advices = failures.advice[i]!.map((each) => failures.advices[each]!);
   return (
     <dialog ref={dialog} aria-labelledby="explanation-title" onClose={close}>
-      <h2 id="explanation-title" tabIndex={-1} autoFocus>
+      <h2 ref={title} id="explanation-title" tabIndex={-1}>
         Why request {failures.request[i]} failed
       </h2>
       <p>
