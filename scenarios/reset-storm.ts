@@ -1,6 +1,7 @@
 /**
  * If a third of the nginx pods reset three times during a traffic burst, how many requests fail, for how
- * long does each node still send traffic to dead pods, and how uneven is the load afterwards?
+ * long does each node still send traffic to dead pods, and how uneven is the load afterwards? With -e PROBE=liveness:
+ * and do a liveness probe, a slow start and retries let it collapse?
  */
 import {
   burst,
@@ -15,16 +16,19 @@ import {
   resetPods,
 } from "podstorm";
 
-export default defineScenario({
+export default defineScenario(({ env }) => ({
   duration: "60s",
-  cluster: { nodes: 4, manifests: ["./nginx.yaml"] },
+  cluster: {
+    nodes: 4,
+    manifests: [env.PROBE === "liveness" ? "./nginx-liveness.yaml" : "./nginx.yaml"],
+  },
   servers: {
     "deploy/nginx": {
       concurrency: 8,
       queueLimit: 64,
       serviceTime: exponential("10ms"),
       responseSize: "8Ki",
-      startupTime: "1s",
+      startupTime: env.PROBE === "liveness" ? "5s" : "1s",
       onSigterm: "drain",
     },
   },
@@ -33,9 +37,9 @@ export default defineScenario({
       name: "web",
       from: pods(4),
       to: "svc/nginx:8080",
-      load: openLoop(burst({ base: 400, peak: 1600, at: "15s", for: "20s" })),
+      load: openLoop(burst({ base: Number(env.BASE ?? 400), peak: 1600, at: "15s", for: "20s" })),
       timeout: "2s",
-      retries: { attempts: 3, initialBackoff: "50ms" },
+      retries: { attempts: Number(env.ATTEMPTS ?? 3), initialBackoff: "50ms" },
     },
     {
       name: "mobile",
@@ -63,4 +67,4 @@ export default defineScenario({
       times: 3,
     }),
   ],
-});
+}));

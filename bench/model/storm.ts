@@ -6,7 +6,7 @@ import shipped from "../../scenarios/reset-storm.ts";
 import type { Benchmark } from "../harness.ts";
 import { resolve, runFor } from "./scenario.ts";
 
-const storm = shipped as ScenarioInput;
+const storm = (shipped as (context: { env: object }) => ScenarioInput)({ env: {} });
 const manifests = [join(process.cwd(), "scenarios", "nginx.yaml")];
 
 export const resetStorm: Benchmark = {

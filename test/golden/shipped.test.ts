@@ -62,6 +62,7 @@ const variants = [
   ["random-vs-rr", "SCHEDULER=rr"],
   ["random-vs-rr", "SCHEDULER=lc"],
   ["zone-outage", "HOW=network"],
+  ["reset-storm", "PROBE=liveness"],
   ["rolling-update", "STARTUP=0s"],
   ["scaleup-idle-pods", "POOL=4"],
 ] as const;

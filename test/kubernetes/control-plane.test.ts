@@ -4,7 +4,6 @@
 import { describe, expect, test } from "vitest";
 import { Phase, seconds, Simulation } from "../../src/engine/index.ts";
 import { SimulatedApiServer } from "../../src/kubernetes/api/server.ts";
-import type { Pod } from "../../src/kubernetes/api/types.ts";
 import { SharedInformers } from "../../src/kubernetes/controllers/contract.ts";
 import { EndpointSliceController } from "../../src/kubernetes/controllers/endpointslice.ts";
 import { controllerManagerProfile } from "../../src/kubernetes/controllers/profile.ts";
@@ -13,29 +12,10 @@ import { compareVictims } from "../../src/kubernetes/controllers/pods.ts";
 import { ChangeLedger } from "../../src/kubernetes/ledger.ts";
 import { createObservations } from "../../src/observe/observations.ts";
 import { apiServerProfile } from "../../src/kubernetes/api/profile.ts";
-import {
-  scoredRequestsOf,
-  scorers,
-  type NodeState,
-} from "../../src/kubernetes/scheduler/placement.ts";
 import { schedulerProfile } from "../../src/kubernetes/scheduler/profile.ts";
 import { Scheduler } from "../../src/kubernetes/scheduler/scheduler.ts";
 import { node, pendingPod, pod, service } from "../helpers/kube-objects.ts";
-
-const state = (
-  name: string,
-  pods: Pod[],
-  requested = { cpuMillis: 0, memoryBytes: 0 },
-): NodeState => ({
-  node: node(name),
-  pods: new Map(pods.map((each) => [each.metadata.name, each])),
-  requested,
-  scored: {
-    cpuMillis: pods.reduce((sum, each) => sum + scoredRequestsOf(each).cpuMillis, 0),
-    memoryBytes: pods.reduce((sum, each) => sum + scoredRequestsOf(each).memoryBytes, 0),
-  },
-  siblings: new Map([["set", pods.filter(({ metadata }) => metadata.ownerUid === "set").length]]),
-});
+import { scoresOf, tableOf } from "../helpers/scheduler-plugins.ts";
 
 const commitOf = (withOther: boolean): number => {
   const sim = new Simulation({ seed: "s" });
@@ -149,21 +129,18 @@ describe("Victims (controller_utils.go ActivePodsWithRanks)", () => {
 
 describe("Scheduler", () => {
   test("spread over hostnames scores with log(n + 2) and maxSkew (podtopologyspread/scoring.go)", () => {
-    const owned = { ...pod("a"), metadata: { ...pod("a").metadata, ownerUid: "set" } };
-    const states = [state("n0", [owned]), state("n1", []), state("n2", [])];
-    const scores = scorers
-      .find((each) => each.weight === "podTopologySpread")!
-      .scores(owned, states);
+    const owned = pod("a", { metadata: { ownerUid: "set" }, spec: { nodeName: "n0" } });
+    const nodes = tableOf([node("n0"), node("n1"), node("n2")], [owned]);
+    const scores = scoresOf("podTopologySpread", owned, nodes);
     // ln 5 = 1.609: 1 x 1.609 + 2 = 3.6 -> 4 and 0 + 2 = 2; then 100 x (4 + 2 - s) / 4 = 50 and 100.
     expect(scores).toEqual([50, 100, 100]);
   });
 
   test("a pod without requests counts as 100m and 200 MiB when nodes are scored (NonZeroRequested)", () => {
     // Four such pods on n0: it must score below an empty n1.
-    const states = [state("n0", [pod("a"), pod("b"), pod("c"), pod("d")]), state("n1", [])];
-    const scores = scorers
-      .find((each) => each.weight === "leastAllocated")!
-      .scores(pod("new"), states);
+    const running = ["a", "b", "c", "d"].map((name) => pod(name, { spec: { nodeName: "n0" } }));
+    const nodes = tableOf([node("n0"), node("n1")], running);
+    const scores = scoresOf("leastAllocated", pod("new"), nodes);
     expect(scores![0]!).toBeLessThan(scores![1]!);
   });
 

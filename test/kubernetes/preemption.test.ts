@@ -5,8 +5,7 @@
 import { describe, expect, test } from "vitest";
 import { Phase, seconds, Simulation } from "../../src/engine/index.ts";
 import { SimulatedApiServer } from "../../src/kubernetes/api/server.ts";
-import type { Node, Pod, PodDisruptionBudget } from "../../src/kubernetes/api/types.ts";
-import { NodeInfo } from "../../src/kubernetes/scheduler/picture.ts";
+import type { Pod, PodDisruptionBudget } from "../../src/kubernetes/api/types.ts";
 import { findVictims } from "../../src/kubernetes/scheduler/preemption.ts";
 import { schedulerProfile } from "../../src/kubernetes/scheduler/profile.ts";
 import { Scheduler } from "../../src/kubernetes/scheduler/scheduler.ts";
@@ -20,6 +19,7 @@ import {
   unthrottled,
   type PodChange,
 } from "../helpers/kube-objects.ts";
+import { tableOf } from "../helpers/scheduler-plugins.ts";
 import { countTries } from "../helpers/scheduler-tries.ts";
 
 const sized = (priority: number, cpuMillis: number): PodChange => ({
@@ -42,10 +42,6 @@ const budgetOf = (
   const { status, ...others } = budget({ selector }, `for-${app}`);
   return { ...others, status: { ...status, disruptionsAllowed, disruptedPods } };
 };
-const statesOf = (nodes: readonly Node[], running: readonly Pod[]): NodeInfo[] =>
-  nodes.map((each) =>
-    new NodeInfo(each).with(running.filter(({ spec }) => spec.nodeName === each.metadata.name)),
-  );
 const names = (pods: readonly Pod[]): string[] => pods.map(({ metadata }) => metadata.name);
 
 describe("budgets", () => {
@@ -54,14 +50,14 @@ describe("budgets", () => {
 
   test("a node where none is broken, though its victim is more important", () => {
     // Broken on purpose: violations left out of the cost, and n0 is taken.
-    const found = findVictims(big, statesOf(two, one), [budgetOf("spent", 0)])!;
+    const found = findVictims(big, tableOf(two, one), [budgetOf("spent", 0)])!;
     expect([found.nodeName, found.violations]).toEqual(["n1", 0]);
-    expect(findVictims(big, statesOf(two, one))!.nodeName).toBe("n0");
+    expect(findVictims(big, tableOf(two, one))!.nodeName).toBe("n0");
   });
 
   test("are only a preference: where nothing else helps one is broken", () => {
     const [node0] = two;
-    const found = findVictims(big, statesOf([node0!], one), [budgetOf("spent", 0)])!;
+    const found = findVictims(big, tableOf([node0!], one), [budgetOf("spent", 0)])!;
     expect([names(found.victims), found.violations]).toEqual([["a"], 1]);
   });
 
@@ -72,9 +68,9 @@ describe("budgets", () => {
       on("n0", "p5", "free", sized(5, 1000)),
       on("n0", "p9", "free", sized(9, 1000)),
     ];
-    const found = findVictims(big, statesOf([node("n0")], running), [budgetOf("spent", 0)])!;
+    const found = findVictims(big, tableOf([node("n0")], running), [budgetOf("spent", 0)])!;
     expect([names(found.victims), found.violations]).toEqual([["p9", "p5"], 0]);
-    expect(names(findVictims(big, statesOf([node("n0")], running))!.victims)).toEqual(["p5", "p1"]);
+    expect(names(findVictims(big, tableOf([node("n0")], running))!.victims)).toEqual(["p5", "p1"]);
   });
 
   const both = [on("n0", "x", "app", sized(2, 2000)), on("n0", "yy", "app", sized(1, 2000))];
@@ -84,7 +80,7 @@ describe("budgets", () => {
     ["one that is named as going already takes none", budgetOf("app", 1, { x: 0 }), 0],
     ["an empty selector covers nothing, unlike for an eviction", budgetOf("", 0), 0],
   ])("%s", (_what, of, violations) => {
-    const found = findVictims(pendingPod("all", sized(100, 4000)), statesOf([node("n0")], both), [
+    const found = findVictims(pendingPod("all", sized(100, 4000)), tableOf([node("n0")], both), [
       of,
     ])!;
     expect([names(found.victims), found.violations]).toEqual([["x", "yy"], violations]);

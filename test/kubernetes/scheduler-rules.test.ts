@@ -13,8 +13,7 @@ import {
   type Node,
   type Pod,
 } from "../../src/kubernetes/api/types.ts";
-import { feasibleNodes, filters, scorers } from "../../src/kubernetes/scheduler/placement.ts";
-import { NodeInfo } from "../../src/kubernetes/scheduler/picture.ts";
+import { feasibleNodes } from "../../src/kubernetes/scheduler/placement.ts";
 import { findVictims } from "../../src/kubernetes/scheduler/preemption.ts";
 import { schedulerProfile } from "../../src/kubernetes/scheduler/profile.ts";
 import { Scheduler } from "../../src/kubernetes/scheduler/scheduler.ts";
@@ -27,6 +26,7 @@ import {
   unthrottled,
   type PodChange,
 } from "../helpers/kube-objects.ts";
+import { passing as passingOf, scoresOf, tableOf } from "../helpers/scheduler-plugins.ts";
 import { countTries } from "../helpers/scheduler-tries.ts";
 
 const app = (name: string): LabelSelector => ({ matchLabels: { app: name }, matchExpressions: [] });
@@ -49,25 +49,11 @@ const nodes = [zoned("a1", "a"), zoned("a2", "a"), zoned("b1", "b"), zoned("b2",
 const on = (where: string, name: string, change: PodChange = {}): Pod =>
   pod(name, { ...change, spec: { nodeName: where, ...change.spec } });
 
-function statesOf(all: readonly Node[], running: readonly Pod[] = []): NodeInfo[] {
-  return all.map((each) =>
-    new NodeInfo(each).with(running.filter(({ spec }) => spec.nodeName === each.metadata.name)),
-  );
-}
 /** Nodes that a filter lets the pod on. */
-function passing(
-  name: string,
-  which: Pod,
-  all: readonly Node[],
-  running: readonly Pod[] = [],
-): string[] {
-  const states = statesOf(all, running);
-  const passes = filters.find((each) => each.name === name)!.filter(which, states);
-  return states.filter((state) => passes?.(state) ?? true).map((state) => state.node.metadata.name);
-}
-function scores(weight: string, which: Pod, all: readonly Node[], running: readonly Pod[] = []) {
-  return scorers.find((each) => each.weight === weight)!.scores(which, statesOf(all, running));
-}
+const passing = (name: string, which: Pod, all: readonly Node[], running: readonly Pod[] = []) =>
+  passingOf(name, which, tableOf(all, running));
+const scores = (weight: string, which: Pod, all: readonly Node[], running: readonly Pod[] = []) =>
+  scoresOf(weight, which, tableOf(all, running));
 
 describe("taints (tainttoleration)", () => {
   const taint = (effect: Taint["effect"], key = "gpu", value = "yes"): Taint => ({
@@ -302,23 +288,23 @@ describe("preemption (defaultpreemption)", () => {
     const running = [1, 2, 3, 50].map((priority, i) =>
       on("n", "v".repeat(i + 1), sized(priority, 1000)),
     );
-    const found = findVictims(big, statesOf([node("n")], running))!;
+    const found = findVictims(big, tableOf([node("n")], running))!;
     expect(found.victims.map(({ spec }) => spec.priority)).toEqual([3, 2, 1]);
   });
 
   test("never the same or a higher priority, and not for a pod with policy Never", () => {
     const running = [on("n", "v", sized(100, 4000))];
-    expect(findVictims(big, statesOf([node("n")], running))).toBeNull();
+    expect(findVictims(big, tableOf([node("n")], running))).toBeNull();
     const lower = [on("n", "v", sized(1, 4000))];
     const meek = pendingPod("big", sized(100, 3000, { spec: { preemptionPolicy: "Never" } }));
-    expect(findVictims(meek, statesOf([node("n")], lower))).toBeNull();
-    expect(findVictims(big, statesOf([node("n")], lower))!.victims).toHaveLength(1);
+    expect(findVictims(meek, tableOf([node("n")], lower))).toBeNull();
+    expect(findVictims(big, tableOf([node("n")], lower))!.victims).toHaveLength(1);
   });
 
   test("not where it could not go anyway", () => {
     const lower = [on("n", "v", sized(1, 4000))];
     const picky = pendingPod("big", sized(100, 3000, { spec: { nodeSelector: { disk: "ssd" } } }));
-    expect(findVictims(picky, statesOf([node("n")], lower))).toBeNull();
+    expect(findVictims(picky, tableOf([node("n")], lower))).toBeNull();
   });
 
   test("the node whose most important victim is least; then the fewest", () => {
@@ -329,7 +315,7 @@ describe("preemption (defaultpreemption)", () => {
       on("n1", "bb", sized(5, 2000)),
       on("n2", "c", sized(5, 4000)),
     ];
-    expect(findVictims(big, statesOf(three, running))!.nodeName).toBe("n2");
+    expect(findVictims(big, tableOf(three, running))!.nodeName).toBe("n2");
   });
 
   test("at work: victims go with their grace, and the pod is bound once they have gone", () => {

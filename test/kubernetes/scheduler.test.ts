@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { ms, Phase, seconds, Simulation } from "../../src/engine/index.ts";
 import { SimulatedApiServer } from "../../src/kubernetes/api/server.ts";
 import type { Container, Node, Pod } from "../../src/kubernetes/api/types.ts";
-import { filters, scorers } from "../../src/kubernetes/scheduler/placement.ts";
+import { filters } from "../../src/kubernetes/scheduler/placement.ts";
 import { schedulerProfile } from "../../src/kubernetes/scheduler/profile.ts";
 import { ClusterPicture, Scheduler } from "../../src/kubernetes/scheduler/scheduler.ts";
 import {
@@ -18,6 +18,7 @@ import {
   WRITE_NS,
   type PodChange,
 } from "../helpers/kube-objects.ts";
+import { scoresOf, tableOf } from "../helpers/scheduler-plugins.ts";
 import { countTries } from "../helpers/scheduler-tries.ts";
 
 const requesting = (
@@ -184,21 +185,7 @@ describe("filters", () => {
 
 describe("scores", () => {
   const score = (weight: string, which: Pod, where: Node, running: Pod[]): number => {
-    const sum = (of: (each: Pod) => number): number =>
-      running.reduce((all, each) => all + of(each), 0);
-    const cpu = (each: Pod): number => each.spec.containers[0]!.requests.cpuMillis;
-    const memory = (each: Pod): number => each.spec.containers[0]!.requests.memoryBytes;
-    const state = {
-      node: where,
-      pods: new Map(running.map((each) => [each.metadata.name, each])),
-      requested: { cpuMillis: sum(cpu), memoryBytes: sum(memory) },
-      scored: {
-        cpuMillis: sum((each) => cpu(each) || 100),
-        memoryBytes: sum((each) => memory(each) || 200 * 1024 ** 2),
-      },
-      siblings: new Map(),
-    };
-    return scorers.find((each) => each.weight === weight)!.scores(which, [state])![0]!;
+    return scoresOf(weight, which, tableOf([where], running))![0]!;
   };
 
   test("weights (default_plugins.go; timings §4)", () => {
@@ -230,8 +217,7 @@ describe("scores", () => {
   });
 
   test("balanced allocation has no say for a pod that requests nothing", () => {
-    const balanced = scorers.find(({ weight }) => weight === "balancedAllocation")!;
-    expect(balanced.scores(pendingPod("a"), [])).toBeNull();
+    expect(scoresOf("balancedAllocation", pendingPod("a"), tableOf([node("n")]))).toBeNull();
   });
 
   test("by default the pods of one owner spread over the nodes, and over the zones", () => {

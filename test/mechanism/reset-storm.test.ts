@@ -18,6 +18,7 @@ import type { Profile } from "../../src/scenario/profile.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
 import { overridden } from "./profiles.ts";
 import { tallied } from "./tally.ts";
+import { failuresOf, storyOf } from "./totals.ts";
 
 /** The storm is over by 30 s, and so is what it caused. */
 const load = (seed: string, profile?: Profile): Promise<ResolvedScenario> =>
@@ -150,3 +151,16 @@ test.each(["1", "2", "3", "4", "5"])(
     expect(tally.failed).toBeGreaterThan(100);
   },
 );
+
+test("liveness probes kill containers that work, by the retries of what was turned away", async () => {
+  // Broken on purpose: without the CPU limit of nginx-liveness.yaml no container is killed.
+  const killed = async (env: Readonly<Record<string, string>>): Promise<[number, number]> => {
+    const { totals, events } = await storyOf("reset-storm", env);
+    const kills = events.filter(({ kind }) => kind === "container_killed");
+    return [kills.length, failuresOf(totals, "web")];
+  };
+  const [kills, failed] = await killed({ PROBE: "liveness" });
+  const [killsOfOne, failedOfOne] = await killed({ PROBE: "liveness", ATTEMPTS: "1" });
+  expect(kills).toBeGreaterThan(killsOfOne + 2);
+  expect(failed).toBeGreaterThan(1.3 * failedOfOne);
+});

@@ -1,23 +1,11 @@
 /**
  * What a scheduler plugin is given, and what it gives back.
  *
- * Owns: the contract. Members: filters.ts and scores.ts list them.
+ * Owns: the contract. Members: placement.ts lists them.
  */
-import type { Node, Pod, ResourceRequests } from "../api/types.ts";
+import type { Node, Pod } from "../api/types.ts";
+import type { NodeState, NodeTable } from "./nodeTable.ts";
 import type { SchedulerProfile } from "./profile.ts";
-
-/** A node with what runs on it, by requests. Terminating pods count until their object is gone. */
-export interface NodeState {
-  readonly node: Node;
-  readonly pods: ReadonlyMap<string, Pod>;
-  /** Those of them that have terms about other pods; absent: look at all. */
-  readonly affine?: ReadonlyMap<string, Pod>;
-  readonly requested: ResourceRequests;
-  /** The same with upstream's assumption for containers that request nothing. */
-  readonly scored: ResourceRequests;
-  /** Pods that are not being deleted, by owner. */
-  readonly siblings: ReadonlyMap<string, number>;
-}
 
 /** Events that may let a pod in that was turned away: what upstream's queueing hints look at first. */
 export type ClusterEvent = "podAdded" | "podDeleted" | "nodeAdded" | "nodeUpdated";
@@ -25,10 +13,7 @@ export type ClusterEvent = "podAdded" | "podDeleted" | "nodeAdded" | "nodeUpdate
 export interface FilterPlugin {
   readonly name: string;
   /** Of what is to be asked of each node; null: nothing, for this pod. */
-  readonly filter: (
-    pod: Pod,
-    states: readonly NodeState[],
-  ) => ((state: NodeState) => boolean) | null;
+  readonly filter: (pod: Pod, nodes: NodeTable) => ((row: number) => boolean) | null;
   /** Taking pods off the node may help. */
   readonly isResolvable: boolean;
   readonly helpedBy: readonly ClusterEvent[];
@@ -36,19 +21,26 @@ export interface FilterPlugin {
 
 export interface ScorePlugin {
   readonly weight: keyof SchedulerProfile["weights"];
-  /** 0..100 for each node, in order; null: nothing to say about this pod. */
-  readonly scores: (pod: Pod, states: readonly NodeState[]) => readonly number[] | null;
+  /**
+   * Writes 0..100 for each of the rows that are compared, in order.
+   * @returns false: nothing to say about this pod
+   */
+  readonly score: (pod: Pod, nodes: NodeTable, rows: Int32Array, into: Float64Array) => boolean;
 }
 
 /** The pods with terms about others, with their nodes. */
-export function* affinePodsOf(states: readonly NodeState[]): Generator<readonly [Pod, Node]> {
-  for (const { node, pods, affine = pods } of states) {
+export function* affinePodsOf(
+  { states }: NodeTable,
+  rows: Iterable<number>,
+): Generator<readonly [Pod, Node]> {
+  for (const row of rows) {
+    const { node, affine } = states[row]!;
     if (affine.size > 0) for (const pod of affine.values()) yield [pod, node];
   }
 }
 
 /** Every pod of the states, with its node. */
-export function* podsOf(states: readonly NodeState[]): Generator<readonly [Pod, Node]> {
+export function* podsOf(states: Iterable<NodeState>): Generator<readonly [Pod, Node]> {
   for (const { node, pods } of states) for (const pod of pods.values()) yield [pod, node];
 }
 

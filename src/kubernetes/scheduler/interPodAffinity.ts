@@ -5,7 +5,8 @@
  */
 import type { PodAffinityTerm } from "../api/scheduling.ts";
 import { matchesSelector, type Node, type Pod } from "../api/types.ts";
-import { affinePodsOf, labelOf, podsOf, type NodeState } from "./contract.ts";
+import { affinePodsOf, labelOf, podsOf } from "./contract.ts";
+import type { NodeTable } from "./nodeTable.ts";
 
 /** Weight of others' required affinity in the score (hardPodAffinityWeight). */
 const HARD_WEIGHT = 1;
@@ -43,10 +44,8 @@ function has(
   return value !== undefined && (counts.get(domainKey(topologyKey, value)) ?? 0) > 0;
 }
 
-export function filterByPods(
-  pod: Pod,
-  states: readonly NodeState[],
-): ((state: NodeState) => boolean) | null {
+export function filterByPods(pod: Pod, nodes: NodeTable): ((row: number) => boolean) | null {
+  const { states } = nodes;
   const wanted = pod.spec.affinity?.podRequired ?? [];
   const unwanted = pod.spec.affinity?.antiRequired ?? [];
   const near = wanted.map(() => new Map<string, number>());
@@ -54,7 +53,7 @@ export function filterByPods(
   /** Domains whose pods do not bear this one. */
   const closed = new Map<string, number>();
   let others = 0;
-  for (const [other, node] of affinePodsOf(states)) {
+  for (const [other, node] of affinePodsOf(nodes, nodes.affine)) {
     for (const term of other.spec.affinity?.antiRequired ?? []) {
       others++;
       if (means(other, term, pod)) count(closed, term, node, 1);
@@ -75,13 +74,17 @@ export function filterByPods(
   // The first of a group that wants to be together may go anywhere.
   const isFirst =
     near.every(({ size }) => size === 0) && wanted.every((term) => means(pod, term, pod));
-  return ({ node }) =>
-    unwanted.every((term, i) => !has(apart[i]!, term, node)) &&
-    !isClosed(closed, node) &&
-    wanted.every(
-      (term, i) =>
-        has(near[i]!, term, node) || (isFirst && labelOf(node, term.topologyKey) !== undefined),
+  return (row) => {
+    const { node } = states[row]!;
+    return (
+      unwanted.every((term, i) => !has(apart[i]!, term, node)) &&
+      !isClosed(closed, node) &&
+      wanted.every(
+        (term, i) =>
+          has(near[i]!, term, node) || (isFirst && labelOf(node, term.topologyKey) !== undefined),
+      )
     );
+  };
 }
 
 function isClosed(closed: ReadonlyMap<string, number>, node: Node): boolean {
@@ -93,10 +96,17 @@ function isClosed(closed: ReadonlyMap<string, number>, node: Node): boolean {
 }
 
 /** Weights of all terms that hold in a node's domains, from the least to the greatest as 0 to 100. */
-export function podAffinityScores(pod: Pod, states: readonly NodeState[]): number[] | null {
+export function podAffinityScores(
+  pod: Pod,
+  nodes: NodeTable,
+  rows: Int32Array,
+  into: Float64Array,
+): boolean {
   const own = pod.spec.affinity;
   const sums = new Map<string, number>();
   const asks = (own?.podPreferred.length ?? 0) + (own?.antiPreferred.length ?? 0) > 0;
+  if (!asks && nodes.affine.size === 0) return false;
+  const states = Array.from(rows, (row) => nodes.states[row]!);
   for (const [other, node] of asks ? podsOf(states) : []) {
     for (const { weight, term } of own!.podPreferred) {
       if (means(pod, term, other)) count(sums, term, node, weight);
@@ -105,7 +115,7 @@ export function podAffinityScores(pod: Pod, states: readonly NodeState[]): numbe
       if (means(pod, term, other)) count(sums, term, node, -weight);
     }
   }
-  for (const [other, node] of affinePodsOf(states)) {
+  for (const [other, node] of affinePodsOf(nodes, rows)) {
     const theirs = other.spec.affinity;
     if (theirs === undefined) continue;
     for (const term of theirs.podRequired) {
@@ -118,7 +128,7 @@ export function podAffinityScores(pod: Pod, states: readonly NodeState[]): numbe
       if (means(other, term, pod)) count(sums, term, node, -weight);
     }
   }
-  if (sums.size === 0) return null;
+  if (sums.size === 0) return false;
   const raw = states.map(({ node }) => {
     let sum = 0;
     for (const [key, weight] of sums) {
@@ -129,7 +139,8 @@ export function podAffinityScores(pod: Pod, states: readonly NodeState[]): numbe
   });
   const most = raw.reduce((a, b) => Math.max(a, b), -Infinity);
   const least = raw.reduce((a, b) => Math.min(a, b), Infinity);
-  return raw.map((sum) =>
-    most === least ? 0 : Math.floor((100 * (sum - least)) / (most - least)),
-  );
+  for (const [i, sum] of raw.entries()) {
+    into[i] = most === least ? 0 : Math.floor((100 * (sum - least)) / (most - least));
+  }
+  return true;
 }

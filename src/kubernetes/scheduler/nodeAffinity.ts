@@ -12,7 +12,7 @@ import {
   type Toleration,
 } from "../api/taints.ts";
 import { matchesLabels, type Node, type Pod } from "../api/types.ts";
-import type { NodeState } from "./contract.ts";
+import type { NodeTable } from "./nodeTable.ts";
 
 /** Whether it is anything to the pod which node it gets. */
 export function asksOfNodes({ spec }: Pod): boolean {
@@ -49,22 +49,43 @@ export function fitsTaints({ spec }: Pod, node: Node): boolean {
 }
 
 /** Sum of the weights that hold, the greatest counted as 100. */
-export function nodeAffinityScores(pod: Pod, states: readonly NodeState[]): number[] | null {
+export function nodeAffinityScores(
+  pod: Pod,
+  { states }: NodeTable,
+  rows: Int32Array,
+  into: Float64Array,
+): boolean {
   const preferred = pod.spec.affinity?.nodePreferred ?? [];
-  if (preferred.length === 0) return null;
-  const sums = states.map(({ node }) =>
-    preferred.reduce((sum, { weight, term }) => sum + (matchesTerm(term, node) ? weight : 0), 0),
-  );
-  return normalized(sums);
+  if (preferred.length === 0) return false;
+  for (const [i, row] of rows.entries()) {
+    const { node } = states[row]!;
+    into[i] = preferred.reduce(
+      (sum, { weight, term }) => sum + (matchesTerm(term, node) ? weight : 0),
+      0,
+    );
+  }
+  normalize(into, rows.length);
+  return true;
 }
 
 /** The fewer PreferNoSchedule taints it does not bear, the better. */
-export function taintScores(pod: Pod, states: readonly NodeState[]): number[] | null {
-  if (states.every(({ node }) => (node.spec.taints ?? []).length === 0)) return null;
+export function taintScores(
+  pod: Pod,
+  { states, isRestricted }: NodeTable,
+  rows: Int32Array,
+  into: Float64Array,
+): boolean {
+  if (!isRestricted) return false;
   const tolerations = pod.spec.tolerations ?? [];
-  const counts = states.map(({ node }) => unborne(node.spec.taints ?? [], tolerations));
-  if (counts.every((each) => each === 0)) return null;
-  return normalized(counts).map((score) => 100 - score);
+  let found = false;
+  for (const [i, row] of rows.entries()) {
+    into[i] = unborne(states[row]!.node.spec.taints ?? [], tolerations);
+    found ||= into[i]! > 0;
+  }
+  if (!found) return false;
+  normalize(into, rows.length);
+  for (let i = 0; i < rows.length; i++) into[i] = 100 - into[i]!;
+  return true;
 }
 
 function unborne(taints: readonly Taint[], tolerations: readonly Toleration[]): number {
@@ -74,7 +95,10 @@ function unborne(taints: readonly Taint[], tolerations: readonly Toleration[]): 
 }
 
 /** DefaultNormalizeScore. */
-function normalized(values: readonly number[]): number[] {
-  const most = values.reduce((a, b) => Math.max(a, b), 0);
-  return values.map((value) => (most === 0 ? 0 : Math.floor((100 * value) / most)));
+function normalize(values: Float64Array, count: number): void {
+  let most = 0;
+  for (let i = 0; i < count; i++) most = Math.max(most, values[i]!);
+  for (let i = 0; i < count; i++) {
+    values[i] = most === 0 ? 0 : Math.floor((100 * values[i]!) / most);
+  }
 }

@@ -5,8 +5,8 @@
  * (scheduler.ts). Source: pkg/scheduler/framework/plugins; timings §4.
  */
 import type { RandomStream } from "../../engine/index.ts";
-import type { ContainerPort, Pod, PodSpec, ResourceRequests } from "../api/types.ts";
-import type { FilterPlugin, NodeState, ScorePlugin } from "./contract.ts";
+import type { ContainerPort, Pod, PodSpec } from "../api/types.ts";
+import type { FilterPlugin, ScorePlugin } from "./contract.ts";
 import { filterByPods, podAffinityScores } from "./interPodAffinity.ts";
 import {
   asksOfNodes,
@@ -16,48 +16,29 @@ import {
   nodeAffinityScores,
   taintScores,
 } from "./nodeAffinity.ts";
+import { requestsOf, scoredRequestsOf, type NodeTable } from "./nodeTable.ts";
 import type { SchedulerProfile } from "./profile.ts";
 import { filterBySpread, spreadScores } from "./topologySpread.ts";
-
-export type { NodeState } from "./contract.ts";
-
-export function requestsOf(pod: Pod): ResourceRequests {
-  let cpuMillis = 0;
-  let memoryBytes = 0;
-  for (const { requests } of pod.spec.containers) {
-    cpuMillis += requests.cpuMillis;
-    memoryBytes += requests.memoryBytes;
-  }
-  return { cpuMillis, memoryBytes };
-}
-
-/** What a container without requests counts as in scores: 100m and 200 MiB (NonZeroRequested). */
-export function scoredRequestsOf(pod: Pod): ResourceRequests {
-  let cpuMillis = 0;
-  let memoryBytes = 0;
-  for (const { requests } of pod.spec.containers) {
-    cpuMillis += requests.cpuMillis || 100;
-    memoryBytes += requests.memoryBytes || 200 * 1024 ** 2;
-  }
-  return { cpuMillis, memoryBytes };
-}
 
 export const filters: readonly FilterPlugin[] = [
   {
     name: "NodeUnschedulable",
-    filter: (pod) => (state) => fitsUnschedulable(pod, state.node),
+    filter: (pod, { states, isRestricted }) =>
+      isRestricted ? (row) => fitsUnschedulable(pod, states[row]!.node) : null,
     isResolvable: false,
     helpedBy: ["nodeAdded", "nodeUpdated"],
   },
   {
     name: "TaintToleration",
-    filter: (pod) => (state) => fitsTaints(pod, state.node),
+    filter: (pod, { states, isRestricted }) =>
+      isRestricted ? (row) => fitsTaints(pod, states[row]!.node) : null,
     isResolvable: false,
     helpedBy: ["nodeAdded", "nodeUpdated"],
   },
   {
     name: "NodeAffinity",
-    filter: (pod) => (asksOfNodes(pod) ? (state) => fitsNodeAffinity(pod, state.node) : null),
+    filter: (pod, { states }) =>
+      asksOfNodes(pod) ? (row) => fitsNodeAffinity(pod, states[row]!.node) : null,
     isResolvable: false,
     helpedBy: ["nodeAdded", "nodeUpdated"],
   },
@@ -88,53 +69,73 @@ export const filters: readonly FilterPlugin[] = [
 ];
 
 export const scorers: readonly ScorePlugin[] = [
-  { weight: "taintToleration", scores: taintScores },
-  { weight: "nodeAffinity", scores: nodeAffinityScores },
-  { weight: "podTopologySpread", scores: spreadScores },
-  { weight: "interPodAffinity", scores: podAffinityScores },
-  { weight: "leastAllocated", scores: leastAllocated },
-  { weight: "balancedAllocation", scores: balancedAllocation },
+  { weight: "taintToleration", score: taintScores },
+  { weight: "nodeAffinity", score: nodeAffinityScores },
+  { weight: "podTopologySpread", score: spreadScores },
+  { weight: "interPodAffinity", score: podAffinityScores },
+  { weight: "leastAllocated", score: leastAllocated },
+  { weight: "balancedAllocation", score: balancedAllocation },
 ];
 
-/** What became of a pod: a node, or the names of the filters that turned it away somewhere. */
-export type Choice = { /** Nodes that were looked at. */ readonly looked: number } & (
-  { readonly state: NodeState } | { readonly state: null; readonly rejectedBy: ReadonlySet<string> }
-);
+/** What became of a pod: a node's row, or -1 and the names of the filters that turned it away somewhere. */
+export interface Choice {
+  readonly row: number;
+  /** Nodes that were looked at. */
+  readonly looked: number;
+  readonly rejectedBy: ReadonlySet<string>;
+}
+
+interface Question {
+  readonly name: string;
+  readonly passes: (row: number) => boolean;
+  readonly isResolvable: boolean;
+}
 
 /** Every question that the filters have about a pod, with their names. */
-export function questionsOf(pod: Pod, states: readonly NodeState[]) {
+export function questionsOf(pod: Pod, nodes: NodeTable): Question[] {
   return filters.flatMap(({ name, filter, isResolvable }) => {
-    const passes = filter(pod, states);
+    const passes = filter(pod, nodes);
     return passes === null ? [] : [{ name, passes, isResolvable }];
   });
 }
 
 /**
  * The node for a pod. Among equals the choice is uniform, as by upstream's reservoir sampling; one draw a pod.
- * @param states in the order in which they are looked at; only so many that fit are compared
+ * @param start the first that is looked at; only so many that fit are compared
  */
 export function choose(
   pod: Pod,
-  states: readonly NodeState[],
+  nodes: NodeTable,
+  start: number,
   weights: SchedulerProfile["weights"],
   stream: RandomStream,
 ): Choice {
-  const questions = questionsOf(pod, states);
+  const questions = questionsOf(pod, nodes);
   const rejectedBy = new Set<string>();
-  const enough = feasibleNodes(states.length);
-  const feasible: NodeState[] = [];
+  const { length } = nodes.states;
+  const enough = feasibleNodes(length);
+  const { rows } = nodes.scratch;
+  let feasible = 0;
   let looked = 0;
-  for (const state of states) {
+  let row = start < length ? start : 0;
+  while (looked < length && feasible < enough) {
+    const refusal = firstRefusal(questions, row);
+    if (refusal === null) rows[feasible++] = row;
+    else rejectedBy.add(refusal);
     looked++;
-    const refusal = questions.find(({ passes }) => !passes(state));
-    if (refusal === undefined) feasible.push(state);
-    else rejectedBy.add(refusal.name);
-    if (feasible.length >= enough) break;
+    if (++row === length) row = 0;
   }
-  const best = bestOf(pod, feasible, weights);
   const draw = stream.uniform();
-  if (best.length === 0) return { looked, state: null, rejectedBy };
-  return { looked, state: best[Math.floor(draw * best.length)]! };
+  if (feasible === 0) return { looked, row: -1, rejectedBy };
+  return { looked, row: bestOf(pod, nodes, rows.subarray(0, feasible), weights, draw), rejectedBy };
+}
+
+/** The name of the filter that turns the pod away from a node first. */
+function firstRefusal(questions: readonly Question[], row: number): string | null {
+  for (let i = 0; i < questions.length; i++) {
+    if (!questions[i]!.passes(row)) return questions[i]!.name;
+  }
+  return null;
 }
 
 /** numFeasibleNodesToFind: all of fewer than 100; else (50 - nodes / 125) %, at least 5 % and 100 nodes. */
@@ -144,38 +145,49 @@ export function feasibleNodes(nodes: number): number {
   return Math.max(100, Math.floor((nodes * percent) / 100));
 }
 
+/** The row with the greatest weighted sum of scores; `draw` decides among equals. */
 function bestOf(
   pod: Pod,
-  feasible: readonly NodeState[],
+  nodes: NodeTable,
+  rows: Int32Array,
   weights: SchedulerProfile["weights"],
-): NodeState[] {
-  const totals = feasible.map(() => 0);
-  for (const { weight, scores } of scorers) {
-    const given = scores(pod, feasible);
-    if (given === null) continue;
-    for (let i = 0; i < given.length; i++) totals[i]! += weights[weight] * Math.floor(given[i]!);
+  draw: number,
+): number {
+  const { totals, scores } = nodes.scratch;
+  totals.fill(0, 0, rows.length);
+  for (const { weight, score } of scorers) {
+    if (!score(pod, nodes, rows, scores)) continue;
+    const times = weights[weight];
+    for (let i = 0; i < rows.length; i++) totals[i]! += times * Math.floor(scores[i]!);
   }
-  const most = totals.reduce((a, b) => Math.max(a, b), -Infinity);
-  return feasible.filter((_state, i) => totals[i] === most);
+  let most = -Infinity;
+  let equals = 0;
+  for (let i = 0; i < rows.length; i++) {
+    if (totals[i]! > most) {
+      most = totals[i]!;
+      equals = 0;
+    }
+    if (totals[i] === most) equals++;
+  }
+  let skipped = Math.floor(draw * equals);
+  let best = 0;
+  while (totals[best] !== most || skipped-- > 0) best++;
+  return rows[best]!;
 }
 
-function filterByRoom(pod: Pod): (state: NodeState) => boolean {
+function filterByRoom(pod: Pod, { requested, allocatable }: NodeTable): (row: number) => boolean {
   const wanted = requestsOf(pod);
-  return ({ node, pods, requested }) => {
-    const { allocatable } = node.status;
-    return (
-      pods.size < allocatable.maxPods &&
-      requested.cpuMillis + wanted.cpuMillis <= allocatable.cpuMillis &&
-      requested.memoryBytes + wanted.memoryBytes <= allocatable.memoryBytes
-    );
-  };
+  return (row) =>
+    requested.pods[row]! < allocatable.pods[row]! &&
+    requested.cpuMillis[row]! + wanted.cpuMillis <= allocatable.cpuMillis[row]! &&
+    requested.memoryBytes[row]! + wanted.memoryBytes <= allocatable.memoryBytes[row]!;
 }
 
-function filterByHostPorts(pod: Pod): ((state: NodeState) => boolean) | null {
+function filterByHostPorts(pod: Pod, { states }: NodeTable): ((row: number) => boolean) | null {
   const wanted = hostPortsOf(pod);
   if (wanted.length === 0) return null;
-  return ({ pods }) => {
-    for (const other of pods.values()) {
+  return (row) => {
+    for (const other of states[row]!.pods.values()) {
       for (const taken of hostPortsOf(other)) {
         if (wanted.some((port) => clash(port, taken))) return false;
       }
@@ -185,14 +197,23 @@ function filterByHostPorts(pod: Pod): ((state: NodeState) => boolean) | null {
 }
 
 /** (capacity - requested) x 100 / capacity, averaged over CPU and memory. */
-function leastAllocated(pod: Pod, states: readonly NodeState[]): number[] {
-  const wanted = scoredRequestsOf(pod);
-  return states.map(({ node, scored }) => {
-    const { allocatable } = node.status;
-    const cpu = freePercent(allocatable.cpuMillis, scored.cpuMillis + wanted.cpuMillis);
-    const memory = freePercent(allocatable.memoryBytes, scored.memoryBytes + wanted.memoryBytes);
-    return (cpu + memory) / 2;
-  });
+function leastAllocated(
+  pod: Pod,
+  { scored, allocatable }: NodeTable,
+  rows: Int32Array,
+  into: Float64Array,
+): boolean {
+  const { cpuMillis, memoryBytes } = scoredRequestsOf(pod);
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]!;
+    const cpu = freePercent(allocatable.cpuMillis[row]!, scored.cpuMillis[row]! + cpuMillis);
+    const memory = freePercent(
+      allocatable.memoryBytes[row]!,
+      scored.memoryBytes[row]! + memoryBytes,
+    );
+    into[i] = (cpu + memory) / 2;
+  }
+  return true;
 }
 
 function freePercent(capacity: number, used: number): number {
@@ -204,15 +225,21 @@ function freePercent(capacity: number, used: number): number {
  * true requests, unlike leastAllocated, and none for a pod that requests nothing
  * (noderesources/balanced_allocation.go: useRequested, isBestEffortPod).
  */
-function balancedAllocation(pod: Pod, states: readonly NodeState[]): number[] | null {
-  const wanted = requestsOf(pod);
-  if (wanted.cpuMillis === 0 && wanted.memoryBytes === 0) return null;
-  return states.map(({ node, requested }) => {
-    const { allocatable } = node.status;
-    const cpu = (requested.cpuMillis + wanted.cpuMillis) / allocatable.cpuMillis;
-    const memory = (requested.memoryBytes + wanted.memoryBytes) / allocatable.memoryBytes;
-    return 100 * (1 - Math.abs(Math.min(1, cpu) - Math.min(1, memory)) / 2);
-  });
+function balancedAllocation(
+  pod: Pod,
+  { requested, allocatable }: NodeTable,
+  rows: Int32Array,
+  into: Float64Array,
+): boolean {
+  const { cpuMillis, memoryBytes } = requestsOf(pod);
+  if (cpuMillis === 0 && memoryBytes === 0) return false;
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]!;
+    const cpu = (requested.cpuMillis[row]! + cpuMillis) / allocatable.cpuMillis[row]!;
+    const memory = (requested.memoryBytes[row]! + memoryBytes) / allocatable.memoryBytes[row]!;
+    into[i] = 100 * (1 - Math.abs(Math.min(1, cpu) - Math.min(1, memory)) / 2);
+  }
+  return true;
 }
 
 const ANY_ADDRESS = "0.0.0.0";

@@ -5,8 +5,8 @@
  * that can be, and broken where it cannot. Refuses to own: telling the victims (scheduler.ts).
  * Source: framework/preemption, plugins/defaultpreemption; timings §4.
  */
-import { matchesSelector, objectKey, type Pod, type PodDisruptionBudget } from "../api/types.ts";
-import type { NodeInfo } from "./picture.ts";
+import { matchesSelector, type Pod, type PodDisruptionBudget } from "../api/types.ts";
+import type { NodeTable } from "./nodeTable.ts";
 import { questionsOf } from "./placement.ts";
 
 export interface Preemption {
@@ -24,21 +24,28 @@ export function priorityOf({ spec }: Pod): number {
   return spec.priority ?? 0;
 }
 
-/** @param budgets as the scheduler's watch has them */
+/**
+ * @param budgets as the scheduler's watch has them
+ * @param start the node at which the search begins
+ */
 export function findVictims(
   pod: Pod,
-  states: readonly NodeInfo[],
+  nodes: NodeTable,
   budgets: readonly PodDisruptionBudget[] = [],
+  start = 0,
 ): Preemption | null {
   if (pod.spec.preemptionPolicy === "Never") return null;
-  const hard = questionsOf(pod, states).filter(({ isResolvable }) => !isResolvable);
+  const hard = questionsOf(pod, nodes).filter(({ isResolvable }) => !isResolvable);
   const candidates: Preemption[] = [];
-  const enough = candidatesOf(states.length);
-  for (const state of states) {
-    if (!hard.every(({ passes }) => passes(state))) continue;
-    const found = victimsOn(pod, state, states, budgets);
-    if (found !== null) candidates.push({ nodeName: state.node.metadata.name, ...found });
-    if (candidates.length >= enough) break;
+  const { length } = nodes.states;
+  const enough = candidatesOf(length);
+  const trial = nodes.fork();
+  for (let i = 0; i < length && candidates.length < enough; i++) {
+    const row = (start + i) % length;
+    if (!hard.every(({ passes }) => passes(row))) continue;
+    const found = victimsOn(pod, row, trial, budgets);
+    const nodeName = nodes.states[row]!.node.metadata.name;
+    if (found !== null) candidates.push({ nodeName, ...found });
   }
   return cheapest(candidates);
 }
@@ -51,33 +58,36 @@ function candidatesOf(nodes: number): number {
 /**
  * SelectVictimsOnNode: all of lower priority leave; then as many as can be are let back, those first whose budget
  * would be broken, and of these and of the others the important ones first.
+ * @param trial left as it was
  */
 function victimsOn(
   pod: Pod,
-  state: NodeInfo,
-  states: readonly NodeInfo[],
+  row: number,
+  trial: NodeTable,
   budgets: readonly PodDisruptionBudget[],
 ): Omit<Preemption, "nodeName"> | null {
-  const lower = [...state.pods.values()].filter((each) => priorityOf(each) < priorityOf(pod));
+  const lower = [...trial.states[row]!.pods.values()].filter(
+    (each) => priorityOf(each) < priorityOf(pod),
+  );
   if (lower.length === 0) return null;
-  const gone = new Set(lower.map(objectKey));
-  const kept = [...state.pods.values()].filter((each) => !gone.has(objectKey(each)));
-  const fits = (): boolean => {
-    const trial = state.with(kept);
-    const all = states.map((each) => (each === state ? trial : each));
-    return questionsOf(pod, all).every(({ passes }) => passes(trial));
-  };
-  if (!fits()) return null;
+  const fits = (): boolean => questionsOf(pod, trial).every(({ passes }) => passes(row));
+  const letBack = (each: Pod): void => trial.put(row, each);
+  for (const each of lower) trial.remove(row, each);
+  if (!fits()) {
+    lower.forEach(letBack);
+    return null;
+  }
   const { violating, others } = byBudget(lower.sort(moreImportant), budgets);
   const notLetBack = (candidates: readonly Pod[]): Pod[] =>
     candidates.filter((candidate) => {
-      kept.push(candidate);
+      letBack(candidate);
       if (fits()) return false;
-      kept.pop();
+      trial.remove(row, candidate);
       return true;
     });
   const broken = notLetBack(violating);
   const victims = [...broken, ...notLetBack(others)].sort(moreImportant);
+  victims.forEach(letBack);
   return { victims, violations: broken.length };
 }
 

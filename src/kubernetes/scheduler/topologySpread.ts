@@ -7,8 +7,9 @@
 import { ln } from "../../engine/index.ts";
 import type { TopologySpreadConstraint } from "../api/scheduling.ts";
 import { matchesSelector, ZONE_LABEL, type Pod } from "../api/types.ts";
-import { HOSTNAME_LABEL, labelOf, type NodeState } from "./contract.ts";
+import { HOSTNAME_LABEL, labelOf } from "./contract.ts";
 import { fitsNodeAffinity } from "./nodeAffinity.ts";
+import type { NodeState, NodeTable } from "./nodeTable.ts";
 
 /** systemDefaultConstraints, both ScheduleAnyway (timings §4): for pods that have an owner. */
 const DEFAULTS = [
@@ -46,10 +47,7 @@ function domainCounts(
   return counts;
 }
 
-export function filterBySpread(
-  pod: Pod,
-  states: readonly NodeState[],
-): ((state: NodeState) => boolean) | null {
+export function filterBySpread(pod: Pod, { states }: NodeTable): ((row: number) => boolean) | null {
   const hard = constraintsOf(pod, "DoNotSchedule").map((constraint) => {
     const counts = domainCounts(pod, constraint, states);
     let least = Infinity;
@@ -59,9 +57,9 @@ export function filterBySpread(
     return { ...constraint, counts, least, self };
   });
   if (hard.length === 0) return null;
-  return ({ node }) =>
+  return (row) =>
     hard.every(({ topologyKey, maxSkew, counts, least, self }) => {
-      const domain = labelOf(node, topologyKey);
+      const domain = labelOf(states[row]!.node, topologyKey);
       return domain !== undefined && (counts.get(domain) ?? 0) + self - least <= maxSkew;
     });
 }
@@ -77,19 +75,20 @@ function constraintsOf(
 interface Spread {
   readonly maxSkew: number;
   readonly topologyKey: string;
-  readonly countOn: (state: NodeState) => number;
+  readonly countOn: (row: number) => number;
 }
 
-function spreadsOf(pod: Pod): Spread[] {
+function spreadsOf(pod: Pod, nodes: NodeTable): Spread[] {
   if ((pod.spec.topologySpreadConstraints ?? []).length > 0) {
     return constraintsOf(pod, "ScheduleAnyway").map((constraint) => ({
       ...constraint,
-      countOn: (state) => counted(pod, constraint, state),
+      countOn: (row) => counted(pod, constraint, nodes.states[row]!),
     }));
   }
   const { ownerUid } = pod.metadata;
   if (ownerUid === null) return [];
-  const countOn = ({ siblings }: NodeState): number => siblings.get(ownerUid) ?? 0;
+  const siblings = nodes.siblings(ownerUid);
+  const countOn = (row: number): number => siblings.get(row) ?? 0;
   return DEFAULTS.map((constraint) => ({ ...constraint, countOn }));
 }
 
@@ -97,47 +96,63 @@ function spreadsOf(pod: Pod): Spread[] {
  * For each constraint pods x ln(domains + 2) + maxSkew - 1, rounded in sum, then turned over so that few pods
  * score high (scoring.go).
  */
-export function spreadScores(pod: Pod, states: readonly NodeState[]): number[] | null {
-  const spreads = spreadsOf(pod);
-  if (spreads.length === 0) return null;
-  const sums = states.map(() => 0);
+export function spreadScores(
+  pod: Pod,
+  nodes: NodeTable,
+  rows: Int32Array,
+  into: Float64Array,
+): boolean {
+  const spreads = spreadsOf(pod, nodes);
+  if (spreads.length === 0) return false;
+  into.fill(0, 0, rows.length);
   for (const spread of spreads) {
-    if (spread.topologyKey === HOSTNAME_LABEL) addByNode(spread, states, sums);
-    else addByDomain(spread, states, sums);
+    if (spread.topologyKey === HOSTNAME_LABEL) addByNode(spread, rows, into);
+    else addByDomain(spread, nodes, rows, into);
   }
-  const scores = sums.map(Math.round);
-  const most = scores.reduce((a, b) => Math.max(a, b), 0);
-  const least = scores.reduce((a, b) => Math.min(a, b), most);
-  return scores.map((score) =>
-    most === 0 ? 100 : Math.floor((100 * (most + least - score)) / most),
-  );
+  let most = 0;
+  let least = Infinity;
+  for (let i = 0; i < rows.length; i++) {
+    const score = Math.round(into[i]!);
+    into[i] = score;
+    if (score > most) most = score;
+    if (score < least) least = score;
+  }
+  for (let i = 0; i < rows.length; i++) {
+    into[i] = most === 0 ? 100 : Math.floor((100 * (most + least - into[i]!)) / most);
+  }
+  return true;
 }
 
 /** Every node is a domain of its own. */
-function addByNode(
-  { maxSkew, countOn }: Spread,
-  states: readonly NodeState[],
-  sums: number[],
-): void {
-  const weight = ln(states.length + 2);
-  for (let i = 0; i < states.length; i++) sums[i]! += countOn(states[i]!) * weight + maxSkew - 1;
+function addByNode({ maxSkew, countOn }: Spread, rows: Int32Array, into: Float64Array): void {
+  const weight = ln(rows.length + 2);
+  for (let i = 0; i < rows.length; i++) into[i]! += countOn(rows[i]!) * weight + maxSkew - 1;
 }
 
 function addByDomain(
   { maxSkew, topologyKey, countOn }: Spread,
-  states: readonly NodeState[],
-  sums: number[],
+  nodes: NodeTable,
+  rows: Int32Array,
+  into: Float64Array,
 ): void {
-  const counts = new Map<string, number>();
-  for (const state of states) {
-    const domain = labelOf(state.node, topologyKey);
-    if (domain === undefined) continue;
-    counts.set(domain, (counts.get(domain) ?? 0) + countOn(state));
+  const { ids, count } = nodes.domains(topologyKey, labelOf);
+  if (count === 0) return;
+  /** -1: none of the rows is there. */
+  const counts = new Float64Array(count).fill(-1);
+  let present = 0;
+  for (const row of rows) {
+    const id = ids[row]!;
+    if (id < 0) continue;
+    if (counts[id] === -1) {
+      counts[id] = 0;
+      present++;
+    }
+    counts[id]! += countOn(row);
   }
-  if (counts.size === 0) return;
-  const weight = ln(counts.size + 2);
-  for (const [i, { node }] of states.entries()) {
-    const count = counts.get(labelOf(node, topologyKey) ?? "");
-    if (count !== undefined) sums[i]! += count * weight + maxSkew - 1;
+  if (present === 0) return;
+  const weight = ln(present + 2);
+  for (let i = 0; i < rows.length; i++) {
+    const id = ids[rows[i]!]!;
+    if (id >= 0) into[i]! += counts[id]! * weight + maxSkew - 1;
   }
 }
