@@ -71,7 +71,8 @@ export class RestartWatch implements Watch {
   readonly #truth: Holding;
   readonly #nodes = new Map<string, Holding>();
 
-  constructor({ profile }: ResolvedScenario, target: Target) {
+  /** @param tailNs what is still looked at when the restart is over */
+  constructor({ profile }: ResolvedScenario, target: Target, tailNs: DurationNs = TAIL_NS) {
     // A Deployment's pods are named after it, their template's hash and five letters.
     const prefix = `pod/${target.namespace}/${target.name}`.replaceAll(".", "\\.");
     this.#pod = new RegExp(`^${prefix}-[a-z0-9]+-[a-z0-9]{5}$`);
@@ -80,7 +81,7 @@ export class RestartWatch implements Watch {
     this.#exist = this.#mostPods = target.replicas;
     this.#truth = new Holding(target.replicas);
     const { kubeProxy } = profile.kubernetes;
-    this.#tailNs = TAIL_NS + 2 * kubeProxy[kubeProxy.mode].minSyncPeriodNs;
+    this.#tailNs = tailNs + 2 * kubeProxy[kubeProxy.mode].minSyncPeriodNs;
   }
 
   event(atNs: SimTimeNs, kind: string, object: string): void {
@@ -140,6 +141,11 @@ export class RestartWatch implements Watch {
   /** Requests that ended while it lasted: until the last pod was told to go and the last node's rules had followed. */
   get ended(): number {
     return this.#endedUntil;
+  }
+
+  /** When every old pod was told to go and every new one was ready; null: not in this run. */
+  get restartedNs(): SimTimeNs | null {
+    return this.#restartedNs;
   }
 
   /** From the command until every old pod was told to go and every new one was ready; null: not in this run. */

@@ -16,6 +16,9 @@ const DRAIN_SECONDS = 10;
 /** Kubernetes' default. */
 const GRACE_SECONDS = 30;
 
+/** As in the shipped scenario `cold-pods`. */
+export const WARM_UP_REQUESTS = 1000;
+
 const writers = {
   /** Seconds of preStop sleep of every container; 0: no preStop. */
   sleep(draft: Draft, seconds: Value): void {
@@ -53,6 +56,18 @@ const writers = {
     for (const client of scenario.clients ?? []) {
       client.connections = kind === "kept" ? keepAlive() : perRequest();
     }
+  },
+  /** Pods or hosts that call. */
+  callers({ scenario }: Draft, replicas: Value): void {
+    for (const { from } of scenario.clients ?? []) {
+      if (from !== undefined && "replicas" in from) from.replicas = Number(replicas);
+    }
+  },
+  /** How many times as long a process takes for its first request as for its thousandth; 1: it is warm. */
+  warmUp(draft: Draft, factor: Value): void {
+    const own = server(draft);
+    if (factor === 1) delete own.warmUp;
+    else own.warmUp = { factor: Number(factor), requests: WARM_UP_REQUESTS };
   },
   /** Of the Deployment's rolling update, as "100%". */
   maxSurge(draft: Draft, maxSurge: Value): void {

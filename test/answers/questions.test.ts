@@ -94,3 +94,57 @@ describe("proxy-mode", () => {
     expect(removal).toBeGreaterThan(removalOfFew! + 1e8);
   });
 });
+
+describe("minsync", () => {
+  const asked = { rate: 100, nodes: 2, duration: "20s" };
+
+  /** Seen to fail with 0s written into the profile where 8s is asked for. */
+  it("trades removals that are known late for time in syncs", async () => {
+    const few = await point("minsync", { minSyncPeriod: "0s", services: 2000 }, asked);
+    const late = await point("minsync", { minSyncPeriod: "8s", services: 2000 }, asked);
+    const mean = (each: typeof few, measure: string) => each.figure("", measure, "count").mean!;
+    expect(mean(late, "removalP50Ns")).toBeGreaterThan(mean(few, "removalP50Ns") + 1e9);
+    expect(mean(late, "removalP99Ns")).toBeLessThan(9e9);
+    expect(mean(late, "stale")).toBeGreaterThan(2 * mean(few, "stale"));
+    expect(mean(late, "syncShare")).toBeLessThan(mean(few, "syncShare") / 2);
+  });
+
+  /** Seen to fail with the goal taken for the time in syncs instead of the time outside (none was found). */
+  it("has to be the longer the more Services there are", async () => {
+    const period = async (services: number) => {
+      const { figures } = await find("minsync", { services, mode: "iptables" }, asked);
+      return figures[0].mean!;
+    };
+    expect(await period(5000)).toBeGreaterThan(await period(50));
+  });
+});
+
+describe("keepalive-skew", () => {
+  const mean = (each: Awaited<ReturnType<typeof point>>, measure: string) =>
+    each.figure("", measure, "ratio").mean!;
+
+  /** Seen to fail with `connections` written into no client: both were as uneven. */
+  it("is more uneven with kept connections, and evens out with more who keep some", async () => {
+    const kept = await point("keepalive-skew", {}, quick);
+    const many = await point("keepalive-skew", { callers: 40 }, quick);
+    const dialling = await point("keepalive-skew", { connections: "one each" }, quick);
+    expect(mean(kept, "maxOverMean")).toBeGreaterThan(1.5 * mean(dialling, "maxOverMean"));
+    expect(mean(kept, "gini")).toBeGreaterThan(2 * mean(dialling, "gini"));
+    expect(mean(many, "maxOverMean")).toBeLessThan(mean(kept, "maxOverMean"));
+    expect(dialling.values("evenNs")).toHaveLength(2);
+    expect(kept.values("evenNs")).toHaveLength(0);
+  });
+});
+
+describe("cold-pods", () => {
+  /** Seen to fail with the setting `warmUp` written into no server. */
+  it("is worse the colder new pods are", async () => {
+    const [warm, cold, colder] = await Promise.all(
+      [1, 10, 30].map((warmUp) => point("cold-pods", { warmUp }, quick)),
+    );
+    const mean = (each: typeof warm, measure: string) => each!.figure("", measure, "ns").mean!;
+    expect(mean(cold, "degradedNs")).toBeGreaterThan(mean(warm, "degradedNs") + 5e9);
+    expect(mean(cold, "worstNs")).toBeGreaterThan(2 * mean(warm, "worstNs"));
+    expect(mean(colder, "worstNs")).toBeGreaterThan(mean(cold, "worstNs"));
+  });
+});

@@ -4,7 +4,10 @@
  * Owns: which there are.
  */
 import type { Question } from "../contract.ts";
+import { coldPods } from "./cold-pods.ts";
+import { keepaliveSkew } from "./keepalive-skew.ts";
 import { maxsurge } from "./maxsurge.ts";
+import { minsync } from "./minsync.ts";
 import { prestop } from "./prestop.ts";
 import { proxyMode } from "./proxy-mode.ts";
 
@@ -12,6 +15,9 @@ export const questions = {
   prestop,
   maxsurge,
   "proxy-mode": proxyMode,
+  minsync,
+  "keepalive-skew": keepaliveSkew,
+  "cold-pods": coldPods,
 } as const satisfies Readonly<Record<string, Question>>;
 
 export type QuestionName = keyof typeof questions;
