@@ -8,7 +8,15 @@
  */
 export * from "./words.ts";
 export { run, runReplications } from "./library/run.ts";
-export type { ReplicationsOptions, RunOptions, StopSignal } from "./library/options.ts";
+export { answer, type AskOptions } from "./answers/ask.ts";
+export type { Answer, AnswerOptions, Matter } from "./answers/answer.ts";
+export type { ClusterOptions } from "./answers/cluster.ts";
+export type { Figure } from "./answers/contract.ts";
+export type { QuestionName } from "./answers/questions/index.ts";
+export type { SettingName, Settings, Value } from "./answers/settings.ts";
+export type { Section } from "./output/summary-sections.ts";
+export type { TextRow } from "./output/text-table.ts";
+export type { Manifests, ReplicationsOptions, RunOptions, StopSignal } from "./library/options.ts";
 export type { ReplicatedMean, ReplicationsResult, ResultRow, RunResult } from "./library/result.ts";
 export type { ProgressState } from "./library/slices.ts";
 export { UserError, type Mistake } from "./scenario/mistakes.ts";

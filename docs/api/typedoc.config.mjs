@@ -35,6 +35,8 @@ export default {
   intentionallyNotExported: [
     ...specs,
     "DurationTerm",
+    "questions",
+    "writers",
     "FaultWord",
     "Options",
     "Override",

@@ -50,7 +50,7 @@ export interface Answer {
   readonly confidence: number;
   readonly sentence: string;
   /** The answer's own first. */
-  readonly figures: readonly Figure[];
+  readonly figures: readonly [Figure, ...Figure[]];
   readonly tables: readonly Section[];
   readonly matters: readonly Matter[];
   readonly assumed: readonly string[];
@@ -167,6 +167,10 @@ function checkOptions(name: string, options: AnswerOptions): void {
     if (!(value > 0 && value < 1)) {
       mistakes.push(optionMistake(option, share(value), "a share between 0 % and 100 %"));
     }
+  }
+  const question: Question | undefined = questions[name as QuestionName];
+  if (options.goal !== undefined && question !== undefined && question.hasGoal !== true) {
+    mistakes.push(optionMistake("goal", `${name} looks for no setting that reaches one`, "none"));
   }
   if (mistakes.length > 0) throw new UserError(mistakes);
 }

@@ -54,6 +54,8 @@ export interface Question {
   readonly asks: string;
   /** What happens in a run, for a reader. */
   readonly does: (target: Target) => string;
+  /** It looks for a setting that reaches what the asker wants. */
+  readonly hasGoal?: true;
   /** Services besides the one of the built-in cluster, where their number is what is asked about. */
   readonly fillsWith?: number;
   /** Simulated time of a run where nobody says; with a watch: at most. */

@@ -5,13 +5,13 @@
  * words (inspect/diff), arguments (program.ts).
  */
 import { statSync } from "node:fs";
-import { printable, replayOptions, shellCommand } from "../output/index.ts";
+import { printable, replayOptions, shellCommand, subjectWords } from "../output/index.ts";
 import { optionMistake, UserError } from "../scenario/mistakes.ts";
 import type { Dependencies, ScenarioOverrides } from "./dependencies.ts";
 import { InternalFault } from "./faults.ts";
 import { ExitCode, type ExitCodeValue, type Io } from "./io.ts";
 import { Progress } from "./progress.ts";
-import { overridesOf } from "./run.ts";
+import { overridesOf, refuseStdin } from "./run.ts";
 
 export interface DiffSide extends ScenarioOverrides {
   readonly file: string;
@@ -28,7 +28,10 @@ export async function diffCommand(
   io: Io,
   dependencies: Dependencies,
 ): Promise<ExitCodeValue> {
-  const areFolders = isFolder(a.file) && isFolder(b.file);
+  // Both sides would have to read it.
+  for (const side of [a, b]) refuseStdin(side, "files and folders");
+  const isPath = ({ file, filename }: DiffSide) => filename === undefined && isFolder(file);
+  const areFolders = isPath(a) && isPath(b);
   const lines = areFolders
     ? await ofFolders(a.file, b.file, dependencies)
     : await ofRuns(a, b, io, dependencies);
@@ -74,7 +77,7 @@ async function ofRuns(
       io.signal.throwIfAborted();
     }
   } catch (error) {
-    const words = ["sim", "diff", a.file, b.file, ...replayOptions(overridesOf(a))];
+    const words = ["sim", "diff", ...subjectWords(a), ...replayOptions(overridesOf(a))];
     throw InternalFault.wrap(error, nowNs, shellCommand(words), io.signal);
   } finally {
     progress.end();

@@ -29,15 +29,17 @@ export function outputOption(description: string, formats: readonly string[]): O
 
 /** A command about a scenario, with the options that change it. */
 export function scenarioCommand(program: Command, name: string): Command {
-  const command = program
-    .command(name)
-    .argument("[file]", "scenario: a TypeScript file")
-    .option(
-      "-f, --filename <path>",
-      "instead of a scenario: manifests, as a file, a folder or - for stdin; may be repeated",
-      gathered,
-    );
-  return scenarioOptions(command);
+  const command = program.command(name).argument("[file]", "scenario: a TypeScript file");
+  return scenarioOptions(manifestsOption(command));
+}
+
+/** Manifests in place of a scenario. */
+export function manifestsOption(command: Command): Command {
+  return command.option(
+    "-f, --filename <path>",
+    "instead of a scenario: manifests, as a file, a folder or - for stdin; may be repeated",
+    gathered,
+  );
 }
 
 /** The options that change a scenario. */

@@ -13,6 +13,7 @@ import type { Dependencies } from "./dependencies.ts";
 import {
   changesOf,
   gathered,
+  manifestsOption,
   instrumentOptions,
   nonEmpty,
   oneOf,
@@ -442,6 +443,7 @@ const diffExamples = `
 Examples:
   sim diff scenarios/hello.ts --other '--seed 2'
   sim diff before.ts after.ts --duration 30s
+  sim diff -f k8s/ --other '-f k8s-new/' --rate 200
   sim diff results/monday results/tuesday
 `;
 
@@ -449,31 +451,35 @@ interface DiffOptions extends ScenarioOptions {
   readonly other?: string;
 }
 
+type DiffArguments = [a: string | undefined, b: string | undefined, DiffOptions, Command];
+
 function addDiff(
   program: Command,
   io: Io,
   dependencies: Dependencies,
   ended: (code: ExitCodeValue) => void,
 ): void {
-  scenarioOptions(program.command("diff"))
-    .argument("<a>", "scenario, or folder of results")
+  scenarioOptions(manifestsOption(program.command("diff")))
+    .argument("[a]", "scenario, or folder of results")
     .argument("[b]", "the other one (default: the first scenario, with --other)")
     .description("find where two runs, or two folders of results, part, and what each knew there")
     .option("--other <options>", "options of the second alone, as one word: '--seed 2 -e A=1'")
     .addHelpText("after", diffExamples)
-    .action(async (a: string, b: string | undefined, options: DiffOptions) => {
+    .action(async (...given: DiffArguments) => {
       const { diffCommand } = await import("./diff.ts");
-      const { other = "", ...both } = changesOf(options);
+      const [a, b, options, command] = given;
+      const { other = "", ...both } = subjectOf(a, options, command);
       const second = optionsIn(other, io);
       const env = { ...both.env, ...second.env };
-      const args = { a: { ...both, file: a }, b: { ...both, ...second, env, file: b ?? a } };
+      const file = b ?? second.filename?.join(" ") ?? both.file;
+      const args = { a: both, b: { ...both, ...second, env, file } };
       ended(await diffCommand(args, io, dependencies));
     });
 }
 
 /** Options that are one word of the command line. @throws CommanderError for what is none of a scenario */
-function optionsIn(text: string, io: Io): ReturnType<typeof changesOf<ScenarioOptions>> {
-  const command = scenarioOptions(new Command("--other")).exitOverride();
+function optionsIn(text: string, io: Io) {
+  const command = scenarioOptions(manifestsOption(new Command("--other"))).exitOverride();
   command.configureOutput({ writeErr: (said) => io.stderr.write(`--other: ${said}`) });
   const words = text.split(/\s+/).filter((word) => word !== "");
   return changesOf(command.parse(words, { from: "user" }).opts<ScenarioOptions>());

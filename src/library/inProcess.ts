@@ -15,23 +15,24 @@ import {
   type ResolvedScenario,
 } from "../scenario/index.ts";
 import type { ScenarioDefinition } from "../scenario/language/scenario.ts";
-import type { ReplicationsOptions, RunOptions } from "./options.ts";
+import type { Manifests, ReplicationsOptions, RunOptions } from "./options.ts";
 import { ReplicationsResult, RunResult } from "./result.ts";
 import { runInSlices } from "./slices.ts";
 
 export async function runInProcess(
-  scenario: ScenarioDefinition | string,
+  scenario: ScenarioDefinition | Manifests | string,
   options: RunOptions,
 ): Promise<RunResult> {
   const { replication = 0 } = options;
   if (!Number.isSafeInteger(replication) || replication < 0) {
     throw mistake("replication", String(replication), "a whole number from 0");
   }
-  return simulate(await load(scenario, options), options, replication);
+  const asked = { ...options, ...manifestsOf(scenario) };
+  return simulate(await load(scenario, options), asked, replication);
 }
 
 export async function replicateInProcess(
-  scenario: ScenarioDefinition | string,
+  scenario: ScenarioDefinition | Manifests | string,
   options: ReplicationsOptions,
 ): Promise<ReplicationsResult> {
   const { replications } = options;
@@ -39,30 +40,36 @@ export async function replicateInProcess(
     throw mistake("replications", String(replications), "a whole number from 2");
   }
   const resolved = await load(scenario, options);
+  const asked = { ...options, ...manifestsOf(scenario) };
   const runs: RunResult[] = [];
-  while (runs.length < replications) runs.push(await simulate(resolved, options, runs.length));
+  while (runs.length < replications) runs.push(await simulate(resolved, asked, runs.length));
   return new ReplicationsResult(runs, combine(runs.map(({ summary }) => summary)));
 }
 
 /** @throws UserError with every mistake in it */
 export function load(
-  scenario: ScenarioDefinition | string,
+  scenario: ScenarioDefinition | Manifests | string,
   { seed, objects, folder, name, ...options }: RunOptions,
 ): Promise<ResolvedScenario> | ResolvedScenario {
   const all = { ...options, ...(seed !== undefined && { seed: String(seed) }) };
-  if (typeof scenario !== "string")
+  const manifests = manifestsOf(scenario);
+  if (typeof scenario !== "string" && manifests === null)
     return loadDefinition(scenario, { ...all, objects, folder, name });
   const given = Object.entries({ objects, folder, name }).find(([, value]) => value !== undefined);
   if (given !== undefined) {
-    throw mistake(given[0], "given beside a scenario's file", "only with a definition");
+    throw mistake(given[0], "given beside a file", "only with a definition");
   }
-  return loadScenario(scenario, all);
+  return loadScenario(typeof scenario === "string" ? scenario : "", { ...all, ...manifests });
+}
+
+function manifestsOf(scenario: ScenarioDefinition | Manifests | string): Manifests | null {
+  return typeof scenario === "object" && "filename" in scenario ? scenario : null;
 }
 
 /** Runs what is loaded. @throws the signal's reason when it was aborted */
 export async function simulate(
   scenario: ResolvedScenario,
-  options: RunOptions,
+  options: RunOptions & Partial<Manifests>,
   replication: number,
 ): Promise<RunResult> {
   const recording = new Recording();
@@ -84,11 +91,13 @@ export async function simulate(
 
 function replayOf(
   { file, seed, env }: ResolvedScenario,
-  { duration, thresholds }: RunOptions,
+  options: RunOptions & Partial<Manifests>,
   replication: number,
 ): string | null {
-  if (file === null) return null;
-  return replayCommand({ file, seed, env, duration, thresholds, replication });
+  const { duration, thresholds, filename, rates, resets, nodes, zones } = options;
+  if (file === null && filename === undefined) return null;
+  const changes = { duration, thresholds, filename, rates, resets, nodes, zones };
+  return replayCommand({ file, seed, env, ...changes, replication });
 }
 
 function mistake(option: string, found: string, allowed: string): UserError {

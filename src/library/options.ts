@@ -12,11 +12,25 @@ export interface StopSignal {
   throwIfAborted(): void;
 }
 
+/** Manifests instead of a scenario: what they do not say is assumed, as by `sim run -f`. */
+export interface Manifests {
+  /** Files and folders. */
+  readonly filename: readonly string[];
+}
+
 export interface RunOptions {
   /** Seed of every random draw, instead of the scenario's. */
   seed?: string | number | undefined;
   /** Simulated time, as "90s", instead of the scenario's. */
   duration?: string | undefined;
+  /** Requests per second, as `--rate`: `"500"` for the one client, `"web=500"` for one of several. */
+  rates?: readonly string[] | undefined;
+  /** Pods that are reset besides the scenario's own faults, as `--reset`: `"deploy/web,how=sigkill,at=20s"`. */
+  resets?: readonly string[] | undefined;
+  /** Nodes, instead of the scenario's. */
+  nodes?: number | undefined;
+  /** Zones of these nodes, instead of the scenario's. */
+  zones?: number | undefined;
   /** What a scenario that is a function finds in `env`, as `-e KEY=VALUE` gives it. */
   env?: Readonly<Record<string, string>> | undefined;
   /** What the run has to keep to, beside the scenario's own: `"requests_failed.rate<0.1%"`. */

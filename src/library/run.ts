@@ -5,7 +5,7 @@
  * words, loads nothing of it.
  */
 import type { ScenarioDefinition } from "../scenario/language/scenario.ts";
-import type { ReplicationsOptions, RunOptions } from "./options.ts";
+import type { Manifests, ReplicationsOptions, RunOptions } from "./options.ts";
 import type { ReplicationsResult, RunResult } from "./result.ts";
 
 /**
@@ -32,12 +32,12 @@ import type { ReplicationsResult, RunResult } from "./result.ts";
  * 0
  * ```
  *
- * @param scenario what `defineScenario` gives, or the path of a scenario's file
+ * @param scenario what `defineScenario` gives, the path of a scenario's file, or `{ filename: [...] }` with manifests
  * @returns what came of it: figures, tables, thresholds, broken laws
  * @throws {@link UserError} with every mistake in the scenario, its manifests and the options
  */
 export async function run(
-  scenario: ScenarioDefinition | string,
+  scenario: ScenarioDefinition | Manifests | string,
   options: RunOptions = {},
 ): Promise<RunResult> {
   const { runInProcess } = await import("./inProcess.ts");
@@ -71,7 +71,7 @@ export async function run(
  * @throws {@link UserError} as {@link run}
  */
 export async function runReplications(
-  scenario: ScenarioDefinition | string,
+  scenario: ScenarioDefinition | Manifests | string,
   options: ReplicationsOptions,
 ): Promise<ReplicationsResult> {
   const { replicateInProcess } = await import("./inProcess.ts");

@@ -6,7 +6,7 @@
 import { describe, expect, it } from "vitest";
 import { deployment, find, point, withManifest } from "./asked.ts";
 
-const quick = { rate: 400, nodes: 3 };
+const quick = { rate: 60, nodes: 3, goal: 0.99 };
 
 describe("prestop", () => {
   /**
@@ -17,7 +17,7 @@ describe("prestop", () => {
     const seconds = async (minSyncPeriod: string) => {
       const { figures } = await find("prestop", { minSyncPeriod }, quick);
       const [sleep, served, removal] = figures;
-      expect(served!.mean).toBeGreaterThanOrEqual(0.999);
+      expect(served!.mean).toBeGreaterThanOrEqual(0.99);
       expect(sleep.mean! / 1e9).toBeGreaterThan(removal!.mean! / 1e9 - 1);
       expect(sleep.mean! / 1e9).toBeLessThan(removal!.mean! / 1e9 + 2);
       return sleep.mean! / 1e9;
@@ -27,7 +27,7 @@ describe("prestop", () => {
   });
 
   it("takes less where less is asked for", async () => {
-    const lazy = await find("prestop", { minSyncPeriod: "6s" }, { ...quick, goal: 0.9 });
+    const lazy = await find("prestop", { minSyncPeriod: "6s" }, { ...quick, goal: 0.6 });
     const strict = await find("prestop", { minSyncPeriod: "6s" }, quick);
     expect(lazy.figures[0].mean).toBeLessThan(strict.figures[0].mean!);
   });
@@ -120,14 +120,15 @@ describe("minsync", () => {
 });
 
 describe("keepalive-skew", () => {
+  const busy = { ...quick, rate: 400 };
   const mean = (each: Awaited<ReturnType<typeof point>>, measure: string) =>
     each.figure("", measure, "ratio").mean!;
 
   /** Seen to fail with `connections` written into no client: both were as uneven. */
   it("is more uneven with kept connections, and evens out with more who keep some", async () => {
-    const kept = await point("keepalive-skew", {}, quick);
-    const many = await point("keepalive-skew", { callers: 40 }, quick);
-    const dialling = await point("keepalive-skew", { connections: "one each" }, quick);
+    const kept = await point("keepalive-skew", {}, busy);
+    const many = await point("keepalive-skew", { callers: 40 }, busy);
+    const dialling = await point("keepalive-skew", { connections: "one each" }, busy);
     expect(mean(kept, "maxOverMean")).toBeGreaterThan(1.5 * mean(dialling, "maxOverMean"));
     expect(mean(kept, "gini")).toBeGreaterThan(2 * mean(dialling, "gini"));
     expect(mean(many, "maxOverMean")).toBeLessThan(mean(kept, "maxOverMean"));

@@ -49,6 +49,20 @@ describe("two runs", () => {
     expect(out).toContain("faults[0]: nothing | {");
   });
 
+  /** Seen to fail with the second side's manifests taken from the first. */
+  it("may be of manifests", async () => {
+    const [web, more] = ["web.yaml", "more.yaml"].map((name) => join(folder, name));
+    writeFileSync(more!, webManifest({ replicas: 5 }));
+    const argv = ["diff", "-f", web!, "--duration", "3s", "--rate", "20"];
+    expect(await sim(...argv)).toMatchObject({ code: 0 });
+    const { code, out } = await sim(...argv, "--other", `-f ${more!}`);
+    expect(code).toBe(1);
+    expect(out).toContain(`A is ${web!}, B is ${more!}.`);
+    expect(await sim(...argv, "scenarios/first.ts")).toMatchObject({ code: 2 });
+    expect(await sim("diff", "-f", "-")).toMatchObject({ code: 2 });
+    expect(await sim("diff")).toMatchObject({ code: 2 });
+  });
+
   it("part at what they do, when they end at different times not at all", async () => {
     const file = join(folder, "a.ts");
     const longer = await sim("diff", file, "--other", "--duration 5s");

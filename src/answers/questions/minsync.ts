@@ -25,6 +25,7 @@ export const minsync: Question = {
   does: ({ workload }) =>
     `a pod of ${workload} is deleted every second; the smallest whole number of seconds is looked for with which kube-proxies spend so much of the time outside syncs (--goal, 90 %)`,
   fillsWith: 5000,
+  hasGoal: true,
   duration: "35s",
   prepare(draft) {
     prepareCallers(draft);
