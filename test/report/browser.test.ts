@@ -197,7 +197,8 @@ suite(`a report in Chromium${why}`, () => {
     const slider = page.getByRole("slider", { name: "Simulated time" });
     await slider.fill("0");
     expect(await words.textContent()).toBe("Every node's rules hold what is so.");
-    expect(await drawing(page)).not.toBe(wrong);
+    // It is drawn with the next frame.
+    await expect.poll(() => drawing(page)).not.toBe(wrong);
     await page.getByRole("button", { name: "Next change" }).click();
     expect(Number(await page.locator(".now").getAttribute("data-at"))).toBe(
       Math.min(...report.cluster.changes.atNs),

@@ -97,6 +97,7 @@ test("a scenario bundles the words and nothing that reads them", async () => {
   expect([...new Set(read)].toSorted()).toEqual([
     "scenarios/",
     "src/",
+    "src/answers/",
     "src/library/",
     "src/scenario/",
     "src/scenario/faults/",
