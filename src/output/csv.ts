@@ -38,3 +38,10 @@ export function* csvChunks(table: Table): Generator<string> {
   }
   if (rows.length > 0) yield stringify(rows, dialect);
 }
+
+/** Cells of one record as csvChunks writes it, without its end; the apostrophe before a formula is still there. */
+export function cellsOf(record: string): string[] {
+  if (!record.includes('"')) return record.split(",");
+  const cells = record.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^",]*))/g);
+  return [...cells].map(([, quoted, plain = ""]) => quoted?.replaceAll('""', '"') ?? plain);
+}

@@ -3,6 +3,7 @@
  *
  * Owns: what other rooms may import from output/.
  */
+export { cellsOf } from "./csv.ts";
 export { conclude, type Conclusion } from "./conclusion.ts";
 export { asResultsError, ResultsError } from "./errors.ts";
 export {

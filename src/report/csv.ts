@@ -5,6 +5,7 @@
  * Refuses to own: which columns there are to ask for (their reader).
  */
 import { createReadStream, existsSync } from "node:fs";
+import { cellsOf } from "../output/index.ts";
 
 /** Cells of the wanted columns, in the order asked for; "" where the file has no such column. */
 export type Visit = (cells: readonly string[]) => void;
@@ -22,7 +23,7 @@ export async function eachRow(
   let places: readonly number[] | null = null;
   const cells = wanted.map(() => "");
   for await (const record of records(path)) {
-    const all = cellsOf(record);
+    const all = plainCells(record);
     if (places === null) {
       places = wanted.map((name) => all.indexOf(name));
       continue;
@@ -55,15 +56,10 @@ function hasEvenQuotes(text: string): boolean {
   return even;
 }
 
-function cellsOf(record: string): string[] {
-  const cells = record.includes('"') ? quotedCells(record) : record.split(",");
+function plainCells(record: string): string[] {
+  const cells = cellsOf(record);
   if (!record.includes("'")) return cells;
   return cells.map((cell) => cell.replace(/^'(?=[=+\-@\t\r\uFF1D\uFF0B\uFF0D\uFF20])/, ""));
-}
-
-function quotedCells(record: string): string[] {
-  const cells = record.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^",]*))/g);
-  return [...cells].map(([, quoted, plain = ""]) => quoted?.replaceAll('""', '"') ?? plain);
 }
 
 /** null for an empty cell, which is not zero. */

@@ -1,11 +1,12 @@
 /**
  * Two results folders: the first file, row and columns in which they differ.
  *
- * Owns: the order of files, reading a row of CSV as output/csv.ts writes it, and which row is meant. manifest.json holds
+ * Owns: the order of files, and which row is meant: one whose cells hold line breaks is compared as text. manifest.json holds
  * facts of the execution and is left out.
  */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { cellsOf } from "../../output/index.ts";
 
 const MANIFEST = "manifest.json";
 
@@ -52,8 +53,10 @@ function inFile(file: string, left: string, right: string): FolderDifference {
   const [a, b] = [left.split("\n"), right.split("\n")] as const;
   const first = a.findIndex((text, i) => text !== b[i]);
   const at = first < 0 ? a.length : first;
-  const header = file.endsWith(".csv") ? cellsOf(a[0]!) : [];
-  const [rowA, rowB] = [a[at], b[at]].map((text) => (text === undefined ? null : cellsOf(text)));
+  const header = file.endsWith(".csv") ? cellsOf(a[0]!.trimEnd()) : [];
+  const [rowA, rowB] = [a[at], b[at]].map((text) =>
+    text === undefined ? null : cellsOf(text.trimEnd()),
+  );
   if (header.length === 0 || rowA?.length !== header.length || rowB?.length !== header.length) {
     const whole = [{ column: "", a: a[at]?.trimEnd() ?? null, b: b[at]?.trimEnd() ?? null }];
     return { file, line: at + 1, cells: whole, row: [] };
@@ -65,10 +68,4 @@ function inFile(file: string, left: string, right: string): FolderDifference {
     cells: columns.filter((each) => each.a !== each.b),
     row: columns.filter((each) => each.a === each.b).map((each) => [each.column, each.a] as const),
   };
-}
-
-/** A record on one line; one whose cells hold line breaks is compared as text. */
-function cellsOf(line: string): string[] {
-  const cells = [...line.trimEnd().matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^",]*))/g)];
-  return cells.map(([, quoted, plain = ""]) => quoted?.replaceAll('""', '"') ?? plain);
 }
