@@ -6,7 +6,7 @@ import { optionMistake, UserError } from "../../scenario/index.ts";
 import type { Change, Figure, Measures, Question, Watch } from "../contract.ts";
 import type { Target } from "../draft.ts";
 import type { Lab, Point } from "../lab.ts";
-import { prepareCallers, restartAssumes } from "../rollout.ts";
+import { callersAssume, prepareCallers } from "../rollout.ts";
 import type { Settings } from "../settings.ts";
 import { value, withRange } from "../words.ts";
 
@@ -38,9 +38,11 @@ export const nodeLoss: Question = {
   measure: (_run, _target, watch) => (watch as NodeLossWatch).measures,
   find,
   changes: () => OTHERWISE,
-  assumes: () => [
-    ...restartAssumes,
-    "clients on the node that dies are gone with it, and with them what they were waiting for",
+  assumes: (target) => [
+    ...callersAssume(target),
+    ...(target.type === "ClusterIP"
+      ? ["clients on the node that dies are gone with it, and with them what they were waiting for"]
+      : []),
     "node-monitor-grace-period is 50 s (--node-monitor-grace-period of kube-controller-manager); kubelets renew their leases every 10 s",
   ],
   unknown: [
@@ -181,7 +183,7 @@ async function find(lab: Lab, settings: Settings): ReturnType<Question["find"]> 
     tables: [
       {
         title: "Settings",
-        head: ["others send for", "lost", "of all until then", "a lost one waits"],
+        head: ["others send", "lost", "share", "each waits"],
         rows: [{ title: "as it is", point }, ...others].map(({ title, point: each }) => [
           title,
           ...columns(each),
