@@ -2,7 +2,7 @@
  * `sim answer`: a question about a cluster, or the list of questions.
  *
  * Owns: the order of these, and the counting on a terminal. Refuses to own: the answer (answers/), arguments
- * (program.ts).
+ * (commands/).
  */
 import { availableParallelism } from "node:os";
 import type { AnswerFormatName, AnswerOptions } from "../answers/index.ts";

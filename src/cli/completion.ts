@@ -1,7 +1,7 @@
 /**
  * Scripts with which shells complete `sim`, made from the program's own commands, options and choices.
  *
- * Owns: what each shell is told. Refuses to own: the commands (program.ts). Written here because the
+ * Owns: what each shell is told. Refuses to own: the commands (commands/). Written here because the
  * libraries for it ask the command itself at each key, and then refuse the names of files.
  */
 import type { Command, Option } from "commander";

@@ -2,7 +2,7 @@
  * `sim diff`: where two runs part, or two folders of results.
  *
  * Owns: telling scenarios from folders, and the exit code, which is that of diff(1). Refuses to own: the search and its
- * words (inspect/diff), arguments (program.ts).
+ * words (inspect/diff), arguments (commands/).
  */
 import { statSync } from "node:fs";
 import { printable, replayOptions, shellCommand, subjectWords } from "../output/index.ts";

@@ -2,7 +2,7 @@
  * `sim explain`: run a scenario twice, and say why one request failed.
  *
  * Owns: which request is meant, and the order of these. Refuses to own: the explanation (inspect/), arguments
- * (program.ts).
+ * (commands/).
  */
 import type { ExplanationFormat, Wanted } from "../inspect/index.ts";
 import { Outcome, outcomeNames } from "../observe/index.ts";

@@ -1,7 +1,7 @@
 /**
  * `sim rules`, `sim trace` and `sim timeline`: run up to an instant, look, print.
  *
- * Owns: `--at`, and the order of these. Refuses to own: what is seen (inspect/), arguments (program.ts).
+ * Owns: `--at`, and the order of these. Refuses to own: what is seen (inspect/), arguments (commands/).
  */
 import type { SimTimeNs } from "../engine/index.ts";
 import type { TimelineFormat, TraceFormat, TraceRequest } from "../inspect/index.ts";

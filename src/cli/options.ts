@@ -1,7 +1,7 @@
 /**
  * Options that several commands have, and how their values are read.
  *
- * Owns: what they are called and what is refused at once. Refuses to own: the commands (program.ts).
+ * Owns: what they are called and what is refused at once. Refuses to own: the commands (commands/).
  */
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { DURATION_ALLOWED, parseDuration } from "../scenario/units.ts";

@@ -1,7 +1,7 @@
 /**
  * `sim run`: load, compile, run, write, sum up.
  *
- * Owns: the order of these. Refuses to own: arguments (program.ts), slices (slices.ts), and what errors
+ * Owns: the order of these. Refuses to own: arguments (commands/), slices (slices.ts), and what errors
  * look like (faults.ts).
  */
 import { Recording, type RunEnd } from "../observe/index.ts";

@@ -78,6 +78,9 @@ async function isUnderstood(command: string): Promise<boolean> {
     template: unread,
     importCluster: unread,
     answer: unread,
+    plot: unread,
+    diffFolders: unread,
+    report: { check: unread, write: unread },
   });
   const terminal = fakeTerminal();
   // As a shell takes words: what is in quotes is one.

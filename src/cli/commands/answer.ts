@@ -1,12 +1,6 @@
-/**
- * The options of `sim answer`.
- *
- * Owns: what they are called. Refuses to own: the answer (answer.ts).
- */
-import type { Command } from "commander";
-import type { AnswerFormatName } from "../answers/index.ts";
-import type { Dependencies } from "./dependencies.ts";
-import { ExitCode, type ExitCodeValue, type Io } from "./io.ts";
+/** `sim answer`: its options. Refuses to own: the work (../answer.ts). */
+import type { AnswerFormatName } from "../../answers/index.ts";
+import { ExitCode } from "../io.ts";
 import {
   aShare,
   gathered,
@@ -15,7 +9,8 @@ import {
   positiveNumber,
   timeoutOption,
   wholeNumber,
-} from "./options.ts";
+} from "../options.ts";
+import type { CommandLine } from "./contract.ts";
 
 const answerExamples = `
 Examples:
@@ -32,12 +27,7 @@ interface AnswerCommandOptions {
 }
 
 /** Adds `sim answer`. */
-export function addAnswer(
-  program: Command,
-  io: Io,
-  dependencies: Dependencies,
-  ended: (code: ExitCodeValue) => void,
-): void {
+export function addAnswer({ program, io, dependencies, ended }: CommandLine): void {
   timeoutOption(program.command("answer"))
     .argument("[question]", "which question; without it they are listed")
     .description("answer a question about a cluster, by replications of runs")
@@ -68,7 +58,7 @@ export function addAnswer(
     .addOption(outputOption("how it is printed", answerOutputs))
     .addHelpText("after", answerExamples)
     .action(async (question: string | undefined, options: AnswerCommandOptions) => {
-      const { answerCommand } = await import("./answer.ts");
+      const { answerCommand } = await import("../answer.ts");
       await answerCommand({ ...options, question }, io, dependencies);
       ended(ExitCode.done);
     });
