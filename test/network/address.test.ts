@@ -1,5 +1,6 @@
 /** Addresses as ids: one id an address however it is written, and prefix tests on ids. */
 import fc from "fast-check";
+import { Address4 } from "ip-address";
 import { describe, expect, it } from "vitest";
 import { AddressTable, NO_ADDRESS, parsePrefix } from "../../src/network/address.ts";
 
@@ -17,6 +18,28 @@ describe("interning", () => {
     expect(table.intern("2001:db8::1")).toBe(id);
     expect(table.text(id)).toBe("2001:db8::1");
     expect(table.family(id)).toBe(6);
+  });
+
+  it("reads IPv4 addresses as ip-address does, in their plain form and in others", () => {
+    // Broken on purpose: octets up to 999, and leading zeros, taken in the plain form.
+    const octet = fc.oneof(fc.nat(255), fc.nat(999)).map(String);
+    const odd = fc.constantFrom("", "00", "01", "-1", "1e1", " 1", "1/8", "256");
+    const part = fc.oneof({ weight: 9, arbitrary: octet }, { weight: 1, arbitrary: odd });
+    const parts = fc.array(part, { minLength: 3, maxLength: 5 });
+    fc.assert(
+      fc.property(parts, (groups) => {
+        const text = groups.join(".");
+        const table = new AddressTable();
+        const isPlain = !text.includes("/") && Address4.isValid(text);
+        if (!isPlain) expect(() => table.intern(text)).toThrow("not an IP address");
+        else {
+          const { address } = Address4.fromBigInt(new Address4(text).bigInt());
+          expect(table.text(table.intern(text))).toBe(address);
+          expect(table.internValue(4, new Address4(text).bigInt())).toBe(0);
+        }
+      }),
+      { numRuns: 500, seed: 1 },
+    );
   });
 
   it("keeps the families apart where the number is the same", () => {
