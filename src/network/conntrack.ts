@@ -299,12 +299,12 @@ export class Conntrack {
   private find(packet: Packet, hints: Int32Array | null): boolean {
     const slot = packet.tables++;
     const { tables } = this;
+    this.hiddenOriginal = NO_ENTRY;
     if (hints !== null && slot < hints.length) {
       const hint = hints[slot]!;
       if (hint >= 0 && this.accept(hint >> 1, (hint & 1) as DirectionCode, packet)) return true;
     }
     this.entry = NO_ENTRY;
-    this.hiddenOriginal = NO_ENTRY;
     const found = tables.find(this.host, packet.protocol, packet);
     if (found === NO_ENTRY) return false;
     const id = found >> 1;
