@@ -86,6 +86,23 @@ const writers = {
       delete container["startupProbe"];
     }
   },
+  /** Of the Service: "Cluster" or "Local". */
+  externalTrafficPolicy(draft: Draft, policy: Value): void {
+    const spec = at(draft.service, "spec");
+    spec["externalTrafficPolicy"] = policy;
+    // A port of its own for health checks is for Local alone.
+    if (policy !== "Local") delete spec["healthCheckNodePort"];
+  },
+  /** Of an answer, as "64Ki". */
+  responseSize(draft: Draft, size: Value): void {
+    server(draft).responseSize = size as `${number}Ki`;
+  },
+  /** Bits per second of the nodes' wires. */
+  linkRate(draft: Draft, bitsPerSecond: Value): void {
+    for (const hop of ["nic", "switchPort"]) {
+      setProfile(draft, ["network", hop, "linkRateBps"], bitsPerSecond);
+    }
+  },
   /** How long the process takes until it listens, as "10s". */
   startup(draft: Draft, time: Value): void {
     server(draft).startupTime = time as "1s";

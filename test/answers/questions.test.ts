@@ -4,6 +4,7 @@
  * What was broken on purpose stands with each.
  */
 import { describe, expect, it } from "vitest";
+import type { Settings } from "../../src/answers/settings.ts";
 import { deployment, find, point, withManifest } from "./asked.ts";
 
 const quick = { rate: 60, nodes: 3, goal: 0.99 };
@@ -147,5 +148,44 @@ describe("cold-pods", () => {
     expect(mean(cold, "degradedNs")).toBeGreaterThan(mean(warm, "degradedNs") + 5e9);
     expect(mean(cold, "worstNs")).toBeGreaterThan(2 * mean(warm, "worstNs"));
     expect(mean(colder, "worstNs")).toBeGreaterThan(mean(cold, "worstNs"));
+  });
+});
+
+describe("nodeport-hop", () => {
+  const few = { rate: 60, duration: "10s", replications: 1 };
+  const hop = (settings: Settings, nodes: number) =>
+    point("nodeport-hop", settings, { ...few, nodes });
+
+  /**
+   * A node draws among all pods, so that of n nodes alike (n - 1)/n pass a request on; with Local none does. Seen to
+   * fail with the policy written beside the Service's spec, and with a try's node not taken note of.
+   */
+  it("is taken by all but one node's share, and by nobody with Local", async () => {
+    for (const nodes of [2, 4]) {
+      const share = (await hop({ externalTrafficPolicy: "Cluster" }, nodes)).values("hopShare");
+      // Four standard deviations of a share of 600 requests.
+      for (const each of share) expect(Math.abs(each - (1 - 1 / nodes))).toBeLessThan(0.082);
+    }
+    const local = await hop({ externalTrafficPolicy: "Local" }, 4);
+    expect(local.values("hopShare")).toEqual([0]);
+    expect(local.values("failed")).toEqual([0]);
+    // Eight pods on sixteen nodes: half of the nodes drop what they are sent.
+    const [lost] = (await hop({ externalTrafficPolicy: "Local" }, 16)).values("failedShare");
+    expect(lost).toBeGreaterThan(0.4);
+    expect(lost).toBeLessThan(0.6);
+  });
+
+  /** Two wires and two switch ports more, there and back. Seen to fail with the wires' rate written for no hop. */
+  it("costs the more the longer an answer takes on a wire", async () => {
+    const cost = async (settings: Settings) => {
+      const { figures } = await find("nodeport-hop", settings, { ...few, nodes: 2 });
+      return figures[0].mean!;
+    };
+    const usual = await cost({ responseSize: "8Ki" });
+    // Four times 20 us of latency; half as much more while an answer of 8 KiB is sent once more.
+    expect(usual).toBeGreaterThan(80_000);
+    expect(usual).toBeLessThan(120_000);
+    expect(await cost({ responseSize: "64Ki" })).toBeGreaterThan(usual + 40_000);
+    expect(await cost({ linkRate: 1e9 })).toBeGreaterThan(usual + 50_000);
   });
 });

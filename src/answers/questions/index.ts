@@ -8,6 +8,7 @@ import { coldPods } from "./cold-pods.ts";
 import { keepaliveSkew } from "./keepalive-skew.ts";
 import { maxsurge } from "./maxsurge.ts";
 import { minsync } from "./minsync.ts";
+import { nodeportHop } from "./nodeport-hop.ts";
 import { prestop } from "./prestop.ts";
 import { proxyMode } from "./proxy-mode.ts";
 
@@ -18,6 +19,7 @@ export const questions = {
   minsync,
   "keepalive-skew": keepaliveSkew,
   "cold-pods": coldPods,
+  "nodeport-hop": nodeportHop,
 } as const satisfies Readonly<Record<string, Question>>;
 
 export type QuestionName = keyof typeof questions;
