@@ -360,7 +360,7 @@ describe("endpoint_load.csv", () => {
     hub.serviceNamed(0, service);
     hub.endpointNamed(0, 0, endpoints[0], "p", "n");
     const became = (usable: 0 | 1, atNs: number): void =>
-      hub.endpointChanged(0, service, endpoints[0], "condition", atNs, usable, 0);
+      hub.endpointChanged(0, service, endpoints[0], "condition", atNs, usable, 0, 0);
     hub.windowClosed(0, 100);
     became(0, 150);
     hub.windowClosed(100, 200);
