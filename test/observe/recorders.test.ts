@@ -353,6 +353,31 @@ describe("endpoint_load.csv", () => {
     expect(means).toEqual([0.5, 1, 0.25]);
   });
 
+  // What happens without traffic is kept as changes. Seen to fail with use by the last window for all of them.
+  it("has an endpoint without traffic in the windows at whose ends it could be used", () => {
+    const recording = new Recording();
+    const hub = createObservations(recording.observers);
+    hub.serviceNamed(0, service);
+    hub.endpointNamed(0, 0, endpoints[0], "p", "n");
+    const became = (usable: 0 | 1, atNs: number): void =>
+      hub.endpointChanged(0, service, endpoints[0], "condition", atNs, usable, 0);
+    hub.windowClosed(0, 100);
+    became(0, 150);
+    hub.windowClosed(100, 200);
+    became(1, 210);
+    became(0, 220);
+    hub.windowClosed(200, 300);
+    became(1, 310);
+    hub.endpointNamed(1, 0, endpoints[1], "q", "n");
+    hub.windowClosed(300, 400);
+    const rows = rowsOf("endpoint_load.csv", recording).map((row) => [row[1], row[4]]);
+    expect(rows).toEqual([
+      [endpoints[0], 0],
+      [endpoints[0], 300],
+      [endpoints[1], 300],
+    ]);
+  });
+
   it("copes with more endpoints than it had room for", () => {
     const recording = new Recording();
     const hub = createObservations(recording.observers);

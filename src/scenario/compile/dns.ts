@@ -14,6 +14,7 @@ import type { Network } from "../../network/network.ts";
 import type { Transport } from "../../network/transport.ts";
 import type { Observations } from "../../observe/observations.ts";
 import type { DnsUse } from "../../workload/client.ts";
+import { DnsFleet } from "../../workload/dns/fleet.ts";
 import { DNS_PORT, type DnsServerOptions } from "../../workload/dns/server.ts";
 import { startProgram, type ProgramSpec } from "../../workload/models.ts";
 import type { Programs } from "../../workload/program.ts";
@@ -25,6 +26,8 @@ import type { ResolvedClient, ResolvedScenario } from "../resolved.ts";
 const OUTSIDE_ADDRESS = "192.0.2.1";
 
 export class ClusterDns {
+  /** CoreDNS' processes. */
+  readonly fleet = new DnsFleet();
   readonly #scenario: ResolvedScenario;
   readonly #network: Network;
   readonly #transport: Transport;
@@ -62,7 +65,7 @@ export class ClusterDns {
     const { api } = this.#cluster;
     const records = (): ClusterRecords => new ClusterRecords(api, addresses, watcher, dns.zone);
     const options = { ...this.#common(), address: NO_ADDRESS, records, upstream: null };
-    return { kind: "dns", options: { ...options, probePorts: true } };
+    return { kind: "dns", options: { ...options, probePorts: true, fleet: this.fleet } };
   }
 
   /** What a client uses; null for one that looks nothing up. */
@@ -107,6 +110,7 @@ export class ClusterDns {
       upstream,
       cache: { ...cache, successTtlNs, denialTtlNs },
       probePorts: false,
+      fleet: null,
     };
     for (const [index, { metadata }] of nodes.entries()) {
       const host = this.#network.hosts[index]!;
@@ -119,7 +123,10 @@ export class ClusterDns {
     }
   }
 
-  #common(): Omit<DnsServerOptions, "started" | "address" | "records" | "upstream" | "probePorts"> {
+  #common(): Omit<
+    DnsServerOptions,
+    "started" | "address" | "records" | "upstream" | "probePorts" | "fleet"
+  > {
     const { kubernetes, server } = this.#scenario.profile;
     const { zone, recordTtlNs, cache, cpuPerQueryNs, workers, lameduckNs, forward, startupTime } =
       kubernetes.dns;

@@ -44,6 +44,7 @@ import {
   type ProgramContext,
   type Signal,
 } from "../program.ts";
+import { EXIT_CONFIG, type DnsFleet, type DnsProcess } from "./fleet.ts";
 import { TcpForwarder } from "./forward.ts";
 
 export const DNS_PORT = 53;
@@ -81,6 +82,8 @@ export interface DnsServerOptions {
   readonly ednsAnswerBytes: number;
   readonly smallMessageBytes: number;
   readonly probePorts: boolean;
+  /** The processes that it is one of; null for a node's cache. */
+  readonly fleet: DnsFleet | null;
   readonly started: boolean;
 }
 
@@ -108,7 +111,7 @@ export interface DnsQuery {
   endpoint: number;
 }
 
-export class DnsServer implements Program, ListenerHandler, DatagramHandler {
+export class DnsServer implements Program, ListenerHandler, DatagramHandler, DnsProcess {
   readonly #context: ProgramContext;
   readonly #options: DnsServerOptions;
   readonly #id: number;
@@ -128,6 +131,8 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
   #listeners: Listener[] = [];
   readonly #connections = new Set<Socket>();
   #ended = false;
+  /** While the process stands still: what it will do when it goes on. */
+  #held: (() => void)[] | null = null;
 
   constructor(context: ProgramContext, options: DnsServerOptions) {
     this.#context = context;
@@ -147,6 +152,7 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
         : new TcpForwarder(context, options.messages, options.upstream, (query, answer) =>
             this.#resolved(this.#queries[query]!, answer),
           );
+    options.fleet?.started(this);
     if (options.started) this.#listen();
     else {
       const stream = streams.get(`dns/${name}/startup`);
@@ -155,8 +161,24 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
     }
   }
 
+  hang(): void {
+    this.#held ??= [];
+  }
+
+  goOn(): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const act of held) if (!this.#ended) act();
+    if (this.#ended) return;
+    while (this.#busy < this.#options.workers && this.#isWaiting) this.#serveNext();
+  }
+
   timer(what: number, argument: number): void {
     if (this.#ended) return;
+    if (this.#held !== null) {
+      this.#held.push(() => this.timer(what, argument));
+      return;
+    }
     switch (what) {
       case Timer.listen:
         this.#listen();
@@ -182,6 +204,10 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
     if (this.#ended) return;
     if (signal === "SIGKILL") {
       this.#end(EXIT_KILLED);
+      return;
+    }
+    if (this.#held !== null) {
+      this.#held.push(() => this.signal(signal));
       return;
     }
     const { programs } = this.#context;
@@ -212,7 +238,7 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
 
   message(socket: Socket, message: number, info: number): void {
     if (socket.localPort !== DNS_PORT) {
-      this.#answerProbe(socket, message, info);
+      this.#whileOpen(socket, () => this.#answerProbe(socket, message, info));
       return;
     }
     const query = this.#take(socket, message, info);
@@ -221,12 +247,21 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
   }
 
   peerClosed(socket: Socket): void {
-    this.#connections.delete(socket);
-    this.#context.programs.transport.close(socket);
+    this.#whileOpen(socket, () => {
+      this.#connections.delete(socket);
+      this.#context.programs.transport.close(socket);
+    });
   }
 
   failed(socket: Socket): void {
     this.#connections.delete(socket);
+  }
+
+  /** Now, or when the process goes on if its connection is the same then. */
+  #whileOpen(socket: Socket, act: () => void): void {
+    const { generation } = socket;
+    if (this.#held === null) act();
+    else this.#held.push(() => void (socket.generation === generation && act()));
   }
 
   #answerProbe(socket: Socket, message: number, info: number): void {
@@ -271,6 +306,10 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
   }
 
   #listen(): void {
+    if (this.#options.fleet?.isBroken === true) {
+      this.#end(EXIT_CONFIG);
+      return;
+    }
     const { transport } = this.#context.programs;
     const { namespace } = this.#context;
     const { address, probePorts } = this.#options;
@@ -285,7 +324,7 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
     query.endpoint = routeNote < 0 ? -1 : routeNote >> 1;
     const { observations, sim } = this.#context.programs;
     if (query.endpoint >= 0) observations.endpointRequestStarted(query.endpoint, sim.nowNs);
-    if (this.#busy < this.#options.workers) this.#serve(query);
+    if (this.#held === null && this.#busy < this.#options.workers) this.#serve(query);
     else this.#waiting.push(query);
   }
 
@@ -306,8 +345,12 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
     this.#serveNext();
   }
 
+  get #isWaiting(): boolean {
+    return this.#waitingHead < this.#waiting.length;
+  }
+
   #serveNext(): void {
-    if (this.#waitingHead === this.#waiting.length) return;
+    if (!this.#isWaiting) return;
     const next = this.#waiting[this.#waitingHead++]!;
     if (this.#waitingHead > 1024 && 2 * this.#waitingHead > this.#waiting.length) {
       this.#waiting.splice(0, this.#waitingHead);
@@ -414,6 +457,7 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
 
   #end(exitCode: number): void {
     this.#ended = true;
+    this.#options.fleet?.ended(this);
     const { programs, exited } = this.#context;
     for (const { socket, endpoint } of this.#queries) {
       if (socket === null || endpoint < 0) continue;
