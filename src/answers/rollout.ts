@@ -46,9 +46,15 @@ export function prepareRestart(draft: Draft): void {
   draft.scenario.faults = [rolloutRestart({ workload: draft.target.workload, at: BEGINS })];
 }
 
-export const restartAssumes = [
-  `each request dials anew, has ${TIMEOUT.replace("s", " s")} and is not tried again; clients run on every node (at most ${MOST_CALLERS})`,
-];
+export function callersAssume({ type }: Target): string[] {
+  const where =
+    type === "ClusterIP"
+      ? `clients run on every node (at most ${MOST_CALLERS})`
+      : `clients are outside, on as many hosts as there are nodes (at most ${MOST_CALLERS})`;
+  return [
+    `each request dials anew, has ${TIMEOUT.replace("s", " s")} and is not tried again; ${where}`,
+  ];
+}
 
 /** Follows the Deployment's pods through a restart, and what nodes hold of them meanwhile. */
 export class RestartWatch implements Watch {

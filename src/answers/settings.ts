@@ -57,6 +57,18 @@ const writers = {
       client.connections = kind === "kept" ? keepAlive() : perRequest();
     }
   },
+  /** Of one try of the clients, as "500ms". */
+  timeout({ scenario }: Draft, timeout: Value): void {
+    for (const client of scenario.clients ?? []) client.timeout = timeout as "1s";
+  },
+  /** Tries of a request, the first included. */
+  attempts({ scenario }: Draft, attempts: Value): void {
+    for (const client of scenario.clients ?? []) client.retries = { attempts: Number(attempts) };
+  },
+  /** --node-monitor-grace-period, as "20s". */
+  nodeMonitorGrace(draft: Draft, grace: Value): void {
+    setProfile(draft, ["kubernetes", "controllerManager", "nodeLifecycle", "grace"], grace);
+  },
   /** Pods or hosts that call. */
   callers({ scenario }: Draft, replicas: Value): void {
     for (const { from } of scenario.clients ?? []) {

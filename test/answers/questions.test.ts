@@ -189,3 +189,59 @@ describe("nodeport-hop", () => {
     expect(await cost({ linkRate: 1e9 })).toBeGreaterThan(usual + 50_000);
   });
 });
+
+describe("node-loss", () => {
+  const few = { rate: 30, nodes: 3, replications: 1 };
+  const mean = (each: Awaited<ReturnType<typeof point>>, measure: string) =>
+    each.figure("", measure, "ns").mean!;
+
+  /**
+   * Leases are renewed every 10 s and looked at every 5 s: a silent node is found out at the latest 5 s after the grace,
+   * and 10 s before it at the earliest. Seen to fail with the grace written to another of the controller's constants, and with the rules of
+   * the dead node waited for.
+   */
+  it("lasts as long as the node controller waits, and loses the node's share meanwhile", async () => {
+    const [short, long] = [
+      await point("node-loss", { nodeMonitorGrace: "16s" }, few),
+      await point("node-loss", { nodeMonitorGrace: "40s" }, few),
+    ];
+    for (const [each, graceS] of [
+      [short, 16],
+      [long, 40],
+    ] as const) {
+      expect(mean(each, "sendsNs")).toBeGreaterThan((graceS - 10) * 1e9);
+      expect(mean(each, "sendsNs")).toBeLessThan((graceS + 7) * 1e9);
+      const share = mean(each, "pods") / 8;
+      // Four standard deviations of a share of at least 100 requests.
+      expect(Math.abs(mean(each, "failedShare") - share)).toBeLessThan(0.2);
+    }
+    expect(mean(long, "failed")).toBeGreaterThan(mean(short, "failed") + 80);
+  });
+
+  /** Seen to fail with `connections`, and with `attempts`, written into no client. */
+  it("loses less where clients keep connections, or try again", async () => {
+    const lost = async (settings: Settings) =>
+      mean(await point("node-loss", { nodeMonitorGrace: "20s", ...settings }, few), "failed");
+    const usual = await lost({});
+    expect(await lost({ connections: "kept" })).toBeLessThan(usual / 4);
+    expect(await lost({ attempts: 2 })).toBeLessThan((2 * usual) / 3);
+    expect(await lost({ timeout: "500ms" })).toBeGreaterThan(usual / 2);
+  });
+
+  /** Seen to fail with the run ended as soon as no node sends to the dead pod. */
+  it("goes on until there is a pod again, where the node had them all", async () => {
+    await withManifest(deployment("web", { replicas: 1 }), async (filename) => {
+      const { sentence, figures } = await find(
+        "node-loss",
+        {},
+        { filename: [filename], rate: 2, replications: 1 },
+      );
+      expect(figures[0].mean).toBeGreaterThan(400);
+      expect(sentence).toMatch(/no other node has a pod, and it takes 3[45]\d s until one has/);
+    });
+  });
+
+  it("is not asked of a single node", async () => {
+    await expect(find("node-loss", {}, { ...few, nodes: 1 })).rejects.toThrow("--nodes");
+  });
+});

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { defaultProfile } from "../../src/scenario/profile.ts";
 import { outcomes, runFaults as run } from "../helpers/fault-run.ts";
-import { mistakesIn } from "../scenario/files.ts";
+import { mistakesIn, webManifest } from "../scenario/files.ts";
 
 describe("crashNode", () => {
   test("its pods are silent; they come back with new addresses when the node boots", async () => {
@@ -27,6 +27,20 @@ describe("crashNode", () => {
     finish();
     expect(ended.filter(({ endS }) => endS > 5 && endS < 10)).toEqual([]);
     expect(outcomes(ended, 20, 39)).toEqual(["served"]);
+  });
+
+  test("by workload: a node that runs a pod of it when the time has come", async () => {
+    // Broken on purpose: the pods were not asked for, and the first node crashed.
+    const fault = 'crashNode({ workload: "deploy/web", at: "3s", for: "1s" })';
+    const one = await run(fault, "6s", webManifest({ replicas: 1 }));
+    one.finish();
+    const [pod] = one.web();
+    const began = ({ events }: typeof one) => events.filter((each) => each.includes("fault_began"));
+    expect(began(one)).toEqual([`3 fault_began node/${pod!.spec.nodeName} crashNode`]);
+    expect(pod!.spec.nodeName).not.toBe("node-1");
+    const many = await run('crashNode({ workload: "deploy/web", at: "1s" })', "2s");
+    many.finish();
+    expect(began(many)).toHaveLength(1);
   });
 });
 
@@ -102,6 +116,8 @@ export default {
     partitionApi({ nodes: "node-1", components: [], at: "1s" }),
     slowApi({ factor: 0, at: "1s" }),
     apiOutage({ what: "etc", at: "1s" }),
+    crashNode({ at: "1s" }),
+    crashNode({ nodes: "node-1", workload: "deploy/web", at: "1s" }),
   ],
 } as any;`;
   const nodes = "node-1, node-2, zone/zone-1, zone/zone-2";
@@ -112,5 +128,8 @@ export default {
     "scenario.ts:8:37 faults[2].components: []; allowed: a list of at least 1",
     "scenario.ts:9:15 faults[3].factor: 0; allowed: a number from 1 to 100000",
     'scenario.ts:10:17 faults[4].what: "etc"; allowed: "server", "etcd" (did you mean "etcd"?)',
+    "scenario.ts:11:5 faults[5]: neither nodes nor workload; allowed: one of the two",
+    "scenario.ts:12:5 faults[6]: both nodes and workload; allowed: one of the two",
+    `scenario.ts:12:34 faults[6].workload: no workload "deploy/web"; allowed: one of the manifests' workloads: there are none`,
   ]);
 });
