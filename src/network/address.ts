@@ -71,6 +71,12 @@ export class AddressTable {
     );
   }
 
+  /** Its first `length` bits, as a number: a bigint for IPv6. */
+  prefixBits(id: AddressId, length: number): number | bigint {
+    if (this.#families[id] === 6) return this.#values[id]! >> BigInt(128 - length);
+    return Math.floor(this.#words[id]! / 2 ** (32 - length));
+  }
+
   #append(family: 4 | 6, value: bigint, canonical: string): AddressId {
     const id = this.#texts.length;
     this.#texts.push(canonical);

@@ -8,6 +8,8 @@ import { coldPods } from "./cold-pods.ts";
 import { keepaliveSkew } from "./keepalive-skew.ts";
 import { maxsurge } from "./maxsurge.ts";
 import { minsync } from "./minsync.ts";
+import { nodeLoss } from "./node-loss.ts";
+import { nodeportHop } from "./nodeport-hop.ts";
 import { prestop } from "./prestop.ts";
 import { proxyMode } from "./proxy-mode.ts";
 
@@ -18,6 +20,8 @@ export const questions = {
   minsync,
   "keepalive-skew": keepaliveSkew,
   "cold-pods": coldPods,
+  "nodeport-hop": nodeportHop,
+  "node-loss": nodeLoss,
 } as const satisfies Readonly<Record<string, Question>>;
 
 export type QuestionName = keyof typeof questions;
