@@ -66,6 +66,25 @@ test("freezeNode: requests wait for it and are answered when it goes on; its pod
   expect(web().every(({ status }) => status.restartCount === 0)).toBe(true);
 });
 
+test("freezeNode: what has come over kube-proxy's watch meanwhile is read when it goes on", async () => {
+  // Broken on purpose: read as it came, with the sync waiting alone.
+  const { tracked, finish } = await run(
+    'freezeNode({ nodes: "node-2", at: "5s", for: "4s" }), resetPods({ selector: "app=web", count: 1, how: "kill", at: "6s" })',
+    "20s",
+  );
+  finish();
+  const removal = tracked.filter(({ deliveredS }) => deliveredS > 6 && deliveredS < 6.5);
+  expect(removal.map(({ node }) => node).toSorted()).toEqual([
+    "node-1",
+    "node-2",
+    "node-3",
+    "node-4",
+  ]);
+  for (const { node, deliveredS, trackedS } of removal) {
+    expect(trackedS).toBe(node === "node-2" ? 9 : deliveredS);
+  }
+});
+
 test("zoneOutage: power takes the zone's nodes, network only what leads out of it", async () => {
   const power = await run('zoneOutage({ zone: "zone-2", at: "5s", for: "5s" })', "20s");
   power.finish();
