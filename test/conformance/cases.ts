@@ -140,7 +140,7 @@ export function nodeOf(scenario: Scenario, step: Step, mode: Mode): CaseNode {
     masqueradeAll: node.masqueradeAll ?? false,
     nodePortAddresses: (settings.nodePortAddresses ?? []).map(parsePrefix),
     localhostNodePorts: settings.localhostNodePorts ?? false,
-    serviceCIDRs: [settings.serviceCIDRs ?? []].flat().flatMap((text) => parsePrefixes(text)),
+    serviceCIDRs: [settings.serviceCIDRs || []].flat().flatMap((text) => parsePrefixes(text)),
   };
   const ownAddresses = local.filter((address) => !loopbacks.has(address));
   return { table, view, family, ownAddresses };
