@@ -30,7 +30,7 @@ describe("crashNode", () => {
   });
 
   test("by workload: a node that runs a pod of it when the time has come", async () => {
-    // Broken on purpose: the pods were not asked for, and the first node crashed.
+    // Broken on purpose: the pods were not asked for, and the first node crashed, or was drained.
     const fault = 'crashNode({ workload: "deploy/web", at: "3s", for: "1s" })';
     const one = await run(fault, "6s", webManifest({ replicas: 1 }));
     one.finish();
@@ -38,6 +38,14 @@ describe("crashNode", () => {
     const began = ({ events }: typeof one) => events.filter((each) => each.includes("fault_began"));
     expect(began(one)).toEqual([`3 fault_began node/${pod!.spec.nodeName} crashNode`]);
     expect(pod!.spec.nodeName).not.toBe("node-1");
+    const drained = await run(
+      fault.replace("crashNode", "drain"),
+      "6s",
+      webManifest({ replicas: 1 }),
+    );
+    drained.finish();
+    const events = drained.events.filter((each) => each.includes("node_drained"));
+    expect(events).toEqual([expect.stringContaining(`node/${pod!.spec.nodeName} `)]);
     const many = await run('crashNode({ workload: "deploy/web", at: "1s" })', "2s");
     many.finish();
     expect(began(many)).toHaveLength(1);
@@ -56,6 +64,25 @@ test("freezeNode: requests wait for it and are answered when it goes on; its pod
   expect(outcomes(ended, 8.1, 19)).toEqual(["served"]);
   expect(web().map(({ metadata }) => metadata.uid)).toEqual(uids);
   expect(web().every(({ status }) => status.restartCount === 0)).toBe(true);
+});
+
+test("freezeNode: what has come over kube-proxy's watch meanwhile is read when it goes on", async () => {
+  // Broken on purpose: read as it came, with the sync waiting alone.
+  const { tracked, finish } = await run(
+    'freezeNode({ nodes: "node-2", at: "5s", for: "4s" }), resetPods({ selector: "app=web", count: 1, how: "kill", at: "6s" })',
+    "20s",
+  );
+  finish();
+  const removal = tracked.filter(({ deliveredS }) => deliveredS > 6 && deliveredS < 6.5);
+  expect(removal.map(({ node }) => node).toSorted()).toEqual([
+    "node-1",
+    "node-2",
+    "node-3",
+    "node-4",
+  ]);
+  for (const { node, deliveredS, trackedS } of removal) {
+    expect(trackedS).toBe(node === "node-2" ? 9 : deliveredS);
+  }
 });
 
 test("zoneOutage: power takes the zone's nodes, network only what leads out of it", async () => {
