@@ -263,11 +263,11 @@ type Wanting<Name extends ObservationName> = readonly Required<Pick<Observer, Na
 
 /**
  * Builds the hub for a fixed list of observers; an observation reaches them in the list's order. A
- * method that nobody wants is an empty function, one wanted by a single observer is bound straight to
- * it, so that an unobserved fact costs a call.
+ * method that nobody wants is an empty function, so that an unobserved fact costs a call.
  */
 export function createObservations(observers: readonly Observer[]): Observations {
-  const hub: Record<string, unknown> = {};
+  // All its names at once: an object that got them one by one would be looked up as a hash table.
+  const hub: Record<string, unknown> = { ...fanOuts };
   for (const name of Object.keys(fanOuts) as ObservationName[]) {
     const wanting = observers.filter((observer) => observer[name] !== undefined);
     hub[name] = fanOut(name, wanting);
@@ -276,9 +276,7 @@ export function createObservations(observers: readonly Observer[]): Observations
 }
 
 function fanOut(name: ObservationName, wanting: readonly Observer[]): unknown {
-  const [only] = wanting;
-  if (only === undefined) return () => {};
-  if (wanting.length === 1) return (only[name] as Function).bind(only);
+  if (wanting.length === 0) return () => {};
   return (fanOuts[name] as (list: readonly Observer[]) => unknown)(wanting);
 }
 

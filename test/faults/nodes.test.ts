@@ -30,7 +30,7 @@ describe("crashNode", () => {
   });
 
   test("by workload: a node that runs a pod of it when the time has come", async () => {
-    // Broken on purpose: the pods were not asked for, and the first node crashed.
+    // Broken on purpose: the pods were not asked for, and the first node crashed, or was drained.
     const fault = 'crashNode({ workload: "deploy/web", at: "3s", for: "1s" })';
     const one = await run(fault, "6s", webManifest({ replicas: 1 }));
     one.finish();
@@ -38,6 +38,14 @@ describe("crashNode", () => {
     const began = ({ events }: typeof one) => events.filter((each) => each.includes("fault_began"));
     expect(began(one)).toEqual([`3 fault_began node/${pod!.spec.nodeName} crashNode`]);
     expect(pod!.spec.nodeName).not.toBe("node-1");
+    const drained = await run(
+      fault.replace("crashNode", "drain"),
+      "6s",
+      webManifest({ replicas: 1 }),
+    );
+    drained.finish();
+    const events = drained.events.filter((each) => each.includes("node_drained"));
+    expect(events).toEqual([expect.stringContaining(`node/${pod!.spec.nodeName} `)]);
     const many = await run('crashNode({ workload: "deploy/web", at: "1s" })', "2s");
     many.finish();
     expect(began(many)).toHaveLength(1);
