@@ -95,9 +95,6 @@ export type Stall = "server" | "etcd";
 /** mutating_work_estimator.go: so many watchers' events are one seat's work for so long. */
 const WATCHES_PER_SEAT = 10;
 const EVENT_ADDITIONAL_NS = 5_000_000;
-const MAX_SEATS = 10;
-/** A request may take this share of its level's seats, and one in any case. */
-const MAX_SEATS_SHARE = 0.15;
 
 export class SimulatedApiServer implements ApiServer {
   readonly flowControl: FlowControl;
@@ -375,7 +372,7 @@ export class SimulatedApiServer implements ApiServer {
       kind: request.kind,
       namespace: request.namespace,
     });
-    const { seats, lingerNs } = this.#widthOf(request, level?.seats ?? Infinity);
+    const { seats, lingerNs } = this.#widthOf(request, level?.maxWidth ?? Infinity);
     const run = (seat: Seat | null, startNs: SimTimeNs): void =>
       this.#execute(request, seat, startNs, () => {
         if (seat !== null) level!.end(seat, lingerNs);
@@ -400,12 +397,11 @@ export class SimulatedApiServer implements ApiServer {
   }
 
   /** Seats of a write, by how many watchers will be told of it. */
-  #widthOf({ kind }: Request, levelSeats: number): { seats: number; lingerNs: number } {
+  #widthOf({ kind }: Request, mostSeats: number): { seats: number; lingerNs: number } {
     const count = this.#watchersOf(kind).all.length;
     if (count < WATCHES_PER_SEAT) return { seats: 1, lingerNs: 0 };
     const work = Math.ceil(count / WATCHES_PER_SEAT);
-    const most = Math.max(1, Math.min(MAX_SEATS, Math.floor(MAX_SEATS_SHARE * levelSeats)));
-    const seats = Math.min(work, most);
+    const seats = Math.min(work, mostSeats);
     return { seats, lingerNs: Math.ceil((work * EVENT_ADDITIONAL_NS) / seats) };
   }
 
