@@ -224,10 +224,8 @@ describe("an explanation", () => {
     expect(text).toContain("(200 ms after the last), new connection");
     const lines = text.split("\n").map((line) => line.split(" ")[0]);
     const until = lines.indexOf("Its");
-    expect(lines.slice(2, until - 1).filter((word) => word !== "")).toEqual([
-      ...["Try", "Rules", "Truth", "Update"],
-      ...["Try", "Rules", "Truth", "Update"],
-    ]);
+    const each = ["Try", "Rules", "Truth", "Update"];
+    expect(lines.slice(2, until - 1).filter((word) => word !== "")).toEqual(each.concat(each));
   });
 
   it("of a request over a kept connection follows the packet that opened it", async () => {
