@@ -188,7 +188,7 @@ async function simulate(
   replay: string,
   instruments: readonly Instrument[],
 ): Promise<Finished> {
-  const recording = new Recording(args.report === undefined ? [] : ["flows"]);
+  const recording = new Recording(args.report === undefined ? [] : ["flows", "hopLoad"]);
   const progress = await progressOf(args, scenario, io);
   const startedAt = io.date();
   const startedMs = io.nowMs();

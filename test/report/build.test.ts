@@ -126,6 +126,42 @@ describe("connection_flows.csv", () => {
   });
 });
 
+describe("hop_load.csv", () => {
+  it("comes to what hops.csv has of the whole run, and is within its window", () => {
+    const sums = new Map<string, { packets: number; bytes: number; drops: number; busy: number }>();
+    for (const row of rowsOf(dir, "hop_load.csv")) {
+      const own = sums.get(row["hop"]!) ?? { packets: 0, bytes: 0, drops: 0, busy: 0 };
+      own.packets += Number(row["packets"]);
+      own.bytes += Number(row["bytes"]);
+      own.drops += Number(row["drops"]);
+      const share = Number(row["utilisation"]);
+      expect(share).toBeLessThanOrEqual(1);
+      own.busy += share * Number(row["window_ns"]);
+      sums.set(row["hop"]!, own);
+    }
+    const whole = new Map<
+      string,
+      { packets: number; bytes: number; drops: number; busy: number }
+    >();
+    for (const row of rowsOf(dir, "hops.csv")) {
+      const own = whole.get(row["hop"]!) ?? { packets: 0, bytes: 0, drops: 0, busy: 0 };
+      own.packets = Math.max(own.packets, Number(row["packets"]));
+      own.bytes = Math.max(own.bytes, Number(row["bytes"]));
+      own.drops += Number(row["drops"]);
+      own.busy = Math.max(own.busy, Number(row["utilisation"]) * report.durationNs);
+      if (own.packets > 0 || own.drops > 0) whole.set(row["hop"]!, own);
+    }
+    expect([...sums.keys()].sort()).toEqual([...whole.keys()].sort());
+    for (const [hop, { busy, ...counts }] of whole) {
+      const { busy: seen, ...own } = sums.get(hop)!;
+      expect(own, hop).toEqual(counts);
+      // Shares are written with six digits.
+      expect(Math.abs(seen - busy), hop).toBeLessThanOrEqual(busy * 1e-5 + 1);
+    }
+    expect([...whole.values()].some(({ drops }) => drops > 0)).toBe(true);
+  });
+});
+
 describe("beliefs", () => {
   it("are wrong wherever a node sent a connection to an endpoint that could not be used", () => {
     const { cluster, load } = report;
