@@ -19,11 +19,11 @@ import {
 import { failuresOf, readFailures, readStages } from "./failures.ts";
 import { readFlows } from "./flows.ts";
 import { openResults, type ResultsFolder } from "./folder.ts";
+import { readTracks } from "./hopTracks.ts";
 import { lagOf } from "./lag.ts";
 import { arrivals, HOPS_MAX, readEndpointLoad, readHops, readSkew, worstHops } from "./load.ts";
 import { readMarks } from "./marks.ts";
 import type { Bins, ClusterModel, FailureModel, Report } from "./model.ts";
-
 import { readTraffic } from "./traffic.ts";
 import { figureTables, verdictOf } from "./verdict.ts";
 
@@ -103,7 +103,9 @@ async function readCluster(results: ResultsFolder) {
     packets,
     worstHop,
   }));
-  const load = { ...rows.load, skew, hops: worstHops(hops), drops };
+  const worst = worstHops(hops);
+  const tracks = await readTracks(results, { bins, nodes, size, hops, worst });
+  const load = { ...rows.load, skew, hops: worst, tracks, drops };
   const pods = cluster.pods.slice(0, PODS_MAX);
   return { parts, load, lag, pods: cluster.pods.length, cluster: { ...cluster, pods, flows } };
 }
