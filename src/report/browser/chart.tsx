@@ -8,6 +8,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { duration } from "../../output/format.ts";
 import type { Mark } from "../model.ts";
+import { useAway } from "./away.ts";
 import { cssColor, filling, type Look } from "./palette.ts";
 import { Figures, Legend, useReport, type LegendItem } from "./parts.tsx";
 import { theme, useShared, type Range, type TimeAxis } from "./state.ts";
@@ -47,6 +48,7 @@ export function TimeChart(props: ChartProps): JSX.Element {
   const [place, setPlace] = useState<number | null>(null);
   const { marks } = useReport();
   const mode = useShared(theme);
+  useAway(holder);
   useEffect(() => {
     const made = makePlot(holder.current!, props, marks, setPlace);
     plot.current = made;

@@ -82,9 +82,9 @@ function Drawing({ playing, replay, chosen, choose }: DrawingProps): JSX.Element
   }, []);
   useEffect(() => {
     if (width === 0) return undefined;
-    const [still, lines, dots] = holder.current!.querySelectorAll("canvas");
+    const [still, dots] = holder.current!.querySelectorAll("canvas");
     const { beliefs, links } = playing;
-    const layers = [still!, lines!, dots!] as const;
+    const layers = [still!, dots!] as const;
     const made = new Scene({ cluster, beliefs, links, width, chosen: chosen - 1, layers });
     scene.current = made;
     return replay.drawWith((atNs, clock) => {
@@ -107,7 +107,6 @@ function Drawing({ playing, replay, chosen, choose }: DrawingProps): JSX.Element
       aria-label="Nodes with their pods and links, and connections between them. What is wrong in a node's rules is listed below."
       onClick={onClick}
     >
-      <canvas />
       <canvas />
       <canvas />
     </div>

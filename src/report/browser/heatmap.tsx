@@ -7,6 +7,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { duration } from "../../output/format.ts";
 import type { Bins } from "../model.ts";
+import { useAway } from "./away.ts";
 import { cssColor, filling, rampColor } from "./palette.ts";
 import { Figures } from "./parts.tsx";
 import { theme, useShared, type Theme, type TimeAxis } from "./state.ts";
@@ -36,6 +37,7 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
   const [at, setAt] = useState<readonly [number, number] | null>(null);
   const [width, setWidth] = useState(0);
   const mode = useShared(theme);
+  useAway(holder);
   const most = cells.reduce((a, b) => Math.max(a, b), 0);
   const rowHeight =
     rows.length <= 12 ? 22 : rows.length <= 40 ? 14 : Math.max(3, Math.floor(520 / rows.length));

@@ -23,13 +23,17 @@ export interface Layout {
   /** By pod: place in its node's box. */
   readonly pods: readonly { readonly x: number; readonly y: number }[];
   readonly radius: number;
+  /** From one pod to the next: each has a square of its own. */
+  readonly step: number;
+  /** Of a box, above its pods. */
+  readonly head: number;
   readonly isSmall: boolean;
   /** The switch that every node's link goes to; null: no room for links of their own, they are bars in the boxes. */
   readonly network: Box | null;
 }
 
 export const TOP = 54;
-const HEAD = 40;
+const HEAD = 26;
 /** Height of a kube-proxy, and of the lane in which its connections go to the nodes below. */
 export const PROXY = 34;
 const LANE = 150;
@@ -47,9 +51,10 @@ export function layoutOf(cluster: ClusterModel, width: number): Layout {
   const least = nodes.length > 120 ? 60 : isSmall ? 92 : 190;
   const fitting = Math.max(1, Math.floor((width + gap) / (least + gap)));
   const columns = hasProxies ? Math.max(1, nodes.length) : Math.min(nodes.length, fitting);
-  const boxWidth = (width - (columns - 1) * gap) / columns;
+  // All on whole pixels: what lies between two is slow to draw, and blurred.
+  const boxWidth = Math.floor((width - (columns - 1) * gap) / Math.max(1, columns));
   const radius = nodes.length > 30 ? 3.2 : isSmall ? 5 : 8;
-  const step = radius * 2 + (isSmall ? 2.5 : 7);
+  const step = Math.ceil(radius * 2 + (isSmall ? 2.5 : 7));
   const perRow = Math.max(1, Math.floor((boxWidth - 14) / step));
   const { rows, seatOf } = seatsOf(cluster, perRow);
   const head = isSmall ? 24 : HEAD;
@@ -62,15 +67,15 @@ export function layoutOf(cluster: ClusterModel, width: number): Layout {
     height: boxHeight,
   }));
   const pods = cluster.pods.map(({ node }, i) => ({
-    x: boxes[node]!.x + 9 + radius + (seatOf[i]! % perRow) * step,
-    y: boxes[node]!.y + head + radius + Math.floor(seatOf[i]! / perRow) * step,
+    x: boxes[node]!.x + 7 + step / 2 + (seatOf[i]! % perRow) * step,
+    y: boxes[node]!.y + head + step / 2 + Math.floor(seatOf[i]! / perRow) * step,
   }));
   const proxies = hasProxies ? boxes.map((box) => ({ ...box, y: TOP, height: PROXY })) : boxes;
   const lowest = boxes.at(-1);
   const bottom = lowest === undefined ? TOP : lowest.y + lowest.height;
   const network = hasProxies ? { x: 0, y: bottom + LINK, width, height: SWITCH } : null;
   const height = bottom + 6 + (network === null ? 0 : LINK + SWITCH);
-  return { width, height, boxes, proxies, hasProxies, pods, radius, isSmall, network };
+  return { width, height, boxes, proxies, hasProxies, pods, radius, step, head, isSmall, network };
 }
 
 /** By pod: its seat in its node's box. */

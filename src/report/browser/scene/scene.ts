@@ -1,9 +1,10 @@
 /**
  * The cluster as a drawing: nodes with their pods and links, Services above, connections between.
  *
- * Owns: three layers, each drawn as rarely as it can be. What stands still is drawn again node by node, where something has
- * changed; lines and links once a bin; and in every frame of a replay only dots. Refuses to own: time (cluster.tsx) and
- * beliefs (belief.ts).
+ * Owns: layers, each drawn as rarely as it can be. What stands still is drawn again node by node, where something has
+ * changed; lines and links once a bin; and in every frame of a replay only dots. What stands is handed to the page as a
+ * bitmap: Chromium copies every canvas that it could draw on for every frame, changed or not. Refuses to own: time
+ * (replay.ts) and beliefs (belief.ts).
  */
 import { count, duration } from "../../../output/format.ts";
 import type { Beliefs } from "../../belief.ts";
@@ -33,18 +34,24 @@ export interface SceneOptions {
   readonly width: number;
   /** Node whose beliefs are shown; -1: those of all. */
   readonly chosen: number;
-  /** What stands, lines, dots: the last in front. */
-  readonly layers: readonly [HTMLCanvasElement, HTMLCanvasElement, HTMLCanvasElement];
+  /** What stands, and dots in front of it. */
+  readonly layers: readonly [HTMLCanvasElement, HTMLCanvasElement];
 }
 
 type Pen = CanvasRenderingContext2D;
+
+/** While it plays, what stands is looked at so often. */
+const STILL_S = 0.05;
 
 export class Scene {
   readonly layout: Layout;
   readonly #options: SceneOptions;
   readonly #paints: Paints;
   readonly #ways: Ways;
-  readonly #pens: readonly Pen[];
+  readonly #still: Pen;
+  readonly #lines: Pen;
+  readonly #dots: Pen;
+  readonly #shown: Shown;
   /** By pod: its endpoints; by node: its pods. */
   readonly #endpoints: readonly (readonly number[])[];
   readonly #podsOf: readonly (readonly number[])[];
@@ -54,10 +61,13 @@ export class Scene {
   /** What each node looked like when it was drawn, and each pod; and the row of Services. */
   readonly #nodeLooks: Int32Array;
   readonly #podLooks: Int8Array;
+  /** Pods as they may look: a small picture is drawn much faster than a curve. */
+  readonly #stamps = new Map<number, HTMLCanvasElement>();
   #servicesLook = "";
   #step = -1;
   #phases = -1;
   #bin = -1;
+  #stillAt = -1;
 
   constructor(options: SceneOptions) {
     const { cluster, width, layers } = options;
@@ -65,7 +75,11 @@ export class Scene {
     this.layout = layoutOf(cluster, width);
     this.#paints = paintsOf();
     this.#ways = new Ways(this.layout, this.#paints);
-    this.#pens = layers.map((layer) => sized(layer, this.layout));
+    const [shown, dots] = layers;
+    this.#still = penOf(document.createElement("canvas"), this.layout);
+    this.#lines = penOf(document.createElement("canvas"), this.layout);
+    this.#dots = penOf(dots, this.layout);
+    this.#shown = new Shown(shown, this.layout);
     const byPod = new Map<string, number[]>();
     for (const [i, { pod }] of cluster.endpoints.entries()) {
       const name = pod.replace(/^[^/]*\//, "");
@@ -80,11 +94,10 @@ export class Scene {
     this.#phaseTimes = Float64Array.from(cluster.pods.flatMap(({ atNs }) => atNs)).sort();
     this.#nodeLooks = new Int32Array(cluster.nodes.length).fill(-1);
     this.#podLooks = new Int8Array(cluster.pods.length).fill(-1);
-    const [pen] = this.#pens;
-    pen!.font = this.#font();
+    this.#still.font = this.#font();
     const room = this.layout.hasProxies ? 14 : 50;
     this.#names = cluster.nodes.map(({ name }, i) =>
-      shortened(pen!, name, this.layout.boxes[i]!.width - room),
+      shortened(this.#still, name, this.layout.boxes[i]!.width - room),
     );
   }
 
@@ -93,17 +106,28 @@ export class Scene {
   }
 
   draw(frame: Frame): void {
-    const [still, lines, dots] = this.#pens as [Pen, Pen, Pen];
     const { width, height } = this.layout;
-    this.#still(still, frame);
+    const sinceStill = frame.clock - this.#stillAt;
+    if (sinceStill <= 0 || sinceStill >= STILL_S) {
+      this.#stillAt = frame.clock;
+      this.#stand(frame);
+    }
+    this.#dots.clearRect(0, 0, width, height);
+    this.#ways.dots(this.#dots, frame.clock);
+  }
+
+  #stand(frame: Frame): void {
+    let isNew = this.#services(this.#still, frame);
+    if (this.#nodes(frame)) isNew = true;
     if (frame.bin !== this.#bin) {
       this.#bin = frame.bin;
-      lines.clearRect(0, 0, width, height);
-      this.#links(lines, frame.bin);
-      this.#ways.lines(lines, this.#chosenOf(frame.flows));
+      const pen = this.#lines;
+      pen.clearRect(0, 0, this.layout.width, this.layout.height);
+      this.#links(pen, frame.bin);
+      this.#ways.lines(pen, this.#chosenOf(frame.flows));
+      isNew = true;
     }
-    dots.clearRect(0, 0, width, height);
-    this.#ways.dots(dots, frame.clock);
+    if (isNew) this.#shown.show(this.#still.canvas, this.#lines.canvas);
   }
 
   #chosenOf(flows: readonly Flow[]): readonly Flow[] {
@@ -111,29 +135,30 @@ export class Scene {
     return chosen < 0 ? flows : flows.filter(({ from, to }) => from === chosen || to === chosen);
   }
 
-  /** Nodes that have changed since they were drawn. */
-  #still(pen: Pen, frame: Frame): void {
-    this.#services(pen, frame);
+  /** Draws those that have changed since they were drawn. @returns whether any has */
+  #nodes(frame: Frame): boolean {
     const phases = placeIn(this.#phaseTimes, frame.atNs);
     const { step } = this.#options.beliefs;
-    if (step === this.#step && phases === this.#phases) return;
+    if (step === this.#step && phases === this.#phases) return false;
     this.#step = step;
     this.#phases = phases;
-    for (let node = 0; node < this.layout.boxes.length; node++) {
-      if (this.#hasChanged(node, frame.atNs)) this.#node(pen, node);
-    }
-  }
-
-  #hasChanged(node: number, atNs: number): boolean {
     const { stale, missing } = this.#options.beliefs;
-    const own = stale[node]! * 65_536 + missing[node]!;
-    let isNew = own !== this.#nodeLooks[node];
-    this.#nodeLooks[node] = own;
-    for (const pod of this.#podsOf[node]!) {
-      const seen = this.#podLook(pod, atNs);
-      if (seen === this.#podLooks[pod]) continue;
-      this.#podLooks[pod] = seen;
-      isNew = true;
+    let isNew = false;
+    for (let node = 0; node < this.layout.boxes.length; node++) {
+      const own = stale[node]! * 65_536 + missing[node]!;
+      if (own !== this.#nodeLooks[node]) {
+        if (this.#nodeLooks[node] === -1) this.#card(this.layout.boxes[node]!);
+        this.#nodeLooks[node] = own;
+        this.#head(this.#still, node);
+        isNew = true;
+      }
+      for (const pod of this.#podsOf[node]!) {
+        const seen = this.#podLook(pod, frame.atNs);
+        if (seen === this.#podLooks[pod]) continue;
+        this.#podLooks[pod] = seen;
+        this.#pod(this.#still, pod);
+        isNew = true;
+      }
     }
     return isNew;
   }
@@ -144,7 +169,8 @@ export class Scene {
     return 2 * phase + (this.#isWrongAbout(pod) ? 1 : 0);
   }
 
-  #services(pen: Pen, { rates }: Frame): void {
+  /** @returns whether they are drawn anew */
+  #services(pen: Pen, { rates }: Frame): boolean {
     const { cluster, beliefs } = this.#options;
     const most = Math.max(1, Math.floor(this.layout.width / 230));
     const shown = [...cluster.services.keys()]
@@ -156,7 +182,7 @@ export class Scene {
         `${count(beliefs.usable[service]!)} ready, ${count(Math.round(rates[service]!))} conn/s`,
     );
     const seen = shown.join() + texts.join();
-    if (seen === this.#servicesLook) return;
+    if (seen === this.#servicesLook) return false;
     this.#servicesLook = seen;
     const paints = this.#paints;
     pen.clearRect(0, 0, this.layout.width, 38);
@@ -177,42 +203,50 @@ export class Scene {
       pen.fillStyle = paints.soft;
       pen.fillText(shortened(pen, texts[place]!, width - 28), x + 14, 26);
     }
+    return true;
   }
 
-  #node(pen: Pen, node: number): void {
-    const { hasProxies, isSmall } = this.layout;
-    const box = this.layout.boxes[node]!;
-    this.#frameOf(pen, node, box, !hasProxies);
-    pen.font = this.#font();
+  #card({ x, y, width, height }: Box): void {
+    this.#still.fillStyle = this.#paints.card;
+    this.#still.fillRect(x, y, width, height);
+  }
+
+  /** All of a node but its pods: its name, its border, and how much its rules hold wrongly. */
+  #head(pen: Pen, node: number): void {
+    const { hasProxies, isSmall, boxes, proxies, head } = this.layout;
+    const box = boxes[node]!;
     pen.textBaseline = "middle";
+    this.#card({ ...box, height: head });
+    this.#border(pen, node, box, !hasProxies);
+    pen.font = this.#font();
     pen.fillStyle = this.#paints.ink;
-    pen.fillText(this.#names[node]!, box.x + 7, box.y + (isSmall ? 11 : 13));
-    if (hasProxies) this.#proxy(pen, node);
-    else this.#badge(pen, node);
-    for (const pod of this.#podsOf[node]!) this.#pod(pen, pod);
-  }
-
-  /** What a node's rules hold, where there is room to draw it apart from its pods. */
-  #proxy(pen: Pen, node: number): void {
-    const box = this.layout.proxies[node]!;
-    this.#frameOf(pen, node, box, true);
-    pen.font = this.layout.isSmall ? "10px system-ui, sans-serif" : "12px system-ui, sans-serif";
-    pen.fillStyle = this.#paints.ink;
-    const { name } = this.#options.cluster.nodes[node]!;
-    const text = this.layout.isSmall ? name : `kube-proxy of ${name}`;
-    pen.fillText(shortened(pen, text, box.width - 58), box.x + 8, box.y + PROXY / 2);
+    pen.fillText(this.#names[node]!, box.x + 7, box.y + (isSmall ? 11 : 14));
+    if (hasProxies) {
+      const proxy = proxies[node]!;
+      this.#card(proxy);
+      this.#border(pen, node, proxy, true);
+      pen.font = isSmall ? "10px system-ui, sans-serif" : "12px system-ui, sans-serif";
+      pen.fillStyle = this.#paints.ink;
+      const { name } = this.#options.cluster.nodes[node]!;
+      const text = isSmall ? name : `kube-proxy of ${name}`;
+      pen.fillText(shortened(pen, text, proxy.width - 58), proxy.x + 8, proxy.y + PROXY / 2);
+    }
     this.#badge(pen, node);
   }
 
   /** Heavy where the rules hold what is gone, dashed where they lack what is there. */
-  #frameOf(pen: Pen, node: number, box: Box, hasRules: boolean): void {
+  #border(pen: Pen, node: number, { x, y, width, height }: Box, hasRules: boolean): void {
     const paints = this.#paints;
     const { beliefs, chosen } = this.#options;
     const isStale = hasRules && beliefs.stale[node]! > 0;
     const isMissing = hasRules && !isStale && beliefs.missing[node]! > 0;
     const isChosen = chosen === node;
-    pen.clearRect(box.x, box.y, box.width, box.height);
-    pen.fillStyle = paints.card;
+    // Straight lines on whole pixels are the cheapest there are. What was there before goes first.
+    pen.lineWidth = 4;
+    pen.strokeStyle = paints.card;
+    pen.strokeRect(x + 2, y + 2, width - 4, height - 4);
+    const thick = isStale ? 3 : isChosen || isMissing ? 2 : 1;
+    pen.lineWidth = thick;
     pen.strokeStyle = isStale
       ? paints.alarm
       : isMissing
@@ -220,12 +254,8 @@ export class Scene {
         : isChosen
           ? paints.ink
           : paints.line;
-    pen.lineWidth = isStale ? 3 : isChosen || isMissing ? 2.5 : 1.2;
-    pen.setLineDash(isMissing ? [5, 3] : []);
-    pen.beginPath();
-    pen.roundRect(box.x + 1.5, box.y + 1.5, box.width - 3, box.height - 3, 6);
-    pen.fill();
-    pen.stroke();
+    if (isMissing) pen.setLineDash([5, 3]);
+    pen.strokeRect(x + thick / 2, y + thick / 2, width - thick, height - thick);
     pen.setLineDash([]);
   }
 
@@ -241,9 +271,9 @@ export class Scene {
     pen.fillStyle = stale > 0 ? this.#paints.alarm : this.#paints.waiting;
     const tall = this.layout.isSmall ? 15 : 18;
     const top = this.layout.hasProxies ? (height - tall) / 2 : 4;
-    pen.fillRect(x + width - size - 3, y + top, size, tall);
+    pen.fillRect(x + width - size - 4, y + top, size, tall);
     pen.fillStyle = this.#paints.paper;
-    pen.fillText(text, x + width - size + 2, y + top + tall / 2);
+    pen.fillText(text, x + width - size + 1, y + top + tall / 2);
   }
 
   /** Each node's link, both ways, as thick as it was busy against the busiest of the run. */
@@ -320,18 +350,38 @@ export class Scene {
   }
 
   #pod(pen: Pen, index: number): void {
-    const seen = this.#podLooks[index]!;
-    const [phase, isWrong] = [seen >> 1, seen % 2 === 1];
-    if (phase === 0 && !isWrong) return;
     const { x, y } = this.layout.pods[index]!;
-    const { radius } = this.layout;
-    podShape(pen, this.#paints, this.#options.cluster.pods[index]!, phase, x, y, radius);
-    if (!isWrong) return;
-    pen.strokeStyle = this.#paints.alarm;
-    pen.lineWidth = 2;
-    pen.beginPath();
-    pen.arc(x, y, radius + 2, 0, 2 * Math.PI);
-    pen.stroke();
+    const { step } = this.layout;
+    const [left, top] = [x - step / 2, y - step / 2];
+    const { isClient } = this.#options.cluster.pods[index]!;
+    pen.drawImage(this.#stamp(this.#podLooks[index]!, isClient), left, top, step, step);
+  }
+
+  /** A pod as it looks, in its square. */
+  #stamp(seen: number, isClient: boolean): HTMLCanvasElement {
+    const key = 2 * seen + (isClient ? 1 : 0);
+    const known = this.#stamps.get(key);
+    if (known !== undefined) return known;
+    const { step, radius } = this.layout;
+    const made = document.createElement("canvas");
+    made.width = made.height = Math.ceil(step * devicePixelRatio);
+    const pen = made.getContext("2d")!;
+    pen.scale(made.width / step, made.width / step);
+    pen.fillStyle = this.#paints.card;
+    pen.fillRect(0, 0, step, step);
+    const [phase, isWrong] = [seen >> 1, seen % 2 === 1];
+    if (phase !== 0 || isWrong) {
+      podShape(pen, this.#paints, { isClient }, phase, step / 2, step / 2, radius);
+    }
+    if (isWrong) {
+      pen.strokeStyle = this.#paints.alarm;
+      pen.lineWidth = Math.min(2, step / 6);
+      pen.beginPath();
+      pen.arc(step / 2, step / 2, (step - pen.lineWidth) / 2, 0, 2 * Math.PI);
+      pen.stroke();
+    }
+    this.#stamps.set(key, made);
+    return made;
   }
 
   /** What counts as ready but cannot be used in truth, as on a node that has crashed, is drawn as such. */
@@ -362,16 +412,37 @@ export class Scene {
   }
 }
 
-/** A layer fitted to the drawing, empty. */
-function sized(layer: HTMLCanvasElement, { width, height }: Layout): Pen {
-  const scale = devicePixelRatio;
-  layer.width = width * scale;
-  layer.height = height * scale;
-  layer.style.width = `${width}px`;
-  layer.style.height = `${height}px`;
-  const pen = layer.getContext("2d")!;
-  pen.scale(scale, scale);
+function fit(canvas: HTMLCanvasElement, { width, height }: Layout): void {
+  canvas.width = width * devicePixelRatio;
+  canvas.height = height * devicePixelRatio;
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${height}px`;
+}
+
+/** Fits a canvas to the drawing. */
+function penOf(canvas: HTMLCanvasElement, layout: Layout): Pen {
+  fit(canvas, layout);
+  const pen = canvas.getContext("2d")!;
+  pen.scale(devicePixelRatio, devicePixelRatio);
   return pen;
+}
+
+/** A canvas that shows what was drawn elsewhere. */
+class Shown {
+  readonly #place: ImageBitmapRenderingContext;
+  readonly #whole: OffscreenCanvas;
+
+  constructor(canvas: HTMLCanvasElement, layout: Layout) {
+    fit(canvas, layout);
+    this.#place = canvas.getContext("bitmaprenderer")!;
+    this.#whole = new OffscreenCanvas(canvas.width, canvas.height);
+  }
+
+  show(...layers: readonly HTMLCanvasElement[]): void {
+    const pen = this.#whole.getContext("2d")!;
+    for (const layer of layers) pen.drawImage(layer, 0, 0);
+    this.#place.transferFromImageBitmap(this.#whole.transferToImageBitmap());
+  }
 }
 
 /** How many of them are not after `now`. */
