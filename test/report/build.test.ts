@@ -12,6 +12,9 @@ import { Beliefs, readySteps } from "../../src/report/belief.ts";
 import { buildReport, reportHtml, type Report } from "../../src/report/index.ts";
 import { explainCommand } from "../../src/report/failures.ts";
 import { usableAfter } from "../../src/report/cluster.ts";
+import { openResults } from "../../src/report/folder.ts";
+import { readTracks } from "../../src/report/hopTracks.ts";
+import { Names } from "../../src/report/names.ts";
 import { eachRow } from "../../src/report/csv.ts";
 import {
   assets,
@@ -159,6 +162,51 @@ describe("hop_load.csv", () => {
       expect(Math.abs(seen - busy), hop).toBeLessThanOrEqual(busy * 1e-5 + 1);
     }
     expect([...whole.values()].some(({ drops }) => drops > 0)).toBe(true);
+  });
+});
+
+describe("load of nodes and links over time", () => {
+  // Seen to fail: with windows of a bin added up without their length, and with the switch's ports taken for the NICs.
+  it("is what hop_load.csv says of each node's NIC and of the link to it", () => {
+    const rows = rowsOf(dir, "hop_load.csv");
+    const nodes = report.cluster.nodes.map(({ name }) => name);
+    const named = [(node: string) => `${node}/eth0`, (node: string) => `switch/${node}`];
+    for (const [i, nameOf] of named.entries()) {
+      const track = report.load.tracks[i]!;
+      expect(track.rows.slice(0, nodes.length)).toEqual(nodes.map(nameOf));
+      for (const [place, hop] of track.rows.entries()) {
+        for (const [bin, startNs] of report.load.bins.startNs.entries()) {
+          const row = rows.find(
+            (each) => each["hop"] === hop && Number(each["window_start_ns"]) === startNs,
+          );
+          const cell = place * report.load.bins.startNs.length + bin;
+          expect(track.packets[cell]).toBe(Number(row?.["packets"] ?? 0));
+          const share = Number(row?.["utilisation"] ?? -2);
+          // Three digits of it.
+          expect(Math.abs(track.utilisation[cell]! - share)).toBeLessThanOrEqual(
+            Math.abs(share) * 0.005,
+          );
+          expect(track.queueP99Ns[cell]).toBe(Number(row?.["queue_p99_ns"] ?? -2));
+        }
+      }
+    }
+    expect(report.load.tracks[2]!.rows.length).toBe(report.load.hops.length);
+  });
+
+  it("is grouped as nodes are, with the busiest of a group", async () => {
+    const places = { bins: report.load.bins, size: 3, hops: [], worst: [] };
+    const nodes = new Names();
+    for (const { name } of report.cluster.nodes) nodes.at(name);
+    const [track] = await readTracks(await openResults(dir), { ...places, nodes });
+    expect(track!.rows).toEqual(["node-1 to node-3", "node-4/eth0"]);
+    const bins = report.load.bins.startNs.length;
+    const own = report.load.tracks[0]!;
+    for (let bin = 0; bin < bins; bin++) {
+      const three = [0, 1, 2].map((node) => node * bins + bin);
+      expect(track!.packets[bin]).toBe(sum(three.map((cell) => own.packets[cell]!)));
+      const most = Math.max(...three.map((cell) => own.utilisation[cell]!));
+      expect(track!.utilisation[bin]).toBe(most);
+    }
   });
 });
 

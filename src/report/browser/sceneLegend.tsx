@@ -49,11 +49,11 @@ export function SceneLegend({ links, hasCables }: LegendProps): JSX.Element {
         <li>
           <svg class="swatch" width="28" height="14" aria-hidden="true">
             {hasCables ? (
-              <path d="M4,5h12v4h-12zM16,1l10,6l-10,6z" fill="var(--c3)" />
+              <path d="M4,5h12v4h-12zM16,1l10,6l-10,6z" fill="var(--ink-soft)" />
             ) : (
               <>
                 <path d="M1,3h26v3h-26zM1,8h26v3h-26z" fill="var(--grid)" />
-                <path d="M1,3h18v3h-18zM1,8h11v3h-11z" fill="var(--c3)" />
+                <path d="M1,3h18v3h-18zM1,8h11v3h-11z" fill="var(--ink-soft)" />
               </>
             )}
           </svg>{" "}

@@ -34,7 +34,7 @@ export function paintsOf(): Paints {
     ready: cssColor("--c2"),
     client: cssColor("--c4"),
     waiting: cssColor("--c1"),
-    link: cssColor("--c3"),
+    link: cssColor("--ink-soft"),
   };
 }
 

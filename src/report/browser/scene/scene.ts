@@ -228,7 +228,7 @@ export class Scene {
       pen.font = isSmall ? "10px system-ui, sans-serif" : "12px system-ui, sans-serif";
       pen.fillStyle = this.#paints.ink;
       const { name } = this.#options.cluster.nodes[node]!;
-      const text = isSmall ? name : `kube-proxy of ${name}`;
+      const text = isSmall ? name : `kube-proxy ${name}`;
       pen.fillText(shortened(pen, text, proxy.width - 58), proxy.x + 8, proxy.y + PROXY / 2);
     }
     this.#badge(pen, node);

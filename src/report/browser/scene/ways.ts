@@ -46,7 +46,7 @@ export class Ways {
   #strokes(pen: CanvasRenderingContext2D, flows: readonly Flow[], isStale: boolean): void {
     const { hasProxies, isSmall } = this.#layout;
     pen.strokeStyle = isStale ? this.#paints.alarm : this.#paints.flow;
-    pen.globalAlpha = isStale ? 0.9 : hasProxies ? 0.45 : 0.22;
+    pen.globalAlpha = (isStale ? 0.9 : 0.45) * (hasProxies ? 1 : 0.5);
     pen.setLineDash(isStale ? [7, 5] : []);
     const own = flows.filter(({ stale }) => stale > 0 === isStale);
     const thickest = isSmall ? 3 : 6;
