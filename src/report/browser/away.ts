@@ -1,13 +1,13 @@
 /**
- * Canvases that are not in the window are not part of the picture.
+ * Canvases that are not in the window cost nothing while a replay plays.
  *
- * Owns: finding out which are. On paper all are (style.css).
+ * Owns: finding out which they are. What hides them then is style.css.
  */
 import { useEffect } from "preact/hooks";
 
 const MARGIN = "300px";
 
-/** While `holder` is away from the window its canvases are hidden; they keep their place. */
+/** Marks `holder` while it is away from the window. */
 export function useAway(holder: { readonly current: HTMLElement | null }): void {
   useEffect(() => {
     const observer = new IntersectionObserver(

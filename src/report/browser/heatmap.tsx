@@ -114,6 +114,7 @@ export function TimeHeatMap({
   const cells = rest.rows.flatMap((_, row) =>
     rest.cells.slice(row * all + first, row * all + last),
   );
+  if (rest.cells.every((value) => value === -2)) return <p>{rest.title}: none at any time.</p>;
   const columns = bins.startNs.slice(first, last).map((ns) => `from ${duration(ns)}`);
   return <HeatMap {...rest} {...{ columns, cells }} columnTitle="windows" />;
 }

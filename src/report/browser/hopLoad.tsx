@@ -98,7 +98,7 @@ function Busiest({
   axis: TimeAxis;
   track: HopTrack;
   figure: Figure;
-}): JSX.Element {
+}): JSX.Element | null {
   const { load } = useReport();
   const x = useMemo(() => secondsOf(load.bins), [load]);
   const series = useMemo(() => {
@@ -118,7 +118,7 @@ function Busiest({
         kind: "step",
       }));
   }, [track, figure, x]);
-  if (series.length === 0) return <p>None at any time.</p>;
+  if (series.length === 0) return null;
   const title =
     series.length < track.rows.length
       ? `The ${series.length} with most of it: ${figure.title}`

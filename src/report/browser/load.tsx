@@ -13,7 +13,7 @@ import { TimeHeatMap } from "./heatmap.tsx";
 import { percent } from "./format.ts";
 import { look } from "./palette.ts";
 import { Table, Term, useReport, View } from "./parts.tsx";
-import { Choice, secondsOf } from "./timeline.tsx";
+import { Choice, hasValues, secondsOf } from "./timeline.tsx";
 import type { TimeAxis } from "./state.ts";
 
 export function LoadView({ axis }: { axis: TimeAxis }): JSX.Element {
@@ -113,7 +113,7 @@ function Skew({
 }: {
   axis: TimeAxis;
   skew: Report["load"]["skew"][number];
-}): JSX.Element {
+}): JSX.Element | null {
   const { load, cluster } = useReport();
   const x = useMemo(() => secondsOf(load.bins), [load]);
   const series = useMemo(
@@ -127,6 +127,7 @@ function Skew({
       })),
     [skew],
   );
+  if (!hasValues(series)) return null;
   return (
     <TimeChart
       title={`Skew of ${cluster.services[skew.service]}`}

@@ -47,13 +47,18 @@ export class Replay {
   play(): void {
     if (this.#nowNs >= this.#durationNs) this.#nowNs = 0;
     this.#lastMs = performance.now();
-    this.isPlaying.set(true);
+    this.#setPlaying(true);
     this.#ask();
   }
 
   pause(): void {
-    this.isPlaying.set(false);
+    this.#setPlaying(false);
     this.time.set(this.#nowNs);
+  }
+
+  #setPlaying(isPlaying: boolean): void {
+    document.documentElement.classList.toggle("replaying", isPlaying);
+    this.isPlaying.set(isPlaying);
   }
 
   #ask(): void {
