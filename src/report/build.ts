@@ -18,7 +18,7 @@ import {
 } from "./cluster.ts";
 import { failuresOf, readFailures, readStages } from "./failures.ts";
 import { readFlows } from "./flows.ts";
-import { openResults, type ResultsFolder } from "./folder.ts";
+import { openFolder, type ResultsFolder } from "./folder.ts";
 import { readTracks } from "./hopTracks.ts";
 import { lagOf } from "./lag.ts";
 import { arrivals, HOPS_MAX, readEndpointLoad, readHops, readSkew, worstHops } from "./load.ts";
@@ -31,7 +31,7 @@ const BINS_MAX = 600;
 
 /** @throws ResultsError for a folder that is none of one run */
 export async function buildReport(dir: string): Promise<Report> {
-  const results = await openResults(dir);
+  const results = openFolder(dir);
   const { manifest, summary } = results;
   const { durationNs, windowNs } = manifest.parameters;
   const bins = binsOf(durationNs, windowNs, BINS_MAX);

@@ -5,14 +5,14 @@
  * once (lag taken as 0); the flows' table hashed into the fingerprint; failures of a window put into the next bin; a
  * condition that does not turn what was there before.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Beliefs, readySteps } from "../../src/report/belief.ts";
-import { buildReport, reportHtml, type Report } from "../../src/report/index.ts";
+import { buildReport, reportHtml, writeReport, type Report } from "../../src/report/index.ts";
 import { explainCommand } from "../../src/report/failures.ts";
 import { usableAfter } from "../../src/report/cluster.ts";
-import { openResults } from "../../src/report/folder.ts";
+import { openFolder } from "../../src/report/folder.ts";
 import { readTracks } from "../../src/report/hopTracks.ts";
 import { Names } from "../../src/report/names.ts";
 import { eachRow } from "../../src/report/csv.ts";
@@ -197,7 +197,7 @@ describe("load of nodes and links over time", () => {
     const places = { bins: report.load.bins, size: 3, hops: [], worst: [] };
     const nodes = new Names();
     for (const { name } of report.cluster.nodes) nodes.at(name);
-    const [track] = await readTracks(await openResults(dir), { ...places, nodes });
+    const [track] = await readTracks(openFolder(dir), { ...places, nodes });
     expect(track!.rows).toEqual(["node-1 to node-3", "node-4/eth0"]);
     const bins = report.load.bins.startNs.length;
     const own = report.load.tracks[0]!;
@@ -305,6 +305,21 @@ describe("what cannot be", () => {
       expect(code).toBe(2);
     }
     expect(readFileSync(other, "utf8")).toBe("<p>mine</p>");
+  });
+
+  // Seen to fail: with the file written in place.
+  it("puts a new report in the place of the earlier one whole", async () => {
+    const place = join(home, "atomic");
+    mkdirSync(place);
+    const target = join(place, "storm.html");
+    await writeReport(dir, target, () => Promise.resolve(assets));
+    const before = readFileSync(target, "utf8");
+    const { ino } = statSync(target);
+    await writeReport(dir, target, () => Promise.resolve({ ...assets, style: "q{}" }));
+    // Another file took its place: nobody who reads the first one sees half of the second.
+    expect(statSync(target).ino).not.toBe(ino);
+    expect(readFileSync(target, "utf8")).not.toBe(before);
+    expect(readdirSync(place)).toEqual(["storm.html"]);
   });
 
   it("is said of replications too", async () => {

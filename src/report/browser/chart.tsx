@@ -187,31 +187,9 @@ function makePlot(
     isLog = false,
     isWhole = false,
   } = props;
-  const ink = cssColor("--ink-soft");
-  const grid = { stroke: cssColor("--grid"), width: 1 };
   const order = isStacked ? [...series.keys()].toReversed() : [...series.keys()];
   const drawn = isStacked ? stacked(series) : series.map(({ values }) => values);
   const { from, to } = axis.range.value;
-  const axes: uPlot.Axis[] = [
-    {
-      stroke: ink,
-      grid,
-      ticks: grid,
-      font: FONT,
-      values: (_, ticks) => ticks.map((tick) => `${tick} s`),
-    },
-    {
-      stroke: ink,
-      grid: isLog ? { ...grid, filter: decades } : grid,
-      ticks: grid,
-      font: FONT,
-      size: 64,
-      values: (_, ticks) =>
-        ticks.map((tick) =>
-          tick === null || (isWhole && !Number.isInteger(tick)) ? "" : format(tick),
-        ),
-    },
-  ];
   const options: uPlot.Options = {
     width: widthOf(holder),
     height,
@@ -220,7 +198,7 @@ function makePlot(
       x: { time: false, min: from, max: to },
       y: isLog ? { distr: 3 } : { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] },
     },
-    axes,
+    axes: axesOf(props),
     series: [{}, ...order.map((i) => seriesOptions(series[i]!))],
     cursor: {
       drag: { x: true, y: false, setScale: false },
@@ -244,6 +222,31 @@ function makePlot(
   };
   const data = [x, ...order.map((i) => drawn[i]!)] as unknown as uPlot.AlignedData;
   return new uPlot(options, data, holder);
+}
+
+function axesOf({ format, isLog = false, isWhole = false }: ChartProps): uPlot.Axis[] {
+  const ink = cssColor("--ink-soft");
+  const grid = { stroke: cssColor("--grid"), width: 1 };
+  return [
+    {
+      stroke: ink,
+      grid,
+      ticks: grid,
+      font: FONT,
+      values: (_, ticks) => ticks.map((tick) => `${tick} s`),
+    },
+    {
+      stroke: ink,
+      grid: isLog ? { ...grid, filter: decades } : grid,
+      ticks: grid,
+      font: FONT,
+      size: 64,
+      values: (_, ticks) =>
+        ticks.map((tick) =>
+          tick === null || (isWhole && !Number.isInteger(tick)) ? "" : format(tick),
+        ),
+    },
+  ];
 }
 
 /** Each on top of those before it; what is nothing is not drawn. */
