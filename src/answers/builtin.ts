@@ -7,7 +7,7 @@
 /** Nodes of it where `--nodes` does not say. */
 export const BUILT_IN_NODES = 4;
 export const BUILT_IN_RATE = 200;
-export const BUILT_IN = "the built-in cluster: 4 nodes, 8 pods of deploy/web behind svc/web:80";
+export const BUILT_IN = "8 pods of deploy/web behind svc/web:80";
 
 export const builtInManifest = `
 apiVersion: apps/v1

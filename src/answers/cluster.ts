@@ -11,7 +11,7 @@ import {
   type DraftWishes,
   type Imported,
 } from "../scenario/import/index.ts";
-import { count } from "../output/index.ts";
+import { count, counted } from "../output/index.ts";
 import { nearest, optionMistake, UserError } from "../scenario/index.ts";
 import type { ScenarioInput } from "../scenario/language/scenario.ts";
 import { BUILT_IN, BUILT_IN_NODES, BUILT_IN_RATE, builtInManifest } from "./builtin.ts";
@@ -74,7 +74,10 @@ export function clusterOf(options: ClusterOptions, fillsWith: number): Found {
       target,
       rate: draft.rate,
     },
-    source: filename === undefined ? BUILT_IN : filename.join(", "),
+    source:
+      filename === undefined
+        ? `the built-in cluster: ${counted(target.nodes, "node")}, ${BUILT_IN}`
+        : filename.join(", "),
     assumed: [...assumed, ...more],
   };
 }

@@ -119,6 +119,15 @@ export class Point {
     return { ...figure, low: Math.max(0, figure.low), high: Math.min(1, figure.high) };
   }
 
+  /** How much more one measure is than another, replication by replication. */
+  excess(name: string, [more, less]: readonly [string, string], unit: FigureUnit): Figure {
+    const differences = this.trials.flatMap((trial) => {
+      const [a, b] = [trial[more] ?? null, trial[less] ?? null];
+      return a === null || b === null ? [] : [a - b];
+    });
+    return figureOf(name, unit, differences, this.#confidence);
+  }
+
   /** How much more it is here than there, replication by replication. */
   moreThan(other: Point, name: string, measure: string, unit: FigureUnit): Figure {
     const differences = this.trials.flatMap((trial, i) => {

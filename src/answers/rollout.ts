@@ -7,8 +7,8 @@
 import { seconds, type DurationNs, type SimTimeNs } from "../engine/index.ts";
 import type { RunResult } from "../library/result.ts";
 import { rank } from "../observe/index.ts";
-import type { ResolvedScenario } from "../scenario/index.ts";
-import { openLoop, perRequest } from "../scenario/language/scenario.ts";
+import { optionMistake, UserError, type ResolvedScenario } from "../scenario/index.ts";
+import { openLoop, perRequest, type ClientInput } from "../scenario/language/scenario.ts";
 import { rolloutRestart } from "../scenario/faults/words.ts";
 import type { Measures, Watch } from "./contract.ts";
 import type { Draft, Target } from "./draft.ts";
@@ -22,22 +22,23 @@ const TAIL_NS = seconds(5);
 const MOST_CALLERS = 10;
 
 /** Clients on every node that dial for each request and do not try again. */
-export function prepareCallers({ scenario, target, rate }: Draft): void {
-  const [client] = scenario.clients ?? [];
+export function prepareCallers(draft: Draft): void {
+  const [client] = draft.scenario.clients ?? [];
   if (client === undefined) return;
-  const { from } = client;
-  const replicas = Math.min(MOST_CALLERS, Math.max(1, target.nodes));
-  const kind = from?.kind === "outside" ? "outside" : "pod";
-  scenario.clients = [
-    {
-      ...client,
-      from: { kind, replicas },
-      load: openLoop(rate),
-      connections: perRequest(),
-      timeout: TIMEOUT,
-      retries: { attempts: 1 },
-    },
-  ];
+  draft.scenario.clients = [callersOf(draft, client.from?.kind === "outside" ? "outside" : "pod")];
+}
+
+/** The scenario's first client, as one that dials for each request and does not try again. */
+export function callersOf({ scenario, target, rate }: Draft, kind: "pod" | "outside"): ClientInput {
+  const [client] = scenario.clients!;
+  return {
+    ...client!,
+    from: { kind, replicas: Math.min(MOST_CALLERS, Math.max(1, target.nodes)) },
+    load: openLoop(rate),
+    connections: perRequest(),
+    timeout: TIMEOUT,
+    retries: { attempts: 1 },
+  };
 }
 
 export function prepareRestart(draft: Draft): void {
@@ -45,9 +46,22 @@ export function prepareRestart(draft: Draft): void {
   draft.scenario.faults = [rolloutRestart({ workload: draft.target.workload, at: BEGINS })];
 }
 
-export const restartAssumes = [
-  `each request dials anew, has ${TIMEOUT.replace("s", " s")} and is not tried again; clients run on every node (at most ${MOST_CALLERS})`,
-];
+export function callersAssume({ type }: Target): string[] {
+  const where =
+    type === "ClusterIP"
+      ? `clients run on every node (at most ${MOST_CALLERS})`
+      : `clients are outside, on as many hosts as there are nodes (at most ${MOST_CALLERS})`;
+  return [
+    `each request dials anew, has ${TIMEOUT.replace("s", " s")} and is not tried again; ${where}`,
+  ];
+}
+
+/** @throws UserError where a node that goes leaves no other */
+export function refuseSingleNode({ nodes }: Target): void {
+  if (nodes > 1) return;
+  const found = "a cluster of a single node: when it goes, all is gone";
+  throw new UserError([optionMistake("--nodes", found, "2 nodes or more")]);
+}
 
 /** Follows the Deployment's pods through a restart, and what nodes hold of them meanwhile. */
 export class RestartWatch implements Watch {
@@ -251,6 +265,6 @@ export function proxyMeasures(run: RunResult, target: Target): Measures {
 }
 
 /** Of values in ascending order. */
-function quantile(values: readonly number[], q: number): number | null {
+export function quantile(values: readonly number[], q: number): number | null {
   return values[rank(q, values.length)] ?? null;
 }

@@ -57,6 +57,18 @@ const writers = {
       client.connections = kind === "kept" ? keepAlive() : perRequest();
     }
   },
+  /** Of one try of the clients, as "500ms". */
+  timeout({ scenario }: Draft, timeout: Value): void {
+    for (const client of scenario.clients ?? []) client.timeout = timeout as "1s";
+  },
+  /** Tries of a request, the first included. */
+  attempts({ scenario }: Draft, attempts: Value): void {
+    for (const client of scenario.clients ?? []) client.retries = { attempts: Number(attempts) };
+  },
+  /** --node-monitor-grace-period, as "20s". */
+  nodeMonitorGrace(draft: Draft, grace: Value): void {
+    setProfile(draft, ["kubernetes", "controllerManager", "nodeLifecycle", "grace"], grace);
+  },
   /** Pods or hosts that call. */
   callers({ scenario }: Draft, replicas: Value): void {
     for (const { from } of scenario.clients ?? []) {
@@ -84,6 +96,27 @@ const writers = {
     for (const container of containers(draft)) {
       delete container["readinessProbe"];
       delete container["startupProbe"];
+    }
+  },
+  /** Of the Service: "Cluster" or "Local". */
+  externalTrafficPolicy(draft: Draft, policy: Value): void {
+    const spec = at(draft.service, "spec");
+    spec["externalTrafficPolicy"] = policy;
+    // A port of its own for health checks is for Local alone.
+    if (policy !== "Local") delete spec["healthCheckNodePort"];
+  },
+  /** How often a load balancer checks a node, as "2s"; it gives one up after three that failed. */
+  healthCheckInterval(draft: Draft, interval: Value): void {
+    setProfile(draft, ["kubernetes", "loadBalancer", "healthCheck", "interval"], interval);
+  },
+  /** Of an answer, as "64Ki". */
+  responseSize(draft: Draft, size: Value): void {
+    server(draft).responseSize = size as `${number}Ki`;
+  },
+  /** Bits per second of the nodes' wires. */
+  linkRate(draft: Draft, bitsPerSecond: Value): void {
+    for (const hop of ["nic", "switchPort"]) {
+      setProfile(draft, ["network", hop, "linkRateBps"], bitsPerSecond);
     }
   },
   /** How long the process takes until it listens, as "10s". */

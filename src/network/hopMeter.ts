@@ -55,17 +55,17 @@ export class HopMeter {
 
   /** As Hop.waitQuantileNs, of the trains that came since the last reading. */
   #waitQuantileNs(q: number): number {
-    const { trains, waits } = this.hop;
+    const { trains, waitTimes } = this.hop;
     const came = trains - this.#trains;
-    const queued = waits.count - this.#waits.count;
+    const queued = waitTimes.count - this.#waits.count;
     this.#trains = trains;
     if (queued === 0) return 0;
     const atOnce = came - queued;
     const found =
-      q * came <= atOnce ? 0 : waits.quantileSince(this.#waits, (q * came - atOnce) / queued);
+      q * came <= atOnce ? 0 : waitTimes.quantileSince(this.#waits, (q * came - atOnce) / queued);
     if (this.#waits === NOTHING) this.#waits = new Histogram();
     this.#waits.reset();
-    this.#waits.merge(waits);
+    this.#waits.merge(waitTimes);
     return found;
   }
 }

@@ -12,6 +12,7 @@ import type { Hop } from "./hop.ts";
 import type { ConnectionWatcher, NatRules } from "./nat.ts";
 import type { Packet } from "./packet.ts";
 import type { LinuxProfile } from "./profile.ts";
+import { RouteTable, type Route } from "./routeTable.ts";
 import type { EventHandle, SimTimeNs } from "../engine/index.ts";
 
 /** `host`: a machine's root namespace. `guest`: one behind a host's bridge. */
@@ -70,12 +71,6 @@ export type Egress =
 const LOCAL: Egress = { kind: "local" };
 const UNRESOLVED: Egress = { kind: "unresolved" };
 export const UNREACHABLE: Egress = { kind: "unreachable" };
-
-export interface Route {
-  readonly prefix: Prefix;
-  /** `bridge`: on-link on this host's bridge. A number: by way of that host. */
-  readonly to: "bridge" | number;
-}
 
 /** Packets held until somebody answers for their next hop, and the timer that gives up. */
 export interface Resolution {
@@ -142,7 +137,9 @@ export class Host {
 
   readonly #addresses: AddressTable;
   readonly #fabric: FabricLookup;
-  readonly #routes: Route[] = [];
+  /** Its own, once it has any, and those that it has with others. Of equally long ones its own counts. */
+  #ownRoutes: RouteTable | null = null;
+  #sharedRoutes: RouteTable | null = null;
   readonly #neighbours = new Map<AddressId, Egress>();
   readonly #cache = new Map<AddressId, Egress>();
 
@@ -184,7 +181,14 @@ export class Host {
   }
 
   addRoute(route: Route): void {
-    this.#routes.push(route);
+    this.#ownRoutes ??= new RouteTable(this.#addresses);
+    this.#ownRoutes.add(route);
+    this.#changed();
+  }
+
+  /** Routes that others have as well. One by way of this very host leads to its bridge. */
+  shareRoutes(routes: RouteTable): void {
+    this.#sharedRoutes = routes;
     this.#changed();
   }
 
@@ -257,19 +261,19 @@ export class Host {
 
   #lookup(destination: AddressId): Egress {
     if (this.namespace.addresses.has(destination)) return LOCAL;
-    let best: Route | null = null;
-    for (const route of this.#routes) {
-      if (!this.#addresses.contains(route.prefix, destination)) continue;
-      if (best === null || route.prefix.length > best.prefix.length) best = route;
-    }
-    if (best === null) {
+    const own = this.#ownRoutes?.lookup(destination) ?? null;
+    const shared = this.#sharedRoutes?.lookup(destination) ?? null;
+    const route = (shared?.prefix.length ?? -1) > (own?.prefix.length ?? -1) ? shared : own;
+    if (route === null) {
       const host = this.#fabric(destination);
       // An address that others send here, and that nobody here knows what to do with.
       if (host === undefined || host === this.index) return UNREACHABLE;
       return { kind: "host", host };
     }
-    if (best.to === "bridge") return this.#neighbours.get(destination) ?? UNRESOLVED;
-    return { kind: "host", host: best.to };
+    if (route.to === "bridge" || route.to === this.index) {
+      return this.#neighbours.get(destination) ?? UNRESOLVED;
+    }
+    return { kind: "host", host: route.to };
   }
 
   #changed(): void {

@@ -3,50 +3,49 @@
  *
  * Owns: counting requests, connections and requests in progress per endpoint, which endpoints a
  * Service can use, and one row per endpoint and window. Refuses to own: skew indices and file layout
- * (recorders/). Its hot methods touch typed arrays only.
+ * (recorders/). Its hot methods touch typed arrays only, and an endpoint where nothing goes on costs no memory by window.
  */
-import type { SimTimeNs } from "../engine/index.ts";
+import type { DurationNs, SimTimeNs } from "../engine/index.ts";
 import { grown, NumberColumn } from "./columns.ts";
 import type { Directory } from "./directory.ts";
 import type { Observer } from "./observations.ts";
 
-/** The rows so far, as columns of equal length; rows of one window stand together, by endpoint. */
-export interface EndpointWindowRows {
-  readonly endpoint: NumberColumn;
-  readonly windowStartNs: NumberColumn;
-  readonly windowNs: NumberColumn;
-  readonly requests: NumberColumn;
-  readonly connections: NumberColumn;
-  readonly staleConnections: NumberColumn;
-  readonly inFlightMean: NumberColumn;
-  /** 1 where skew compares the endpoint: usable in truth at the window's end, or it got traffic. */
-  readonly compared: NumberColumn;
+/** What an endpoint got in one window. */
+export interface EndpointWindow {
+  readonly endpoint: number;
+  readonly requests: number;
+  readonly connections: number;
+  readonly staleConnections: number;
+  readonly inFlightMean: number;
+  /** Where skew compares the endpoint: usable in truth at the window's end, or it got traffic. */
+  readonly compared: boolean;
 }
 
-/** The windows so far: one of them may have no row at all. */
-export interface WindowRows {
-  readonly startNs: NumberColumn;
-  readonly windowNs: NumberColumn;
-  /** Rows up to the window's end. */
-  readonly rowsEnd: NumberColumn;
+export interface Window {
+  readonly startNs: SimTimeNs;
+  readonly windowNs: DurationNs;
+  /** By endpoint; there may be none. To be gone through before the next window is asked for. */
+  readonly rows: Iterable<EndpointWindow>;
 }
 
 export class EndpointWindows implements Observer {
-  readonly rows: EndpointWindowRows = {
+  /** Where something went on. An endpoint without traffic has a row by what is known of its use alone. */
+  readonly #busy = {
     endpoint: new NumberColumn(),
-    windowStartNs: new NumberColumn(),
-    windowNs: new NumberColumn(),
     requests: new NumberColumn(),
     connections: new NumberColumn(),
     staleConnections: new NumberColumn(),
     inFlightMean: new NumberColumn(),
-    compared: new NumberColumn(),
   };
-  readonly windows: WindowRows = {
+  readonly #windows = {
     startNs: new NumberColumn(),
     windowNs: new NumberColumn(),
-    rowsEnd: new NumberColumn(),
+    /** Of the columns of #busy and #use, up to the window's end. */
+    busyEnd: new NumberColumn(),
+    useEnd: new NumberColumn(),
   };
+  /** Each time that an endpoint became usable, as it does when it is named, or ceased to be. */
+  readonly #use = { endpoint: new NumberColumn(), usable: new NumberColumn() };
   readonly #directory: Directory;
   /** Newest endpoint index by "service endpoint" text: an address can back a Service again later. */
   readonly #newest = new Map<string, number>();
@@ -70,7 +69,7 @@ export class EndpointWindows implements Observer {
   endpointNamed(endpoint: number, service: number, address: string): void {
     if (endpoint >= this.usable.length) this.#grow(endpoint + 1);
     this.#count = Math.max(this.#count, endpoint + 1);
-    this.usable[endpoint] = 1;
+    this.#setUsable(endpoint, 1);
     this.#newest.set(key(this.#directory.service(service), address), endpoint);
   }
 
@@ -83,7 +82,14 @@ export class EndpointWindows implements Observer {
     usable: 0 | 1,
   ): void {
     const index = this.#newest.get(key(service, endpoint));
-    if (index !== undefined) this.usable[index] = usable;
+    if (index !== undefined) this.#setUsable(index, usable);
+  }
+
+  #setUsable(endpoint: number, usable: 0 | 1): void {
+    if (this.usable[endpoint] === usable) return;
+    this.usable[endpoint] = usable;
+    this.#use.endpoint.push(endpoint);
+    this.#use.usable.push(usable);
   }
 
   connectionRouted(_node: number, endpoint: number, _atNs: SimTimeNs, staleRouted: number): void {
@@ -112,35 +118,67 @@ export class EndpointWindows implements Observer {
     for (let endpoint = 0; endpoint < this.#count; endpoint++) {
       this.#closeWindow(endpoint, startNs, endNs);
     }
-    this.windows.startNs.push(startNs);
-    this.windows.windowNs.push(endNs - startNs);
-    this.windows.rowsEnd.push(this.rows.endpoint.length);
+    this.#windows.startNs.push(startNs);
+    this.#windows.windowNs.push(endNs - startNs);
+    this.#windows.busyEnd.push(this.#busy.endpoint.length);
+    this.#windows.useEnd.push(this.#use.endpoint.length);
   }
 
   #closeWindow(endpoint: number, startNs: SimTimeNs, endNs: SimTimeNs): void {
     const inFlight = this.inFlight[endpoint]!;
-    const inFlightNs =
-      this.inFlightNs[endpoint]! + inFlight * (endNs - this.inFlightAtNs[endpoint]!);
     const requests = this.requests[endpoint]!;
     const connections = this.connections[endpoint]!;
-    const compared = this.usable[endpoint] === 1 || requests > 0 || connections > 0;
-    if (compared || inFlightNs > 0 || inFlight > 0) {
-      const { rows } = this;
-      const windowNs = endNs - startNs;
-      rows.endpoint.push(endpoint);
-      rows.windowStartNs.push(startNs);
-      rows.windowNs.push(windowNs);
-      rows.requests.push(requests);
-      rows.connections.push(connections);
-      rows.staleConnections.push(this.staleConnections[endpoint]!);
-      rows.inFlightMean.push(windowNs > 0 ? inFlightNs / windowNs : inFlight);
-      rows.compared.push(compared ? 1 : 0);
-    }
+    if (inFlight === 0 && this.inFlightNs[endpoint] === 0 && requests + connections === 0) return;
+    const inFlightNs =
+      this.inFlightNs[endpoint]! + inFlight * (endNs - this.inFlightAtNs[endpoint]!);
+    const busy = this.#busy;
+    const windowNs = endNs - startNs;
+    busy.endpoint.push(endpoint);
+    busy.requests.push(requests);
+    busy.connections.push(connections);
+    busy.staleConnections.push(this.staleConnections[endpoint]!);
+    busy.inFlightMean.push(windowNs > 0 ? inFlightNs / windowNs : inFlight);
     this.requests[endpoint] = 0;
     this.connections[endpoint] = 0;
     this.staleConnections[endpoint] = 0;
     this.inFlightNs[endpoint] = 0;
     this.inFlightAtNs[endpoint] = endNs;
+  }
+
+  /** The windows so far, in order. */
+  *windows(): Generator<Window> {
+    const usable = new Uint8Array(this.#count);
+    let busyAt = 0;
+    let useAt = 0;
+    for (let i = 0; i < this.#windows.startNs.length; i++) {
+      for (; useAt < this.#windows.useEnd.at(i); useAt++) {
+        usable[this.#use.endpoint.at(useAt)] = this.#use.usable.at(useAt);
+      }
+      const busyEnd = this.#windows.busyEnd.at(i);
+      const rows = this.#rowsOf(usable, busyAt, busyEnd);
+      yield { startNs: this.#windows.startNs.at(i), windowNs: this.#windows.windowNs.at(i), rows };
+      busyAt = busyEnd;
+    }
+  }
+
+  *#rowsOf(usable: Uint8Array, from: number, end: number): Generator<EndpointWindow> {
+    const busy = this.#busy;
+    let row = from;
+    for (let endpoint = 0; endpoint < usable.length; endpoint++) {
+      if (row < end && busy.endpoint.at(row) === endpoint) {
+        const requests = busy.requests.at(row);
+        const connections = busy.connections.at(row);
+        yield {
+          endpoint,
+          requests,
+          connections,
+          staleConnections: busy.staleConnections.at(row),
+          inFlightMean: busy.inFlightMean.at(row),
+          compared: usable[endpoint] === 1 || requests > 0 || connections > 0,
+        };
+        row++;
+      } else if (usable[endpoint] === 1) yield { endpoint, ...IDLE };
+    }
   }
 
   #grow(length: number): void {
@@ -153,6 +191,14 @@ export class EndpointWindows implements Observer {
     this.inFlightAtNs = grown(this.inFlightAtNs, length);
   }
 }
+
+const IDLE = {
+  requests: 0,
+  connections: 0,
+  staleConnections: 0,
+  inFlightMean: 0,
+  compared: true,
+};
 
 /** A space occurs in neither part, so the two cannot run into each other. */
 function key(service: string, endpoint: string): string {

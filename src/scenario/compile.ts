@@ -169,7 +169,11 @@ function countsMemory({ cluster, profile }: ResolvedScenario): boolean {
     (memory.memoryBytes ?? 0) > 0 || (memory.memoryPerRequestBytes ?? 0) > 0;
   return (
     counts(profile.server) ||
-    cluster.servers.some((server) => server.kind === "requests" && counts(server))
+    cluster.servers.some((server) =>
+      [server, ...Object.values(server.images ?? {})].some(
+        (each) => each.kind === "requests" && counts(each),
+      ),
+    )
   );
 }
 
@@ -247,6 +251,7 @@ function bringUp(scenario: ResolvedScenario, parts: Parts): void {
       ...scenario.docker.hosts.map(({ name }) => name),
     ]),
     containers: docker?.containers ?? new Map(),
+    dns: parts.dns?.fleet ?? null,
   });
 }
 

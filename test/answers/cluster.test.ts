@@ -96,6 +96,8 @@ describe("the Deployment that is asked about", () => {
     const { source, subject } = clusterOf({}, 0);
     expect(source).toBe("the built-in cluster: 4 nodes, 8 pods of deploy/web behind svc/web:80");
     expect(subject.target).toMatchObject({ workload: "deploy/web", replicas: 8, nodes: 4 });
-    expect(clusterOf({ nodes: 9 }, 0).subject.target.nodes).toBe(9);
+    const nine = clusterOf({ nodes: 9 }, 0);
+    expect(nine.subject.target.nodes).toBe(9);
+    expect(nine.source).toMatch(/^the built-in cluster: 9 nodes, 8 pods/);
   });
 });

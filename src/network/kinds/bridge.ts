@@ -5,9 +5,10 @@
  * Owns: routes, veth pairs and addresses of that kind, of one family or of both. Not
  * modelled: the few milliseconds of CNI's own work (the kubelet charges them) and the gateway's ARP for a new veth.
  */
-import { parsePrefix, parsePrefixes, type AddressId } from "../address.ts";
+import { parsePrefix, parsePrefixes, type AddressId, type AddressTable } from "../address.ts";
 import type { Host, Namespace } from "../host.ts";
 import { HostLocalAllocator } from "../ipam/hostLocal.ts";
+import { RouteTable } from "../routeTable.ts";
 import type { Guest, GuestHost, GuestNetwork, NetworkKind } from "./contract.ts";
 
 type Parts = Parameters<NetworkKind["install"]>[0];
@@ -107,7 +108,7 @@ export class BridgeNetwork implements GuestNetwork {
 export const bridgeHostGw: NetworkKind = {
   install(parts) {
     const { network, hosts } = parts;
-    routeBetween(hosts);
+    routeBetween(hosts, network.addresses);
     for (const { host, cidr } of hosts) {
       for (const { family, first } of parsePrefixes(cidr)) {
         host.addBridgeAddress(network.addresses.internValue(family, first + 1n));
@@ -117,12 +118,11 @@ export const bridgeHostGw: NetworkKind = {
   },
 };
 
-function routeBetween(hosts: readonly GuestHost[]): void {
-  const prefixes = hosts.map(({ cidr }) => parsePrefixes(cidr));
-  for (const [i, { host }] of hosts.entries()) {
-    for (const [j, target] of hosts.entries()) {
-      const to = i === j ? "bridge" : target.host.index;
-      for (const prefix of prefixes[j]!) host.addRoute({ prefix, to });
-    }
+/** Each host has a route to every other's guests. They are alike but for its own, so all share them. */
+function routeBetween(hosts: readonly GuestHost[], addresses: AddressTable): void {
+  const routes = new RouteTable(addresses);
+  for (const { host, cidr } of hosts) {
+    for (const prefix of parsePrefixes(cidr)) routes.add({ prefix, to: host.index });
   }
+  for (const { host } of hosts) host.shareRoutes(routes);
 }

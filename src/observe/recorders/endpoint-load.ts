@@ -50,21 +50,22 @@ export class EndpointLoad implements Recorder {
   }
 
   *#rows(): Generator<Row> {
-    const { rows } = this.#windows;
-    for (let i = 0; i < rows.endpoint.length; i++) {
-      const { service, address, pod, node } = this.#directory.endpoint(rows.endpoint.at(i));
-      yield [
-        this.#directory.service(service),
-        address,
-        pod,
-        node,
-        rows.windowStartNs.at(i),
-        rows.windowNs.at(i),
-        rows.requests.at(i),
-        rows.connections.at(i),
-        rows.inFlightMean.at(i),
-        rows.staleConnections.at(i),
-      ];
+    for (const { startNs, windowNs, rows } of this.#windows.windows()) {
+      for (const row of rows) {
+        const { service, address, pod, node } = this.#directory.endpoint(row.endpoint);
+        yield [
+          this.#directory.service(service),
+          address,
+          pod,
+          node,
+          startNs,
+          windowNs,
+          row.requests,
+          row.connections,
+          row.inFlightMean,
+          row.staleConnections,
+        ];
+      }
     }
   }
 

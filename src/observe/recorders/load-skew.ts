@@ -7,7 +7,7 @@
 import type { DurationNs, SimTimeNs } from "../../engine/index.ts";
 import { skewIndices } from "../../stats/index.ts";
 import type { Directory } from "../directory.ts";
-import type { EndpointWindows } from "../endpoint-windows.ts";
+import type { EndpointWindow, EndpointWindows } from "../endpoint-windows.ts";
 import { columnsOf } from "../metrics.ts";
 import type { Recorder, Row, Table } from "../recorder.ts";
 import type { RunTotals, SkewTotals } from "../totals.ts";
@@ -71,15 +71,13 @@ export class LoadSkew implements Recorder {
 
   /** Windows in order of time, in each all Services in order of their index: with no endpoint as well. */
   *#skewWindows(): Generator<SkewWindow> {
-    const { rows, windows } = this.#windows;
-    let row = 0;
-    for (let window = 0; window < windows.startNs.length; window++) {
+    for (const { startNs, windowNs, rows } of this.#windows.windows()) {
       const countsByService = this.#directory.services.map((): number[] => []);
-      for (; row < windows.rowsEnd.at(window); row++) {
-        if (rows.compared.at(row) === 1) this.#count(countsByService, row);
+      let previous = -1;
+      for (const row of rows) {
+        if (row.compared) this.#count(countsByService, row, previous);
+        previous = row.endpoint;
       }
-      const startNs = windows.startNs.at(window);
-      const windowNs = windows.windowNs.at(window);
       for (const [service, counts] of countsByService.entries()) {
         const requests = counts.reduce((sum, count) => sum + count, 0);
         yield { service, startNs, windowNs, counts, requests };
@@ -87,19 +85,20 @@ export class LoadSkew implements Recorder {
     }
   }
 
-  #count(countsByService: readonly number[][], row: number): void {
-    const { rows } = this.#windows;
-    const endpoint = rows.endpoint.at(row);
+  #count(
+    countsByService: readonly number[][],
+    { endpoint, requests }: EndpointWindow,
+    previous: number,
+  ): void {
     const counts = countsByService[this.#directory.endpoint(endpoint).service]!;
-    const requests = rows.requests.at(row);
     // The two addresses of a pod are one endpoint to its load, and come one after the other.
-    if (counts.length > 0 && row > 0 && this.#isOtherAddress(rows.endpoint.at(row - 1), endpoint)) {
+    if (counts.length > 0 && this.#isOtherAddress(previous, endpoint)) {
       counts.push(counts.pop()! + requests);
     } else counts.push(requests);
   }
 
   #isOtherAddress(previous: number, endpoint: number): boolean {
-    if (previous !== endpoint - 1) return false;
+    if (previous < 0 || previous !== endpoint - 1) return false;
     const { service, pod, address } = this.#directory.endpoint(previous);
     const other = this.#directory.endpoint(endpoint);
     return (

@@ -177,16 +177,7 @@ function makePlot(
   marks: readonly Mark[],
   read: (place: number | null) => void,
 ): uPlot {
-  const {
-    axis,
-    x,
-    series,
-    format,
-    height = 180,
-    isStacked = false,
-    isLog = false,
-    isWhole = false,
-  } = props;
+  const { axis, x, series, height = 180, isStacked = false, isLog = false } = props;
   const order = isStacked ? [...series.keys()].toReversed() : [...series.keys()];
   const drawn = isStacked ? stacked(series) : series.map(({ values }) => values);
   const { from, to } = axis.range.value;
