@@ -19,6 +19,7 @@ import { EndpointUpdateLag } from "./endpoint-update-lag.ts";
 import { Events } from "./events.ts";
 import { FailedRequests } from "./failed-requests.ts";
 import { Failures } from "./failures.ts";
+import { HopLoad } from "./hop-load.ts";
 import { Hops } from "./hops.ts";
 import { KubeProxies } from "./kube-proxies.ts";
 import { LoadSkew } from "./load-skew.ts";
@@ -56,9 +57,10 @@ const recorderTable: readonly ((shared: Shared) => Recorder)[] = [
 /** Kept beside the others only when they are asked for, and no part of what a run's results are known by. */
 const onRequest: Readonly<Record<RequestedRecorder, (shared: Shared) => Recorder>> = {
   flows: ({ directory }) => new ConnectionFlows(directory),
+  hopLoad: () => new HopLoad(),
 };
 
-export type RequestedRecorder = "flows";
+export type RequestedRecorder = "flows" | "hopLoad";
 
 /** One run's recorders. Hand `observers` to the run; afterwards ask for tables and totals. */
 export class Recording {
