@@ -128,12 +128,18 @@ function parseDotted(text: string): bigint | null {
   return BigInt(octets.reduce((word, octet) => word * 256 + octet, 0));
 }
 
+/** IPv4 in IPv6's clothes, which Go takes for IPv4. */
+const MAPPED = /^::ffff:(?=\d+\.)/i;
+
+/** As Kubernetes' ParseIPSloppy: leading zeros of IPv4 mean nothing, "::ffff:10.0.0.1" is IPv4. */
 function parseAddress(text: string): { family: 4 | 6; value: bigint; canonical: string } {
-  const plain = parseDotted(text);
-  if (plain !== null) return { family: 4, value: plain, canonical: text };
+  const value = parseDotted(text);
+  if (value !== null) return { family: 4, value, canonical: text };
   if (!text.includes("/")) {
-    if (Address4.isValid(text)) {
-      const address = new Address4(text);
+    const plain = text.replace(MAPPED, "");
+    const dotted = plain.includes(":") ? plain : plain.replaceAll(/(?<!\d)0+(?=\d)/g, "");
+    if (Address4.isValid(dotted)) {
+      const address = new Address4(dotted);
       return { family: 4, value: address.bigInt(), canonical: address.correctForm() };
     }
     if (Address6.isValid(text)) {
