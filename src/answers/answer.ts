@@ -89,7 +89,7 @@ export async function answerBy(
     question: base.question,
     asks: question.asks,
     source,
-    does: question.does(target),
+    does: question.does(target, options.goal ?? question.goal ?? 1),
     workload: target.workload,
     rate: subject.rate,
     seed: base.seed,
@@ -169,7 +169,7 @@ function checkOptions(name: string, options: AnswerOptions): void {
     }
   }
   const question: Question | undefined = questions[name as QuestionName];
-  if (options.goal !== undefined && question !== undefined && question.hasGoal !== true) {
+  if (options.goal !== undefined && question !== undefined && question.goal === undefined) {
     mistakes.push(optionMistake("goal", `${name} looks for no setting that reaches one`, "none"));
   }
   if (mistakes.length > 0) throw new UserError(mistakes);

@@ -53,9 +53,9 @@ export interface Question {
   /** As somebody would ask it. */
   readonly asks: string;
   /** What happens in a run, for a reader. */
-  readonly does: (target: Target) => string;
-  /** It looks for a setting that reaches what the asker wants. */
-  readonly hasGoal?: true;
+  readonly does: (target: Target, goal: number) => string;
+  /** It looks for a setting that reaches what the asker wants: this share of 1 where he does not say. */
+  readonly goal?: number;
   /** Services besides the one of the built-in cluster, where their number is what is asked about. */
   readonly fillsWith?: number;
   /** Simulated time of a run where nobody says; with a watch: at most. */

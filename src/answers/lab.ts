@@ -115,9 +115,10 @@ export class Point {
   /** The mean of a measure over replications. */
   figure(name: string, measure: string, unit: FigureUnit): Figure {
     const figure = figureOf(name, unit, this.values(measure), this.#confidence);
-    if (unit !== "share" || figure.low === null || figure.high === null) return figure;
-    // No share is beyond all of it, whatever an interval of few says.
-    return { ...figure, low: Math.max(0, figure.low), high: Math.min(1, figure.high) };
+    if (figure.low === null || figure.high === null) return figure;
+    // Nothing that is measured is below nothing, and no share beyond all, whatever an interval of few says.
+    const most = unit === "share" ? 1 : Infinity;
+    return { ...figure, low: Math.max(0, figure.low), high: Math.min(most, figure.high) };
   }
 
   /** How much more one measure is than another, replication by replication. */

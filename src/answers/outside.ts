@@ -32,10 +32,8 @@ export function prepareOutside(draft: Draft, to: "nodePort" | "loadBalancer"): C
   if (spec["type"] !== "LoadBalancer") {
     spec["type"] = to === "nodePort" ? "NodePort" : "LoadBalancer";
   }
-  // Whoever asks lets these clients in.
-  for (const field of ["loadBalancerSourceRanges", "allocateLoadBalancerNodePorts"]) {
-    delete spec[field];
-  }
+  // Or node ports are missing.
+  delete spec["allocateLoadBalancerNodePorts"];
   const client = {
     ...callersOf(draft, "outside"),
     to: { kind: to, service: target.service },

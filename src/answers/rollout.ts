@@ -6,12 +6,12 @@
  */
 import { seconds, type DurationNs, type SimTimeNs } from "../engine/index.ts";
 import type { RunResult } from "../library/result.ts";
-import { rank } from "../observe/index.ts";
+import { Outcome, rank, type OutcomeCode } from "../observe/index.ts";
 import { optionMistake, UserError, type ResolvedScenario } from "../scenario/index.ts";
 import { openLoop, perRequest, type ClientInput } from "../scenario/language/scenario.ts";
 import { rolloutRestart } from "../scenario/faults/words.ts";
 import type { Measures, Watch } from "./contract.ts";
-import type { Draft, Target } from "./draft.ts";
+import { at, type Draft, type Target } from "./draft.ts";
 
 const BEGINS = "5s";
 const BEGINS_NS = seconds(5);
@@ -29,8 +29,11 @@ export function prepareCallers(draft: Draft): void {
 }
 
 /** The scenario's first client, as one that dials for each request and does not try again. */
-export function callersOf({ scenario, target, rate }: Draft, kind: "pod" | "outside"): ClientInput {
+export function callersOf(draft: Draft, kind: "pod" | "outside"): ClientInput {
+  const { scenario, target, rate } = draft;
   const [client] = scenario.clients!;
+  // Whoever asks lets these clients in.
+  if (kind === "outside") delete at(draft.service, "spec")["loadBalancerSourceRanges"];
   return {
     ...client!,
     from: { kind, replicas: Math.min(MOST_CALLERS, Math.max(1, target.nodes)) },
@@ -46,14 +49,21 @@ export function prepareRestart(draft: Draft): void {
   draft.scenario.faults = [rolloutRestart({ workload: draft.target.workload, at: BEGINS })];
 }
 
-export function callersAssume({ type }: Target): string[] {
-  const where =
-    type === "ClusterIP"
-      ? `clients run on every node (at most ${MOST_CALLERS})`
-      : `clients are outside, on as many hosts as there are nodes (at most ${MOST_CALLERS})`;
-  return [
-    `each request dials anew, has ${TIMEOUT.replace("s", " s")} and is not tried again; ${where}`,
-  ];
+export function callersAssume(target: Target): string[] {
+  const each = `each request dials anew, has ${TIMEOUT.replace("s", " s")} and is not tried again`;
+  return [`${each}; ${callersAre(target)}`];
+}
+
+/** Where clients are, for a reader. */
+export function callersAre({ type }: Target): string {
+  return type === "ClusterIP"
+    ? `clients run on every node (at most ${MOST_CALLERS})`
+    : `clients are outside, on as many hosts as there are nodes (at most ${MOST_CALLERS}), and no source range keeps them out`;
+}
+
+/** Instead of a sentence about figures that there are not. */
+export function nothingSeen({ workload }: Target): string {
+  return `Nothing can be said of ${workload}: its restart was not over within the run, or no request was served.`;
 }
 
 /** @throws UserError where a node that goes leaves no other */
@@ -77,12 +87,17 @@ export class RestartWatch implements Watch {
   #mostPods: number;
   #lastNs: SimTimeNs = BEGINS_NS;
   #restartedNs: SimTimeNs | null = null;
-  /** Requests of the client that had ended when the last node followed; and those that have since the restart began. */
-  #endedUntil = 0;
-  #endedSince = 0;
+  /** When the last pod was told to go, or the last node's rules followed. */
+  #overNs: SimTimeNs = BEGINS_NS;
+  /** When the client's requests began that have ended since: all of them, and those that failed. */
+  readonly #began: SimTimeNs[] = [];
+  readonly #failed: SimTimeNs[] = [];
+  /** Of the Service, before anything happens. */
+  #service = -1;
+  #endpoints = 0;
   /** Changes of the Service's endpoints, by their numbers. */
   readonly #changes = new Map<number, { readonly endpoint: string; readonly usable: boolean }>();
-  readonly #truth: Holding;
+  #truth: Holding | null = null;
   readonly #nodes = new Map<string, Holding>();
 
   /** @param tailNs what is still looked at when the restart is over */
@@ -93,9 +108,11 @@ export class RestartWatch implements Watch {
     this.#replicas = target.replicas;
     this.#serviceKey = target.serviceKey;
     this.#exist = this.#mostPods = target.replicas;
-    this.#truth = new Holding(target.replicas);
     const { kubeProxy } = profile.kubernetes;
-    this.#tailNs = tailNs + 2 * kubeProxy[kubeProxy.mode].minSyncPeriodNs;
+    // A balancer goes on sending to a node without a pod until its checks have failed.
+    const { intervalNs, unhealthyThreshold } = profile.kubernetes.loadBalancer.healthCheck;
+    const checksNs = target.type === "LoadBalancer" ? intervalNs * (unhealthyThreshold + 1) : 0;
+    this.#tailNs = tailNs + checksNs + 2 * kubeProxy[kubeProxy.mode].minSyncPeriodNs;
   }
 
   event(atNs: SimTimeNs, kind: string, object: string): void {
@@ -113,12 +130,28 @@ export class RestartWatch implements Watch {
     const isDone = this.#ready.size >= this.#replicas && this.#ended.size >= this.#replicas;
     if (isDone) {
       this.#restartedNs ??= atNs;
-      this.#endedUntil = this.#endedSince;
+      this.#overNs = atNs;
     }
   }
 
-  requestEnded(client: number): void {
-    if (client === 0 && this.#lastNs > BEGINS_NS) this.#endedSince++;
+  requestEnded(
+    client: number,
+    _service: number,
+    outcome: OutcomeCode,
+    startedAtNs: SimTimeNs,
+  ): void {
+    if (client !== 0 || startedAtNs < BEGINS_NS) return;
+    this.#began.push(startedAtNs);
+    if (outcome !== Outcome.served) this.#failed.push(startedAtNs);
+  }
+
+  serviceNamed(service: number, name: string): void {
+    if (name === this.#serviceKey) this.#service = service;
+  }
+
+  endpointNamed(_endpoint: number, service: number): void {
+    const isFromTheStart = this.#made.size + this.#ended.size + this.#changes.size === 0;
+    if (service === this.#service && isFromTheStart) this.#endpoints++;
   }
 
   endpointChanged(
@@ -131,17 +164,17 @@ export class RestartWatch implements Watch {
   ): void {
     if (service !== this.#serviceKey) return;
     this.#changes.set(id, { endpoint, usable: usable === 1 });
+    this.#truth ??= new Holding(this.#endpoints);
     this.#truth.set(endpoint, usable === 1, changedAtNs);
   }
 
   endpointProgrammed(id: number, node: string, atNs: SimTimeNs): void {
     const change = this.#changes.get(id);
     if (change === undefined) return;
-    this.#lastNs = atNs;
-    this.#endedUntil = this.#endedSince;
+    this.#lastNs = this.#overNs = atNs;
     let holding = this.#nodes.get(node);
     if (holding === undefined) {
-      holding = new Holding(this.#replicas);
+      holding = new Holding(this.#endpoints);
       this.#nodes.set(node, holding);
     }
     holding.set(change.endpoint, change.usable, atNs);
@@ -152,9 +185,20 @@ export class RestartWatch implements Watch {
     return isOver ? this.#lastNs + this.#tailNs : null;
   }
 
-  /** Requests that ended while it lasted: until the last pod was told to go and the last node's rules had followed. */
+  /** Requests that began while it lasted: until the last node's rules had followed, or what it failed last began. */
   get ended(): number {
-    return this.#endedUntil;
+    const untilNs = this.#failed.reduce((last, atNs) => Math.max(last, atNs), this.#overNs);
+    return this.#began.filter((atNs) => atNs <= untilNs).length;
+  }
+
+  /** Of those. */
+  get failed(): number {
+    return this.#failed.length;
+  }
+
+  /** Endpoints of the Service, before anything happens: others may stand beside the Deployment. */
+  get endpoints(): number {
+    return this.#endpoints;
   }
 
   /** When every old pod was told to go and every new one was ready; null: not in this run. */
@@ -174,12 +218,12 @@ export class RestartWatch implements Watch {
 
   /** The fewest endpoints that could be used, in truth. */
   get leastUsable(): number {
-    return this.#truth.least;
+    return this.#truth?.least ?? this.#endpoints;
   }
 
   /** The fewest endpoints that any node's rules held. */
   get leastHeld(): number {
-    return Math.min(this.#replicas, ...[...this.#nodes.values()].map(({ least }) => least));
+    return Math.min(this.#endpoints, ...[...this.#nodes.values()].map(({ least }) => least));
   }
 }
 
@@ -211,11 +255,11 @@ class Holding {
 
 /** What is read from the run of a restart. */
 export function restartMeasures(run: RunResult, target: Target, watch: Watch | null): Measures {
-  const { restartNs, mostPods, leastUsable, leastHeld, ended } = watch as RestartWatch;
-  const { failed } = run.requests;
+  const { restartNs, mostPods, leastUsable, leastHeld, ended, failed, endpoints } =
+    watch as RestartWatch;
   const lags = lagsOf(run, target, "removed");
   return {
-    served: ended === 0 ? null : Math.max(0, 1 - failed / ended),
+    served: ended === 0 ? null : 1 - failed / ended,
     lost: ended === 0 ? null : failed / ended,
     failed,
     ended,
@@ -223,6 +267,7 @@ export function restartMeasures(run: RunResult, target: Target, watch: Watch | n
     mostPods,
     leastUsable,
     leastHeld,
+    endpoints,
     removalNs: lags.at(-1) ?? null,
     syncs: sum(run, "kube_proxy.csv", "syncs") / Math.max(1, target.nodes),
     overloaded: run.requests.byOutcome.find(({ outcome }) => outcome === "overloaded")?.count ?? 0,

@@ -15,7 +15,7 @@ function textOf(figure: number, unit: Figure["unit"]): string {
   if (unit === "ns" && figure === 0) return "0 s";
   // Durations are whole nanoseconds, and differences of them may be negative.
   if (unit === "ns") return `${figure < 0 ? "-" : ""}${figureText(Math.abs(figure), unit)}`;
-  if (unit === "count" && figure >= 1000) return count(Math.round(figure));
+  if (unit === "count" && Math.abs(figure) >= 1000) return count(Math.round(figure));
   if (unit !== "share") return figureText(figure, unit);
   // Almost all is never shown as all.
   const digits = [4, 5, 6, 7, 8].find((each) => Number((100 * figure).toPrecision(each)) !== 100);

@@ -76,7 +76,7 @@ describe("the command of", () => {
       seed: "a seed",
       replications: 3,
       confidence: 0.9,
-      ...(question.hasGoal && { goal: 0.875 }),
+      ...(question.goal !== undefined && { goal: 0.875 }),
     };
     const asked = await answerBy(question.name, options, tellingRunner);
     const io = fakeTerminal();

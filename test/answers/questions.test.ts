@@ -4,6 +4,7 @@
  * What was broken on purpose stands with each.
  */
 import { describe, expect, it } from "vitest";
+import type { Measures } from "../../src/answers/contract.ts";
 import type { Settings } from "../../src/answers/settings.ts";
 import { deployment, find, point, withManifest } from "./asked.ts";
 
@@ -79,6 +80,47 @@ describe("maxsurge", () => {
   });
 });
 
+describe("a restart", () => {
+  const few = { rate: 30, nodes: 3, replications: 1 };
+
+  /**
+   * A balancer sends to a node whose last pod went until three checks have failed, long after all rules have followed.
+   * Seen to fail with requests counted until the rules have followed and failures until the end (a share above 1), and
+   * with the Service's source ranges left in place (nobody was let in).
+   */
+  it("counts what a load balancer loses after it, of the requests that began until then", async () => {
+    const manifest = deployment("web", { replicas: 2 }).replace(
+      "spec: { selector",
+      "spec: { type: LoadBalancer, externalTrafficPolicy: Local, loadBalancerSourceRanges: [10.0.0.0/8], selector",
+    );
+    await withManifest(manifest, async (file) => {
+      const { trials } = await point("maxsurge", {}, { ...few, filename: [file] });
+      const { lost, failed, served } = trials[0]!;
+      expect(lost).toBeGreaterThan(0.05);
+      expect(lost).toBeLessThan(0.9);
+      expect(failed).toBeGreaterThan(20);
+      expect(served).toBeCloseTo(1 - lost!);
+    });
+  });
+
+  /** Seen to fail with what nodes hold counted from the Deployment's replicas. */
+  it("counts all endpoints of the Service, of whatever Deployment", async () => {
+    const part = (name: string, replicas: number) =>
+      deployment(name, { replicas, service: false }).replaceAll(
+        `app: ${name}`,
+        `app: web, colour: ${name}`,
+      );
+    const whole = deployment("web");
+    const manifest = part("blue", 2) + part("green", 3) + whole.slice(whole.lastIndexOf("---"));
+    await withManifest(manifest, async (file) => {
+      const asked = { ...few, filename: [file], deploy: "blue" };
+      const [{ endpoints, leastHeld }] = (await point("maxsurge", {}, asked)).trials as [Measures];
+      expect(endpoints).toBe(5);
+      expect(leastHeld).toBeGreaterThanOrEqual(3);
+    });
+  });
+});
+
 describe("proxy-mode", () => {
   const few = { ...quick, duration: "25s" };
 
@@ -121,7 +163,7 @@ describe("minsync", () => {
 });
 
 describe("keepalive-skew", () => {
-  const busy = { ...quick, rate: 400 };
+  const busy = { ...quick, rate: 200, replications: 1 };
   const mean = (each: Awaited<ReturnType<typeof point>>, measure: string) =>
     each.figure("", measure, "ratio").mean!;
 
@@ -133,7 +175,7 @@ describe("keepalive-skew", () => {
     expect(mean(kept, "maxOverMean")).toBeGreaterThan(1.5 * mean(dialling, "maxOverMean"));
     expect(mean(kept, "gini")).toBeGreaterThan(2 * mean(dialling, "gini"));
     expect(mean(many, "maxOverMean")).toBeLessThan(mean(kept, "maxOverMean"));
-    expect(dialling.values("evenNs")).toHaveLength(2);
+    expect(dialling.values("evenNs")).toHaveLength(1);
     expect(kept.values("evenNs")).toHaveLength(0);
   });
 });

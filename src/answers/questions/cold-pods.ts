@@ -5,7 +5,13 @@ import { count } from "../../output/index.ts";
 import type { Figure, Measures, Question, Watch } from "../contract.ts";
 import type { Draft, Target } from "../draft.ts";
 import type { Lab, Point } from "../lab.ts";
-import { callersAssume, prepareRestart, restartMeasures, RestartWatch } from "../rollout.ts";
+import {
+  callersAssume,
+  nothingSeen,
+  prepareRestart,
+  restartMeasures,
+  RestartWatch,
+} from "../rollout.ts";
 import { WARM_UP_REQUESTS, type Settings } from "../settings.ts";
 import { value, withRange } from "../words.ts";
 
@@ -73,6 +79,9 @@ async function find(lab: Lab, settings: Settings): ReturnType<Question["find"]> 
   const figure = degradedOf(cold);
   // What is otherwise is asked for the difference alone.
   if (Object.keys(settings).length > 0) return { sentence: "", figures: [figure], tables: [] };
+  if (figure.mean === null) {
+    return { sentence: nothingSeen(lab.target), figures: [figure], tables: [] };
+  }
   const points = new Map<number, Point>();
   for (const warmUp of FACTORS) points.set(warmUp, await lab.at({ warmUp }));
   const warm = points.get(1)!;

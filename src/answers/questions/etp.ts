@@ -105,7 +105,7 @@ async function find(lab: Lab, settings: Settings): ReturnType<Question["find"]> 
   const hop = cluster.excess("a second hop, on average", ["hoppedMeanNs", "stayedMeanNs"], "ns");
   const share = cluster.figure("requests with a second hop, with Cluster", "hopShare", "share");
   return {
-    sentence: `With externalTrafficPolicy Local ${lab.target.workload} loses ${withRange(lost(local))} of the requests through its load balancer in the minute after a node is drained, instead of ${withRange(lost(cluster))} with Cluster, and the busiest pod then has ${value(skew(local))} times the mean, instead of ${value(skew(cluster))}; it spares ${value(share)} of the requests a second hop of ${value(hop)}, and pods see the client's own address on ${value(own(local))} of the connections, instead of ${value(own(cluster))}.`,
+    sentence: `With externalTrafficPolicy Local ${lab.target.workload} loses ${withRange(lost(local))} of the requests through its load balancer in the minute after a node is drained, instead of ${withRange(lost(cluster))} with Cluster, and the busiest pod then has ${value(skew(local))} times the mean, instead of ${value(skew(cluster))}; it spares ${value(share)} of the requests a second hop of ${withRange(hop)}, and pods see the client's own address on ${value(own(local))} of the connections, instead of ${value(own(cluster))}.`,
     figures: [
       figure,
       local.moreThan(cluster, "lost at node ports, more with Local", "diallingLost", "share"),

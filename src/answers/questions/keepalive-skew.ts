@@ -5,7 +5,7 @@ import type { RunResult } from "../../library/result.ts";
 import type { Measures, Question, Watch } from "../contract.ts";
 import type { Draft, Target } from "../draft.ts";
 import type { Lab, Point } from "../lab.ts";
-import { prepareRestart, RestartWatch } from "../rollout.ts";
+import { callersAre, nothingSeen, prepareRestart, RestartWatch } from "../rollout.ts";
 import type { Settings } from "../settings.ts";
 import { value, withRange } from "../words.ts";
 
@@ -32,8 +32,8 @@ export const keepaliveSkew: Question = {
     { title: "maxSurge 100 %", settings: { maxSurge: "100%" } },
     { title: "pods that take 10 s to start", settings: { startup: "10s" } },
   ],
-  assumes: () => [
-    "a client keeps every connection it has opened until the pod behind it goes, uses the one first that became idle last, and dials another when none is free; clients run on every node (at most 10), their requests have 2 s and are not tried again",
+  assumes: (target) => [
+    `a client keeps every connection it has opened until the pod behind it goes, uses the one first that became idle last, and dials another when none is free; requests have 2 s and are not tried again; ${callersAre(target)}`,
   ],
   unknown: [
     "Connections that a client or a server closes by age, by number of requests or by idle time: the model keeps them, and has no age of connections to vary.",
@@ -75,6 +75,9 @@ async function find(lab: Lab, settings: Settings): ReturnType<Question["find"]> 
   const figure = skewOf(kept);
   // What is otherwise is asked for the difference alone.
   if (Object.keys(settings).length > 0) return { sentence: "", figures: [figure], tables: [] };
+  if (figure.mean === null) {
+    return { sentence: nothingSeen(lab.target), figures: [figure], tables: [] };
+  }
   const points = new Map([["kept", kept]]);
   for (const callers of CALLERS) {
     points.set(`kept, ${callers} client pods`, await lab.at({ callers }));

@@ -10,7 +10,7 @@ export const maxsurge: Question = {
   name: "maxsurge",
   asks: "Is maxSurge 100 % safe: does a rollout lose requests, or leave a node without endpoints?",
   does: ({ workload }) =>
-    `${workload} is restarted as by kubectl rollout restart, with its own maxSurge and with 100 %, on the same draws`,
+    `${workload} is restarted as by kubectl rollout restart, as it is and with maxSurge 100 %, on the same draws`,
   duration: "10m",
   prepare: prepareRestart,
   watch: (scenario, target) => new RestartWatch(scenario, target),
@@ -33,24 +33,24 @@ export const maxsurge: Question = {
 async function find(lab: Lab, settings: Settings): ReturnType<Question["find"]> {
   const own = await lab.at(settings);
   const all = await lab.at({ ...settings, maxSurge: "100%" });
-  const { workload, replicas } = lab.target;
+  const { workload } = lab.target;
   const lost = failedOf(all);
   const least = Math.min(...all.values("leastHeld"));
   const zero = least <= 0;
   const isOver = [own, all].map((each) => each.values("restartNs").length === each.trials.length);
   const times = [all, own].map((point) => timeOf(point));
-  const held = `no node's rules ever hold fewer than ${counted(Math.max(0, least), "endpoint")} of ${replicas}`;
+  const held = `no node's rules ever hold fewer than ${counted(Math.max(0, least), "endpoint")} of ${Math.max(...all.values("endpoints"))}`;
   const safety = zero
     ? `is not safe for ${workload}: in ${all.count(({ leastHeld }) => leastHeld! <= 0)} of ${all.trials.length} restarts a node's rules hold no endpoint`
     : lost.mean === 0
       ? `is safe for ${workload}: no request fails, and ${held}`
-      : `costs ${workload} ${withRange(lost)} of the requests during a restart, next to ${withRange(failedOf(own))} with its own, and ${held}`;
+      : `costs ${workload} ${withRange(lost)} of the requests during a restart, next to ${withRange(failedOf(own))} as it is, and ${held}`;
   const stuck = isOver[1] ? "" : "; there is no room for all the pods at once, and it is not over";
   return {
     sentence: `maxSurge 100 % ${safety}; the restart takes ${times[0]} rather than ${times[1]}, with ${value(podsOf(all))} pods at once rather than ${value(podsOf(own))}${stuck}.`,
     figures: [
       lost,
-      all.moreThan(own, "more than with its own maxSurge", "lost", "share"),
+      all.moreThan(own, "more than as it is", "lost", "share"),
       all.figure("fewest endpoints in any node's rules", "leastHeld", "count"),
       all.figure("time of the restart", "restartNs", "ns"),
     ],
@@ -66,7 +66,7 @@ async function find(lab: Lab, settings: Settings): ReturnType<Question["find"]> 
           "syncs of a node",
         ],
         rows: [
-          ["its own", ...columns(own)],
+          ["as it is", ...columns(own)],
           ["100 %", ...columns(all)],
         ],
       },

@@ -22,10 +22,10 @@ const FEW = 2;
 export const minsync: Question = {
   name: "minsync",
   asks: "What should minSyncPeriod be at my number of Services?",
-  does: ({ workload }) =>
-    `a pod of ${workload} is deleted every second; the smallest whole number of seconds is looked for with which kube-proxies spend so much of the time outside syncs (--goal, 90 %)`,
+  does: ({ workload }, goal) =>
+    `a pod of ${workload} is deleted every second; the smallest whole number of seconds is looked for with which kube-proxies spend ${Number((100 * goal).toPrecision(6))} % of the time outside syncs (--goal)`,
   fillsWith: 5000,
-  hasGoal: true,
+  goal: GOAL,
   duration: "31s",
   prepare(draft) {
     prepareCallers(draft);

@@ -18,9 +18,9 @@ const NEAR = 2;
 export const prestop: Question = {
   name: "prestop",
   asks: "How long a preStop sleep do I need?",
-  does: ({ workload }) =>
-    `${workload} is restarted as by kubectl rollout restart; the smallest sleep is looked for with which the lower end of the interval of the share of requests served during the restart reaches the goal (--goal, 99.9 %)`,
-  hasGoal: true,
+  does: ({ workload }, goal) =>
+    `${workload} is restarted as by kubectl rollout restart; the smallest sleep is looked for with which the lower end of the interval of the share of requests served during the restart reaches the goal, ${percentOf(goal)} (--goal)`,
+  goal: GOAL,
   duration: "10m",
   prepare: prepareRestart,
   watch: (scenario, target) => new RestartWatch(scenario, target),
