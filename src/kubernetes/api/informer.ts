@@ -148,8 +148,7 @@ export class WatchCache<K extends Kind> implements Watch<K> {
 
   #put(object: ObjectByKind[K]): void {
     const key = objectKey(object);
-    const previous = this.#objects.get(key);
-    this.#objects.set(key, object);
+    const previous = this.#objects.set(key, object);
     if (previous === undefined) this.#handlers.added?.(object);
     else this.#handlers.updated?.(previous, object);
   }

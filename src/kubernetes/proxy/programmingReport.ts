@@ -5,8 +5,8 @@
  * kube-proxy itself reads nothing of it.
  */
 import type { SimTimeNs } from "../../engine/index.ts";
-import type { EndpointSlice } from "../api/types.ts";
-import type { ChangeLedger } from "../ledger.ts";
+import type { Endpoint, EndpointSlice } from "../api/types.ts";
+import type { ChangeLedger, EndpointName } from "../ledger.ts";
 
 /** One Service's rules that have come into force. */
 export interface Programmed {
@@ -21,44 +21,56 @@ export interface Programmed {
   readonly nowNs: SimTimeNs;
 }
 
-interface EndpointState {
+/** A pod's endpoint that is used from now on, or no longer. */
+interface Difference {
+  readonly of: EndpointName;
   readonly ready: boolean;
-  readonly causeNs: number | null;
+  /** As its slice says; null when it has left. */
+  readonly causeNs: SimTimeNs | null;
 }
 
-const NOTHING_ARRIVED: ReadonlyMap<string, SimTimeNs> = new Map();
-
 export function reportProgrammed(ledger: ChangeLedger, programmed: Programmed): void {
-  const { node, service, family, before, after, syncStartedNs, nowNs } = programmed;
-  const addressType = family === 4 ? "IPv4" : "IPv6";
-  const arrived = programmed.arrived ?? NOTHING_ARRIVED;
-  // Nothing else can differ, but where there was nothing before.
-  const among = before.length === 0 ? null : arrived;
-  const was = endpointStates(before, among);
-  const is = endpointStates(after, among);
-  for (const podUid of new Set([...is.keys(), ...was.keys()])) {
-    const ready = is.get(podUid)?.ready ?? false;
-    if (ready === (was.get(podUid)?.ready ?? false)) continue;
-    const causeNs = is.get(podUid)?.causeNs ?? null;
-    const deliveredNs = arrived.get(podUid) ?? syncStartedNs;
+  const { node, arrived, syncStartedNs, nowNs } = programmed;
+  for (const { of, ready, causeNs } of differencesOf(programmed)) {
+    const deliveredNs = arrived?.get(of.podUid) ?? syncStartedNs;
     const times = { deliveredNs, trackedNs: deliveredNs, syncStartedNs };
-    const of = { service, podUid, addressType } as const;
     ledger.programmed(node, of, ready, causeNs, times, nowNs);
   }
 }
 
-/** @param among the pods asked for, by uid; null for all */
-function endpointStates(
-  slices: readonly EndpointSlice[],
-  among: ReadonlyMap<string, unknown> | null,
-): Map<string, EndpointState> {
-  const states = new Map<string, EndpointState>();
-  if (among?.size === 0) return states;
-  for (const { endpoints } of slices) {
-    for (const { podUid, conditions, observedCauseNs } of endpoints) {
-      if (among !== null && !among.has(podUid)) continue;
-      states.set(podUid, { ready: conditions.ready, causeNs: observedCauseNs });
-    }
+interface Compared {
+  readonly before: readonly EndpointSlice[];
+  readonly service: string;
+  readonly differences: readonly Difference[];
+}
+
+/** Nodes share the lists of slices: what differs between two of them is found once for all nodes. */
+const compared = new WeakMap<readonly EndpointSlice[], Compared>();
+
+function differencesOf(programmed: Programmed): readonly Difference[] {
+  const { service, before, after } = programmed;
+  const last = compared.get(after);
+  if (last?.before === before && last.service === service) return last.differences;
+  const differences = [...difference(programmed)];
+  compared.set(after, { before, service, differences });
+  return differences;
+}
+
+function* difference({ service, family, before, after }: Programmed): Generator<Difference> {
+  const addressType = family === 4 ? "IPv4" : "IPv6";
+  const was = endpointsOf(before);
+  const is = endpointsOf(after);
+  for (const podUid of new Set([...is.keys(), ...was.keys()])) {
+    const ready = is.get(podUid)?.conditions.ready ?? false;
+    if (ready === (was.get(podUid)?.conditions.ready ?? false)) continue;
+    const causeNs = is.get(podUid)?.observedCauseNs ?? null;
+    yield { of: { service, podUid, addressType }, ready, causeNs };
   }
-  return states;
+}
+
+/** By uid of the pod. */
+function endpointsOf(slices: readonly EndpointSlice[]): Map<string, Endpoint> {
+  const all = new Map<string, Endpoint>();
+  for (const { endpoints } of slices) for (const each of endpoints) all.set(each.podUid, each);
+  return all;
 }
