@@ -39,27 +39,32 @@ export function reportProgrammed(ledger: ChangeLedger, programmed: Programmed): 
 }
 
 interface Compared {
-  readonly before: readonly EndpointSlice[];
   readonly service: string;
   readonly differences: readonly Difference[];
 }
 
-/** Nodes share the lists of slices: what differs between two of them is found once for all nodes. */
-const compared = new WeakMap<readonly EndpointSlice[], Compared>();
+/** By list before and after, which nodes share: what differs between two of them is found once for all nodes. */
+const compared = new WeakMap<
+  readonly EndpointSlice[],
+  WeakMap<readonly EndpointSlice[], Compared>
+>();
 
 function differencesOf(programmed: Programmed): readonly Difference[] {
   const { service, before, after } = programmed;
-  const last = compared.get(after);
-  if (last?.before === before && last.service === service) return last.differences;
-  const differences = [...difference(programmed)];
-  compared.set(after, { before, service, differences });
-  return differences;
+  let known = compared.get(before);
+  if (known === undefined) compared.set(before, (known = new WeakMap()));
+  let found = known.get(after);
+  if (found?.service !== service) {
+    known.set(after, (found = { service, differences: [...difference(programmed)] }));
+  }
+  return found.differences;
 }
 
 function* difference({ service, family, before, after }: Programmed): Generator<Difference> {
   const addressType = family === 4 ? "IPv4" : "IPv6";
-  const was = endpointsOf(before);
-  const is = endpointsOf(after);
+  const among = podsThatMayDiffer(before, after);
+  const was = endpointsOf(before, among);
+  const is = endpointsOf(after, among);
   for (const podUid of new Set([...is.keys(), ...was.keys()])) {
     const ready = is.get(podUid)?.conditions.ready ?? false;
     if (ready === (was.get(podUid)?.conditions.ready ?? false)) continue;
@@ -68,9 +73,31 @@ function* difference({ service, family, before, after }: Programmed): Generator<
   }
 }
 
+/** Those of slices that are not in both lists: most of a long list are. */
+function podsThatMayDiffer(
+  before: readonly EndpointSlice[],
+  after: readonly EndpointSlice[],
+): ReadonlySet<string> {
+  const pods = new Set<string>();
+  for (const [these, those] of [
+    [before, after],
+    [after, before],
+  ] as const) {
+    for (const slice of these) {
+      if (!those.includes(slice)) for (const { podUid } of slice.endpoints) pods.add(podUid);
+    }
+  }
+  return pods;
+}
+
 /** By uid of the pod. */
-function endpointsOf(slices: readonly EndpointSlice[]): Map<string, Endpoint> {
-  const all = new Map<string, Endpoint>();
-  for (const { endpoints } of slices) for (const each of endpoints) all.set(each.podUid, each);
-  return all;
+function endpointsOf(
+  slices: readonly EndpointSlice[],
+  among: ReadonlySet<string>,
+): Map<string, Endpoint> {
+  const found = new Map<string, Endpoint>();
+  for (const { endpoints } of slices) {
+    for (const each of endpoints) if (among.has(each.podUid)) found.set(each.podUid, each);
+  }
+  return found;
 }
