@@ -1,7 +1,8 @@
 /**
  * Measures the benchmarks and prints a table, or JSON lines for another program.
  *
- * Usage, through start.mjs: npm run bench [-- [--json] [word...]]; words select by name.
+ * Usage, through start.mjs: npm run bench [-- [--json] [word...]]; words select by name. Those that take minutes are run
+ * only so.
  */
 import { type Measurement, measure } from "./harness.ts";
 import { benchmarks } from "./registry.ts";
@@ -29,8 +30,8 @@ function show(measurement: Measurement, asJson: boolean): void {
 async function main(words: readonly string[]): Promise<void> {
   const asJson = words.includes("--json");
   const wanted = words.filter((word) => !word.startsWith("--"));
-  const selected = benchmarks.filter(
-    ({ name }) => wanted.length === 0 || wanted.some((word) => name.includes(word)),
+  const selected = benchmarks.filter(({ name, isLong = false }) =>
+    wanted.length === 0 ? !isLong : wanted.some((word) => name.includes(word)),
   );
   if (selected.length === 0) throw new Error(`no benchmark named like ${wanted.join(", ")}`);
   if (!asJson) console.log(row(["benchmark", "work", "unit", "per second", "result"]));
