@@ -24,7 +24,8 @@ function show(measurement: Measurement, asJson: boolean): void {
     return;
   }
   const { name, work, unit, perSecond, hash } = measurement;
-  console.log(row([name, String(work), unit, Math.round(perSecond).toString(), hash]));
+  const rate = perSecond < 100 ? perSecond.toPrecision(3) : Math.round(perSecond).toString();
+  console.log(row([name, String(work), unit, rate, hash]));
 }
 
 async function main(words: readonly string[]): Promise<void> {
