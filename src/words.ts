@@ -73,7 +73,7 @@ export {
 export type { DistributionInput } from "./scenario/language/distributions.ts";
 export { burst, constant, ramp, stages, step } from "./scenario/language/rates.ts";
 export type { BurstInput, RateInput, StageInput } from "./scenario/language/rates.ts";
-export type { ServerInput } from "./scenario/servers/index.ts";
+export type { ServerInput, WorkloadServerInput } from "./scenario/servers/index.ts";
 export type { CallInput, RequestServerInput, WarmUpInput } from "./scenario/servers/requests.ts";
 export type { TaskInput } from "./scenario/servers/task.ts";
 export type { ProfileOverride } from "./scenario/language/profile.ts";

@@ -28,6 +28,15 @@ export interface ApiServerSwitches {
   reconnect(component: string): void;
 }
 
+/** What can happen to all processes of the cluster's DNS. */
+export interface DnsSwitches {
+  /** They end, and whoever starts before mend() does as well. */
+  break(): void;
+  mend(): void;
+  /** Those that run stand still. @returns what lets them go on */
+  hang(): () => void;
+}
+
 /** Components of several replicas, of which one leads. */
 export type ElectedComponent = "kube-controller-manager" | "kube-scheduler";
 
@@ -58,6 +67,8 @@ export interface FaultContext {
   readonly inside: ReadonlySet<string>;
   /** Containers of Docker hosts by name, as `docker ps -a` lists them. */
   readonly containers: ReadonlyMap<string, DockerContainer>;
+  /** null: the cluster has no DNS. */
+  readonly dns: DnsSwitches | null;
 }
 
 /** @param name unique in the scenario: names the fault's random stream */

@@ -3,6 +3,7 @@ import type { FaultContext, FaultScheduler } from "./contract.ts";
 import { apiOutage } from "./apiOutage.ts";
 import { cordon } from "./cordon.ts";
 import { crashNode } from "./crashNode.ts";
+import { dnsOutage } from "./dnsOutage.ts";
 import { drain } from "./drain.ts";
 import { failSync } from "./failSync.ts";
 import { flushConntrack } from "./flushConntrack.ts";
@@ -29,6 +30,7 @@ const members = {
   apiOutage,
   cordon,
   crashNode,
+  dnsOutage,
   drain,
   failSync,
   flushConntrack,

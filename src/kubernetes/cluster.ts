@@ -44,6 +44,7 @@ import type { ImageSizes } from "./kubelet/images.ts";
 import { Kubelet } from "./kubelet/kubelet.ts";
 import { endpointsEvents } from "./endpointsEvents.ts";
 import { jobEvents } from "./jobEvents.ts";
+import { rolloutEvents } from "./rolloutEvents.ts";
 import { ChangeLedger } from "./ledger.ts";
 import { MetricsServer } from "./metrics/metricsServer.ts";
 import type { KubernetesProfile } from "./profile.ts";
@@ -139,6 +140,10 @@ export class Cluster {
       }
       if (kind === "Job")
         jobEvents(observations, sim.nowNs, previous as Job | null, object as Job | null);
+      if (kind === "Deployment") {
+        const objects = [previous, object] as [Deployment | null, Deployment | null];
+        rolloutEvents(observations, sim.nowNs, ...objects);
+      }
       if (kind === "Endpoints") {
         const objects = [previous, object] as [Endpoints | null, Endpoints | null];
         endpointsEvents(observations, sim.nowNs, ...objects);

@@ -215,10 +215,24 @@ export class ChangeLedger {
   ): void {
     const tracked = this.#named(name);
     if (tracked === undefined) return;
-    const change = match(tracked, usable, causeNs);
+    const change = match(tracked, usable, causeNs, isWritten) ?? match(tracked, usable, causeNs);
     if (change === undefined) return;
     const { id } = change;
     this.#observations.endpointProgrammed(id, node, atNs, deliveredNs, trackedNs, syncStartedNs);
+  }
+
+  /** From `atNs` on the answers of a DNS server hold the endpoint as usable, or no longer. */
+  answered(
+    server: string,
+    name: EndpointName,
+    usable: boolean,
+    causeNs: SimTimeNs | null,
+    knownNs: SimTimeNs,
+    atNs: SimTimeNs,
+  ): void {
+    const tracked = this.#named(name);
+    const change = tracked && match(tracked, usable, causeNs);
+    if (change !== undefined) this.#observations.endpointAnswered(change.id, server, knownNs, atNs);
   }
 
   #open(
@@ -241,6 +255,7 @@ export class ChangeLedger {
       atNs,
       usable ? 1 : 0,
       tracked.index,
+      service.spec.clusterIP === "None" ? 1 : 0,
     );
   }
 
@@ -296,13 +311,18 @@ function match(
   { changes, toldAs }: Tracked,
   usable: boolean,
   causeNs: SimTimeNs | null,
+  among: (change: Change) => boolean = () => true,
 ): Change | undefined {
+  const isAlike = (each: Change): boolean => each.usable === usable && among(each);
   return (
     (toldAs.size === 0 ? undefined : toldAs.get(told(usable, causeNs))) ??
-    changes.findLast((each) => each.usable === usable && each.atNs === causeNs) ??
-    changes.findLast((each) => each.usable === usable && each.atNs <= (causeNs ?? Infinity))
+    changes.findLast((each) => isAlike(each) && each.atNs === causeNs) ??
+    changes.findLast((each) => isAlike(each) && each.atNs <= (causeNs ?? Infinity))
   );
 }
+
+/** A node knows nothing but what a slice told. */
+const isWritten = (change: Change): boolean => change.isWritten;
 
 function told(usable: boolean, causeNs: SimTimeNs | null): string {
   return `${usable}|${causeNs}`;

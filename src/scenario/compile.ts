@@ -31,7 +31,7 @@ import { clientPods, outsideClients, withSidecars, Workloads } from "./compile/w
 import { ClusterDns } from "./compile/dns.ts";
 import { LawWatch } from "./compile/laws/index.ts";
 import { conntrackReports } from "./compile/conntracks.ts";
-import { hopReports } from "./compile/hops.ts";
+import { hopReports, HopWindows } from "./compile/hops.ts";
 import type { ResolvedScenario } from "./resolved.ts";
 
 /** A compiled scenario. run(a); run(b) equals run(b). */
@@ -79,9 +79,13 @@ export function compile(
   const { sim, observations, network, stack, transport, cluster } = parts;
   laws.attach(cluster, sim);
   bringUp(scenario, parts);
-  const windows = sampleWindows(sim, scenario, (startNs, endNs) =>
-    observations.windowClosed(startNs, endNs),
-  );
+  const hops = observers.some(({ hopLoaded }) => hopLoaded !== undefined)
+    ? new HopWindows(network, observations)
+    : null;
+  const windows = sampleWindows(sim, scenario, (startNs, endNs) => {
+    hops?.close(endNs);
+    observations.windowClosed(startNs, endNs);
+  });
   return {
     sim,
     cluster,
@@ -165,7 +169,11 @@ function countsMemory({ cluster, profile }: ResolvedScenario): boolean {
     (memory.memoryBytes ?? 0) > 0 || (memory.memoryPerRequestBytes ?? 0) > 0;
   return (
     counts(profile.server) ||
-    cluster.servers.some((server) => server.kind === "requests" && counts(server))
+    cluster.servers.some((server) =>
+      [server, ...Object.values(server.images ?? {})].some(
+        (each) => each.kind === "requests" && counts(each),
+      ),
+    )
   );
 }
 
@@ -243,6 +251,7 @@ function bringUp(scenario: ResolvedScenario, parts: Parts): void {
       ...scenario.docker.hosts.map(({ name }) => name),
     ]),
     containers: docker?.containers ?? new Map(),
+    dns: parts.dns?.fleet ?? null,
   });
 }
 

@@ -30,14 +30,20 @@ export function faultsOf(
 ): Pick<ResolvedScenario, "faults" | "drawnFaults"> {
   const { run, chaos } = parts;
   const durationNs = run?.duration ?? Number.MAX_SAFE_INTEGER;
-  const named = surroundings(known, kinds, durationNs);
+  const hasDns = parts.cluster === undefined || parts.cluster.dns !== undefined;
+  const named = surroundings(known, kinds, { durationNs, hasDns });
   const late: Parameters<typeof resolveFaults>[3] = ({ kind, atNs }, path) => {
     const reason = `begins at ${formatDuration(atNs)}, the run ends at ${formatDuration(durationNs)}`;
     ignore(`fault ${kind}`, mistakes, path, reason);
   };
   const written = resolveFaults(parts.faults, named, mistakes, late);
   if (chaos === undefined || run === undefined) return { faults: written };
-  const drawnFaults = drawChaos(chaos, { seed: run.seed, durationNs }, targets(known), mistakes);
+  const drawnFaults = drawChaos(
+    chaos,
+    { seed: run.seed, durationNs },
+    targets(known, hasDns),
+    mistakes,
+  );
   const drawn = resolveFaults(readFaults(drawnFaults, mistakes, "chaos"), named, mistakes, late);
   return { faults: [...written, ...drawn], drawnFaults };
 }
@@ -45,10 +51,10 @@ export function faultsOf(
 function surroundings(
   { docker, nodes, services, allHosts, allContainers, objects }: KnownNames,
   kinds: readonly PodKind[],
-  durationNs: number,
+  run: Pick<FaultSurroundings, "durationNs" | "hasDns">,
 ): FaultSurroundings {
   return {
-    durationNs,
+    ...run,
     checkPods(pods, own) {
       // A workload that could not be read may be the one that is meant.
       if (objects.complete.workloads) checkPodSelector(pods, kinds, own);
@@ -68,7 +74,7 @@ function surroundings(
   };
 }
 
-function targets({ nodes, objects, docker }: KnownNames): ChaosTargets {
+function targets({ nodes, objects, docker }: KnownNames, hasDns: boolean): ChaosTargets {
   const zones = nodes?.map(({ metadata }) => metadata.labels[ZONE_LABEL]) ?? [];
   const workload = (
     object: (typeof objects.deployments | typeof objects.replicaSets)[number]["object"],
@@ -86,6 +92,7 @@ function targets({ nodes, objects, docker }: KnownNames): ChaosTargets {
       workload(object),
     ),
     containers: docker.containers.map(({ name }) => name),
+    hasDns,
   };
 }
 

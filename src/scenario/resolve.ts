@@ -37,6 +37,7 @@ import {
   type PodKind,
 } from "./services.ts";
 import { remarkLookups } from "./lookups.ts";
+import { remarkImages } from "./serverImages.ts";
 import { parseThreshold, THRESHOLD_ALLOWED, unknownClient, type Threshold } from "./thresholds.ts";
 import { clientLabels, resolveClients, resolveServers, type KnownNames } from "./targets.ts";
 
@@ -89,6 +90,7 @@ export function resolveScenario(
   const { servers, calls } = resolveCalls(placed, known, zone, mistakes);
   const clients = resolveClients(parts.clients, known, { durationNs, zone }, mistakes);
   const faults = faultsOf(parts, known, kinds, ignore, mistakes);
+  remarkImages(placed, objects, faults.faults, ignore, mistakes);
   const thresholds = resolveThresholds(parts, clients, calls, mistakes);
   const resolved =
     cluster === undefined

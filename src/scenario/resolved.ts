@@ -31,7 +31,7 @@ import type { CallsOptions } from "../workload/calls.ts";
 import type { RateSegment } from "../workload/rate.ts";
 import type { Threshold } from "./thresholds.ts";
 import type { Profile } from "./profile.ts";
-import type { ServerSpec } from "./servers/index.ts";
+import type { ServerSpec, WorkloadServerSpec } from "./servers/index.ts";
 
 export interface ResolvedScenario {
   /** File name without extension: the default results folder. */
@@ -97,7 +97,7 @@ export interface ResolvedCluster {
 }
 
 /** What the processes of matching pods do. Pods that match none listen and answer with the default. */
-export type ResolvedServer = ServerSpec & {
+export type ResolvedServer = WorkloadServerSpec & {
   /** namespace/name of the workload or Pod. */
   readonly workload: string;
   /** Its calls; absent where it makes none. The callers are those of its workload in `calls`, in order. */

@@ -39,7 +39,7 @@ export async function runDns(
   manifest = "",
   meddle: (run: Run) => void = () => {},
 ): Promise<DnsRun> {
-  const text = `import { lookup, openLoop, pods, resetPods } from "podstorm";
+  const text = `import { dnsOutage, lookup, openLoop, pods, resetPods } from "podstorm";
 export default { duration: "${duration}", ${fields} } as any;`;
   const files = { "scenario.ts": text, "web.yaml": manifest };
   const scenario = await loadFiles(files, { profile: defaultProfile });

@@ -25,5 +25,6 @@ export function faultContext(
     apiServer: { pause() {}, resume() {}, slow() {}, disconnect() {}, reconnect() {} },
     inside: new Set(),
     containers: new Map(),
+    dns: null,
   };
 }

@@ -21,7 +21,8 @@ const calls: { readonly [Name in keyof Required<Observer>]: Parameters<Required<
     endpointRequestStarted: [16, 17],
     endpointRequestEnded: [18, 19],
     serviceStarted: [61, 62, 63],
-    endpointChanged: [20, "service", "endpoint", "removed", 21, 0, 57],
+    endpointChanged: [20, "service", "endpoint", "removed", 21, 0, 57, 1],
+    endpointAnswered: [85, "server", 86, 87],
     attemptStarted: [58, 59, 60, 61, 62, 1],
     attemptEnded: [63, Outcome.reset, 64, 65],
     requestFailed: [66, 67, 68, Outcome.refused, 69, 70, 71, 72, 73],
@@ -42,6 +43,8 @@ const calls: { readonly [Name in keyof Required<Observer>]: Parameters<Required<
     dnsQuerySent: [32],
     dnsQueryEnded: [33, 4, 34, 35],
     event: [25, "kind", "object", "detail"],
+    hopNamed: [85, "hop", "kind"],
+    hopLoaded: [86, 87, 88, 89, 90, 91, 92],
     windowClosed: [26, 27],
   };
 const names = Object.keys(calls) as (keyof Observer)[];

@@ -5,7 +5,7 @@
  */
 import type { Simulation } from "../../engine/index.ts";
 import type { ApiClient, ApiServer, Informer, InformerHandlers, Watch } from "../api/contract.ts";
-import { objectKey, type Kind, type ObjectByKind, type Pod } from "../api/types.ts";
+import { objectKey, type Kind, type ObjectByKind, type ObjectKey } from "../api/types.ts";
 import type { ControllerManagerProfile } from "./profile.ts";
 import type { PodMetric } from "./replicaCalculator.ts";
 
@@ -19,6 +19,18 @@ export interface ControllerContext {
   readonly epochSeconds?: number;
   /** What the metrics API says of pods, by uid. Absent: there is none. */
   readonly podMetrics?: () => ReadonlyMap<string, PodMetric>;
+  /** Whoever checks what controllers do. Absent: nobody. */
+  readonly acts?: ActListener;
+}
+
+/** Told of each sync and what it asks for, for observation only. */
+export interface ActListener {
+  /** A sync begins, by what its process believes at this instant. */
+  begins(controller: string, key: ObjectKey, believed: SharedInformers): void;
+  /** It asks that an object be created, or replaced by this one. */
+  asks(controller: string, kind: Kind, object: ObjectByKind[Kind]): void;
+  /** It is told what is stored now. */
+  hears(controller: string, kind: Kind, object: ObjectByKind[Kind]): void;
 }
 
 export interface Controller {
@@ -29,12 +41,17 @@ export interface Controller {
   start(context: ControllerContext, synced: boolean): void;
 }
 
+interface Shared {
+  readonly informer: Watch<Kind>;
+  readonly handlers: unknown[];
+}
+
 /** One watch for each kind, whatever the number of controllers that look. */
 export class SharedInformers {
   readonly #api: ApiServer;
   readonly #watcher: string;
-  readonly #informers = new Map<Kind, { informer: Watch<Kind>; handlers: unknown[] }>();
-  #podsByOwner: PodsByOwner | null = null;
+  readonly #informers = new Map<Kind, Shared>();
+  readonly #byOwner = new Map<Kind, ByOwner<Kind>>();
   #waitingForSync: (() => void)[] | null = [];
 
   constructor(api: ApiServer, watcher: string) {
@@ -57,6 +74,17 @@ export class SharedInformers {
 
   /** The informer of a kind; `handlers` are called from now on, in order of subscription. */
   on<K extends Kind>(kind: K, handlers: InformerHandlers<K>): Informer<K> {
+    const { informer, handlers: all } = this.#sharedOf(kind);
+    all.push(handlers);
+    return informer as unknown as Informer<K>;
+  }
+
+  /** What the process believes of a kind. */
+  of<K extends Kind>(kind: K): Informer<K> {
+    return this.#sharedOf(kind).informer as unknown as Informer<K>;
+  }
+
+  #sharedOf<K extends Kind>(kind: K): Shared {
     let shared = this.#informers.get(kind);
     if (shared === undefined) {
       const all: InformerHandlers<K>[] = [];
@@ -72,8 +100,7 @@ export class SharedInformers {
       shared = { informer: informer as unknown as Watch<Kind>, handlers: all };
       this.#informers.set(kind, shared);
     }
-    shared.handlers.push(handlers);
-    return shared.informer as unknown as Informer<K>;
+    return shared;
   }
 
   /** Their process ends. */
@@ -81,42 +108,46 @@ export class SharedInformers {
     for (const { informer } of this.#informers.values()) informer.stop();
   }
 
-  /** Ask for it before you subscribe to pods: it has heard of a change when your handler hears of it. */
-  podsByOwner(): PodsByOwner {
-    this.#podsByOwner ??= new PodsByOwner(this);
-    return this.#podsByOwner;
+  /** Ask for it before you subscribe to its kind: it has heard of a change when your handler hears of it. */
+  byOwner<K extends Kind>(kind: K): ByOwner<K> {
+    let own = this.#byOwner.get(kind) as ByOwner<K> | undefined;
+    if (own === undefined) {
+      own = new ByOwner(this, kind);
+      this.#byOwner.set(kind, own as unknown as ByOwner<Kind>);
+    }
+    return own;
   }
 }
 
-/** The pods of each owner, by its uid. */
-export class PodsByOwner {
-  readonly #pods = new Map<string, Map<string, Pod>>();
+/** The objects of each owner, by its uid. */
+export class ByOwner<K extends Kind> {
+  readonly #objects = new Map<string, Map<ObjectKey, ObjectByKind[K]>>();
 
-  constructor(informers: SharedInformers) {
-    const put = (pod: Pod): void => {
-      const { ownerUid } = pod.metadata;
+  constructor(informers: SharedInformers, kind: K) {
+    const put = (object: ObjectByKind[K]): void => {
+      const { ownerUid } = object.metadata;
       if (ownerUid === null) return;
-      let own = this.#pods.get(ownerUid);
-      if (own === undefined) this.#pods.set(ownerUid, (own = new Map()));
-      own.set(objectKey(pod), pod);
+      let own = this.#objects.get(ownerUid);
+      if (own === undefined) this.#objects.set(ownerUid, (own = new Map()));
+      own.set(objectKey(object), object);
     };
-    const pods = informers.on("Pod", {
+    const all = informers.on(kind, {
       added: put,
-      updated: (_previous, pod) => put(pod),
-      deleted: (pod) => this.#remove(pod),
+      updated: (_previous, object) => put(object),
+      deleted: (object) => this.#remove(object),
     });
-    for (const pod of pods.values()) put(pod);
+    for (const object of all.values()) put(object);
   }
 
-  #remove(pod: Pod): void {
-    const { ownerUid } = pod.metadata;
-    const own = this.#pods.get(ownerUid ?? "");
-    own?.delete(objectKey(pod));
-    if (own?.size === 0) this.#pods.delete(ownerUid ?? "");
+  #remove(object: ObjectByKind[K]): void {
+    const { ownerUid } = object.metadata;
+    const own = this.#objects.get(ownerUid ?? "");
+    own?.delete(objectKey(object));
+    if (own?.size === 0) this.#objects.delete(ownerUid ?? "");
   }
 
   /** In order of their arrival. */
-  of(ownerUid: string): Pod[] {
-    return [...(this.#pods.get(ownerUid)?.values() ?? [])];
+  of(ownerUid: string): ObjectByKind[K][] {
+    return [...(this.#objects.get(ownerUid)?.values() ?? [])];
   }
 }

@@ -21,7 +21,7 @@ import {
 } from "../api/types.ts";
 import { fitsNodeAffinity } from "../scheduler/nodeAffinity.ts";
 import { KeyedBackoff } from "./backoff.ts";
-import type { Controller, ControllerContext, PodsByOwner } from "./contract.ts";
+import type { ByOwner, Controller, ControllerContext } from "./contract.ts";
 import { createPods, deletePods, Expectations } from "./podControl.ts";
 import { availableAtNs, isReady, nameSuffix, podNamed, templateHash } from "./pods.ts";
 import { scaledValue } from "./rollout.ts";
@@ -43,7 +43,7 @@ export class DaemonSetController implements Controller {
   #queue!: WorkQueue;
   #sets!: Informer<"DaemonSet">;
   #nodes!: Informer<"Node">;
-  #pods!: PodsByOwner;
+  #pods!: ByOwner<"Pod">;
   #expectations!: Expectations;
   #failed!: KeyedBackoff;
   readonly #byUid = new Map<string, string>();
@@ -88,7 +88,7 @@ export class DaemonSetController implements Controller {
 
   #subscribeToPods(): void {
     const { informers } = this.#context;
-    this.#pods = informers.podsByOwner();
+    this.#pods = informers.byOwner("Pod");
     const gone = ({ metadata }: Pod): void =>
       this.#expectations.deletionSeen(metadata.ownerUid ?? "", objectKey({ metadata }));
     informers.on("Pod", {

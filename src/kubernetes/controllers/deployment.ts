@@ -17,7 +17,7 @@ import {
   type DeploymentStatus,
   type ReplicaSet,
 } from "../api/types.ts";
-import type { Controller, ControllerContext, PodsByOwner } from "./contract.ts";
+import type { ByOwner, Controller, ControllerContext } from "./contract.ts";
 import { replicaSetFor } from "./pods.ts";
 import {
   availablePods,
@@ -60,10 +60,9 @@ export class DeploymentController implements Controller {
   #context!: ControllerContext;
   #queue!: WorkQueue;
   #deployments!: Informer<"Deployment">;
-  #pods!: PodsByOwner;
+  #pods!: ByOwner<"Pod">;
   readonly #byUid = new Map<string, string>();
-  /** By the uid of the Deployment, then by key. */
-  readonly #sets = new Map<string, Map<string, ReplicaSet>>();
+  #sets!: ByOwner<"ReplicaSet">;
   readonly #ownerOfSet = new Map<string, string>();
   /** When each Deployment is looked at again because its progress deadline has passed. */
   readonly #deadlineNs = new Map<string, SimTimeNs>();
@@ -86,12 +85,13 @@ export class DeploymentController implements Controller {
       updated: (_previous, deployment) => seen(deployment),
       deleted: ({ metadata }) => this.#byUid.delete(metadata.uid),
     });
+    this.#sets = informers.byOwner("ReplicaSet");
     const sets = informers.on("ReplicaSet", {
       added: (set) => this.#setSeen(set),
       updated: (_previous, set) => this.#setSeen(set),
       deleted: (set) => this.#setGone(set),
     });
-    this.#pods = informers.podsByOwner();
+    this.#pods = informers.byOwner("Pod");
     informers.on("Pod", { deleted: ({ metadata }) => this.#podGone(metadata.ownerUid) });
     for (const deployment of this.#deployments.values()) {
       this.#byUid.set(deployment.metadata.uid, objectKey(deployment));
@@ -100,18 +100,8 @@ export class DeploymentController implements Controller {
     for (const set of sets.values()) this.#keep(set);
   }
 
-  #setsOf(uid: string | null): Map<string, ReplicaSet> | null {
-    if (uid === null) return null;
-    let sets = this.#sets.get(uid);
-    if (sets === undefined) this.#sets.set(uid, (sets = new Map()));
-    return sets;
-  }
-
-  #keep(set: ReplicaSet): void {
-    const { ownerUid, uid } = set.metadata;
-    if (ownerUid === null) return;
-    this.#setsOf(ownerUid)?.set(objectKey(set), set);
-    this.#ownerOfSet.set(uid, ownerUid);
+  #keep({ metadata }: ReplicaSet): void {
+    if (metadata.ownerUid !== null) this.#ownerOfSet.set(metadata.uid, metadata.ownerUid);
   }
 
   #setSeen(set: ReplicaSet): void {
@@ -120,7 +110,6 @@ export class DeploymentController implements Controller {
   }
 
   #setGone(set: ReplicaSet): void {
-    this.#setsOf(set.metadata.ownerUid)?.delete(objectKey(set));
     this.#ownerOfSet.delete(set.metadata.uid);
     this.#ask(set.metadata.ownerUid);
   }
@@ -136,7 +125,7 @@ export class DeploymentController implements Controller {
     const key = this.#byUid.get(uid ?? "");
     if (uid === undefined || key === undefined) return;
     if (this.#deployments.get(key)?.spec.strategy !== "Recreate") return;
-    const sets = [...(this.#setsOf(uid)?.values() ?? [])];
+    const sets = this.#sets.of(uid);
     if (sets.every(({ metadata }) => this.#pods.of(metadata.uid).length === 0))
       this.#queue.add(key);
   }
@@ -156,7 +145,7 @@ export class DeploymentController implements Controller {
   }
 
   #rolloutOf(deployment: Deployment): Rollout {
-    const sets = [...(this.#setsOf(deployment.metadata.uid)?.values() ?? [])].sort(byAge);
+    const sets = this.#sets.of(deployment.metadata.uid).sort(byAge);
     const wanted = objectKey(replicaSetFor(deployment));
     const newSet = sets.find((set) => objectKey(set) === wanted) ?? null;
     return { deployment, newSet, oldSets: sets.filter((set) => set !== newSet) };
@@ -316,8 +305,8 @@ export class DeploymentController implements Controller {
 
   /** Paused, or of another size: the ReplicaSets are scaled, and no rollout goes on (sync.go sync, scale). */
   *#scaleOnly(rollout: Rollout): Steps<void> {
-    const { deployment, newSet, oldSets } = rollout;
-    if (newSet !== null) yield* this.#haveNewSet(rollout);
+    if (rollout.newSet !== null) yield* this.#haveNewSet(rollout);
+    const { deployment, oldSets } = rollout;
     const live = allSets(rollout).filter(({ spec }) => spec.replicas > 0);
     const latest = live.length > 0 ? live : [rollout.newSet ?? oldSets.at(-1)];
     const [only] = latest;

@@ -7,7 +7,7 @@
  */
 import type { Informer } from "../api/contract.ts";
 import { objectKey, type Job, type Pod, type ReplicaSet, type Workload } from "../api/types.ts";
-import type { Controller, ControllerContext, PodsByOwner } from "./contract.ts";
+import type { ByOwner, Controller, ControllerContext } from "./contract.ts";
 import { syncQueue, tried, WriteFailed, type Steps } from "./steps.ts";
 import type { WorkQueue } from "./workqueue.ts";
 
@@ -26,7 +26,7 @@ export class GarbageCollector implements Controller {
   readonly name = "garbage-collector-controller";
   #context!: ControllerContext;
   #queue!: WorkQueue;
-  #pods!: PodsByOwner;
+  #pods!: ByOwner<"Pod">;
   #replicaSets!: Informer<"ReplicaSet">;
   #jobs!: Informer<"Job">;
 
@@ -40,7 +40,7 @@ export class GarbageCollector implements Controller {
     const { workers } = profile.garbageCollector;
     const limits = { workers, maxRetries: Infinity };
     this.#queue = syncQueue(context, limits, (key) => this.#attemptToDelete(key));
-    this.#pods = informers.podsByOwner();
+    this.#pods = informers.byOwner("Pod");
     for (const kind of OWNERS) {
       informers.on(kind, {
         deleted: ({ metadata }: { readonly metadata: Pod["metadata"] }) => {

@@ -10,7 +10,7 @@
  */
 import type { Informer } from "../api/contract.ts";
 import { objectKey, type Job, type JobStatus, type Labels, type Pod } from "../api/types.ts";
-import type { Controller, ControllerContext, PodsByOwner } from "./contract.ts";
+import type { ByOwner, Controller, ControllerContext } from "./contract.ts";
 import { createPods, deletePods, Expectations } from "./podControl.ts";
 import { compareVictims, isActive, isReady, podFor } from "./pods.ts";
 import { syncQueue, written, WriteFailed, type Steps } from "./steps.ts";
@@ -29,7 +29,7 @@ export class JobController implements Controller {
   #context!: ControllerContext;
   #queue!: WorkQueue;
   #jobs!: Informer<"Job">;
-  #pods!: PodsByOwner;
+  #pods!: ByOwner<"Pod">;
   #expectations!: Expectations;
   readonly #byUid = new Map<string, string>();
   readonly #ended = new Map<string, Ended>();
@@ -50,7 +50,7 @@ export class JobController implements Controller {
       this.#queue.add(objectKey(job));
     };
     this.#jobs = informers.on("Job", { added: seen, updated: (_previous, job) => seen(job) });
-    this.#pods = informers.podsByOwner();
+    this.#pods = informers.byOwner("Pod");
     informers.on("Pod", {
       added: (pod) => this.#podSeen(pod, true),
       updated: (_previous, pod) => this.#podSeen(pod, false),

@@ -8,7 +8,13 @@ import type { Simulation } from "../../engine/index.ts";
 import { whileAlive } from "../api/processClient.ts";
 import type { SimulatedApiServer } from "../api/server.ts";
 import { LeaderElection } from "../election/leaderElection.ts";
-import { SharedInformers, type Controller, type ControllerContext } from "./contract.ts";
+import { tellingOf } from "./acts.ts";
+import {
+  SharedInformers,
+  type ActListener,
+  type Controller,
+  type ControllerContext,
+} from "./contract.ts";
 import { createControllers } from "./index.ts";
 import type { ControllerManagerProfile } from "./profile.ts";
 
@@ -29,6 +35,8 @@ export class ControllerManager {
   #reign: Reign | null = null;
   /** The metrics API, if there is one. Set before the start. */
   metrics: Pick<ControllerContext, "podMetrics"> = {};
+  /** Who is told of what controllers do. Set before the start. */
+  acts: ActListener | null = null;
   readonly #epochSeconds: number;
 
   /** @param epochSeconds seconds since 1970 at time 0 */
@@ -81,8 +89,10 @@ export class ControllerManager {
     const { clientQps: qps, clientBurst: burst } = this.#profile;
     for (const controller of controllers) {
       const options = { name: controller.name, qps, burst, user: USER, connection };
-      const client = whileAlive(this.#api.client(options), reign);
-      const context = { sim: this.#sim, profile: this.#profile, client, informers };
+      const own = whileAlive(this.#api.client(options), reign);
+      const { acts } = this;
+      const told = acts === null ? { client: own } : { client: tellingOf(own, acts), acts };
+      const context = { sim: this.#sim, profile: this.#profile, informers, ...told };
       const epochSeconds = this.#epochSeconds;
       controller.start({ ...context, epochSeconds, ...this.metrics }, synced);
     }

@@ -14,7 +14,7 @@ import {
   type ReplicaSet,
   type ReplicationController,
 } from "../api/types.ts";
-import type { Controller, ControllerContext, PodsByOwner } from "./contract.ts";
+import type { ByOwner, Controller, ControllerContext } from "./contract.ts";
 import { createPods, deletePods, Expectations } from "./podControl.ts";
 import { compareVictims, isActive, podFor } from "./pods.ts";
 import { syncQueue, written, WriteFailed, type Steps } from "./steps.ts";
@@ -28,7 +28,7 @@ export class ReplicaSetController implements Controller {
   #context!: ControllerContext;
   #queue!: WorkQueue;
   #sets!: Informer<Owner["kind"]>;
-  #pods!: PodsByOwner;
+  #pods!: ByOwner<"Pod">;
   #expectations!: Expectations;
   readonly #byUid = new Map<string, string>();
 
@@ -59,7 +59,7 @@ export class ReplicaSetController implements Controller {
         this.#expectations.forget(metadata.uid);
       },
     });
-    this.#pods = informers.podsByOwner();
+    this.#pods = informers.byOwner("Pod");
     informers.on("Pod", {
       added: (pod) => this.#podAdded(pod),
       updated: (_previous, pod) => this.#podUpdated(pod),

@@ -17,7 +17,7 @@ import {
   type StatefulSet,
   type StatefulSetStatus,
 } from "../api/types.ts";
-import type { Controller, ControllerContext, PodsByOwner } from "./contract.ts";
+import type { ByOwner, Controller, ControllerContext } from "./contract.ts";
 import { availableAtNs, isReady, podNamed, templateHash } from "./pods.ts";
 import { allTried, syncQueue, written, WriteFailed, type Steps } from "./steps.ts";
 import type { WorkQueue } from "./workqueue.ts";
@@ -41,7 +41,7 @@ export class StatefulSetController implements Controller {
   #context!: ControllerContext;
   #queue!: WorkQueue;
   #sets!: Informer<"StatefulSet">;
-  #pods!: PodsByOwner;
+  #pods!: ByOwner<"Pod">;
   readonly #byUid = new Map<string, string>();
 
   get isIdle(): boolean {
@@ -62,7 +62,7 @@ export class StatefulSetController implements Controller {
       updated: (_previous, set) => seen(set),
       deleted: ({ metadata }) => this.#byUid.delete(metadata.uid),
     });
-    this.#pods = informers.podsByOwner();
+    this.#pods = informers.byOwner("Pod");
     const ask = (pod: Pod): void => {
       const key = this.#byUid.get(pod.metadata.ownerUid ?? "");
       if (key !== undefined) this.#queue.add(key);

@@ -67,13 +67,14 @@ export function allTried(writes: readonly ((done: WriteCallback<Kind>) => void)[
 
 /** A controller's queue, whose syncs are such generators. */
 export function syncQueue(
-  { sim, profile, informers }: ControllerContext,
+  { sim, profile, informers, client, acts }: ControllerContext,
   limits: { readonly workers: number; readonly maxRetries: number },
   sync: (key: string) => Steps<void>,
 ): WorkQueue {
-  return new WorkQueue(sim, { ...profile, ...limits }, informers, (key, done) =>
-    runSteps(retrying(sync(key)), done),
-  );
+  return new WorkQueue(sim, { ...profile, ...limits }, informers, (key, done) => {
+    acts?.begins(client.name, key, informers);
+    runSteps(retrying(sync(key)), done);
+  });
 }
 
 /** What a work queue makes of a sync: tried again if a write has failed. */

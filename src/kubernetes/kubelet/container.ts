@@ -126,6 +126,8 @@ export class Container {
   startAtRest(): void {
     this.#begin();
     this.look();
+    // No probe's initial delay is still to come.
+    this.#seenStartNs = -Infinity;
     this.probes.assumeGood();
   }
 

@@ -9,14 +9,20 @@ import type { SimTimeNs } from "../../engine/index.ts";
 import type { EndpointSlice } from "../api/types.ts";
 import { changedPods } from "./sliceVersions.ts";
 
-/** By Service and uid of the pod: when its last change came. For observations only. */
-export type Arrivals = ReadonlyMap<string, ReadonlyMap<string, SimTimeNs>>;
+/** When a change of an endpoint came to the process, and when the process took note of it. */
+export interface Arrival {
+  readonly deliveredNs: SimTimeNs;
+  readonly trackedNs: SimTimeNs;
+}
+
+/** By Service and uid of the pod: the arrival of its last change. For observations only. */
+export type Arrivals = ReadonlyMap<string, ReadonlyMap<string, Arrival>>;
 
 export class ChangeTracker {
   #startNs: SimTimeNs;
   readonly #services = new Set<string>();
   #triggers = new Map<string, SimTimeNs[]>();
-  #arrivals = new Map<string, Map<string, SimTimeNs>>();
+  #arrivals = new Map<string, Map<string, Arrival>>();
 
   /** @param startNs triggers from before it are not this proxy's to answer for */
   constructor(startNs: SimTimeNs) {
@@ -51,12 +57,12 @@ export class ChangeTracker {
   endpointsArrived(
     previous: EndpointSlice | null,
     slice: EndpointSlice | null,
-    atNs: SimTimeNs,
+    arrival: Arrival,
   ): void {
     const { service } = (slice ?? previous)!;
     let times = this.#arrivals.get(service);
     if (times === undefined) this.#arrivals.set(service, (times = new Map()));
-    for (const podUid of changedPods(previous, slice)) times.set(podUid, atNs);
+    for (const podUid of changedPods(previous, slice)) times.set(podUid, arrival);
   }
 
   /** The sync that took these has failed: they still wait, unless something newer has come. */

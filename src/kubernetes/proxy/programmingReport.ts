@@ -7,6 +7,7 @@
 import type { SimTimeNs } from "../../engine/index.ts";
 import type { Endpoint, EndpointSlice } from "../api/types.ts";
 import type { ChangeLedger, EndpointName } from "../ledger.ts";
+import type { Arrival } from "./changeTracker.ts";
 
 /** One Service's rules that have come into force. */
 export interface Programmed {
@@ -16,7 +17,7 @@ export interface Programmed {
   readonly before: readonly EndpointSlice[];
   readonly after: readonly EndpointSlice[];
   /** When the node was told of each pod's endpoint, by uid: of those of which it was told something new. */
-  readonly arrived: ReadonlyMap<string, SimTimeNs> | undefined;
+  readonly arrived: ReadonlyMap<string, Arrival> | undefined;
   readonly syncStartedNs: SimTimeNs;
   readonly nowNs: SimTimeNs;
 }
@@ -32,8 +33,9 @@ interface Difference {
 export function reportProgrammed(ledger: ChangeLedger, programmed: Programmed): void {
   const { node, arrived, syncStartedNs, nowNs } = programmed;
   for (const { of, ready, causeNs } of differencesOf(programmed)) {
-    const deliveredNs = arrived?.get(of.podUid) ?? syncStartedNs;
-    const times = { deliveredNs, trackedNs: deliveredNs, syncStartedNs };
+    const arrival = arrived?.get(of.podUid);
+    const deliveredNs = arrival?.deliveredNs ?? syncStartedNs;
+    const times = { deliveredNs, trackedNs: arrival?.trackedNs ?? syncStartedNs, syncStartedNs };
     ledger.programmed(node, of, ready, causeNs, times, nowNs);
   }
 }

@@ -89,8 +89,11 @@ export class Proxier {
   readonly #process: ProxyProcess;
   readonly #slices: OverlayMap<string, readonly EndpointSlice[]>;
   readonly #programmed: OverlayMap<string, readonly ServicePortRules[]>;
-  /** Slices that the rules in force were made of: what a change is measured against. */
-  readonly #inForce: OverlayMap<string, readonly EndpointSlice[]>;
+  /**
+   * Slices that the rules were last made of: what a change is measured against. Rules that are lost are no
+   * change; what has changed meanwhile is programmed by the sync that makes them again.
+   */
+  readonly #lastApplied: OverlayMap<string, readonly EndpointSlice[]>;
   readonly #tracker: ChangeTracker;
   readonly #runner: BoundedFrequencyRunner;
   readonly #syncPeriodNs: DurationNs;
@@ -127,7 +130,7 @@ export class Proxier {
     this.#process = process;
     this.table = new RuleTable(base.table);
     this.#slices = new OverlayMap(base.slices);
-    this.#inForce = new OverlayMap(base.slices);
+    this.#lastApplied = new OverlayMap(base.slices);
     this.#programmed = new OverlayMap(base.programmed);
     this.#endpoints = base.size.endpoints;
     this.#fullSyncDue = base.isCold;
@@ -144,7 +147,7 @@ export class Proxier {
 
   /** One that starts with empty tables programs what its first lists show. */
   startCold(slices: Iterable<EndpointSlice>): void {
-    for (const slice of slices) this.#putSlice(slice, slice);
+    for (const slice of slices) this.#putSlice(slice, slice, this.#options.sim.nowNs);
     this.#lookAtAll();
     if (!this.#tracker.isEmpty) this.#request();
   }
@@ -178,16 +181,19 @@ export class Proxier {
   /** A new process: it has listed everything and writes its tables anew. */
   restart(slices: Iterable<EndpointSlice>): void {
     this.#isStarting = true;
-    this.#tracker.restart(this.#options.sim.nowNs);
+    const { nowNs } = this.#options.sim;
+    this.#tracker.restart(nowNs);
     // What the last process had been told and not written is news again.
-    for (const key of this.#slices.keys()) this.#slices.set(key, this.#inForce.get(key) ?? []);
+    for (const key of this.#slices.keys()) this.#slices.set(key, this.#lastApplied.get(key) ?? []);
     const listed = new Set<string>();
     for (const slice of slices) {
       listed.add(objectKey(slice));
-      this.#putSlice(slice, slice);
+      this.#putSlice(slice, slice, nowNs);
     }
     for (const known of this.#slices.values()) {
-      for (const slice of known) if (!listed.has(objectKey(slice))) this.#putSlice(slice, null);
+      for (const slice of known) {
+        if (!listed.has(objectKey(slice))) this.#putSlice(slice, null, nowNs);
+      }
     }
     for (const key of this.#programmed.keys()) this.#tracker.changed(key);
     this.#lookAtAll();
@@ -197,10 +203,7 @@ export class Proxier {
 
   /** The node has lost its kernel's memory: nothing is programmed. Only of a process that is stopped. */
   forgetRules(): void {
-    for (const key of this.#programmed.keys()) {
-      this.#put(key, []);
-      this.#inForce.set(key, []);
-    }
+    for (const key of this.#programmed.keys()) this.#put(key, []);
     this.#staleEndpoints = 0;
     this.#isFlushed = false;
   }
@@ -225,7 +228,6 @@ export class Proxier {
     for (const service of this.#process.services.values()) {
       const key = objectKey(service);
       this.#put(key, []);
-      this.#inForce.set(key, []);
       this.#unsynced.add(key);
     }
     const nextLookNs = (Math.floor(sim.nowNs / this.#syncPeriodNs) + 1) * this.#syncPeriodNs;
@@ -235,8 +237,9 @@ export class Proxier {
     });
   }
 
-  sliceChanged(slice: EndpointSlice, isIgnored: boolean): void {
-    this.#putSlice(slice, slice);
+  /** @param deliveredNs when the watch had brought it to the process */
+  sliceChanged(slice: EndpointSlice, deliveredNs: SimTimeNs, isIgnored: boolean): void {
+    this.#putSlice(slice, slice, deliveredNs);
     if (isIgnored) return;
     const written = slice.metadata.annotations[LAST_CHANGE_TRIGGER_TIME];
     const triggerNs = written === undefined ? NaN : Number(written);
@@ -244,8 +247,8 @@ export class Proxier {
     this.#request();
   }
 
-  sliceDeleted(slice: EndpointSlice, isIgnored: boolean): void {
-    this.#putSlice(slice, null);
+  sliceDeleted(slice: EndpointSlice, deliveredNs: SimTimeNs, isIgnored: boolean): void {
+    this.#putSlice(slice, null, deliveredNs);
     if (isIgnored) return;
     this.#tracker.sliceDeleted(slice.service);
     this.#request();
@@ -278,9 +281,10 @@ export class Proxier {
     this.kernel?.changed(before, rules);
   }
 
-  #putSlice(slice: EndpointSlice, now: EndpointSlice | null): void {
+  #putSlice(slice: EndpointSlice, now: EndpointSlice | null, deliveredNs: SimTimeNs): void {
     const { previous, slices } = withSlice(this.#slices.get(slice.service), slice, now);
-    this.#tracker.endpointsArrived(previous, now, this.#options.sim.nowNs);
+    const times = { deliveredNs, trackedNs: this.#options.sim.nowNs };
+    this.#tracker.endpointsArrived(previous, now, times);
     this.#slices.set(slice.service, slices);
   }
 
@@ -422,7 +426,7 @@ export class Proxier {
     this.#put(key, rules);
     this.#options.applied?.(key, slices, this.family);
     const { ledger, node, sim } = this.#options;
-    const before = this.#inForce.get(key) ?? [];
+    const before = this.#lastApplied.get(key) ?? [];
     reportProgrammed(ledger, {
       node: node.name,
       service: key,
@@ -433,7 +437,7 @@ export class Proxier {
       syncStartedNs: taken.startedAtNs,
       nowNs: sim.nowNs,
     });
-    this.#inForce.set(key, slices);
+    this.#lastApplied.set(key, slices);
   }
 }
 

@@ -16,6 +16,7 @@ import { TransportProtocol, type TransportProtocolNumber } from "../../network/n
 import { OverlayMap } from "../api/overlayMap.ts";
 import {
   familyOf,
+  HEADLESS_LABEL,
   objectKey,
   type Endpoint,
   type EndpointSlice,
@@ -104,10 +105,16 @@ export function isForAnotherProxy({ metadata }: Service): boolean {
   return metadata.labels[SERVICE_PROXY_NAME] !== undefined;
 }
 
+/** Slices that kube-proxy's watch asks for (noHeadlessEndpoints in cmd/kube-proxy/app/server.go; timings §7.1). */
+export function isWithClusterIP({ metadata }: EndpointSlice): boolean {
+  return metadata.labels[HEADLESS_LABEL] === undefined;
+}
+
 /** Services of which kube-proxy makes no rules. */
-function isLeftAlone(service: Service): boolean {
+export function isLeftAlone(service: Service): boolean {
   const { clusterIP, type } = service.spec;
-  return isForAnotherProxy(service) || clusterIP === "None" || type === "ExternalName";
+  const hasAddress = clusterIP !== "None" && clusterIP !== "";
+  return isForAnotherProxy(service) || !hasAddress || type === "ExternalName";
 }
 
 export function sliceFamily({ addressType }: EndpointSlice): 4 | 6 {
@@ -301,8 +308,10 @@ export class RuleBuilder {
       );
       if (target === undefined) continue;
       for (const endpoint of slice.endpoints) {
-        const { address, podUid } = endpoint;
-        const text = family === 4 ? `${address}:${target.port}` : `[${address}]:${target.port}`;
+        const { podUid } = endpoint;
+        const address = this.addresses.intern(endpoint.address);
+        const ip = this.addresses.text(address);
+        const text = family === 4 ? `${ip}:${target.port}` : `[${ip}]:${target.port}`;
         const isLocal = endpoint.nodeName === nodeName && nodeName !== "";
         const known = byText.get(text);
         if (known !== undefined && !isPreferred(known, isLocal, endpoint.conditions)) continue;
@@ -312,7 +321,7 @@ export class RuleBuilder {
           ...endpoint.conditions,
           zoneHints: endpoint.zoneHints ?? null,
           nodeHints: endpoint.nodeHints ?? null,
-          address: this.addresses.intern(address),
+          address,
           port: target.port,
           podUid,
           index: this.#ledger.endpointIndex(key, podUid, slice.addressType),

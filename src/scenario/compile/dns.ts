@@ -7,6 +7,7 @@
  */
 import { objectKey, type Pod } from "../../kubernetes/api/types.ts";
 import type { Cluster } from "../../kubernetes/cluster.ts";
+import { answerReport } from "../../kubernetes/dns/answerReport.ts";
 import { DnsMessages } from "../../kubernetes/dns/messages.ts";
 import { ClusterRecords } from "../../kubernetes/dns/records.ts";
 import { NO_ADDRESS, type AddressId } from "../../network/address.ts";
@@ -14,7 +15,8 @@ import type { Network } from "../../network/network.ts";
 import type { Transport } from "../../network/transport.ts";
 import type { Observations } from "../../observe/observations.ts";
 import type { DnsUse } from "../../workload/client.ts";
-import { DNS_PORT, type DnsServerOptions } from "../../workload/dns/server.ts";
+import { DnsFleet } from "../../workload/dns/fleet.ts";
+import { DNS_PORT, type CachedUntil, type DnsServerOptions } from "../../workload/dns/server.ts";
 import { startProgram, type ProgramSpec } from "../../workload/models.ts";
 import type { Programs } from "../../workload/program.ts";
 import { LookupNames } from "../lookups.ts";
@@ -25,6 +27,8 @@ import type { ResolvedClient, ResolvedScenario } from "../resolved.ts";
 const OUTSIDE_ADDRESS = "192.0.2.1";
 
 export class ClusterDns {
+  /** CoreDNS' processes. */
+  readonly fleet = new DnsFleet();
   readonly #scenario: ResolvedScenario;
   readonly #network: Network;
   readonly #transport: Transport;
@@ -59,10 +63,13 @@ export class ClusterDns {
     const { dns } = this.#scenario.profile.kubernetes;
     const watcher = `coredns/${objectKey(pod)}/${pod.status.restartCount}`;
     const { addresses } = this.#network;
-    const { api } = this.#cluster;
-    const records = (): ClusterRecords => new ClusterRecords(api, addresses, watcher, dns.zone);
+    const { api, ledger } = this.#cluster;
+    const records = (cachedUntilNs: CachedUntil): ClusterRecords => {
+      const told = answerReport(ledger, objectKey(pod), this.#network.sim, cachedUntilNs);
+      return new ClusterRecords(api, addresses, watcher, dns.zone, told);
+    };
     const options = { ...this.#common(), address: NO_ADDRESS, records, upstream: null };
-    return { kind: "dns", options: { ...options, probePorts: true } };
+    return { kind: "dns", options: { ...options, probePorts: true, fleet: this.fleet } };
   }
 
   /** What a client uses; null for one that looks nothing up. */
@@ -107,6 +114,7 @@ export class ClusterDns {
       upstream,
       cache: { ...cache, successTtlNs, denialTtlNs },
       probePorts: false,
+      fleet: null,
     };
     for (const [index, { metadata }] of nodes.entries()) {
       const host = this.#network.hosts[index]!;
@@ -119,7 +127,10 @@ export class ClusterDns {
     }
   }
 
-  #common(): Omit<DnsServerOptions, "started" | "address" | "records" | "upstream" | "probePorts"> {
+  #common(): Omit<
+    DnsServerOptions,
+    "started" | "address" | "records" | "upstream" | "probePorts" | "fleet"
+  > {
     const { kubernetes, server } = this.#scenario.profile;
     const { zone, recordTtlNs, cache, cpuPerQueryNs, workers, lameduckNs, forward, startupTime } =
       kubernetes.dns;

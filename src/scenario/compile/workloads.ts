@@ -105,7 +105,8 @@ export class Workloads {
     if (key === DNS_WORKLOAD && this.#dns !== null) return this.#dns.serverSpec(pod);
     const server = this.#scenario.cluster.servers.find((each) => each.workload === key);
     const { server: profile } = this.#scenario.profile;
-    const program = serverProgram(server ?? defaultServer, profile, workload);
+    const spec = server?.images?.[container.image] ?? server ?? defaultServer;
+    const program = serverProgram(spec, profile, workload);
     const calls = server?.stages === undefined ? null : this.#callsOf(server.workload);
     if (program.kind !== "server" || calls === null) return program;
     const options = { ...program.options, calls: { callers: calls, stages: server!.stages! } };

@@ -36,6 +36,8 @@ export interface FaultSurroundings {
   ) => { readonly selector: Labels; readonly namespace: string } | null;
   /** Key of an Endpoints object that a user keeps. Without `mistakes` its name has been checked before. */
   readonly endpoints: (name: string, mistakes?: FileMistakes) => ObjectKey | null;
+  /** The cluster has DNS, or could not be read. */
+  readonly hasDns: boolean;
   readonly checkContainer: (name: string, mistakes: FileMistakes) => void;
   /**
    * The hosts of these names: nodes alone, those that track connections, or any. Without `mistakes` they have
@@ -61,6 +63,7 @@ export interface ChaosTargets {
     readonly replicas: number;
   }[];
   readonly containers: readonly string[];
+  readonly hasDns: boolean;
 }
 
 /** Targets, and draws of chaos' own stream. */

@@ -2,6 +2,7 @@
 export { apiOutage, type ApiOutageInput } from "./apiOutage.ts";
 export { cordon, type CordonInput } from "./cordon.ts";
 export { crashNode, type CrashNodeInput } from "./crashNode.ts";
+export { dnsOutage, type DnsOutageInput } from "./dnsOutage.ts";
 export { drain, type DrainInput } from "./drain.ts";
 export { failSync, type FailSyncInput } from "./failSync.ts";
 export { flushConntrack, type FlushConntrackInput } from "./flushConntrack.ts";

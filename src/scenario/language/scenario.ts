@@ -7,7 +7,7 @@
  */
 import type { NetworkKindName } from "../../network/kinds/index.ts";
 import type * as faultWords from "../faults/words.ts";
-import type { ServerInput } from "../servers/index.ts";
+import type { WorkloadServerInput } from "../servers/index.ts";
 import type { DistributionInput } from "./distributions.ts";
 import {
   dockerParameters,
@@ -54,7 +54,7 @@ export interface ScenarioInput {
   /** Docker hosts outside of any cluster. */
   docker?: DockerInput;
   /** What the pods of a workload do, by "deploy/NAME", "rs/NAME" or "pod/NAME". */
-  servers?: Record<string, ServerInput>;
+  servers?: Record<string, WorkloadServerInput>;
   clients?: ClientInput[];
   faults?: FaultInput[];
   /** Faults drawn from a seed, after those above. */

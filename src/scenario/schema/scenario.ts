@@ -17,7 +17,7 @@ import { labels, labelName } from "../manifests/objects.ts";
 import { describeValue, type FileMistakes, type Path } from "../mistakes.ts";
 import type { ServiceTarget } from "../resolved.ts";
 import { connections, retries } from "./calling.ts";
-import { readServer, type ServerSpec } from "../servers/index.ts";
+import { readWorkloadServer, type WorkloadServerSpec } from "../servers/index.ts";
 import { readChaos, type ChaosPart } from "./chaos.ts";
 import { distribution } from "./distribution.ts";
 import {
@@ -267,7 +267,7 @@ export interface ScenarioParts {
   readonly withoutCluster: boolean;
   /** undefined where there is none, null after mistakes. */
   readonly docker: DockerPart | undefined | null;
-  readonly servers: readonly (Part<ServerSpec> & { readonly reference: string })[];
+  readonly servers: readonly (Part<WorkloadServerSpec> & { readonly reference: string })[];
   readonly clients: readonly (Part<ClientPart> & { readonly to: TargetPart | undefined })[];
   readonly faults: readonly FaultDraft<FaultSpec>[];
   readonly chaos: ChaosPart | undefined;
@@ -333,7 +333,7 @@ function readServers(input: unknown, mistakes: FileMistakes): ScenarioParts["ser
   }
   return Object.entries(input).map(([reference, part]) => {
     const path = ["servers", reference];
-    return { value: readServer(part, path, mistakes), path, reference };
+    return { value: readWorkloadServer(part, path, mistakes), path, reference };
   });
 }
 

@@ -17,7 +17,9 @@ import {
   type DistributionSpec,
   type DurationNs,
   type RandomStream,
+  type SimTimeNs,
 } from "../../engine/index.ts";
+import type { IpFamily } from "../../kubernetes/api/types.ts";
 import { DnsCache, type DnsCacheLimits } from "../../kubernetes/dns/cache.ts";
 import {
   queryInfo,
@@ -44,6 +46,7 @@ import {
   type ProgramContext,
   type Signal,
 } from "../program.ts";
+import { EXIT_CONFIG, type DnsFleet, type DnsProcess } from "./fleet.ts";
 import { TcpForwarder } from "./forward.ts";
 
 export const DNS_PORT = 53;
@@ -52,13 +55,16 @@ const PROBE_PORTS = [8080, 8181];
 /** The longest chain of CNAMEs that is followed. */
 const MOST_ALIASES = 8;
 
+/** Until when the cache answers a Service's own name; now where it has no answer. */
+export type CachedUntil = (service: string, family: IpFamily) => SimTimeNs;
+
 export interface DnsServerOptions {
   readonly messages: DnsMessages;
   /** Where it listens; NO_ADDRESS for every address. */
   readonly address: AddressId;
   readonly zone: string;
   /** Makes its watch of the cluster; null for a node's cache, which asks `upstream`. */
-  readonly records: (() => ClusterRecords) | null;
+  readonly records: ((cachedUntilNs: CachedUntil) => ClusterRecords) | null;
   /** The cluster's own DNS, asked by TCP. */
   readonly upstream: { readonly address: AddressId; readonly port: number } | null;
   readonly recordTtlNs: DurationNs;
@@ -81,6 +87,8 @@ export interface DnsServerOptions {
   readonly ednsAnswerBytes: number;
   readonly smallMessageBytes: number;
   readonly probePorts: boolean;
+  /** The processes that it is one of; null for a node's cache. */
+  readonly fleet: DnsFleet | null;
   readonly started: boolean;
 }
 
@@ -108,7 +116,7 @@ export interface DnsQuery {
   endpoint: number;
 }
 
-export class DnsServer implements Program, ListenerHandler, DatagramHandler {
+export class DnsServer implements Program, ListenerHandler, DatagramHandler, DnsProcess {
   readonly #context: ProgramContext;
   readonly #options: DnsServerOptions;
   readonly #id: number;
@@ -128,6 +136,8 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
   #listeners: Listener[] = [];
   readonly #connections = new Set<Socket>();
   #ended = false;
+  /** While the process stands still: what it will do when it goes on. */
+  #held: (() => void)[] | null = null;
 
   constructor(context: ProgramContext, options: DnsServerOptions) {
     this.#context = context;
@@ -147,6 +157,7 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
         : new TcpForwarder(context, options.messages, options.upstream, (query, answer) =>
             this.#resolved(this.#queries[query]!, answer),
           );
+    options.fleet?.started(this);
     if (options.started) this.#listen();
     else {
       const stream = streams.get(`dns/${name}/startup`);
@@ -155,8 +166,24 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
     }
   }
 
+  hang(): void {
+    this.#held ??= [];
+  }
+
+  goOn(): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const act of held) if (!this.#ended) act();
+    if (this.#ended) return;
+    while (this.#busy < this.#options.workers && this.#isWaiting) this.#serveNext();
+  }
+
   timer(what: number, argument: number): void {
     if (this.#ended) return;
+    if (this.#held !== null) {
+      this.#held.push(() => this.timer(what, argument));
+      return;
+    }
     switch (what) {
       case Timer.listen:
         this.#listen();
@@ -171,7 +198,9 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
         this.#end(0);
         return;
       case Timer.watch:
-        this.#records = this.#options.records!();
+        this.#records = this.#options.records!((service, family) =>
+          this.#cachedUntilNs(service, family),
+        );
         return;
       case Timer.forward:
         this.#forwarder!.timeOut(argument);
@@ -182,6 +211,10 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
     if (this.#ended) return;
     if (signal === "SIGKILL") {
       this.#end(EXIT_KILLED);
+      return;
+    }
+    if (this.#held !== null) {
+      this.#held.push(() => this.signal(signal));
       return;
     }
     const { programs } = this.#context;
@@ -212,7 +245,7 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
 
   message(socket: Socket, message: number, info: number): void {
     if (socket.localPort !== DNS_PORT) {
-      this.#answerProbe(socket, message, info);
+      this.#whileOpen(socket, () => this.#answerProbe(socket, message, info));
       return;
     }
     const query = this.#take(socket, message, info);
@@ -221,12 +254,21 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
   }
 
   peerClosed(socket: Socket): void {
-    this.#connections.delete(socket);
-    this.#context.programs.transport.close(socket);
+    this.#whileOpen(socket, () => {
+      this.#connections.delete(socket);
+      this.#context.programs.transport.close(socket);
+    });
   }
 
   failed(socket: Socket): void {
     this.#connections.delete(socket);
+  }
+
+  /** Now, or when the process goes on if its connection is the same then. */
+  #whileOpen(socket: Socket, act: () => void): void {
+    const { generation } = socket;
+    if (this.#held === null) act();
+    else this.#held.push(() => void (socket.generation === generation && act()));
   }
 
   #answerProbe(socket: Socket, message: number, info: number): void {
@@ -271,6 +313,10 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
   }
 
   #listen(): void {
+    if (this.#options.fleet?.isBroken === true) {
+      this.#end(EXIT_CONFIG);
+      return;
+    }
     const { transport } = this.#context.programs;
     const { namespace } = this.#context;
     const { address, probePorts } = this.#options;
@@ -285,7 +331,7 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
     query.endpoint = routeNote < 0 ? -1 : routeNote >> 1;
     const { observations, sim } = this.#context.programs;
     if (query.endpoint >= 0) observations.endpointRequestStarted(query.endpoint, sim.nowNs);
-    if (this.#busy < this.#options.workers) this.#serve(query);
+    if (this.#held === null && this.#busy < this.#options.workers) this.#serve(query);
     else this.#waiting.push(query);
   }
 
@@ -298,6 +344,14 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
     programs.completeAt(programs.sim.nowNs + tookNs, this.#id, Timer.served, query.index);
   }
 
+  #cachedUntilNs(service: string, family: IpFamily): SimTimeNs {
+    const { messages, zone } = this.#options;
+    const [namespace, name] = service.split("/");
+    const type = family === "IPv4" ? RecordType.A : RecordType.AAAA;
+    const question = messages.question(`${name}.${namespace}.svc.${zone}`, type);
+    return this.#cache.keepsUntilNs(question, this.#context.programs.sim.nowNs);
+  }
+
   #served(query: DnsQuery): void {
     this.#busy--;
     const cached = this.#cache.get(query.question, this.#context.programs.sim.nowNs);
@@ -306,8 +360,12 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
     this.#serveNext();
   }
 
+  get #isWaiting(): boolean {
+    return this.#waitingHead < this.#waiting.length;
+  }
+
   #serveNext(): void {
-    if (this.#waitingHead === this.#waiting.length) return;
+    if (!this.#isWaiting) return;
     const next = this.#waiting[this.#waitingHead++]!;
     if (this.#waitingHead > 1024 && 2 * this.#waitingHead > this.#waiting.length) {
       this.#waiting.splice(0, this.#waitingHead);
@@ -414,6 +472,8 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler {
 
   #end(exitCode: number): void {
     this.#ended = true;
+    this.#options.fleet?.ended(this);
+    this.#records?.stop();
     const { programs, exited } = this.#context;
     for (const { socket, endpoint } of this.#queries) {
       if (socket === null || endpoint < 0) continue;
