@@ -7,7 +7,7 @@
 import { seconds, type DurationNs, type SimTimeNs } from "../engine/index.ts";
 import type { RunResult } from "../library/result.ts";
 import { rank } from "../observe/index.ts";
-import type { ResolvedScenario } from "../scenario/index.ts";
+import { optionMistake, UserError, type ResolvedScenario } from "../scenario/index.ts";
 import { openLoop, perRequest, type ClientInput } from "../scenario/language/scenario.ts";
 import { rolloutRestart } from "../scenario/faults/words.ts";
 import type { Measures, Watch } from "./contract.ts";
@@ -46,9 +46,22 @@ export function prepareRestart(draft: Draft): void {
   draft.scenario.faults = [rolloutRestart({ workload: draft.target.workload, at: BEGINS })];
 }
 
-export const restartAssumes = [
-  `each request dials anew, has ${TIMEOUT.replace("s", " s")} and is not tried again; clients run on every node (at most ${MOST_CALLERS})`,
-];
+export function callersAssume({ type }: Target): string[] {
+  const where =
+    type === "ClusterIP"
+      ? `clients run on every node (at most ${MOST_CALLERS})`
+      : `clients are outside, on as many hosts as there are nodes (at most ${MOST_CALLERS})`;
+  return [
+    `each request dials anew, has ${TIMEOUT.replace("s", " s")} and is not tried again; ${where}`,
+  ];
+}
+
+/** @throws UserError where a node that goes leaves no other */
+export function refuseSingleNode({ nodes }: Target): void {
+  if (nodes > 1) return;
+  const found = "a cluster of a single node: when it goes, all is gone";
+  throw new UserError([optionMistake("--nodes", found, "2 nodes or more")]);
+}
 
 /** Follows the Deployment's pods through a restart, and what nodes hold of them meanwhile. */
 export class RestartWatch implements Watch {

@@ -57,6 +57,18 @@ const writers = {
       client.connections = kind === "kept" ? keepAlive() : perRequest();
     }
   },
+  /** Of one try of the clients, as "500ms". */
+  timeout({ scenario }: Draft, timeout: Value): void {
+    for (const client of scenario.clients ?? []) client.timeout = timeout as "1s";
+  },
+  /** Tries of a request, the first included. */
+  attempts({ scenario }: Draft, attempts: Value): void {
+    for (const client of scenario.clients ?? []) client.retries = { attempts: Number(attempts) };
+  },
+  /** --node-monitor-grace-period, as "20s". */
+  nodeMonitorGrace(draft: Draft, grace: Value): void {
+    setProfile(draft, ["kubernetes", "controllerManager", "nodeLifecycle", "grace"], grace);
+  },
   /** Pods or hosts that call. */
   callers({ scenario }: Draft, replicas: Value): void {
     for (const { from } of scenario.clients ?? []) {
@@ -92,6 +104,10 @@ const writers = {
     spec["externalTrafficPolicy"] = policy;
     // A port of its own for health checks is for Local alone.
     if (policy !== "Local") delete spec["healthCheckNodePort"];
+  },
+  /** How often a load balancer checks a node, as "2s"; it gives one up after three that failed. */
+  healthCheckInterval(draft: Draft, interval: Value): void {
+    setProfile(draft, ["kubernetes", "loadBalancer", "healthCheck", "interval"], interval);
   },
   /** Of an answer, as "64Ki". */
   responseSize(draft: Draft, size: Value): void {

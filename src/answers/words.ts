@@ -3,7 +3,7 @@
  *
  * Owns: an interval's look, and plurals of this room. Refuses to own: single values (output/format.ts).
  */
-import { figureText } from "../output/index.ts";
+import { count, figureText } from "../output/index.ts";
 import type { Figure } from "./contract.ts";
 
 /** "97.2 %". */
@@ -14,6 +14,7 @@ export function value({ mean, unit }: Pick<Figure, "mean" | "unit">): string {
 function textOf(figure: number, unit: Figure["unit"]): string {
   // Durations are whole nanoseconds, and differences of them may be negative.
   if (unit === "ns") return `${figure < 0 ? "-" : ""}${figureText(Math.abs(figure), unit)}`;
+  if (unit === "count" && figure >= 1000) return count(Math.round(figure));
   if (unit !== "share") return figureText(figure, unit);
   // Almost all is never shown as all.
   const digits = [4, 5, 6, 7, 8].find((each) => Number((100 * figure).toPrecision(each)) !== 100);

@@ -7,17 +7,20 @@
  */
 import type { Host } from "../network/host.ts";
 import type { FaultContext, FaultScheduler } from "./contract.ts";
-import { hostsOf, type HostGroup } from "./hosts.ts";
+import { hostsOf } from "./hosts.ts";
 import { during, type Span } from "./span.ts";
+import { onNodes, type StruckNodes } from "./struckNodes.ts";
 
 export interface CrashNodeSpec extends Span {
   readonly kind: "crashNode";
-  readonly nodes: HostGroup;
+  readonly nodes: StruckNodes;
 }
 
-export const crashNode: FaultScheduler<CrashNodeSpec> = (spec, context) => {
-  during(context, spec, { kind: spec.kind, object: `node/${spec.nodes.text}` }, () =>
-    powerOff(hostsOf(spec.nodes, context), context),
+export const crashNode: FaultScheduler<CrashNodeSpec> = (spec, context, name) => {
+  onNodes(spec, context, name, (group) =>
+    during(context, spec, { kind: spec.kind, object: `node/${group.text}` }, () =>
+      powerOff(hostsOf(group, context), context),
+    ),
   );
 };
 

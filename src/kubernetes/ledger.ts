@@ -220,6 +220,20 @@ export class ChangeLedger {
     this.#observations.endpointProgrammed(id, node, atNs, deliveredNs, trackedNs, syncStartedNs);
   }
 
+  /** From `atNs` on the answers of a DNS server hold the endpoint as usable, or no longer. */
+  answered(
+    server: string,
+    name: EndpointName,
+    usable: boolean,
+    causeNs: SimTimeNs | null,
+    knownNs: SimTimeNs,
+    atNs: SimTimeNs,
+  ): void {
+    const tracked = this.#named(name);
+    const change = tracked && match(tracked, usable, causeNs);
+    if (change !== undefined) this.#observations.endpointAnswered(change.id, server, knownNs, atNs);
+  }
+
   #open(
     service: Service,
     tracked: Tracked,
@@ -240,6 +254,7 @@ export class ChangeLedger {
       atNs,
       usable ? 1 : 0,
       tracked.index,
+      service.spec.clusterIP === "None" ? 1 : 0,
     );
   }
 

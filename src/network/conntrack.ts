@@ -69,6 +69,9 @@ export interface ConntrackEntry {
   replyDestinationPort: number;
 }
 
+/** Of packets that may change a connection's state. */
+const NOT_PLAIN = Flag.syn | Flag.fin | Flag.rst | ICMP_FLAGS;
+
 export class Conntrack {
   /** Entry and direction of the packet last tracked; NO_ENTRY for one that passes untracked. */
   entry: EntryId = NO_ENTRY;
@@ -92,6 +95,7 @@ export class Conntrack {
   private readonly profile: LinuxProfile["conntrack"];
   private readonly natNsPerPacket: number;
   private readonly timeouts: readonly number[];
+  private readonly establishedNs: number;
   private readonly snatPorts: SnatPorts;
   private readonly eviction: Eviction;
   /** The host's own entries, in no order: the first `count` of them. */
@@ -138,6 +142,7 @@ export class Conntrack {
       Math.max(profile.minEntries, profile.maxPerCore * options.cores),
     );
     this.timeouts = timeoutsOf(profile);
+    this.establishedNs = profile.establishedNs;
     this.snatPorts = new SnatPorts(
       sim.streams.get(`conntrack/${options.hostName}`),
       profile.snat,
@@ -183,6 +188,28 @@ export class Conntrack {
       hints[slot] = 2 * this.entry;
     }
     return verdict;
+  }
+
+  /**
+   * The short way of track(), for a packet of a connection that stands: what decides is known, and nothing
+   * changes but the translated packet and the entry's time-out.
+   * @returns false where that is not so; nothing has changed then
+   */
+  passes(packet: Packet, hints: Int32Array): boolean {
+    const slot = packet.tables;
+    if (slot >= hints.length || (packet.flags & NOT_PLAIN) !== 0) return false;
+    if (this.watcher !== null || this.natNsPerPacket > 0) return false;
+    const hint = hints[slot]!;
+    if (hint < 0) return false;
+    const { tables, host } = this;
+    const { nowNs } = this.sim;
+    const { established } = CtState;
+    if (!tables.passes(hint, established, host, packet.protocol, packet, nowNs)) return false;
+    tables.expiresAtNs[hint >> 1] = nowNs + this.establishedNs;
+    packet.tables = slot + 1;
+    this.entry = hint >> 1;
+    this.direction = (hint & 1) as DirectionCode;
+    return true;
   }
 
   isExpired(id: EntryId): boolean {
@@ -272,12 +299,12 @@ export class Conntrack {
   private find(packet: Packet, hints: Int32Array | null): boolean {
     const slot = packet.tables++;
     const { tables } = this;
+    this.hiddenOriginal = NO_ENTRY;
     if (hints !== null && slot < hints.length) {
       const hint = hints[slot]!;
       if (hint >= 0 && this.accept(hint >> 1, (hint & 1) as DirectionCode, packet)) return true;
     }
     this.entry = NO_ENTRY;
-    this.hiddenOriginal = NO_ENTRY;
     const found = tables.find(this.host, packet.protocol, packet);
     if (found === NO_ENTRY) return false;
     const id = found >> 1;

@@ -7,6 +7,7 @@
  */
 import type { AddressId } from "./address.ts";
 import type { Egress } from "./host.ts";
+import type { SimTimeNs } from "../engine/index.ts";
 
 /** Index of an entry. Used again after the entry's end, with another generation. */
 export type EntryId = number;
@@ -53,6 +54,9 @@ export const EntryFlag = {
   clash: 32,
   sourceNat: 64,
 } as const;
+
+/** Assured and not unconfirmed: every packet of the connection may pass. */
+const SETTLED = EntryFlag.assured | EntryFlag.unconfirmed;
 
 /** Per slot of the index: hash, and 2 * entry + direction + 1 (0: empty). */
 const SLOT_WORDS = 2;
@@ -167,6 +171,43 @@ export class ConntrackTables {
     packet.sourcePort = ports & 0xffff;
     packet.destination = words[at]!;
     packet.destinationPort = ports >>> 16;
+  }
+
+  /**
+   * Translates a packet if `way`, 2 * entry + direction, is its own, and the entry in that state and assured.
+   * translate() and holds() in one go: this is asked of most packets.
+   */
+  passes(
+    way: number,
+    state: number,
+    host: number,
+    protocol: number,
+    packet: { -readonly [K in keyof Tuple]: Tuple[K] },
+    nowNs: SimTimeNs,
+  ): boolean {
+    const { words } = this;
+    const base = (way >> 1) * WORDS;
+    const isReply = way & 1;
+    const at = base + TUPLE + isReply * TUPLE_WORDS;
+    if (
+      words[at + 1] !== portsOf(packet) ||
+      words[at] !== packet.source ||
+      words[at + 2] !== packet.destination ||
+      words[base + HOST] !== host ||
+      words[base + PROTOCOL] !== protocol ||
+      words[base + STATE] !== state ||
+      (words[base + FLAGS]! & SETTLED) !== EntryFlag.assured ||
+      this.expiresAtNs[way >> 1]! <= nowNs
+    ) {
+      return false;
+    }
+    const other = base + TUPLE + (1 - isReply) * TUPLE_WORDS;
+    const ports = words[other + 1]!;
+    packet.source = words[other + 2]!;
+    packet.sourcePort = ports & 0xffff;
+    packet.destination = words[other]!;
+    packet.destinationPort = ports >>> 16;
+    return true;
   }
 
   /** Whether the entry's replies have that tuple. */

@@ -33,7 +33,7 @@ export class Hop {
   private busyNs = 0;
   /** Trains that found the hop idle, and the waiting times in ns of those that did not. */
   private unqueued = 0;
-  private readonly waits = new Histogram();
+  private readonly waitTimes = new Histogram();
 
   private readonly nsPerByte: number;
   private readonly profileCpuNsPerPacket: number;
@@ -76,22 +76,32 @@ export class Hop {
    */
   offer(nowNs: SimTimeNs, packets: number, bytes: number): number {
     if (!this.queues) {
-      this.packets += packets;
-      this.bytes += bytes;
+      this.pass(packets, bytes);
       return nowNs;
     }
-    const startNs = this.busyUntilNs;
-    if (startNs <= nowNs) {
+    let startNs = nowNs;
+    if (this.busyUntilNs > nowNs) {
+      if (!this.waits(nowNs, packets, bytes)) return DROPPED;
+      startNs = this.busyUntilNs;
+    } else {
       if (this.waiting > 0) this.clearQueue();
       this.unqueued++;
-      return this.send(nowNs, packets, bytes);
     }
-    if (this.limited && !this.enqueue(nowNs, startNs, packets, bytes)) {
-      this.droppedPackets += packets;
-      return DROPPED;
-    }
-    this.waits.record(startNs - nowNs);
-    return this.send(startNs, packets, bytes);
+    const exactNs = packets * this.cpuNsPerPacket + bytes * this.nsPerByte + this.carryNs;
+    const serviceNs = Math.floor(exactNs);
+    this.carryNs = exactNs - serviceNs;
+    this.packets += packets;
+    this.bytes += bytes;
+    this.busyNs += serviceNs;
+    const departureNs = startNs + serviceNs;
+    this.busyUntilNs = departureNs;
+    return departureNs;
+  }
+
+  /** A train crosses a hop that cannot queue. */
+  pass(packets: number, bytes: number): void {
+    this.packets += packets;
+    this.bytes += bytes;
   }
 
   /** From now on a packet takes so many times its CPU time: the CPUs are not all its host's. */
@@ -118,22 +128,21 @@ export class Hop {
 
   /** The quantile over all trains of their time in the queue, in ns; 0 where none came. */
   waitQuantileNs(q: number): number {
-    const queued = this.waits.count;
+    const queued = this.waitTimes.count;
     const trains = queued + this.unqueued;
     if (queued === 0 || q * trains <= this.unqueued) return 0;
-    return this.waits.quantile((q * trains - this.unqueued) / queued);
+    return this.waitTimes.quantile((q * trains - this.unqueued) / queued);
   }
 
-  private send(startNs: number, packets: number, bytes: number): number {
-    const exactNs = packets * this.cpuNsPerPacket + bytes * this.nsPerByte + this.carryNs;
-    const serviceNs = Math.floor(exactNs);
-    this.carryNs = exactNs - serviceNs;
-    this.packets += packets;
-    this.bytes += bytes;
-    this.busyNs += serviceNs;
-    const departureNs = startNs + serviceNs;
-    this.busyUntilNs = departureNs;
-    return departureNs;
+  /** A train finds the hop busy. @returns whether there is room for it */
+  private waits(nowNs: number, packets: number, bytes: number): boolean {
+    const startNs = this.busyUntilNs;
+    if (this.limited && !this.enqueue(nowNs, startNs, packets, bytes)) {
+      this.droppedPackets += packets;
+      return false;
+    }
+    this.waitTimes.record(startNs - nowNs);
+    return true;
   }
 
   private enqueue(nowNs: number, startNs: number, packets: number, bytes: number): boolean {

@@ -79,7 +79,7 @@ export class NetworkStack {
     const { deliver, timeout } = Phase;
     this.#hostKind = sim.defineKind("packet_at_host", deliver, (a, b) => {
       if (network.outages === 0 || this.#comesIn(packet(a), host(b))) {
-        this.#atHost(packet(a), host(b));
+        this.#arrive(packet(a), host(b), sim.nowNs);
       }
     });
     this.#bridgeKind = sim.defineKind("packet_at_bridge", deliver, (a, b) => {
@@ -141,14 +141,13 @@ export class NetworkStack {
       this.drop(packet, host.name, "host_down");
       return;
     }
+    const { link } = namespace;
     // A root namespace's packet to itself goes through nat OUTPUT first: it may be for a node port.
-    const isTranslated = namespace.link === null && host.conntrack !== null;
+    const isTranslated = link === null && host.conntrack !== null;
     if (!isTranslated && namespace.addresses.has(packet.destination)) {
       this.#throughLoopback(packet, namespace, this.#socketKind, namespace.index);
-      return;
-    }
-    if (namespace.link === null) this.#process(packet, host, "OUTPUT", nowNs);
-    else this.#throughVeth(packet, namespace.link.out, host, nowNs);
+    } else if (link === null) this.#process(packet, host, "OUTPUT", nowNs);
+    else this.#throughVeth(packet, link.out, host, nowNs);
   }
 
   /** The neighbour that packets were held for has appeared. */
@@ -198,9 +197,10 @@ export class NetworkStack {
   /** Over a bridge that cannot queue. */
   #fromGuest(packet: Packet, host: Host, atNs: SimTimeNs): void {
     const bridge = host.bridge!;
-    this.#offer(packet, bridge, atNs);
+    if (this.tap !== null) this.#offerSeen(this.tap, packet, bridge, atNs);
+    else bridge.pass(packet.packets, packet.wireBytes);
     packet.carriedNs += bridge.latencyNs;
-    this.#process(packet, host, "PREROUTING", atNs);
+    this.#arrive(packet, host, atNs);
   }
 
   #throughNic(packet: Packet, host: Host, target: number, atNs: SimTimeNs): void {
@@ -281,8 +281,11 @@ export class NetworkStack {
   }
 
   #offer(packet: Packet, hop: Hop, atNs: SimTimeNs): number {
-    const { tap } = this;
-    if (tap === null) return hop.offer(atNs, packet.packets, packet.wireBytes);
+    if (this.tap !== null) return this.#offerSeen(this.tap, packet, hop, atNs);
+    return hop.offer(atNs, packet.packets, packet.wireBytes);
+  }
+
+  #offerSeen(tap: PacketTap, packet: Packet, hop: Hop, atNs: SimTimeNs): number {
     const waitNs = hop.backlogNs(atNs);
     const leftNs = hop.offer(atNs, packet.packets, packet.wireBytes);
     tap.crossed(packet, hop, atNs, waitNs, leftNs);
@@ -338,8 +341,21 @@ export class NetworkStack {
     else sim.post(leftNs + bridge.latencyNs, this.#hostKind, packet.id, host.index);
   }
 
-  #atHost(packet: Packet, host: Host): void {
-    this.#process(packet, host, "PREROUTING", this.network.sim.nowNs);
+  /**
+   * From a link into a root namespace. Most packets belong to a connection that stands: conntrack knows them
+   * by their socket's hint and nothing is to be decided.
+   */
+  #arrive(packet: Packet, host: Host, atNs: SimTimeNs): void {
+    const { conntrack } = host;
+    if (conntrack !== null && this.tap === null && host.untracked === null) {
+      const hints = this.#receiver!.hints(packet);
+      if (hints !== null && conntrack.passes(packet, hints)) {
+        const egress = this.#cachedEgress(conntrack, host, packet.destination);
+        this.#forward(packet, host, egress, atNs);
+        return;
+      }
+    }
+    this.#process(packet, host, "PREROUTING", atNs);
   }
 
   /** Conntrack and nat, then routing: what a root namespace does with each packet. */

@@ -17,6 +17,8 @@ export interface ChangeRecord {
   readonly changedAtNs: SimTimeNs;
   /** Whether the endpoint may get new connections after the change. */
   readonly usable: boolean;
+  /** Of a headless Service: no node's rules will hold it. */
+  readonly viaDns: boolean;
 }
 
 /** What has not happened; no time is negative. */
@@ -56,8 +58,11 @@ export class Changes implements Observer {
     change: ChangeKind,
     changedAtNs: SimTimeNs,
     usable: 0 | 1,
+    _index: number,
+    viaDns: 0 | 1,
   ): void {
-    this.records[id] = { service, endpoint, change, changedAtNs, usable: usable === 1 };
+    const record = { service, endpoint, change, changedAtNs };
+    this.records[id] = { ...record, usable: usable === 1, viaDns: viaDns === 1 };
   }
 
   endpointWritten(
@@ -106,6 +111,12 @@ export class Changes implements Observer {
     return this.#written[id]?.sliceAtNs ?? null;
   }
 
+  /** What the first three of `lagStages` took; null: the change did not take that stage, or has not yet. */
+  podStagesNs(id: number): readonly (DurationNs | null)[] {
+    const { seenAtNs = never, statusAtNs = never, sliceAtNs = never } = this.#written[id] ?? {};
+    return tookNs(this.records[id]!.changedAtNs, [seenAtNs, statusAtNs, sliceAtNs]);
+  }
+
   /**
    * What each of `lagStages` took until `node` had programmed change `id`: together the whole lag. null: the change
    * did not take that stage.
@@ -125,14 +136,17 @@ export class Changes implements Observer {
       times.started[node]!,
       programmedAtNs,
     ];
-    let sinceNs = this.records[id]!.changedAtNs;
-    return doneAtNs.map((atNs) => {
-      if (atNs === never) return null;
-      const tookNs = atNs - sinceNs;
-      sinceNs = atNs;
-      return tookNs;
-    });
+    return tookNs(this.records[id]!.changedAtNs, doneAtNs);
   }
+}
+
+function tookNs(sinceNs: SimTimeNs, doneAtNs: readonly number[]): (DurationNs | null)[] {
+  return doneAtNs.map((atNs) => {
+    if (atNs === never) return null;
+    const took = atNs - sinceNs;
+    sinceNs = atNs;
+    return took;
+  });
 }
 
 function newTimes(nodes: number): NodeTimes {

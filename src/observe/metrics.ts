@@ -8,6 +8,7 @@
 
 import { client, service, target, windowLength, windowStart } from "./metric-words.ts";
 import type { Metric, MetricsFile } from "./metric-words.ts";
+import { dnsFile, dnsUpdateLagFile } from "./dns-metrics.ts";
 import { requestedFiles } from "./requested-metrics.ts";
 
 export type { Metric, MetricsFile, Unit } from "./metric-words.ts";
@@ -62,7 +63,8 @@ function untilShare(percent: number): Metric {
 export const metricsFiles: readonly MetricsFile[] = [
   {
     file: "endpoint_update_lag.csv",
-    rowPer: "endpoint change and node, for every node of the cluster",
+    rowPer:
+      "endpoint change and node, for every node of the cluster; of Services with a cluster IP",
     columns: [
       service,
       { name: "endpoint", unit: "name", meaning: "Endpoint, as ip:port." },
@@ -104,7 +106,7 @@ export const metricsFiles: readonly MetricsFile[] = [
       stage("watch", "From then until the watch had brought it to the node's kube-proxy."),
       stage(
         "track",
-        "From then until the proxy's change tracker had taken note, which is at once while the proxy runs.",
+        "From then until the proxy's change tracker had taken note: at once while the process runs, and when it goes on where its node stands still.",
       ),
       stage("wait", "From then until the sync began: the minimum period, and syncs that failed."),
       stage("sync", "From then until the rules were in force. The stages add up to lag_ns."),
@@ -123,6 +125,7 @@ export const metricsFiles: readonly MetricsFile[] = [
       ...[50, 90, 99, 100].map(untilShare),
     ],
   },
+  dnsUpdateLagFile,
   {
     file: "network_programming_latency.csv",
     rowPer:
@@ -447,41 +450,7 @@ export const metricsFiles: readonly MetricsFile[] = [
       },
     ],
   },
-  {
-    file: "dns.csv",
-    rowPer:
-      "client, window, kind and result with at least one that ended in the window; no such file without DNS",
-    columns: [
-      client,
-      windowStart,
-      windowLength,
-      {
-        name: "kind",
-        unit: "name",
-        meaning:
-          "lookup of a name as the application asks for it, or query that such a lookup sent.",
-      },
-      {
-        name: "result",
-        unit: "name",
-        meaning:
-          "Of a lookup: answered, not_found, timeout, failed or refused. Of a query: the rcode of its answer (noerror, nxdomain, servfail, refused), timeout or port_unreachable; truncated (asked again over TCP), abandoned for that, or connection_failed over TCP.",
-      },
-      { name: "count", unit: "count", meaning: "Lookups or queries that ended so in the window." },
-      ...(
-        [
-          ["p50", "Median"],
-          ["p90", "90th percentile"],
-          ["p99", "99th percentile"],
-          ["max", "Maximum"],
-        ] as const
-      ).map(([name, what]): Metric => ({
-        name: `latency_${name}_ns`,
-        unit: "ns",
-        meaning: `${what} of the time from the row's lookups or queries to their ends.`,
-      })),
-    ],
-  },
+  dnsFile,
   {
     file: "hops.csv",
     rowPer: "hop and drop cause; one row with an empty cause for a hop that dropped nothing",

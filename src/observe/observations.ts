@@ -163,6 +163,7 @@ export interface Observer {
   /**
    * @param usable 1 if the endpoint may get new connections from now on, in truth; else 0
    * @param index the endpoint's
+   * @param viaDns 1 for a headless Service: its clients learn of it by DNS, and no node's rules hold it
    */
   endpointChanged?(
     id: number,
@@ -172,6 +173,19 @@ export interface Observer {
     changedAtNs: SimTimeNs,
     usable: 0 | 1,
     index: number,
+    viaDns: 0 | 1,
+  ): void;
+  /**
+   * A DNS server knows of a change of a headless Service.
+   * @param server namespace/name of its pod
+   * @param knownAtNs when its watch had told it
+   * @param answeredAtNs from when its answers hold the change: what its cache keeps until then does not
+   */
+  endpointAnswered?(
+    id: number,
+    server: string,
+    knownAtNs: SimTimeNs,
+    answeredAtNs: SimTimeNs,
   ): void;
   /**
    * A change has been written into an EndpointSlice for the first time.
@@ -249,11 +263,11 @@ type Wanting<Name extends ObservationName> = readonly Required<Pick<Observer, Na
 
 /**
  * Builds the hub for a fixed list of observers; an observation reaches them in the list's order. A
- * method that nobody wants is an empty function, one wanted by a single observer is bound straight to
- * it, so that an unobserved fact costs a call.
+ * method that nobody wants is an empty function, so that an unobserved fact costs a call.
  */
 export function createObservations(observers: readonly Observer[]): Observations {
-  const hub: Record<string, unknown> = {};
+  // All its names at once: an object that got them one by one would be looked up as a hash table.
+  const hub: Record<string, unknown> = { ...fanOuts };
   for (const name of Object.keys(fanOuts) as ObservationName[]) {
     const wanting = observers.filter((observer) => observer[name] !== undefined);
     hub[name] = fanOut(name, wanting);
@@ -262,9 +276,7 @@ export function createObservations(observers: readonly Observer[]): Observations
 }
 
 function fanOut(name: ObservationName, wanting: readonly Observer[]): unknown {
-  const [only] = wanting;
-  if (only === undefined) return () => {};
-  if (wanting.length === 1) return (only[name] as Function).bind(only);
+  if (wanting.length === 0) return () => {};
   return (fanOuts[name] as (list: readonly Observer[]) => unknown)(wanting);
 }
 
@@ -329,10 +341,14 @@ const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Ob
   serviceStarted: (list) => (socket, peer, peerPort) => {
     for (const observer of list) observer.serviceStarted(socket, peer, peerPort);
   },
-  endpointChanged: (list) => (id, service, endpoint, change, changedAtNs, usable, index) => {
-    for (const observer of list) {
-      observer.endpointChanged(id, service, endpoint, change, changedAtNs, usable, index);
-    }
+  endpointChanged:
+    (list) => (id, service, endpoint, change, changedAtNs, usable, index, viaDns) => {
+      for (const observer of list) {
+        observer.endpointChanged(id, service, endpoint, change, changedAtNs, usable, index, viaDns);
+      }
+    },
+  endpointAnswered: (list) => (id, server, knownAtNs, answeredAtNs) => {
+    for (const observer of list) observer.endpointAnswered(id, server, knownAtNs, answeredAtNs);
   },
   endpointWritten: (list) => (id, seenAtNs, statusAtNs, atNs) => {
     for (const observer of list) observer.endpointWritten(id, seenAtNs, statusAtNs, atNs);

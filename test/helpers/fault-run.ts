@@ -35,13 +35,17 @@ export default {
   const ended: Ended[] = [];
   const events: string[] = [];
   const programmed: number[] = [];
+  const tracked: { node: string; deliveredS: number; trackedS: number }[] = [];
   const compiled = compile(scenario, [
     {
       requestEnded: (_client, _service, outcome, startNs, endNs) =>
         ended.push({ startS: startNs / 1e9, endS: endNs / 1e9, outcome: outcomeNames[outcome]! }),
       event: (atNs, kind, object, detail) =>
         events.push(`${atNs / 1e9} ${kind} ${object} ${detail}`),
-      endpointProgrammed: (_id, _node, atNs) => programmed.push(atNs / 1e9),
+      endpointProgrammed: (_id, node, atNs, deliveredAtNs, trackedAtNs) => {
+        programmed.push(atNs / 1e9);
+        tracked.push({ node, deliveredS: deliveredAtNs / 1e9, trackedS: trackedAtNs / 1e9 });
+      },
     },
   ]);
   const pods = (): Pod[] => [...compiled.cluster.api.list("Pod")];
@@ -51,7 +55,7 @@ export default {
     at(scenario.durationNs / 1e9);
     expect(compiled.finish().brokenLaws).toEqual([]);
   };
-  return { compiled, ended, events, programmed, web, at, finish };
+  return { compiled, ended, events, programmed, tracked, web, at, finish };
 }
 
 export const outcomes = (ended: readonly Ended[], fromS: number, toS: number): string[] =>

@@ -120,6 +120,21 @@ describe("the text", () => {
     ]);
   });
 
+  it("keeps the node out of a balancer's address whose ranges do not hold it", () => {
+    expect(linesOf(KINDS.guarded)).toContain(
+      "-A KUBE-IPVS-OUT-FILTER -s 192.0.2.8/32 -m ipvs --vproto 6 --vaddr 192.0.2.8 --vport 80 -j DROP",
+    );
+    const open = linesOf(exposed({ loadBalancerSourceRanges: ["0.0.0.0/0", "198.51.100.0/24"] }));
+    expect(open.filter((line) => /^add .*-(FW|CIDR) |OUT-FILTER -s/.test(line))).toEqual([]);
+  });
+
+  it("escapes quotes as iptables-save does", () => {
+    const ports = [{ name: null, protocol: "SCTP", port: 80, targetPort: 80, nodePort: 31_000 }];
+    expect(linesOf(exposed({ ports: ports as Service["spec"]["ports"] })).join("\n")).toContain(
+      String.raw`purpose with type \'hash ip:port\'" -m set --match-set KUBE-NODE-PORT-SCTP-HASH dst,dst`,
+    );
+  });
+
   it("has rules of a set only while there is something in it", () => {
     const local = linesOf(KINDS.local).join("\n");
     const rule =

@@ -8,6 +8,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { packetFlows } from "../conformance/cases.ts";
 import { renderedCase } from "../inspect/programmed.ts";
 import { Namespaces, whyNot } from "./namespaces.ts";
+import { asKubeProxyWrote, textOf } from "./saved.ts";
 
 const reason = whyNot();
 if (reason !== null) console.warn(`test/kernel is skipped: ${reason}`);
@@ -48,23 +49,6 @@ describe.skipIf(reason !== null)("a fresh namespace", () => {
     },
   );
 });
-
-function textOf(lines: readonly string[]): string {
-  return `${lines.join("\n")}\n`;
-}
-
-/** Without comments and counters, and with the probabilities that the kernel made its fractions of. */
-function asKubeProxyWrote(saved: string): string[] {
-  return saved
-    .split("\n")
-    .filter((line) => !line.startsWith("#"))
-    .map((line) => line.replace(/\[\d+:\d+\]$/, "[0:0]"))
-    .map((line) =>
-      line.replace(/--probability ([\d.]+)/, (_, text: string) => {
-        return `--probability ${(1 / Math.round(1 / Number(text))).toFixed(10)}`;
-      }),
-    );
-}
 
 /** Elements in the order of their text: each version of nft has its own. */
 function inOneOrder(listed: string): string[] {

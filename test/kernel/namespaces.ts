@@ -57,6 +57,25 @@ function whyNoRules(namespace: string): string | null {
   return accepts(["nft", "-f", "-"], nft) ? null : "no nftables modules in the kernel";
 }
 
+/** Why it cannot load ipsets and rules that look into them; asked of a machine that can run the tests. */
+export function whyNoSets(): string | null {
+  if (spawnSync("ipset", ["--version"]).error !== undefined) return "not installed: ipset";
+  const namespaces = new Namespaces();
+  const probe = namespaces.add("sets");
+  try {
+    const types = ["hash:ip", "hash:ip,port", "hash:ip,port,ip", "hash:ip,port,net"];
+    const makes = types.map((type, i) => ["ipset", "create", `s${i}`, type]);
+    makes.push(["ipset", "create", "ports", "bitmap:port", "range", "0-65535"]);
+    if (!makes.every((argv) => namespaces.accepts(probe, argv)))
+      return "no ipset modules in the kernel";
+    const rule =
+      "iptables -A INPUT -m set --match-set s0 dst -m physdev ! --physdev-is-in -j REJECT";
+    return namespaces.accepts(probe, rule.split(" ")) ? null : "no set match in the kernel";
+  } finally {
+    namespaces.delete();
+  }
+}
+
 export class Namespaces {
   readonly #made: string[] = [];
 
@@ -77,6 +96,10 @@ export class Namespaces {
     });
     if (ended.status === 0) return ended.stdout;
     throw new Error(`${argv.join(" ")}: ${ended.stderr}${ended.stdout}`);
+  }
+
+  accepts(namespace: string, argv: readonly string[]): boolean {
+    return spawnSync("ip", ["netns", "exec", namespace, ...argv]).status === 0;
   }
 
   delete(): void {

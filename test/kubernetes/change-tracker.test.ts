@@ -37,6 +37,8 @@ describe("trigger times", () => {
 });
 
 describe("arrivals", () => {
+  const seven = { deliveredNs: 6, trackedNs: 7 };
+  const nine = { deliveredNs: 9, trackedNs: 9 };
   const [a, b, c, d] = ["1", "2", "3", "4"].map((n) => endpoint(`10.0.0.${n}`)) as [
     Endpoint,
     Endpoint,
@@ -55,9 +57,9 @@ describe("arrivals", () => {
     const tracker = new ChangeTracker(0);
     const of = (endpoints: readonly Endpoint[] | null) =>
       endpoints === null ? null : slice("s", endpoints);
-    tracker.endpointsArrived(of(before), of(after), 7);
+    tracker.endpointsArrived(of(before), of(after), seven);
     const times = tracker.take().arrivals.get(KEY)!;
-    expect([...times.values()].every((atNs) => atNs === 7)).toBe(true);
+    expect([...times.values()].every((arrival) => arrival === seven)).toBe(true);
     return [...times.keys()].map((uid) => uid.replace("uid-of-10.0.0.", ""));
   };
 
@@ -80,11 +82,11 @@ describe("arrivals", () => {
 
   test("that a failed sync had taken wait for the next; newer ones of the same endpoint count", () => {
     const tracker = new ChangeTracker(0);
-    tracker.endpointsArrived(slice("s", [a, b]), slice("s", [unready(a), unready(b)]), 7);
+    tracker.endpointsArrived(slice("s", [a, b]), slice("s", [unready(a), unready(b)]), seven);
     const taken = tracker.take();
-    tracker.endpointsArrived(slice("s", [unready(b)]), slice("s", [b]), 9);
+    tracker.endpointsArrived(slice("s", [unready(b)]), slice("s", [b]), nine);
     tracker.putBack(taken.arrivals);
     const times = tracker.take().arrivals.get(KEY)!;
-    expect(Object.fromEntries(times)).toEqual({ [a.podUid]: 7, [b.podUid]: 9 });
+    expect(Object.fromEntries(times)).toEqual({ [a.podUid]: seven, [b.podUid]: nine });
   });
 });

@@ -43,7 +43,8 @@ function node(
   });
   const watcher = run.plane.watcher!;
   let entries = 0;
-  const ask = (from = POD): string | null => run.ask(from, VIP).to?.split(":")[0] ?? null;
+  const ask = (from = POD, sourcePort = 40_000): string | null =>
+    run.ask(from, VIP, 80, "PREROUTING", sourcePort).to?.split(":")[0] ?? null;
   return {
     ...run,
     forgotten,
@@ -184,7 +185,7 @@ const clients = Array.from({ length: 300 }, (_, i) => `10.1.${i >> 8}.${i & 255}
 
 describe("by hash", () => {
   test.each(["sh", "mh"] as const)(
-    "%s: a client stays with its server, all servers get some",
+    "%s: a client's address and port stay with their server, all servers get some",
     (name) => {
       const { to } = node(name);
       const first = clients.map((client) => to(client));
@@ -192,6 +193,16 @@ describe("by hash", () => {
       expect(new Set(first)).toEqual(new Set([A, B, C]));
     },
   );
+
+  test("mh hashes the source port too, as kube-proxy asks for; sh does not", () => {
+    // Broken on purpose: mh by the address alone.
+    const reached = (name: SchedulerName): Set<string | null> => {
+      const { to } = node(name);
+      return new Set(Array.from({ length: 60 }, (_, i) => to(POD, 40_000 + i)));
+    };
+    expect(reached("sh").size).toBe(1);
+    expect(reached("mh")).toEqual(new Set([A, B, C]));
+  });
 
   test("sh: bucket hash_32(address, 8) of 256, dealt out in turn", () => {
     const hash = Math.imul(0x0a000002, 0x61c88647) >>> 24;

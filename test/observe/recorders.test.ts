@@ -129,7 +129,7 @@ describe("endpoint_update_lag.csv", () => {
     const recording = new Recording();
     const hub = createObservations(recording.observers);
     hub.nodeNamed(0, "n", null);
-    hub.endpointChanged(0, service, endpoints[0], "added", 10, 1, 0);
+    hub.endpointChanged(0, service, endpoints[0], "added", 10, 1, 0, 0);
     hub.endpointProgrammed(0, "n", 30, 27, 28, 29);
     hub.endpointProgrammed(0, "n", 50, 47, 48, 49);
     expect(rowsOf("endpoint_update_lag.csv", recording)[0]!.slice(4)).toEqual([
@@ -151,20 +151,20 @@ describe("endpoint_update_lag.csv", () => {
     const hub = createObservations(recording.observers);
     hub.nodeNamed(0, "n", null);
     // Added and removed unseen; unready and ready again unseen; told to go and not yet known.
-    hub.endpointChanged(0, service, endpoints[0], "added", 10, 1, 0);
-    hub.endpointChanged(1, service, endpoints[0], "removed", 20, 0, 0);
-    hub.endpointChanged(2, service, endpoints[1], "condition", 10, 0, 1);
-    hub.endpointChanged(3, service, endpoints[1], "condition", 20, 1, 1);
-    hub.endpointChanged(4, service, endpoints[2], "added", 10, 1, 2);
+    hub.endpointChanged(0, service, endpoints[0], "added", 10, 1, 0, 0);
+    hub.endpointChanged(1, service, endpoints[0], "removed", 20, 0, 0, 0);
+    hub.endpointChanged(2, service, endpoints[1], "condition", 10, 0, 1, 0);
+    hub.endpointChanged(3, service, endpoints[1], "condition", 20, 1, 1, 0);
+    hub.endpointChanged(4, service, endpoints[2], "added", 10, 1, 2, 0);
     hub.endpointProgrammed(4, "n", 15, 12, 13, 14);
-    hub.endpointChanged(5, service, endpoints[2], "removed", 20, 0, 2);
+    hub.endpointChanged(5, service, endpoints[2], "removed", 20, 0, 2, 0);
     const { lag } = recording.totals(context);
     expect([lag.superseded, lag.pending]).toEqual([4, 1]);
   });
 
   it("refuses a node that nobody named", () => {
     const hub = createObservations(new Recording().observers);
-    hub.endpointChanged(0, service, endpoints[0], "added", 10, 1, 0);
+    hub.endpointChanged(0, service, endpoints[0], "added", 10, 1, 0, 0);
     expect(() => hub.endpointProgrammed(0, "ghost", 30, 27, 28, 29)).toThrow(/ghost/);
   });
 
@@ -281,7 +281,7 @@ describe("stale_routing.csv", () => {
     hub.nodeNamed(0, "n", null);
     hub.serviceNamed(0, service);
     hub.endpointNamed(0, 0, endpoints[0], "default/nginx-a", "n");
-    hub.endpointChanged(0, service, endpoints[0], "removed", 10, 0, 0);
+    hub.endpointChanged(0, service, endpoints[0], "removed", 10, 0, 0, 0);
     for (const atNs of [11, 12, 13]) hub.connectionRouted(0, 0, atNs, 1);
     hub.staleConnectionEnded(0, 0, Outcome.served);
     hub.staleConnectionEnded(0, 0, Outcome.reset);
@@ -360,7 +360,7 @@ describe("endpoint_load.csv", () => {
     hub.serviceNamed(0, service);
     hub.endpointNamed(0, 0, endpoints[0], "p", "n");
     const became = (usable: 0 | 1, atNs: number): void =>
-      hub.endpointChanged(0, service, endpoints[0], "condition", atNs, usable, 0);
+      hub.endpointChanged(0, service, endpoints[0], "condition", atNs, usable, 0, 0);
     hub.windowClosed(0, 100);
     became(0, 150);
     hub.windowClosed(100, 200);
@@ -461,9 +461,9 @@ describe("load_skew.csv", () => {
     hub.serviceNamed(0, service);
     hub.endpointNamed(0, 0, endpoints[0], "p", "n");
     hub.endpointNamed(1, 0, endpoints[1], "q", "n");
-    hub.endpointChanged(0, service, endpoints[0], "condition", 10, 0, 0);
+    hub.endpointChanged(0, service, endpoints[0], "condition", 10, 0, 0, 0);
     hub.windowClosed(0, 100);
-    hub.endpointChanged(1, service, endpoints[0], "condition", 110, 1, 0);
+    hub.endpointChanged(1, service, endpoints[0], "condition", 110, 1, 0, 0);
     hub.windowClosed(100, 200);
     expect(rowsOf("load_skew.csv", recording).map((row) => row[4])).toEqual([1, 2]);
   });
@@ -473,9 +473,9 @@ describe("load_skew.csv", () => {
     const hub = createObservations(recording.observers);
     hub.serviceNamed(0, service);
     hub.endpointNamed(0, 0, endpoints[0], "p", "n");
-    hub.endpointChanged(0, service, endpoints[0], "removed", 10, 0, 0);
+    hub.endpointChanged(0, service, endpoints[0], "removed", 10, 0, 0, 0);
     hub.windowClosed(0, 100);
-    hub.endpointChanged(1, service, endpoints[0], "added", 110, 1, 0);
+    hub.endpointChanged(1, service, endpoints[0], "added", 110, 1, 0, 0);
     hub.windowClosed(100, 200);
     expect(rowsOf("load_skew.csv", recording).map((row) => [row[1], row[4]])).toEqual([
       [0, 0],
@@ -489,14 +489,14 @@ describe("load_skew.csv", () => {
     hub.serviceNamed(0, service);
     hub.serviceNamed(1, "default/empty");
     hub.endpointNamed(0, 0, endpoints[0], "p", "n");
-    hub.endpointChanged(0, service, endpoints[0], "removed", 10, 0, 0);
+    hub.endpointChanged(0, service, endpoints[0], "removed", 10, 0, 0, 0);
     hub.windowClosed(0, 100);
     expect(rowsOf("load_skew.csv", recording)).toEqual([
       [service, 0, 100, 0, 0, null, null, null, null, null],
       ["default/empty", 0, 100, 0, 0, null, null, null, null, null],
     ]);
     // The summary has no use for a Service that nothing ever backed.
-    hub.endpointChanged(1, service, endpoints[0], "added", 110, 1, 0);
+    hub.endpointChanged(1, service, endpoints[0], "added", 110, 1, 0, 0);
     hub.windowClosed(100, 200);
     const { skew } = recording.totals(context);
     expect(skew).toMatchObject([{ service, endpointsMin: 0, endpointsMax: 1 }]);

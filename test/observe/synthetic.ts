@@ -88,8 +88,8 @@ export function play(observers: readonly Observer[]): void {
     hub.requestEnded(0, 0, Outcome.served, atNs, atNs + ms(10), 1, 0);
   }
   hub.event(ms(500), "pod_deleted", "pod/nginx-b", "resetPods");
-  hub.endpointChanged(0, service, endpoints[1], "condition", ms(500), 0, 1);
-  hub.endpointChanged(1, service, endpoints[1], "removed", ms(600), 0, 1);
+  hub.endpointChanged(0, service, endpoints[1], "condition", ms(500), 0, 1, 0);
+  hub.endpointChanged(1, service, endpoints[1], "removed", ms(600), 0, 1, 0);
   // Of b's readiness the kubelet knew after 10 ms, and its status was stored after 30 ms.
   hub.endpointWritten(0, ms(510), ms(530), ms(560));
   hub.endpointWritten(1, -1, -1, ms(640));
@@ -108,7 +108,7 @@ export function play(observers: readonly Observer[]): void {
   hub.rulesSynced(1, ms(900), ms(990), 0, 0, 4);
   hub.windowClosed(0, seconds(1));
   hub.endpointNamed(2, 0, endpoints[2], "default/nginx-c", "node-1");
-  hub.endpointChanged(2, service, endpoints[2], "added", ms(1200), 1, 2);
+  hub.endpointChanged(2, service, endpoints[2], "added", ms(1200), 1, 2, 0);
   hub.endpointWritten(2, ms(1200), ms(1210), ms(1220));
   hub.endpointProgrammed(2, "node-1", ms(1250), ms(1225), ms(1225), ms(1225));
   // c's Ready condition is of 1.2 s, its time stamp of the whole second.

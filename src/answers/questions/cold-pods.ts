@@ -5,7 +5,7 @@ import { count } from "../../output/index.ts";
 import type { Figure, Measures, Question, Watch } from "../contract.ts";
 import type { Draft, Target } from "../draft.ts";
 import type { Lab, Point } from "../lab.ts";
-import { prepareRestart, restartAssumes, restartMeasures, RestartWatch } from "../rollout.ts";
+import { callersAssume, prepareRestart, restartMeasures, RestartWatch } from "../rollout.ts";
 import { WARM_UP_REQUESTS, type Settings } from "../settings.ts";
 import { value, withRange } from "../words.ts";
 
@@ -33,8 +33,8 @@ export const coldPods: Question = {
     { title: "maxSurge 100 %", settings: { maxSurge: "100%" } },
     { title: "clients keep their connections", settings: { connections: "kept" } },
   ],
-  assumes: () => [
-    ...restartAssumes,
+  assumes: (target) => [
+    ...callersAssume(target),
     `a process takes ${FACTOR} times as long for its first request, evenly down to once at its ${count(WARM_UP_REQUESTS)}th; its probes warm nothing`,
   ],
   unknown: [

@@ -5,9 +5,11 @@
  */
 import type { Question } from "../contract.ts";
 import { coldPods } from "./cold-pods.ts";
+import { etp } from "./etp.ts";
 import { keepaliveSkew } from "./keepalive-skew.ts";
 import { maxsurge } from "./maxsurge.ts";
 import { minsync } from "./minsync.ts";
+import { nodeLoss } from "./node-loss.ts";
 import { nodeportHop } from "./nodeport-hop.ts";
 import { prestop } from "./prestop.ts";
 import { proxyMode } from "./proxy-mode.ts";
@@ -19,7 +21,9 @@ export const questions = {
   minsync,
   "keepalive-skew": keepaliveSkew,
   "cold-pods": coldPods,
+  etp,
   "nodeport-hop": nodeportHop,
+  "node-loss": nodeLoss,
 } as const satisfies Readonly<Record<string, Question>>;
 
 export type QuestionName = keyof typeof questions;

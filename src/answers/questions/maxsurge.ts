@@ -2,7 +2,7 @@
 import { counted, duration } from "../../output/index.ts";
 import type { Figure, Question } from "../contract.ts";
 import type { Lab, Point } from "../lab.ts";
-import { prepareRestart, restartAssumes, restartMeasures, RestartWatch } from "../rollout.ts";
+import { callersAssume, prepareRestart, restartMeasures, RestartWatch } from "../rollout.ts";
 import type { Settings } from "../settings.ts";
 import { value, withRange } from "../words.ts";
 
@@ -22,7 +22,7 @@ export const maxsurge: Question = {
     { title: "pods that take 10 s to start", settings: { startup: "10s" } },
     { title: "minSyncPeriod 10s", settings: { minSyncPeriod: "10s" } },
   ],
-  assumes: () => restartAssumes,
+  assumes: callersAssume,
   unknown: [
     "What all pods starting at once do to a database or a registry.",
     "Whether a cluster autoscaler would make room for twice the pods; nodes are those that are there.",

@@ -2,6 +2,7 @@
 import type { Figure, Question } from "../contract.ts";
 import type { Lab, Point } from "../lab.ts";
 import { evenServiceTime, evenServiceTimeAssumes, prepareOutside, WaysWatch } from "../outside.ts";
+import { callersAssume } from "../rollout.ts";
 import type { Settings } from "../settings.ts";
 import { value, withRange } from "../words.ts";
 
@@ -23,9 +24,10 @@ export const nodeportHop: Question = {
     { title: "nodes with wires of 1 Gbit/s", settings: { linkRate: 1e9 } },
     { title: "clients keep their connections", settings: { connections: "kept" } },
   ],
-  assumes: () => [
+  assumes: (target) => [
     evenServiceTimeAssumes,
-    "each request dials anew, has 2 s and is not tried again; clients are outside, on as many hosts as there are nodes (at most 10), and dial each node alike",
+    ...callersAssume({ ...target, type: "NodePort" }),
+    "each node is dialled alike",
   ],
   unknown: [
     "What your own nodes take to pass a packet on: the model's are idle but for these requests, and have wires of 10 Gbit/s.",

@@ -4,7 +4,7 @@ import { count, counted } from "../../output/index.ts";
 import { optionMistake, UserError } from "../../scenario/index.ts";
 import type { Figure, Question } from "../contract.ts";
 import { found, type Lab, type Point } from "../lab.ts";
-import { prepareRestart, restartAssumes, restartMeasures, RestartWatch } from "../rollout.ts";
+import { callersAssume, prepareRestart, restartMeasures, RestartWatch } from "../rollout.ts";
 import type { Settings } from "../settings.ts";
 import { value, withRange } from "../words.ts";
 
@@ -32,8 +32,8 @@ export const prestop: Question = {
     { title: "kube-proxy in nftables mode", settings: { mode: "nftables" } },
     { title: "clients keep their connections", settings: { connections: "kept" } },
   ],
-  assumes: () => [
-    ...restartAssumes,
+  assumes: (target) => [
+    ...callersAssume(target),
     "a sleep takes the place of the preStop hooks that are there, and terminationGracePeriodSeconds is at least the sleep and 10 s",
   ],
   unknown: [

@@ -180,9 +180,9 @@ function addressText(option: string, match: AddressMatch | undefined): string {
   return `${match.negated ? "! " : ""}${option} ${match.text}`;
 }
 
-/** xtables_save_string: in quotes unless every character is harmless. */
+/** xtables_save_string: in quotes unless every character is harmless, with a backslash before quotes. */
 function quoted(text: string): string {
-  return /^[\w-]+$/.test(text) ? text : `"${text}"`;
+  return /^[\w-]+$/.test(text) ? text : `"${text.replaceAll(/["'\\]/g, String.raw`\$&`)}"`;
 }
 
 /** Built-in chains first, then the others by name. */

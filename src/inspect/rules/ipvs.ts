@@ -83,8 +83,10 @@ function render(programmed: Programmed): Ruleset {
   for (const { address, port, rules, servers } of virtualServers(programmed)) {
     const { protocol, affinityNs } = rules;
     const name = `${OPTIONS[protocol]} ${withPort(addresses, address, port)}`;
+    const { scheduler } = profile.ipvs;
     const persistent = affinityNs === null ? "" : ` -p ${affinityNs / 1e9}`;
-    const head = `-A ${name} -s ${profile.ipvs.scheduler}${persistent}`;
+    const flags = scheduler === "mh" ? " -b mh-port" : "";
+    const head = `-A ${name} -s ${scheduler}${persistent}${flags}`;
     const real: Chain = { name, hook: null, rules: [] };
     chains.set(name, real);
     services.rules.push({

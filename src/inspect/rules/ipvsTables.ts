@@ -255,7 +255,8 @@ export class IpvsTables {
       this.#addAddress("KUBE-LOAD-BALANCER", rules, address, port);
       if (isLocal) this.#addAddress("KUBE-LOAD-BALANCER-LOCAL", rules, address, port);
       if (!own.has(address)) this.#bind(address);
-      if (sourceRanges.length === 0) continue;
+      // No set holds a network of length 0: with one among them nobody is kept out, as without any (since 1.34).
+      if (sourceRanges.length === 0 || sourceRanges.some(({ length }) => length === 0)) continue;
       this.#addAddress("KUBE-LOAD-BALANCER-FW", rules, address, port);
       const element = `${this.#text(address)},${protocolName(protocol)}:${port}`;
       for (const range of sourceRanges) {
@@ -275,6 +276,9 @@ export class IpvsTables {
 
   #fillNodePort(rules: ServicePortRules, isLocal: boolean): void {
     const { nodePort, protocol, healthCheckNodePort } = rules;
+    const addresses = nodePortAddresses(this.#programmed) ?? this.#programmed.ownAddresses;
+    // Where none answers, syncProxyRules goes on to the next Service.
+    if (nodePort !== null && addresses.length === 0) return;
     if (nodePort !== null) {
       const name = protocolName(protocol).toUpperCase();
       const suffix = name === "SCTP" ? "SCTP-HASH" : name;

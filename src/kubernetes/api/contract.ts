@@ -102,6 +102,11 @@ export interface WatchOptions<K extends Kind> {
   readonly connection?: string;
   /** Field selector of a kubelet: spec.nodeName of Pods, its own Node. Absent: everything. */
   readonly nodeName?: string;
+  /**
+   * Label selector: the server sends nothing of other objects. An object is selected or not all its life long. Watches that
+   * select alike share one function.
+   */
+  readonly selects?: (object: ObjectByKind[K]) => boolean;
   readonly handlers: InformerHandlers<K>;
 }
 

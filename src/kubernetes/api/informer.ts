@@ -57,6 +57,8 @@ export class WatchCache<K extends Kind> implements Watch<K> {
   #attemptNs: SimTimeNs = 0;
   /** Ends for good: its component is no more. */
   #isStopped = false;
+  /** Label selector; null: it watches everything. */
+  readonly selects: ((object: ObjectByKind[K]) => boolean) | null;
   /** Lists so far: the first, and those after a watch had expired or nobody had answered. */
   lists = 1;
   /** When the last event that was sent arrives. */
@@ -78,6 +80,7 @@ export class WatchCache<K extends Kind> implements Watch<K> {
     this.#name = `watch/${options.watcher}/${kind}`;
     this.#stream = sim.streams.get(this.#name);
     this.#handlers = options.handlers;
+    this.selects = options.selects ?? null;
     this.#connection = connection;
     this.#source = source;
     this.#version = version;

@@ -114,6 +114,11 @@ export class SimulatedApiServer implements ApiServer {
   #slowness = 1;
   /** Components that are cut off. */
   readonly #partitioned = new Set<string>();
+  /** The last selection of each snapshot. */
+  readonly #selected = new WeakMap<
+    ReadonlyMap<ObjectKey, unknown>,
+    { readonly selects: unknown; readonly map: ReadonlyMap<ObjectKey, unknown> }
+  >();
   readonly #onDisturbance: (() => void)[] = [];
   #underWay = 0;
 
@@ -181,14 +186,17 @@ export class SimulatedApiServer implements ApiServer {
   }
 
   watch<K extends Kind>(kind: K, options: WatchOptions<K>): Watch<K> {
-    const { nodeName, watcher } = options;
+    const { nodeName, watcher, selects } = options;
     const watchers = this.#watchersOf(kind);
     const source = {
-      list: () => this.#store.snapshot(kind, nodeName),
+      list: () => this.#listed(kind, nodeName, selects),
       since: (version: number) => {
         const events = watchers.history.since(version) as WatchEvent<K>[] | null;
-        if (nodeName === undefined || events === null) return events;
-        return events.filter(({ object }) => nodeOf(object) === nodeName);
+        if (events === null || (nodeName === undefined && selects === undefined)) return events;
+        return events.filter(
+          ({ object }) =>
+            (nodeName === undefined || nodeOf(object) === nodeName) && selects?.(object) !== false,
+        );
       },
       versionAt: (atNs: SimTimeNs) => watchers.history.versionAt(atNs),
       stopped: () => void among.splice(among.indexOf(erased), 1),
@@ -479,6 +487,7 @@ export class SimulatedApiServer implements ApiServer {
     watchers.history.add(nowNs, event as unknown as WatchEvent<Kind>);
     let atNs = Math.max(nowNs, watchers.sentNs);
     const tell = (cache: WatchCache<Kind>): void => {
+      if (cache.selects !== null && !cache.selects(event.object)) return;
       cache.send(event as unknown as WatchEvent<Kind>, atNs - nowNs);
       atNs += watchSendNs;
     };
@@ -486,6 +495,23 @@ export class SimulatedApiServer implements ApiServer {
     const node = nodeOf(event.object);
     for (const cache of (node === null ? undefined : watchers.byNode.get(node)) ?? []) tell(cache);
     watchers.sentNs = atNs;
+  }
+
+  /** What a watch's list holds: one map for all watches that begin in one state and select alike. */
+  #listed<K extends Kind>(
+    kind: K,
+    nodeName: string | undefined,
+    selects: WatchOptions<K>["selects"],
+  ): ReadonlyMap<ObjectKey, ObjectByKind[K]> {
+    const all = this.#store.snapshot(kind, nodeName);
+    if (selects === undefined) return all;
+    const known = this.#selected.get(all);
+    if (known !== undefined && known.selects === selects) {
+      return known.map as unknown as ReadonlyMap<ObjectKey, ObjectByKind[K]>;
+    }
+    const map = new Map([...all].filter(([, object]) => selects(object)));
+    this.#selected.set(all, { selects, map });
+    return map;
   }
 
   #watchersOf(kind: Kind): Watchers {

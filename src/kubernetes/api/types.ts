@@ -586,6 +586,8 @@ export const ZONE_LABEL = "topology.kubernetes.io/zone";
 /** Who keeps an EndpointSlice: its label, and the controllers' names in it. */
 export const MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by";
 export const SLICE_CONTROLLER = "endpointslice-controller.k8s.io";
+/** Label of the slices of a Service without a cluster IP; its value is empty. */
+export const HEADLESS_LABEL = "service.kubernetes.io/headless";
 export const MIRRORING_CONTROLLER = "endpointslicemirroring-controller.k8s.io";
 
 /** Annotation of Endpoints that hold fewer addresses than there are, and its value. */

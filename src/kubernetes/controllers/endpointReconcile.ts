@@ -7,6 +7,7 @@
  */
 import {
   familyOf,
+  HEADLESS_LABEL,
   MANAGED_BY_LABEL,
   objectKey,
   SLICE_CONTROLLER,
@@ -23,6 +24,8 @@ import { TopologyCache, type SliceSet } from "./topologyHints.ts";
 
 /** Of every slice that the controller keeps; others are left alone. */
 const OWN_LABELS = { [MANAGED_BY_LABEL]: SLICE_CONTROLLER };
+/** setEndpointSliceLabels: by it kube-proxy's watch leaves them out. */
+const HEADLESS_LABELS = { ...OWN_LABELS, [HEADLESS_LABEL]: "" };
 
 export type SlicePorts = EndpointSlice["ports"];
 
@@ -326,7 +329,7 @@ function newSlice(
     kind: "EndpointSlice",
     metadata: {
       ...newMeta(service.metadata.namespace, name),
-      labels: OWN_LABELS,
+      labels: service.spec.clusterIP === "None" ? HEADLESS_LABELS : OWN_LABELS,
       ownerUid: service.metadata.uid,
     },
     service: objectKey(service),

@@ -44,6 +44,12 @@ export class DnsCache {
     );
   }
 
+  /** Until when it gives the answer that it has; now where it has none. */
+  keepsUntilNs(question: QuestionId, nowNs: SimTimeNs): SimTimeNs {
+    const entry = this.#successes.get(question) ?? this.#denials.get(question);
+    return entry === undefined ? nowNs : Math.max(nowNs, entry.storedAtNs + entry.ttlNs);
+  }
+
   put(question: QuestionId, answer: DnsAnswer, nowNs: SimTimeNs): void {
     if (answer.rcode !== Rcode.NOERROR && answer.rcode !== Rcode.NXDOMAIN) return;
     const isSuccess = hasRecords(answer);

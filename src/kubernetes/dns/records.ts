@@ -9,7 +9,7 @@
  * There are no Namespace objects: those of Kubernetes itself exist, and those of Services.
  */
 import { isAddress, type AddressId, type AddressTable } from "../../network/address.ts";
-import type { ApiServer, Informer } from "../api/contract.ts";
+import type { ApiServer, Watch } from "../api/contract.ts";
 import { objectKey, type Endpoint, type EndpointSlice, type Service } from "../api/types.ts";
 import {
   Rcode,
@@ -19,6 +19,9 @@ import {
   type RecordTypeCode,
   type SrvRecord,
 } from "./messages.ts";
+
+/** Of one slice, the version before and the one that has come; null: none. */
+export type SlicesTold = (before: EndpointSlice | null, now: EndpointSlice | null) => void;
 
 /** What plugin kubernetes answers. */
 export interface ClusterAnswer {
@@ -56,12 +59,24 @@ interface Found {
 export class ClusterRecords {
   readonly #addresses: AddressTable;
   readonly #zone: string;
-  readonly #services: Informer<"Service">;
+  readonly #services: Watch<"Service">;
+  readonly #watches: readonly { stop(): void }[];
   /** By Service, then by slice. */
   readonly #slices = new Map<string, Map<string, EndpointSlice>>();
 
-  /** @param watcher names its watches: each replica has its own */
-  constructor(api: ApiServer, addresses: AddressTable, watcher: string, zone: string) {
+  #told: SlicesTold | null = null;
+
+  /**
+   * @param watcher names its watches: each replica has its own
+   * @param told for observations: its watch has brought another version of a headless Service's slice
+   */
+  constructor(
+    api: ApiServer,
+    addresses: AddressTable,
+    watcher: string,
+    zone: string,
+    told: SlicesTold | null = null,
+  ) {
     this.#addresses = addresses;
     this.#zone = zone;
     this.#services = api.watch("Service", { watcher, handlers: {} });
@@ -71,10 +86,16 @@ export class ClusterRecords {
       handlers: {
         added: put,
         updated: (_, slice) => put(slice),
-        deleted: (slice) => void this.#slices.get(slice.service)?.delete(objectKey(slice)),
+        deleted: (slice) => {
+          this.#tell(slice, null);
+          this.#slices.get(slice.service)?.delete(objectKey(slice));
+        },
       },
     });
+    this.#watches = [this.#services, slices];
     for (const slice of slices.values()) put(slice);
+    // What it lists at its start is no news.
+    this.#told = told;
   }
 
   /**
@@ -97,10 +118,23 @@ export class ClusterRecords {
     return service === undefined ? NXDOMAIN : this.#recordsOf(service, partOf(labels), type);
   }
 
+  /** The process ends. */
+  stop(): void {
+    for (const watch of this.#watches) watch.stop();
+  }
+
   #put(slice: EndpointSlice): void {
     let own = this.#slices.get(slice.service);
     if (own === undefined) this.#slices.set(slice.service, (own = new Map()));
+    this.#tell(slice, slice);
     own.set(objectKey(slice), slice);
+  }
+
+  #tell(slice: EndpointSlice, now: EndpointSlice | null): void {
+    if (this.#told === null) return;
+    const service = this.#services.get(slice.service);
+    if (service?.spec.clusterIP !== "None") return;
+    this.#told(this.#slices.get(slice.service)?.get(objectKey(slice)) ?? null, now);
   }
 
   #hasNamespace(name: string): boolean {

@@ -8,14 +8,20 @@
 import type { SimTimeNs } from "../../engine/index.ts";
 import type { Endpoint, EndpointSlice } from "../api/types.ts";
 
-/** By Service and uid of the pod: when its last change came. For observations only. */
-export type Arrivals = ReadonlyMap<string, ReadonlyMap<string, SimTimeNs>>;
+/** When a change of an endpoint came to the process, and when the process took note of it. */
+export interface Arrival {
+  readonly deliveredNs: SimTimeNs;
+  readonly trackedNs: SimTimeNs;
+}
+
+/** By Service and uid of the pod: the arrival of its last change. For observations only. */
+export type Arrivals = ReadonlyMap<string, ReadonlyMap<string, Arrival>>;
 
 export class ChangeTracker {
   #startNs: SimTimeNs;
   readonly #services = new Set<string>();
   readonly #triggers = new Map<string, SimTimeNs[]>();
-  #arrivals = new Map<string, Map<string, SimTimeNs>>();
+  #arrivals = new Map<string, Map<string, Arrival>>();
 
   /** @param startNs triggers from before it are not this proxy's to answer for */
   constructor(startNs: SimTimeNs) {
@@ -50,12 +56,12 @@ export class ChangeTracker {
   endpointsArrived(
     previous: EndpointSlice | null,
     slice: EndpointSlice | null,
-    atNs: SimTimeNs,
+    arrival: Arrival,
   ): void {
     const { service } = (slice ?? previous)!;
     let times = this.#arrivals.get(service);
     if (times === undefined) this.#arrivals.set(service, (times = new Map()));
-    noteDifferences(previous?.endpoints ?? [], slice?.endpoints ?? [], times, atNs);
+    noteDifferences(previous?.endpoints ?? [], slice?.endpoints ?? [], times, arrival);
   }
 
   /** The sync that took these has failed: they still wait, unless something newer has come. */
@@ -95,8 +101,8 @@ export class ChangeTracker {
 function noteDifferences(
   before: readonly Endpoint[],
   after: readonly Endpoint[],
-  times: Map<string, SimTimeNs>,
-  atNs: SimTimeNs,
+  times: Map<string, Arrival>,
+  arrival: Arrival,
 ): void {
   let from = 0;
   while (from < before.length && before[from] === after[from]) from++;
@@ -110,7 +116,7 @@ function noteDifferences(
     old.delete(podUid);
     const isSame =
       was?.conditions.ready === conditions.ready && was.observedCauseNs === observedCauseNs;
-    if (!isSame) times.set(podUid, atNs);
+    if (!isSame) times.set(podUid, arrival);
   }
-  for (const podUid of old.keys()) times.set(podUid, atNs);
+  for (const podUid of old.keys()) times.set(podUid, arrival);
 }

@@ -16,7 +16,13 @@ import {
 } from "../api/types.ts";
 import { Proxier, type ProxierOptions, type ProxyProcess } from "./proxier.ts";
 import type { ProxyBase } from "./proxyBase.ts";
-import { isForAnotherProxy, isOfFamily, sliceFamily } from "./rules.ts";
+import {
+  isForAnotherProxy,
+  isLeftAlone,
+  isOfFamily,
+  isWithClusterIP,
+  sliceFamily,
+} from "./rules.ts";
 
 export interface KubeProxyOptions extends ProxierOptions {
   readonly api: ApiServer;
@@ -142,14 +148,20 @@ export class KubeProxy implements ProxyProcess {
     return api.watch("Node", {
       watcher: `kube-proxy/${node.name}`,
       nodeName: node.name,
-      handlers: {
-        updated: (_previous, stored) => {
-          if (zoneOf(stored) === this.#zone) return;
-          this.#zone = zoneOf(stored);
-          for (const proxier of this.proxiers) proxier.topologyChanged();
-        },
-      },
+      handlers: { updated: (_previous, stored) => this.#reads(() => this.#nodeChanged(stored)) },
     });
+  }
+
+  #nodeChanged(node: Node): void {
+    if (zoneOf(node) === this.#zone) return;
+    this.#zone = zoneOf(node);
+    for (const proxier of this.proxiers) proxier.topologyChanged();
+  }
+
+  /** What has come over a watch is read when the process runs. */
+  #reads(read: () => void): void {
+    if (this.#state === "frozen") this.#held.push(read);
+    else read();
   }
 
   #watchServices(): Watch<"Service"> {
@@ -157,9 +169,9 @@ export class KubeProxy implements ProxyProcess {
     return api.watch("Service", {
       watcher: `kube-proxy/${node.name}`,
       handlers: {
-        added: (service) => this.#serviceChanged(service),
-        updated: (previous, service) => this.#serviceChanged(previous, service),
-        deleted: (service) => this.#serviceChanged(service),
+        added: (service) => this.#reads(() => this.#serviceChanged(service)),
+        updated: (previous, service) => this.#reads(() => this.#serviceChanged(previous, service)),
+        deleted: (service) => this.#reads(() => this.#serviceChanged(service)),
       },
     });
   }
@@ -168,6 +180,7 @@ export class KubeProxy implements ProxyProcess {
     const { api, node } = this.#options;
     return api.watch("EndpointSlice", {
       watcher: `kube-proxy/${node.name}`,
+      selects: isWithClusterIP,
       handlers: {
         added: (slice) => this.#sliceChanged(slice),
         updated: (_previous, slice) => this.#sliceChanged(slice),
@@ -181,11 +194,17 @@ export class KubeProxy implements ProxyProcess {
   }
 
   #sliceChanged(slice: EndpointSlice): void {
-    this.of(sliceFamily(slice))?.sliceChanged(slice, this.#isIgnored(slice));
+    const deliveredNs = this.#options.sim.nowNs;
+    this.#reads(() =>
+      this.of(sliceFamily(slice))?.sliceChanged(slice, deliveredNs, this.#isIgnored(slice)),
+    );
   }
 
   #sliceDeleted(slice: EndpointSlice): void {
-    this.of(sliceFamily(slice))?.sliceDeleted(slice, this.#isIgnored(slice));
+    const deliveredNs = this.#options.sim.nowNs;
+    this.#reads(() =>
+      this.of(sliceFamily(slice))?.sliceDeleted(slice, deliveredNs, this.#isIgnored(slice)),
+    );
   }
 
   /** Another proxy's. Slices carry the labels of their Service. */
@@ -196,7 +215,7 @@ export class KubeProxy implements ProxyProcess {
 
   /** Both are told of a Service; the change tracker of each looks at what is of its family. */
   #serviceChanged(service: Service, now = service): void {
-    if (isForAnotherProxy(service) && isForAnotherProxy(now)) return;
+    if (isLeftAlone(service) && isLeftAlone(now)) return;
     for (const proxier of this.proxiers) {
       const { family } = proxier;
       const isItsOwn = isOfFamily(service, family) || isOfFamily(now, family);

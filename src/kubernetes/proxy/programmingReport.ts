@@ -7,6 +7,7 @@
 import type { SimTimeNs } from "../../engine/index.ts";
 import type { EndpointSlice } from "../api/types.ts";
 import type { ChangeLedger } from "../ledger.ts";
+import type { Arrival } from "./changeTracker.ts";
 
 /** One Service's rules that have come into force. */
 export interface Programmed {
@@ -16,7 +17,7 @@ export interface Programmed {
   readonly before: readonly EndpointSlice[];
   readonly after: readonly EndpointSlice[];
   /** When the node was told of each pod's endpoint, by uid: of those of which it was told something new. */
-  readonly arrived: ReadonlyMap<string, SimTimeNs> | undefined;
+  readonly arrived: ReadonlyMap<string, Arrival> | undefined;
   readonly syncStartedNs: SimTimeNs;
   readonly nowNs: SimTimeNs;
 }
@@ -26,7 +27,7 @@ interface EndpointState {
   readonly causeNs: number | null;
 }
 
-const NOTHING_ARRIVED: ReadonlyMap<string, SimTimeNs> = new Map();
+const NOTHING_ARRIVED: ReadonlyMap<string, Arrival> = new Map();
 
 export function reportProgrammed(ledger: ChangeLedger, programmed: Programmed): void {
   const { node, service, family, before, after, syncStartedNs, nowNs } = programmed;
@@ -40,8 +41,8 @@ export function reportProgrammed(ledger: ChangeLedger, programmed: Programmed): 
     const ready = is.get(podUid)?.ready ?? false;
     if (ready === (was.get(podUid)?.ready ?? false)) continue;
     const causeNs = is.get(podUid)?.causeNs ?? null;
-    const deliveredNs = arrived.get(podUid) ?? syncStartedNs;
-    const times = { deliveredNs, trackedNs: deliveredNs, syncStartedNs };
+    const { deliveredNs = syncStartedNs, trackedNs = syncStartedNs } = arrived.get(podUid) ?? {};
+    const times = { deliveredNs, trackedNs, syncStartedNs };
     const of = { service, podUid, addressType } as const;
     ledger.programmed(node, of, ready, causeNs, times, nowNs);
   }

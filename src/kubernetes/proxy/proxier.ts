@@ -143,7 +143,7 @@ export class Proxier {
 
   /** One that starts with empty tables programs what its first lists show. */
   startCold(slices: Iterable<EndpointSlice>): void {
-    for (const slice of slices) this.#putSlice(slice, slice);
+    for (const slice of slices) this.#putSlice(slice, slice, this.#options.sim.nowNs);
     this.#lookAtAll();
     if (!this.#tracker.isEmpty) this.#request();
   }
@@ -177,16 +177,19 @@ export class Proxier {
   /** A new process: it has listed everything and writes its tables anew. */
   restart(slices: Iterable<EndpointSlice>): void {
     this.#isStarting = true;
-    this.#tracker.restart(this.#options.sim.nowNs);
+    const { nowNs } = this.#options.sim;
+    this.#tracker.restart(nowNs);
     // What the last process had been told and not written is news again.
     for (const key of this.#slices.keys()) this.#slices.set(key, this.#inForce.get(key) ?? []);
     const listed = new Set<string>();
     for (const slice of slices) {
       listed.add(objectKey(slice));
-      this.#putSlice(slice, slice);
+      this.#putSlice(slice, slice, nowNs);
     }
     for (const known of this.#slices.values()) {
-      for (const slice of known) if (!listed.has(objectKey(slice))) this.#putSlice(slice, null);
+      for (const slice of known) {
+        if (!listed.has(objectKey(slice))) this.#putSlice(slice, null, nowNs);
+      }
     }
     for (const key of this.#programmed.keys()) this.#tracker.changed(key);
     this.#lookAtAll();
@@ -234,8 +237,9 @@ export class Proxier {
     });
   }
 
-  sliceChanged(slice: EndpointSlice, isIgnored: boolean): void {
-    this.#putSlice(slice, slice);
+  /** @param deliveredNs when the watch had brought it to the process */
+  sliceChanged(slice: EndpointSlice, deliveredNs: SimTimeNs, isIgnored: boolean): void {
+    this.#putSlice(slice, slice, deliveredNs);
     if (isIgnored) return;
     const written = slice.metadata.annotations[LAST_CHANGE_TRIGGER_TIME];
     const triggerNs = written === undefined ? NaN : Number(written);
@@ -243,8 +247,8 @@ export class Proxier {
     this.#request();
   }
 
-  sliceDeleted(slice: EndpointSlice, isIgnored: boolean): void {
-    this.#putSlice(slice, null);
+  sliceDeleted(slice: EndpointSlice, deliveredNs: SimTimeNs, isIgnored: boolean): void {
+    this.#putSlice(slice, null, deliveredNs);
     if (isIgnored) return;
     this.#tracker.sliceDeleted(slice.service);
     this.#request();
@@ -278,13 +282,14 @@ export class Proxier {
     this.kernel?.changed(before, rules);
   }
 
-  #putSlice(slice: EndpointSlice, now: EndpointSlice | null): void {
+  #putSlice(slice: EndpointSlice, now: EndpointSlice | null, deliveredNs: SimTimeNs): void {
     const { name } = slice.metadata;
     const known = this.#slices.get(slice.service) ?? [];
     // Slices of one Service are in one namespace: their names tell them apart.
     const others = known.filter((each) => each.metadata.name !== name);
     const previous = known.find((each) => each.metadata.name === name) ?? null;
-    this.#tracker.endpointsArrived(previous, now, this.#options.sim.nowNs);
+    const times = { deliveredNs, trackedNs: this.#options.sim.nowNs };
+    this.#tracker.endpointsArrived(previous, now, times);
     this.#slices.set(slice.service, now === null ? others : [...others, now]);
   }
 

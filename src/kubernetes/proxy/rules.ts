@@ -16,6 +16,7 @@ import { TransportProtocol, type TransportProtocolNumber } from "../../network/n
 import { OverlayMap } from "../api/overlayMap.ts";
 import {
   familyOf,
+  HEADLESS_LABEL,
   objectKey,
   type Endpoint,
   type EndpointSlice,
@@ -104,8 +105,13 @@ export function isForAnotherProxy({ metadata }: Service): boolean {
   return metadata.labels[SERVICE_PROXY_NAME] !== undefined;
 }
 
+/** Slices that kube-proxy's watch asks for (noHeadlessEndpoints in cmd/kube-proxy/app/server.go; timings §7.1). */
+export function isWithClusterIP({ metadata }: EndpointSlice): boolean {
+  return metadata.labels[HEADLESS_LABEL] === undefined;
+}
+
 /** Services of which kube-proxy makes no rules. */
-function isLeftAlone(service: Service): boolean {
+export function isLeftAlone(service: Service): boolean {
   const { clusterIP, type } = service.spec;
   return isForAnotherProxy(service) || clusterIP === "None" || type === "ExternalName";
 }

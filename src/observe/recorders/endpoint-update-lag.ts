@@ -5,7 +5,7 @@
  * Owns: the rows of both and the lag totals. Refuses to own: collecting the times (../changes.ts).
  */
 import type { DurationNs } from "../../engine/index.ts";
-import { lagStages, type Changes } from "../changes.ts";
+import { lagStages, type ChangeRecord, type Changes } from "../changes.ts";
 import type { Directory } from "../directory.ts";
 import { columnsOf } from "../metrics.ts";
 import { quantile, rank } from "../quantiles.ts";
@@ -45,7 +45,7 @@ export class EndpointUpdateLag implements Recorder {
   }
 
   *#rows(): Generator<Row> {
-    for (const [id, record] of this.#changes.records.entries()) {
+    for (const [id, record] of this.#programmable()) {
       const { service, endpoint, change, changedAtNs } = record;
       for (const [index, node] of this.#directory.nodes.entries()) {
         const atNs = this.#changes.programmedAtNs(id, index);
@@ -56,12 +56,16 @@ export class EndpointUpdateLag implements Recorder {
     }
   }
 
+  /** Those that nodes' rules can hold. */
+  *#programmable(): Generator<[number, ChangeRecord]> {
+    for (const [id, record] of this.#changes.records.entries()) {
+      if (!record.viaDns) yield [id, record];
+    }
+  }
+
   *#fleetRows(): Generator<Row> {
     const nodes = this.#directory.nodes.length;
-    for (const [
-      id,
-      { service, endpoint, change, changedAtNs },
-    ] of this.#changes.records.entries()) {
+    for (const [id, { service, endpoint, change, changedAtNs }] of this.#programmable()) {
       const lags = this.#sortedLags(id);
       const until = shares.map((share) => lags[rank(share, nodes)] ?? null);
       yield [service, endpoint, change, changedAtNs, nodes, lags.length, ...until];
@@ -70,12 +74,14 @@ export class EndpointUpdateLag implements Recorder {
 
   totals(): Partial<RunTotals> {
     const { nodes } = this.#directory;
-    const lags = this.#changes.records.map((_record, id) => this.#sortedLags(id));
+    const lags = new Map<number, Float64Array>();
+    for (const [id] of this.#programmable()) lags.set(id, this.#sortedLags(id));
+    const all = [...lags.values()];
     const lag: LagTotals = {
       nodes: nodes.length,
-      changes: lags.length,
+      changes: lags.size,
       byKind: changeKinds.map((kind) => this.#kindTotals(kind, lags)),
-      convergence: shares.map((share) => convergence(share, lags, nodes.length)),
+      convergence: shares.map((share) => convergence(share, all, nodes.length)),
       ...this.#unprogrammed(),
       slowestRemoval: this.#slowestRemoval(),
     };
@@ -92,8 +98,10 @@ export class EndpointUpdateLag implements Recorder {
     return Float64Array.from(lags).sort();
   }
 
-  #kindTotals(kind: ChangeKind, lags: readonly Float64Array[]): ChangeKindTotals {
-    const ofKind = lags.filter((_lags, id) => this.#changes.records[id]!.change === kind);
+  #kindTotals(kind: ChangeKind, lags: ReadonlyMap<number, Float64Array>): ChangeKindTotals {
+    const ofKind = [...lags].flatMap(([id, each]) =>
+      this.#changes.records[id]!.change === kind ? [each] : [],
+    );
     const all = new Float64Array(ofKind.reduce((sum, each) => sum + each.length, 0));
     let offset = 0;
     for (const each of ofKind) {
@@ -131,7 +139,7 @@ export class EndpointUpdateLag implements Recorder {
   /** Of each endpoint and node: what the node never programmed, and whether it missed anything by that. */
   #unprogrammed(): { readonly superseded: number; readonly pending: number } {
     const byEndpoint = new Map<string, number[]>();
-    for (const [id, { service, endpoint }] of this.#changes.records.entries()) {
+    for (const [id, { service, endpoint }] of this.#programmable()) {
       const key = `${service} ${endpoint}`;
       const ids = byEndpoint.get(key);
       if (ids === undefined) byEndpoint.set(key, [id]);

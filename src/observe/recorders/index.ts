@@ -13,6 +13,7 @@ import type { RunTotals } from "../totals.ts";
 import { ConnectionFlows } from "./connection-flows.ts";
 import { Conntracks } from "./conntracks.ts";
 import { Dns } from "./dns.ts";
+import { DnsUpdateLag } from "./dns-update-lag.ts";
 import { EndpointLoad } from "./endpoint-load.ts";
 import { EndpointUpdateLag } from "./endpoint-update-lag.ts";
 import { Events } from "./events.ts";
@@ -35,6 +36,7 @@ interface Shared {
 
 const recorderTable: readonly ((shared: Shared) => Recorder)[] = [
   ({ changes, directory }) => new EndpointUpdateLag(changes, directory),
+  ({ changes }) => new DnsUpdateLag(changes),
   ({ changes, directory }) => new NetworkProgramming(changes, directory),
   ({ directory }) => new StaleRouting(directory),
   ({ endpointWindows, directory }) => new LoadSkew(endpointWindows, directory),

@@ -7,6 +7,7 @@
  */
 import { objectKey, type Pod } from "../../kubernetes/api/types.ts";
 import type { Cluster } from "../../kubernetes/cluster.ts";
+import { answerReport } from "../../kubernetes/dns/answerReport.ts";
 import { DnsMessages } from "../../kubernetes/dns/messages.ts";
 import { ClusterRecords } from "../../kubernetes/dns/records.ts";
 import { NO_ADDRESS, type AddressId } from "../../network/address.ts";
@@ -15,7 +16,7 @@ import type { Transport } from "../../network/transport.ts";
 import type { Observations } from "../../observe/observations.ts";
 import type { DnsUse } from "../../workload/client.ts";
 import { DnsFleet } from "../../workload/dns/fleet.ts";
-import { DNS_PORT, type DnsServerOptions } from "../../workload/dns/server.ts";
+import { DNS_PORT, type CachedUntil, type DnsServerOptions } from "../../workload/dns/server.ts";
 import { startProgram, type ProgramSpec } from "../../workload/models.ts";
 import type { Programs } from "../../workload/program.ts";
 import { LookupNames } from "../lookups.ts";
@@ -62,8 +63,11 @@ export class ClusterDns {
     const { dns } = this.#scenario.profile.kubernetes;
     const watcher = `coredns/${objectKey(pod)}/${pod.status.restartCount}`;
     const { addresses } = this.#network;
-    const { api } = this.#cluster;
-    const records = (): ClusterRecords => new ClusterRecords(api, addresses, watcher, dns.zone);
+    const { api, ledger } = this.#cluster;
+    const records = (cachedUntilNs: CachedUntil): ClusterRecords => {
+      const told = answerReport(ledger, objectKey(pod), this.#network.sim, cachedUntilNs);
+      return new ClusterRecords(api, addresses, watcher, dns.zone, told);
+    };
     const options = { ...this.#common(), address: NO_ADDRESS, records, upstream: null };
     return { kind: "dns", options: { ...options, probePorts: true, fleet: this.fleet } };
   }

@@ -17,7 +17,9 @@ import {
   type DistributionSpec,
   type DurationNs,
   type RandomStream,
+  type SimTimeNs,
 } from "../../engine/index.ts";
+import type { IpFamily } from "../../kubernetes/api/types.ts";
 import { DnsCache, type DnsCacheLimits } from "../../kubernetes/dns/cache.ts";
 import {
   queryInfo,
@@ -53,13 +55,16 @@ const PROBE_PORTS = [8080, 8181];
 /** The longest chain of CNAMEs that is followed. */
 const MOST_ALIASES = 8;
 
+/** Until when the cache answers a Service's own name; now where it has no answer. */
+export type CachedUntil = (service: string, family: IpFamily) => SimTimeNs;
+
 export interface DnsServerOptions {
   readonly messages: DnsMessages;
   /** Where it listens; NO_ADDRESS for every address. */
   readonly address: AddressId;
   readonly zone: string;
   /** Makes its watch of the cluster; null for a node's cache, which asks `upstream`. */
-  readonly records: (() => ClusterRecords) | null;
+  readonly records: ((cachedUntilNs: CachedUntil) => ClusterRecords) | null;
   /** The cluster's own DNS, asked by TCP. */
   readonly upstream: { readonly address: AddressId; readonly port: number } | null;
   readonly recordTtlNs: DurationNs;
@@ -193,7 +198,9 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler, Dns
         this.#end(0);
         return;
       case Timer.watch:
-        this.#records = this.#options.records!();
+        this.#records = this.#options.records!((service, family) =>
+          this.#cachedUntilNs(service, family),
+        );
         return;
       case Timer.forward:
         this.#forwarder!.timeOut(argument);
@@ -337,6 +344,14 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler, Dns
     programs.completeAt(programs.sim.nowNs + tookNs, this.#id, Timer.served, query.index);
   }
 
+  #cachedUntilNs(service: string, family: IpFamily): SimTimeNs {
+    const { messages, zone } = this.#options;
+    const [namespace, name] = service.split("/");
+    const type = family === "IPv4" ? RecordType.A : RecordType.AAAA;
+    const question = messages.question(`${name}.${namespace}.svc.${zone}`, type);
+    return this.#cache.keepsUntilNs(question, this.#context.programs.sim.nowNs);
+  }
+
   #served(query: DnsQuery): void {
     this.#busy--;
     const cached = this.#cache.get(query.question, this.#context.programs.sim.nowNs);
@@ -458,6 +473,7 @@ export class DnsServer implements Program, ListenerHandler, DatagramHandler, Dns
   #end(exitCode: number): void {
     this.#ended = true;
     this.#options.fleet?.ended(this);
+    this.#records?.stop();
     const { programs, exited } = this.#context;
     for (const { socket, endpoint } of this.#queries) {
       if (socket === null || endpoint < 0) continue;

@@ -5,8 +5,8 @@
  * them keep. Refuses to own: the list of real servers (virtualServer.ts). Source: kernel
  * net/netfilter/ipvs/ip_vs_{rr,wrr,lc,wlc,sed,nq,sh,dh,mh}.c.
  *
- * Not modelled: lblc and lblcr, thresholds (IP_VS_DEST_F_OVERLOAD), and the flags of sh and mh
- * (fallback, port), which kube-proxy never sets.
+ * Not modelled: lblc and lblcr, thresholds (IP_VS_DEST_F_OVERLOAD), and the flags of sh and mh but mh's port
+ * (sh-port, fallback), which kube-proxy never sets.
  */
 import type { RuleEndpoint } from "../rules.ts";
 import { maglevTable } from "../maglev.ts";
@@ -24,6 +24,7 @@ export interface RealServer {
 /** Addresses as ipvs hashes them: one 32-bit word each. */
 export interface Hashed {
   readonly source: number;
+  readonly sourcePort: number;
   readonly destination: number;
 }
 
@@ -156,15 +157,13 @@ const MH_TABLE_SIZE = 4093;
 const MH_KEY_1 = [2654435761n, 2654435761n] as const;
 const MH_KEY_2 = [2654446892n, 2654446892n] as const;
 
-/** Maglev by last weights: a server that drains keeps its slots until it is deleted. */
+/**
+ * Maglev by last weights: a server that drains keeps its slots until it is deleted. kube-proxy sets the flag
+ * mh-port (FlagSourceHash of pkg/proxy/ipvs/util): the source port is hashed with the address, so each connection of
+ * a client has a slot of its own.
+ */
 const mh: Maker = (servers, wordOf) => {
   let table: Int32Array | null = null;
-  const slots = new Map<number, number>();
-  const slotOf = (source: number): number => {
-    let slot = slots.get(source);
-    if (slot === undefined) slots.set(source, (slot = hsiphash(source, MH_KEY_1) % MH_TABLE_SIZE));
-    return slot;
-  };
   const build = (): Int32Array =>
     maglevTable(
       MH_TABLE_SIZE,
@@ -178,9 +177,10 @@ const mh: Maker = (servers, wordOf) => {
     table = null;
   };
   return {
-    schedule: ({ source }) => {
+    schedule: ({ source, sourcePort }) => {
       table ??= build();
-      const server = servers[table[slotOf(source)]!];
+      const slot = hsiphash((source + sourcePort) >>> 0, MH_KEY_1) % MH_TABLE_SIZE;
+      const server = servers[table[slot]!];
       return server !== undefined && server.weight > 0 ? server : null;
     },
     inserted: outdated,

@@ -70,7 +70,11 @@ export class Ipvs implements Chooser, ConnectionWatcher {
   readonly #inactive = new Set<EntryId>();
   /** Servers at weight 0 that still have connections, with the virtual server of each. */
   readonly #draining = new Map<RealServer, VirtualServer>();
-  readonly #hashed: { -readonly [K in keyof Hashed]: Hashed[K] } = { source: 0, destination: 0 };
+  readonly #hashed: { -readonly [K in keyof Hashed]: Hashed[K] } = {
+    source: 0,
+    sourcePort: 0,
+    destination: 0,
+  };
   /** Chosen for the packet that is being judged; whose entry comes next, if one does. */
   #chosen: RealServer | null = null;
   #chosenIsTcp = true;
@@ -177,7 +181,11 @@ export class Ipvs implements Chooser, ConnectionWatcher {
     return server;
   }
 
-  #pick(server: VirtualServer, route: Route, { source }: FirstPacket): RealServer | null {
+  #pick(
+    server: VirtualServer,
+    route: Route,
+    { source, sourcePort }: FirstPacket,
+  ): RealServer | null {
     const reused = this.#reused;
     const { sim, profile, view } = this.#plane;
     if (reused !== null && profile.ipvs.connReuseMode === 0 && server.servers.includes(reused)) {
@@ -186,6 +194,7 @@ export class Ipvs implements Chooser, ConnectionWatcher {
     const { affinityNs } = route.destination!.rules;
     const bound = affinityNs === null ? null : server.boundTo(source, sim.nowNs);
     this.#hashed.source = view.addresses.fold(source);
+    this.#hashed.sourcePort = sourcePort;
     this.#hashed.destination = view.addresses.fold(server.at.address);
     const chosen = bound ?? server.schedule(this.#hashed);
     if (affinityNs !== null && chosen !== null) {

@@ -14,6 +14,8 @@ const REPORTED_MAX = 5;
 const POD_STAGES = ["happened", "seen by the kubelet", "status stored", "slice stored"];
 const NODE_STAGES = ["slice stored", "delivered", "tracked", "sync started", "in force"];
 
+const DNS_STAGES = ["slice stored", "known", "answered"];
+
 interface Change {
   readonly entity: string;
   readonly atNs: SimTimeNs;
@@ -54,6 +56,16 @@ export class LagStagesWatch implements Observer {
       this.#note(change, `in force on ${node} before any slice told of it`, atNs);
     } else {
       this.#judge(change, NODE_STAGES, [change.writtenAtNs, ...stages], atNs, ` on ${node}`);
+    }
+  }
+
+  endpointAnswered(id: number, server: string, knownAtNs: number, answeredAtNs: SimTimeNs): void {
+    const change = this.#changes[id]!;
+    if (change.writtenAtNs === null) {
+      this.#note(change, `known to ${server} before any slice told of it`, knownAtNs);
+    } else {
+      const instants = [change.writtenAtNs, knownAtNs, answeredAtNs];
+      this.#judge(change, DNS_STAGES, instants, knownAtNs, ` at ${server}`);
     }
   }
 
