@@ -214,7 +214,7 @@ export class ChangeLedger {
   ): void {
     const tracked = this.#named(name);
     if (tracked === undefined) return;
-    const change = match(tracked, usable, causeNs);
+    const change = match(tracked, usable, causeNs, isWritten) ?? match(tracked, usable, causeNs);
     if (change === undefined) return;
     const { id } = change;
     this.#observations.endpointProgrammed(id, node, atNs, deliveredNs, trackedNs, syncStartedNs);
@@ -304,13 +304,18 @@ function match(
   { changes, toldAs }: Tracked,
   usable: boolean,
   causeNs: SimTimeNs | null,
+  among: (change: Change) => boolean = () => true,
 ): Change | undefined {
+  const alike = changes.filter((each) => each.usable === usable && among(each));
   return (
     toldAs.get(told(usable, causeNs)) ??
-    changes.findLast((each) => each.usable === usable && each.atNs === causeNs) ??
-    changes.findLast((each) => each.usable === usable && each.atNs <= (causeNs ?? Infinity))
+    alike.findLast(({ atNs }) => atNs === causeNs) ??
+    alike.findLast(({ atNs }) => atNs <= (causeNs ?? Infinity))
   );
 }
+
+/** A node knows nothing but what a slice told. */
+const isWritten = (change: Change): boolean => change.isWritten;
 
 function told(usable: boolean, causeNs: SimTimeNs | null): string {
   return `${usable}|${causeNs}`;

@@ -118,10 +118,16 @@ export function parsePrefixes(text: string): readonly Prefix[] {
   return text.split(",").map((each) => parsePrefix(each));
 }
 
+/** IPv4 in IPv6's clothes, which Go takes for IPv4. */
+const MAPPED = /^::ffff:(?=\d+\.)/i;
+
+/** As Kubernetes' ParseIPSloppy: leading zeros of IPv4 mean nothing, "::ffff:10.0.0.1" is IPv4. */
 function parseAddress(text: string): { family: 4 | 6; value: bigint; canonical: string } {
   if (!text.includes("/")) {
-    if (Address4.isValid(text)) {
-      const address = new Address4(text);
+    const plain = text.replace(MAPPED, "");
+    const dotted = plain.includes(":") ? plain : plain.replaceAll(/(?<!\d)0+(?=\d)/g, "");
+    if (Address4.isValid(dotted)) {
+      const address = new Address4(dotted);
       return { family: 4, value: address.bigInt(), canonical: address.correctForm() };
     }
     if (Address6.isValid(text)) {

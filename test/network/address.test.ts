@@ -19,6 +19,25 @@ describe("interning", () => {
     expect(table.family(id)).toBe(6);
   });
 
+  it("reads addresses as kube-proxy does: zeros in front mean nothing, mapped IPv4 is IPv4", () => {
+    const table = new AddressTable();
+    const id = table.intern("10.180.0.1");
+    for (const text of [
+      "010.180.000.001",
+      "10.180.00.1",
+      "::ffff:10.180.0.1",
+      "::FFFF:10.180.0.01",
+    ])
+      expect(table.intern(text), text).toBe(id);
+    const range = parsePrefix("203.000.113.000/025");
+    expect(
+      [table.intern("203.0.113.127"), table.intern("203.0.113.128")].map((each) =>
+        table.contains(range, each),
+      ),
+    ).toEqual([true, false]);
+    expect(table.text(table.intern("100.10.0.200"))).toBe("100.10.0.200");
+  });
+
   it("keeps the families apart where the number is the same", () => {
     const table = new AddressTable();
     const four = table.internValue(4, 1n);

@@ -88,8 +88,11 @@ export class Proxier {
   readonly #process: ProxyProcess;
   readonly #slices: OverlayMap<string, readonly EndpointSlice[]>;
   readonly #programmed: OverlayMap<string, readonly ServicePortRules[]>;
-  /** Slices that the rules in force were made of: what a change is measured against. */
-  readonly #inForce: OverlayMap<string, readonly EndpointSlice[]>;
+  /**
+   * Slices that the rules were last made of: what a change is measured against. Rules that are lost are no
+   * change; what has changed meanwhile is programmed by the sync that makes them again.
+   */
+  readonly #lastApplied: OverlayMap<string, readonly EndpointSlice[]>;
   readonly #tracker: ChangeTracker;
   readonly #runner: BoundedFrequencyRunner;
   readonly #syncPeriodNs: DurationNs;
@@ -126,7 +129,7 @@ export class Proxier {
     this.#process = process;
     this.table = new RuleTable(base.table);
     this.#slices = new OverlayMap(base.slices);
-    this.#inForce = new OverlayMap(base.slices);
+    this.#lastApplied = new OverlayMap(base.slices);
     this.#programmed = new OverlayMap(base.programmed);
     this.#endpoints = base.size.endpoints;
     this.#fullSyncDue = base.isCold;
@@ -180,7 +183,7 @@ export class Proxier {
     const { nowNs } = this.#options.sim;
     this.#tracker.restart(nowNs);
     // What the last process had been told and not written is news again.
-    for (const key of this.#slices.keys()) this.#slices.set(key, this.#inForce.get(key) ?? []);
+    for (const key of this.#slices.keys()) this.#slices.set(key, this.#lastApplied.get(key) ?? []);
     const listed = new Set<string>();
     for (const slice of slices) {
       listed.add(objectKey(slice));
@@ -199,10 +202,7 @@ export class Proxier {
 
   /** The node has lost its kernel's memory: nothing is programmed. Only of a process that is stopped. */
   forgetRules(): void {
-    for (const key of this.#programmed.keys()) {
-      this.#put(key, []);
-      this.#inForce.set(key, []);
-    }
+    for (const key of this.#programmed.keys()) this.#put(key, []);
     this.#staleEndpoints = 0;
     this.#isFlushed = false;
   }
@@ -227,7 +227,6 @@ export class Proxier {
     for (const service of this.#process.services.values()) {
       const key = objectKey(service);
       this.#put(key, []);
-      this.#inForce.set(key, []);
       this.#unsynced.add(key);
     }
     const nextLookNs = (Math.floor(sim.nowNs / this.#syncPeriodNs) + 1) * this.#syncPeriodNs;
@@ -433,7 +432,7 @@ export class Proxier {
     this.#put(key, rules);
     this.#options.applied?.(key, slices, this.family);
     const { ledger, node, sim } = this.#options;
-    const before = this.#inForce.get(key) ?? [];
+    const before = this.#lastApplied.get(key) ?? [];
     reportProgrammed(ledger, {
       node: node.name,
       service: key,
@@ -444,6 +443,6 @@ export class Proxier {
       syncStartedNs: taken.startedAtNs,
       nowNs: sim.nowNs,
     });
-    this.#inForce.set(key, slices);
+    this.#lastApplied.set(key, slices);
   }
 }

@@ -113,7 +113,8 @@ export function isWithClusterIP({ metadata }: EndpointSlice): boolean {
 /** Services of which kube-proxy makes no rules. */
 export function isLeftAlone(service: Service): boolean {
   const { clusterIP, type } = service.spec;
-  return isForAnotherProxy(service) || clusterIP === "None" || type === "ExternalName";
+  const hasAddress = clusterIP !== "None" && clusterIP !== "";
+  return isForAnotherProxy(service) || !hasAddress || type === "ExternalName";
 }
 
 export function sliceFamily({ addressType }: EndpointSlice): 4 | 6 {
@@ -273,8 +274,10 @@ export class RuleBuilder {
       );
       if (target === undefined) continue;
       for (const endpoint of slice.endpoints) {
-        const { address, podUid } = endpoint;
-        const text = family === 4 ? `${address}:${target.port}` : `[${address}]:${target.port}`;
+        const { podUid } = endpoint;
+        const address = this.addresses.intern(endpoint.address);
+        const ip = this.addresses.text(address);
+        const text = family === 4 ? `${ip}:${target.port}` : `[${ip}]:${target.port}`;
         const isLocal = endpoint.nodeName === nodeName && nodeName !== "";
         const known = byText.get(text);
         if (known !== undefined && !isPreferred(known, isLocal, endpoint.conditions)) continue;
@@ -284,7 +287,7 @@ export class RuleBuilder {
           ...endpoint.conditions,
           zoneHints: endpoint.zoneHints ?? null,
           nodeHints: endpoint.nodeHints ?? null,
-          address: this.addresses.intern(address),
+          address,
           port: target.port,
           podUid,
           index: this.#ledger.endpointIndex(key, podUid, slice.addressType),
