@@ -33,7 +33,7 @@ export class Hop {
   private busyNs = 0;
   /** Trains that found the hop idle, and the waiting times in ns of those that did not. */
   private unqueued = 0;
-  private readonly waitTimes = new Histogram();
+  readonly waitTimes = new Histogram();
 
   private readonly nsPerByte: number;
   private readonly profileCpuNsPerPacket: number;
@@ -120,18 +120,26 @@ export class Hop {
     return this.waitingPackets;
   }
 
-  /** Share of the time until `nowNs` in which it was sending. What lies ahead is one busy stretch. */
+  /** Trains that were accepted. */
+  get trains(): number {
+    return this.waitTimes.count + this.unqueued;
+  }
+
+  /** For how long until `nowNs` it was sending. What lies ahead is one busy stretch. */
+  sentForNs(nowNs: SimTimeNs): number {
+    return this.busyNs - this.backlogNs(nowNs);
+  }
+
+  /** Share of the time until `nowNs` in which it was sending. */
   utilisation(nowNs: SimTimeNs): number {
-    if (nowNs === 0) return 0;
-    return (this.busyNs - Math.max(0, this.busyUntilNs - nowNs)) / nowNs;
+    return nowNs === 0 ? 0 : this.sentForNs(nowNs) / nowNs;
   }
 
   /** The quantile over all trains of their time in the queue, in ns; 0 where none came. */
   waitQuantileNs(q: number): number {
     const queued = this.waitTimes.count;
-    const trains = queued + this.unqueued;
-    if (queued === 0 || q * trains <= this.unqueued) return 0;
-    return this.waitTimes.quantile((q * trains - this.unqueued) / queued);
+    if (queued === 0 || q * this.trains <= this.unqueued) return 0;
+    return this.waitTimes.quantile((q * this.trains - this.unqueued) / queued);
   }
 
   /** A train finds the hop busy. @returns whether there is room for it */
