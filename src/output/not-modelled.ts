@@ -17,7 +17,7 @@ export const notModelled: readonly string[] = [
   "Syncs of kube-proxy that fail by themselves or in part: one fails as a whole, where failSync asks for it, in any mode.",
   "nftables mode's stale chains: those of endpoints that have gone are deleted with the change, without the transaction of their own a moment later.",
   "The lock of /run/xtables.lock, for which the two families of a kube-proxy wait where iptables is the legacy one.",
-  "IPVS' own time-out of UDP flows and its schedulers lblc and lblcr; eBPF mode's direct server return, XDP, and datagrams of sockets that are not connected.",
+  "IPVS' own time-out of UDP flows and its schedulers lblc and lblcr; eBPF mode's direct server return, XDP, and datagrams of sockets that are not connected: no client has one, for the resolver is glibc's, which connects its socket (musl's does not).",
   "DNS beyond lookups: several name servers, and records of other types than A, AAAA, CNAME, SRV and PTR. Only clients with a name look it up.",
   "Docker hosts: user-defined networks, Compose, Swarm and their DNS, and health checks are absent; pods have no way to them.",
   "Host ports of pods: the scheduler keeps them free, and no packet is sent on from them.",
