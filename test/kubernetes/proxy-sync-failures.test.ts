@@ -174,6 +174,8 @@ describe("flushed tables", () => {
     sim.callAt(seconds(31), Phase.start, () => proxies[0]!.of(4)!.flushed());
     sim.run(seconds(31));
     expect(endpoints()).toBeNull();
+    // Not all that it was told is programmed, though nothing is to be written yet.
+    expect(proxies[0]!.of(4)!.isIdle).toBe(false);
     sim.run(seconds(60) + SYNC_NS - 1);
     expect(endpoints()).toBeNull();
     sim.run(seconds(60) + SYNC_NS);
@@ -325,5 +327,23 @@ describe("kube-proxy's own health", () => {
     expect(healthy(seconds(80))).toBe(false);
     expect(healthy(seconds(100))).toBe(true);
     expect(proxy!.isIdle).toBe(true);
+  });
+
+  // Seen to fail: a process that never has done with starting, and is healthy for ever.
+  test("of one that starts is beyond doubt until its first sync has succeeded, and no longer", () => {
+    const { sim, hand, proxies } = runningProxies({ slices: [slice("s", three)], cold: true });
+    const [proxy] = proxies;
+    proxy!.breakSyncsUntil(seconds(70));
+    sim.run(seconds(69));
+    expect(proxy!.isHealthy).toBe(true);
+    sim.run(seconds(200));
+    proxy!.breakSyncsUntil(seconds(300));
+    hand.patch("EndpointSlice", "default/s", without("10.0.0.2"));
+    // A later change does not make the first one younger.
+    sim.callAt(seconds(230), Phase.start, () =>
+      hand.patch("EndpointSlice", "default/s", without("10.0.0.1")),
+    );
+    sim.run(seconds(261));
+    expect(proxy!.isHealthy).toBe(false);
   });
 });
