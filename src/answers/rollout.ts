@@ -63,7 +63,7 @@ export function callersAre({ type }: Target): string {
 
 /** Instead of a sentence about figures that there are not. */
 export function nothingSeen({ workload }: Target): string {
-  return `Nothing can be said of ${workload}: its restart was not over within the run, or no request was served.`;
+  return `Nothing can be said of ${workload}: the run ended before there was anything to see, or no request was served.`;
 }
 
 /** @throws UserError where a node that goes leaves no other */

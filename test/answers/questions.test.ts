@@ -121,6 +121,15 @@ describe("a restart", () => {
   });
 });
 
+/** Seen to fail with the figures of runs in which nothing had happened put into the sentence. */
+it.each(["etp", "node-loss", "cold-pods", "keepalive-skew"] as const)(
+  "%s says so where a run was too short to see anything",
+  async (name) => {
+    const { sentence } = await find(name, {}, { rate: 5, nodes: 2, duration: "3s" });
+    expect(sentence).toMatch(/^Nothing can be said of deploy\/web/);
+  },
+);
+
 describe("proxy-mode", () => {
   const few = { ...quick, duration: "25s" };
 

@@ -65,11 +65,12 @@ function measure(run: RunResult, target: Target, watch: Watch | null): Measures 
     .table("requests.csv")
     .find((row) => row["outcome"] === "served" && row["window_start_ns"] === 0);
   const usualNs = Number(before?.["latency_p99_ns"] ?? 0);
+  const isOver = (watch as RestartWatch).restartedNs !== null;
   const degraded = windows.filter(([, p99]) => usualNs > 0 && p99 > DEGRADED * usualNs).length;
   return {
     ...restartMeasures(run, target, watch),
     failedShare: run.requests.ended === 0 ? null : run.requests.failed / run.requests.ended,
-    degradedNs: usualNs === 0 ? null : degraded * seconds(5),
+    degradedNs: usualNs === 0 || !isOver ? null : degraded * seconds(5),
     worstNs: windows.length === 0 ? null : Math.max(...windows.map(([, p99]) => p99)),
   };
 }

@@ -8,7 +8,7 @@ import type { Figure, Measures, Question, Watch } from "../contract.ts";
 import type { Draft, Target } from "../draft.ts";
 import type { Lab, Point } from "../lab.ts";
 import { evenServiceTime, evenServiceTimeAssumes, prepareOutside, WaysWatch } from "../outside.ts";
-import { callersAssume, refuseSingleNode } from "../rollout.ts";
+import { callersAssume, nothingSeen, refuseSingleNode } from "../rollout.ts";
 import type { Settings } from "../settings.ts";
 import { value, withRange } from "../words.ts";
 
@@ -102,6 +102,9 @@ async function find(lab: Lab, settings: Settings): ReturnType<Question["find"]> 
   const figure = local.moreThan(cluster, name, "failedShare", "share");
   // What is otherwise is asked for the difference alone.
   if (Object.keys(settings).length > 0) return { sentence: "", figures: [figure], tables: [] };
+  if (figure.mean === null) {
+    return { sentence: nothingSeen(lab.target), figures: [figure], tables: [] };
+  }
   const hop = cluster.excess("a second hop, on average", ["hoppedMeanNs", "stayedMeanNs"], "ns");
   const share = cluster.figure("requests with a second hop, with Cluster", "hopShare", "share");
   return {

@@ -5,7 +5,7 @@ import { crashNode } from "../../scenario/faults/words.ts";
 import type { Change, Figure, Measures, Question, Watch } from "../contract.ts";
 import type { Target } from "../draft.ts";
 import type { Lab, Point } from "../lab.ts";
-import { callersAssume, prepareCallers, refuseSingleNode } from "../rollout.ts";
+import { callersAssume, nothingSeen, prepareCallers, refuseSingleNode } from "../rollout.ts";
 import type { Settings } from "../settings.ts";
 import { value, withRange } from "../words.ts";
 
@@ -159,6 +159,9 @@ async function find(lab: Lab, settings: Settings): ReturnType<Question["find"]> 
   const figure = lost(point);
   // What is otherwise is asked for the difference alone.
   if (Object.keys(settings).length > 0) return { sentence: "", figures: [figure], tables: [] };
+  if (point.values("pods").every((pods) => pods === 0)) {
+    return { sentence: nothingSeen(lab.target), figures: [figure], tables: [] };
+  }
   const others: { readonly title: string; readonly point: Point }[] = [];
   for (const { title, settings: other } of OTHERWISE) {
     others.push({ title, point: await lab.at(other) });
