@@ -129,11 +129,14 @@ describe("a folder that cannot be drawn", () => {
   it("is told apart: no results, and several runs", async () => {
     const empty = join(parent, "empty");
     mkdirSync(empty);
-    await expect(plotResults(empty, kinds, "svg")).rejects.toThrow("there is no manifest.json");
+    await expect(plotResults(empty, kinds, "svg")).rejects.toThrow(
+      /cannot read .*manifest\.json \(ENOENT\)/,
+    );
     const many = join(parent, "many");
     mkdirSync(many);
-    writeFileSync(join(many, "manifest.json"), readFileSync(join(folder, "manifest.json")));
-    writeFileSync(join(many, "replications.csv"), "figure\n");
+    const manifest = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8")) as object;
+    const several = { ...manifest, files: ["intervals.csv", "replication-0", "replication-1"] };
+    writeFileSync(join(many, "manifest.json"), JSON.stringify(several));
     await expect(plotResults(many, kinds, "svg")).rejects.toThrow("replication-0");
   });
 });
