@@ -66,6 +66,7 @@ export class ChangeLedger {
   readonly #selectors = new SelectorIndex();
   readonly #serviceIndex = new Map<string, number>();
   readonly #tracked = new Map<string, Tracked>();
+  readonly #byName = new WeakMap<EndpointName, Tracked>();
   /** By Service and address of the pod. */
   readonly #lastAt = new Map<string, number>();
   /** By endpoint index: 1 while it should get no new connection. */
@@ -215,9 +216,7 @@ export class ChangeLedger {
   ): void {
     const tracked = this.#named(name);
     if (tracked === undefined) return;
-    const hasCome = ({ writtenAtNs }: Change): boolean =>
-      writtenAtNs !== NEVER && writtenAtNs <= deliveredNs;
-    const change = match(tracked, usable, causeNs, hasCome) ?? match(tracked, usable, causeNs);
+    const change = heardOf(tracked, usable, causeNs, deliveredNs);
     if (change === undefined) return;
     const { id } = change;
     this.#observations.endpointProgrammed(id, node, atNs, deliveredNs, trackedNs, syncStartedNs);
@@ -233,7 +232,7 @@ export class ChangeLedger {
     atNs: SimTimeNs,
   ): void {
     const tracked = this.#named(name);
-    const change = tracked && match(tracked, usable, causeNs);
+    const change = tracked && heardOf(tracked, usable, causeNs, knownNs);
     if (change !== undefined) this.#observations.endpointAnswered(change.id, server, knownNs, atNs);
   }
 
@@ -261,8 +260,14 @@ export class ChangeLedger {
     );
   }
 
-  #named({ service, podUid, addressType }: EndpointName): Tracked | undefined {
-    return this.#tracked.get(`${service}|${podUid}|${addressType}`);
+  /** Whoever has a name for many nodes asks with the same one. */
+  #named(name: EndpointName): Tracked | undefined {
+    let tracked = this.#byName.get(name);
+    if (tracked === undefined) {
+      tracked = this.#tracked.get(`${name.service}|${name.podUid}|${name.addressType}`);
+      if (tracked !== undefined) this.#byName.set(name, tracked);
+    }
+    return tracked;
   }
 
   /** What has been an endpoint of the Service, of each family. */
@@ -300,7 +305,7 @@ export class ChangeLedger {
 }
 
 /**
- * The change that somebody tells of, `among` those of which he can: the one that a slice told of so; else the one with that cause; else the last
+ * The change that somebody tells of: the one that a slice told of so; else the one with that cause; else the last
  * one alike that is not younger than the cause, as a second container's exit does not change a pod again.
  */
 function match(
@@ -309,12 +314,23 @@ function match(
   causeNs: SimTimeNs | null,
   among: (change: Change) => boolean = () => true,
 ): Change | undefined {
-  const alike = changes.filter((each) => each.usable === usable && among(each));
+  const isAlike = (each: Change): boolean => each.usable === usable && among(each);
   return (
-    toldAs.get(told(usable, causeNs))?.findLast(among) ??
-    alike.findLast(({ atNs }) => atNs === causeNs) ??
-    alike.findLast(({ atNs }) => atNs <= (causeNs ?? Infinity))
+    (toldAs.size === 0 ? undefined : toldAs.get(told(usable, causeNs))?.findLast(among)) ??
+    changes.findLast((each) => isAlike(each) && each.atNs === causeNs) ??
+    changes.findLast((each) => isAlike(each) && each.atNs <= (causeNs ?? Infinity))
   );
+}
+
+/** That of which somebody can tell who was told at `atNs`: a slice had told of it by then. */
+function heardOf(
+  tracked: Tracked,
+  usable: boolean,
+  causeNs: SimTimeNs | null,
+  atNs: SimTimeNs,
+): Change | undefined {
+  const hasCome = (each: Change): boolean => isWritten(each) && each.writtenAtNs <= atNs;
+  return match(tracked, usable, causeNs, hasCome) ?? match(tracked, usable, causeNs);
 }
 
 const isWritten = ({ writtenAtNs }: Change): boolean => writtenAtNs !== NEVER;
