@@ -20,7 +20,6 @@ export const notModelled: readonly string[] = [
   "IPVS' own time-out of UDP flows and its schedulers lblc and lblcr; eBPF mode's direct server return, XDP, and datagrams of sockets that are not connected: no client has one, for the resolver is glibc's, which connects its socket (musl's does not).",
   "DNS beyond lookups: several name servers, and records of other types than A, AAAA, CNAME, SRV and PTR. Only clients with a name look it up.",
   "Docker hosts: user-defined networks, Compose, Swarm and their DNS, and health checks are absent; pods have no way to them.",
-  "Host ports of pods: the scheduler keeps them free, and no packet is sent on from them.",
   "NetworkPolicy, Ingress and service meshes.",
   "The making of cloud load balancers: they are there from the start, without zones and limits of their own.",
   "Time zones of CronJobs; autoscaling by anything but CPU utilisation; indexed Jobs, their deadlines and failure policies; volumes of StatefulSets.",
