@@ -383,6 +383,15 @@ describe("faults of podstorm give 1 and the command that replays them", () => {
   });
 });
 
+/** Seen to fail with commander's own minWidthToWrap: lines of 111 on 60 columns; and with a line of 82 on 80. */
+it.each([60, 80, 200])("help fits %s columns", async (columns) => {
+  const io = fakeTerminal({ columns });
+  expect(await runCli(["--help"], io, fakeDependencies())).toBe(0);
+  const [head = "", codes = ""] = io.out().split("Exit codes:");
+  expect(Math.max(...head.split("\n").map((line) => line.length))).toBeLessThanOrEqual(columns);
+  expect(Math.max(...codes.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+});
+
 describe("help, version and list go to stdout and give 0", () => {
   it.each([
     [["--help"], /Usage: sim[\s\S]*run[\s\S]*list[\s\S]*Exit codes:/],
