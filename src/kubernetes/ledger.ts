@@ -65,6 +65,7 @@ export class ChangeLedger {
   readonly #selectors = new SelectorIndex();
   readonly #serviceIndex = new Map<string, number>();
   readonly #tracked = new Map<string, Tracked>();
+  readonly #byName = new WeakMap<EndpointName, Tracked>();
   /** By Service and address of the pod. */
   readonly #lastAt = new Map<string, number>();
   /** By endpoint index: 1 while it should get no new connection. */
@@ -258,8 +259,14 @@ export class ChangeLedger {
     );
   }
 
-  #named({ service, podUid, addressType }: EndpointName): Tracked | undefined {
-    return this.#tracked.get(`${service}|${podUid}|${addressType}`);
+  /** Whoever has a name for many nodes asks with the same one. */
+  #named(name: EndpointName): Tracked | undefined {
+    let tracked = this.#byName.get(name);
+    if (tracked === undefined) {
+      tracked = this.#tracked.get(`${name.service}|${name.podUid}|${name.addressType}`);
+      if (tracked !== undefined) this.#byName.set(name, tracked);
+    }
+    return tracked;
   }
 
   /** What has been an endpoint of the Service, of each family. */
@@ -306,11 +313,11 @@ function match(
   causeNs: SimTimeNs | null,
   among: (change: Change) => boolean = () => true,
 ): Change | undefined {
-  const alike = changes.filter((each) => each.usable === usable && among(each));
+  const isAlike = (each: Change): boolean => each.usable === usable && among(each);
   return (
-    toldAs.get(told(usable, causeNs)) ??
-    alike.findLast(({ atNs }) => atNs === causeNs) ??
-    alike.findLast(({ atNs }) => atNs <= (causeNs ?? Infinity))
+    (toldAs.size === 0 ? undefined : toldAs.get(told(usable, causeNs))) ??
+    changes.findLast((each) => isAlike(each) && each.atNs === causeNs) ??
+    changes.findLast((each) => isAlike(each) && each.atNs <= (causeNs ?? Infinity))
   );
 }
 

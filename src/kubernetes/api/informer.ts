@@ -23,6 +23,8 @@ import { objectKey, type Kind, type ObjectByKind, type ObjectKey } from "./types
 /** A commit as a watch sees it: the object as it is now, or as it last was. */
 export interface WatchEvent<K extends Kind> {
   readonly type: "put" | "deleted";
+  /** Of the object: made once for all watchers. */
+  readonly key: ObjectKey;
   readonly object: ObjectByKind[K];
 }
 
@@ -143,22 +145,20 @@ export class WatchCache<K extends Kind> implements Watch<K> {
     });
   }
 
-  #receive({ type, object }: WatchEvent<K>): void {
+  #receive({ type, key, object }: WatchEvent<K>): void {
     this.#version = object.metadata.resourceVersion;
-    if (type === "deleted") this.#drop(object);
-    else this.#put(object);
+    if (type === "deleted") this.#drop(key, object);
+    else this.#put(key, object);
   }
 
-  #put(object: ObjectByKind[K]): void {
-    const key = objectKey(object);
-    const previous = this.#objects.get(key);
-    this.#objects.set(key, object);
+  #put(key: ObjectKey, object: ObjectByKind[K]): void {
+    const previous = this.#objects.set(key, object);
     if (previous === undefined) this.#handlers.added?.(object);
     else this.#handlers.updated?.(previous, object);
   }
 
-  #drop(object: ObjectByKind[K]): void {
-    if (this.#objects.delete(objectKey(object))) this.#handlers.deleted?.(object);
+  #drop(key: ObjectKey, object: ObjectByKind[K]): void {
+    if (this.#objects.delete(key)) this.#handlers.deleted?.(object);
   }
 
   /** The connection is gone, and with it the stream of events. */
@@ -231,10 +231,12 @@ export class WatchCache<K extends Kind> implements Watch<K> {
     for (const [key, object] of listed) {
       const { resourceVersion } = object.metadata;
       this.#version = Math.max(this.#version, resourceVersion);
-      if (this.#objects.get(key)?.metadata.resourceVersion !== resourceVersion) this.#put(object);
+      if (this.#objects.get(key)?.metadata.resourceVersion !== resourceVersion)
+        this.#put(key, object);
     }
     for (const object of this.#objects.values()) {
-      if (!listed.has(objectKey(object))) this.#drop(object);
+      const key = objectKey(object);
+      if (!listed.has(key)) this.#drop(key, object);
     }
   }
 }

@@ -35,7 +35,7 @@ import type { Seat } from "./priorityLevel.ts";
 import type { ApiServerProfile } from "./profile.ts";
 import { nodeOf, ObjectStore, type Result } from "./store.ts";
 import { TokenBucket } from "./tokenBucket.ts";
-import type { Kind, ObjectByKind, ObjectKey } from "./types.ts";
+import { objectKey, type Kind, type ObjectByKind, type ObjectKey } from "./types.ts";
 import { WatchHistory } from "./watchHistory.ts";
 
 /** A client's side of the server. */
@@ -132,7 +132,8 @@ export class SimulatedApiServer implements ApiServer {
     this.flowControl = new FlowControl(sim, profile);
     this.#store = new ObjectStore(sim, (kind, previous, now, last) => {
       onCommit(kind, previous, now);
-      this.#announce(kind, { type: now === null ? "deleted" : "put", object: last });
+      const type = now === null ? "deleted" : "put";
+      this.#announce(kind, { type, key: objectKey(last), object: last });
     });
   }
 

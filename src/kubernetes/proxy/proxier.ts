@@ -32,6 +32,7 @@ import type { ProxyBase } from "./proxyBase.ts";
 import { countEndpoints, countMissing, sameServing } from "./ruleDifferences.ts";
 import { RuleTable, type RuleBuilder, type RuleNode, type ServicePortRules } from "./rules.ts";
 import { BoundedFrequencyRunner } from "./runner.ts";
+import { withSlice } from "./sliceVersions.ts";
 
 /** What the proxiers of a kube-proxy have in common. */
 export interface ProxierOptions {
@@ -273,8 +274,7 @@ export class Proxier {
 
   #put(key: string, rules: readonly ServicePortRules[]): void {
     const before = this.#programmed.get(key) ?? [];
-    for (const old of before) this.table.remove(old);
-    for (const each of rules) this.table.put(each);
+    this.table.replace(before, rules);
     this.#endpoints += countEndpoints(rules) - countEndpoints(before);
     this.#programmed.set(key, rules);
     this.#options.programmed?.(key, rules, this.family);
@@ -282,14 +282,10 @@ export class Proxier {
   }
 
   #putSlice(slice: EndpointSlice, now: EndpointSlice | null, deliveredNs: SimTimeNs): void {
-    const { name } = slice.metadata;
-    const known = this.#slices.get(slice.service) ?? [];
-    // Slices of one Service are in one namespace: their names tell them apart.
-    const others = known.filter((each) => each.metadata.name !== name);
-    const previous = known.find((each) => each.metadata.name === name) ?? null;
+    const { previous, slices } = withSlice(this.#slices.get(slice.service), slice, now);
     const times = { deliveredNs, trackedNs: this.#options.sim.nowNs };
     this.#tracker.endpointsArrived(previous, now, times);
-    this.#slices.set(slice.service, now === null ? others : [...others, now]);
+    this.#slices.set(slice.service, slices);
   }
 
   #request(): void {
@@ -300,9 +296,8 @@ export class Proxier {
   #sync(): void {
     const { sim, profile, mode } = this.#options;
     const { services, triggers, arrivals } = this.#tracker.take();
-    const changes = [...new Set([...this.#unsynced, ...services])].map((key) =>
-      this.#changeOf(key),
-    );
+    const keys = this.#unsynced.size === 0 ? services : new Set([...this.#unsynced, ...services]);
+    const changes = Array.from(keys, (key) => this.#changeOf(key));
     const work = this.#workOf(changes, this.#isFullSync());
     const durationNs = Math.round(mode.syncNs(profile, work) * (this.#options.cpuStretch?.() ?? 1));
     this.lastWork = work;
@@ -357,8 +352,7 @@ export class Proxier {
 
   #changesUdpEndpoints({ key, rules }: Change): boolean {
     const before = this.#programmed.get(key) ?? [];
-    const isUdp = [...before, ...rules].some(({ protocol }) => protocol === TransportProtocol.UDP);
-    return isUdp && !sameServing(before, rules);
+    return (before.some(isUdp) || rules.some(isUdp)) && !sameServing(before, rules);
   }
 
   /** At the end of a sync that changed endpoints of a UDP Service: all of them are looked at. */
@@ -391,7 +385,7 @@ export class Proxier {
 
   #isFullSync(): boolean {
     const { sim, profile } = this.#options;
-    const hourly = !this.#isLarge && sim.nowNs - this.#lastFullNs >= profile.fullSyncPeriodNs;
+    const hourly = !this.#isLarge && sim.nowNs - this.#lastFullNs > profile.fullSyncPeriodNs;
     return this.#fullSyncDue || hourly;
   }
 
@@ -445,4 +439,8 @@ export class Proxier {
     });
     this.#lastApplied.set(key, slices);
   }
+}
+
+function isUdp({ protocol }: ServicePortRules): boolean {
+  return protocol === TransportProtocol.UDP;
 }
