@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Run } from "../../src/cli/dependencies.ts";
+import { wantsColour } from "../../src/cli/io.ts";
 import { runCli } from "../../src/cli/program.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
 import { parseThreshold } from "../../src/scenario/thresholds.ts";
@@ -260,6 +261,11 @@ describe("on a terminal", () => {
       coloured.push(io.out().includes("\u001B["));
     }
     expect(coloured).toEqual([true, false, true, false]);
+    // Seen to fail without FORCE_COLOR.
+    const forced = [{ FORCE_COLOR: "1", NO_COLOR: "1" }, { FORCE_COLOR: "0" }, {}].map((env) =>
+      wantsColour({ isTTY: false, write: () => true }, env),
+    );
+    expect(forced).toEqual([true, false, false]);
   });
 });
 
