@@ -18,8 +18,6 @@ export default defineConfig({
     // Files of one worker share their modules, which hold no state: a third of the suite's CPU time was loading them.
     // What remembers the folder in which it was first loaded, as esbuild does, is to be told where it works.
     isolate: false,
-    // The texts that tests compare have no colours, whoever's terminal it is.
-    env: { FORCE_COLOR: "" },
     // Vitest leaves a core free; of two that would be half of the machine.
     maxWorkers: "100%",
     testTimeout: 60_000,
