@@ -6,7 +6,7 @@ import { hold } from "./engine/hold.ts";
 import { mm1Customers } from "./engine/mm1-customers.ts";
 import { mm1Events } from "./engine/mm1-events.ts";
 import { mm1Processes } from "./engine/mm1-processes.ts";
-import { clusterBuild } from "./model/cluster-build.ts";
+import { clusterBuild, hugeBuild, hugeReset } from "./model/cluster-build.ts";
 import { endpointChanges } from "./model/changes.ts";
 import { importDump } from "./model/import.ts";
 import { proxyBuild, proxyChange } from "./model/proxy-scale.ts";
@@ -27,6 +27,8 @@ export const benchmarks: readonly Benchmark[] = [
   endpointChanges,
   proxyBuild,
   clusterBuild,
+  hugeBuild,
+  hugeReset,
   importDump,
   proxyChange("iptables", 10),
   proxyChange("iptables", 10_000),
@@ -36,6 +38,10 @@ export const benchmarks: readonly Benchmark[] = [
   proxyChange("ipvs", 10_000),
   proxyChange("ebpf", 10),
   proxyChange("ebpf", 10_000),
+  proxyChange("iptables", 1000, 10),
+  proxyChange("iptables", 1000, 100),
+  proxyChange("iptables", 1000, 1000),
+  proxyChange("iptables", 1000, 5000),
   rollout,
   resetStorm,
   shop,

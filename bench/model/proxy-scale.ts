@@ -1,7 +1,7 @@
 /**
  * kube-proxies of a large cluster: what it costs to build them at rest, and what one endpoint change costs on
- * all of them, by mode and number of Services. Our own work must not grow with the table: compare the rates
- * of one mode at 10 and at 10,000 Services. (What a change costs the simulated node does grow.)
+ * all of them, by mode, number of Services and number of nodes. Our own work must not grow with the table: compare the
+ * rates of one mode at 10 and at 10,000 Services; and grow with the nodes, which all hear of it, no faster than they. (What a change costs the simulated node does grow.)
  */
 import { createHash } from "node:crypto";
 import { seconds, Simulation } from "../../src/engine/index.ts";
@@ -118,19 +118,23 @@ function resultOf({ sim, proxies }: ReturnType<typeof build>, work: number): Ben
   return { work, hash: hash.slice(0, 16) };
 }
 
-/** One endpoint of each of `size` Services goes or comes, ten seconds apart, on every node. */
-export function proxyChange(mode: ProxyModeName, services: number): Benchmark {
+/** Services whose endpoints change: as many in a small table as in a large one, so that the work is the same. */
+const CHANGING = 10;
+
+/** One endpoint of one Service after the other goes or comes, ten seconds apart, on every node. */
+export function proxyChange(mode: ProxyModeName, services: number, nodes = NODES): Benchmark {
   const prepare = (size: number) => {
     const isTiny = size < 10;
     const count = isTiny ? Math.min(services, TINY_SERVICES) : services;
-    const built = build(mode, count, isTiny ? TINY_NODES : NODES);
+    const built = build(mode, count, isTiny ? TINY_NODES : nodes);
     const hand = built.api.client({ name: "bench", qps: 1e6, burst: 1e6 });
     return () => {
       for (let i = 0; i < size; i++) {
-        const key = `default/s${i % count}-slice`;
+        const service = i % CHANGING;
+        const key = `default/s${service}-slice`;
         hand.patch("EndpointSlice", key, (stored) => {
           const isWhole = stored.endpoints.length === ENDPOINTS;
-          const whole = sliceOf(i % count).endpoints;
+          const whole = sliceOf(service).endpoints;
           return { ...stored, endpoints: isWhole ? whole.slice(1) : whole };
         });
         built.sim.run(built.sim.nowNs + seconds(10));
@@ -139,9 +143,9 @@ export function proxyChange(mode: ProxyModeName, services: number): Benchmark {
     };
   };
   return {
-    name: `proxy scale: one endpoint change on ${NODES} nodes, ${services} Services, ${mode}`,
+    name: `proxy scale: one endpoint change on ${nodes} nodes, ${services} Services, ${mode}`,
     unit: "changes",
-    size: 20,
+    size: Math.max(20, 20_000 / nodes),
     tinySize: 2,
     run: (size) => prepare(size)(),
     prepare,

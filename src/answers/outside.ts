@@ -32,6 +32,10 @@ export function prepareOutside(draft: Draft, to: "nodePort" | "loadBalancer"): C
   if (spec["type"] !== "LoadBalancer") {
     spec["type"] = to === "nodePort" ? "NodePort" : "LoadBalancer";
   }
+  // Whoever asks lets these clients in.
+  for (const field of ["loadBalancerSourceRanges", "allocateLoadBalancerNodePorts"]) {
+    delete spec[field];
+  }
   const client = {
     ...callersOf(draft, "outside"),
     to: { kind: to, service: target.service },
@@ -80,10 +84,13 @@ export class WaysWatch implements Watch {
   /** By the endpoint's index, and by the node's. */
   readonly #nodeOfEndpoint: string[] = [];
   readonly #nodes: string[] = [];
+  readonly #fromNs: SimTimeNs;
   #endpoint = -1;
   #node = -1;
 
-  constructor(clients: number) {
+  /** @param fromNs requests that began earlier do not count */
+  constructor(clients: number, fromNs: SimTimeNs = 0) {
+    this.#fromNs = fromNs;
     this.ways = Array.from({ length: clients }, () => new Ways());
   }
 
@@ -115,7 +122,7 @@ export class WaysWatch implements Watch {
     endedAtNs: SimTimeNs,
   ): void {
     const ways = this.ways[client];
-    if (ways === undefined) return;
+    if (ways === undefined || startedAtNs < this.#fromNs) return;
     if (outcome !== Outcome.served) {
       ways.failed++;
       return;

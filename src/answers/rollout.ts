@@ -7,7 +7,7 @@
 import { seconds, type DurationNs, type SimTimeNs } from "../engine/index.ts";
 import type { RunResult } from "../library/result.ts";
 import { rank } from "../observe/index.ts";
-import type { ResolvedScenario } from "../scenario/index.ts";
+import { optionMistake, UserError, type ResolvedScenario } from "../scenario/index.ts";
 import { openLoop, perRequest, type ClientInput } from "../scenario/language/scenario.ts";
 import { rolloutRestart } from "../scenario/faults/words.ts";
 import type { Measures, Watch } from "./contract.ts";
@@ -54,6 +54,13 @@ export function callersAssume({ type }: Target): string[] {
   return [
     `each request dials anew, has ${TIMEOUT.replace("s", " s")} and is not tried again; ${where}`,
   ];
+}
+
+/** @throws UserError where a node that goes leaves no other */
+export function refuseSingleNode({ nodes }: Target): void {
+  if (nodes > 1) return;
+  const found = "a cluster of a single node: when it goes, all is gone";
+  throw new UserError([optionMistake("--nodes", found, "2 nodes or more")]);
 }
 
 /** Follows the Deployment's pods through a restart, and what nodes hold of them meanwhile. */

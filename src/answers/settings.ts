@@ -105,6 +105,10 @@ const writers = {
     // A port of its own for health checks is for Local alone.
     if (policy !== "Local") delete spec["healthCheckNodePort"];
   },
+  /** How often a load balancer checks a node, as "2s"; it gives one up after three that failed. */
+  healthCheckInterval(draft: Draft, interval: Value): void {
+    setProfile(draft, ["kubernetes", "loadBalancer", "healthCheck", "interval"], interval);
+  },
   /** Of an answer, as "64Ki". */
   responseSize(draft: Draft, size: Value): void {
     server(draft).responseSize = size as `${number}Ki`;

@@ -5,10 +5,9 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { ResultsError } from "../output/index.ts";
+import { checkFiles, ResultsError, writeFile } from "../output/index.ts";
 import type { FigureFormat, FigureKindName } from "../plot/index.ts";
 import type { Dependencies } from "./dependencies.ts";
-import { checkFiles, writeFile } from "./files.ts";
 import { ExitCode, type ExitCodeValue, type Io } from "./io.ts";
 
 export interface PlotArguments {

@@ -6,6 +6,7 @@
  */
 import { Recording, type RunEnd } from "../observe/index.ts";
 import {
+  checkFiles,
   checkResultsFolder,
   conclude,
   manifest,
@@ -14,6 +15,7 @@ import {
   summaryFormats,
   replayCommand,
   viewOf,
+  writeFile,
   writeResults,
   type Summary,
   type SummaryFormatName,
@@ -24,7 +26,6 @@ import type { Instrument, InstrumentOptions } from "../telemetry/index.ts";
 import { runInSlices } from "../library/slices.ts";
 import type { Dependencies, Run, ScenarioOverrides } from "./dependencies.ts";
 import { InternalFault } from "./faults.ts";
-import { checkFiles, writeFile } from "./files.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io, type RunIo } from "./io.ts";
 import { FailureCount } from "./live/watch.ts";
 import { PlainProgress, Progress, type ProgressView } from "./progress.ts";
@@ -188,7 +189,7 @@ async function simulate(
   replay: string,
   instruments: readonly Instrument[],
 ): Promise<Finished> {
-  const recording = new Recording(args.report === undefined ? [] : ["flows"]);
+  const recording = new Recording(args.report === undefined ? [] : ["flows", "hopLoad"]);
   const progress = await progressOf(args, scenario, io);
   const startedAt = io.date();
   const startedMs = io.nowMs();

@@ -9,13 +9,14 @@ import { Phase, seconds, type DurationNs } from "../engine/index.ts";
 import { objectKey, type Pod } from "../kubernetes/api/types.ts";
 import type { FaultContext, FaultScheduler } from "./contract.ts";
 import { setUnschedulable } from "./cordon.ts";
-import { hostsOf, type HostGroup } from "./hosts.ts";
+import { hostsOf } from "./hosts.ts";
 import { evict } from "./resetPods.ts";
 import { during, type Span } from "./span.ts";
+import { onNodes, type StruckNodes } from "./struckNodes.ts";
 
 export interface DrainSpec extends Span {
   readonly kind: "drain";
-  readonly nodes: HostGroup;
+  readonly nodes: StruckNodes;
   /** --grace-period; null: each pod's own. */
   readonly gracePeriodNs: DurationNs | null;
 }
@@ -25,21 +26,23 @@ const RETRY_NS = seconds(5);
 /** drain.go: kubectl.Interval of waitForDelete. */
 const POLL_NS = seconds(1);
 
-export const drain: FaultScheduler<DrainSpec> = (spec, context) => {
+export const drain: FaultScheduler<DrainSpec> = (spec, context, name) => {
   const nodes = context.listed("Node");
   const daemonSets = context.listed("DaemonSet");
-  during(context, spec, { kind: spec.kind, object: `node/${spec.nodes.text}` }, () => {
-    const names = hostsOf(spec.nodes, context).map(({ name }) => name);
-    const keys = [...nodes.values()]
-      .filter(({ metadata }) => names.includes(metadata.name))
-      .map(objectKey);
-    const owners = [...daemonSets.values()].map(({ metadata }) => metadata.uid);
-    const command = new DrainCommand(spec, context, new Set(owners));
-    setUnschedulable(keys, true, context, () => command.next(names));
-    return () => {
-      command.isOver = true;
-      setUnschedulable(keys, false, context);
-    };
+  onNodes(spec, context, name, (group) => {
+    during(context, spec, { kind: spec.kind, object: `node/${group.text}` }, () => {
+      const names = hostsOf(group, context).map(({ name: node }) => node);
+      const keys = [...nodes.values()]
+        .filter(({ metadata }) => names.includes(metadata.name))
+        .map(objectKey);
+      const owners = [...daemonSets.values()].map(({ metadata }) => metadata.uid);
+      const command = new DrainCommand(spec, context, new Set(owners));
+      setUnschedulable(keys, true, context, () => command.next(names));
+      return () => {
+        command.isOver = true;
+        setUnschedulable(keys, false, context);
+      };
+    });
   });
 };
 

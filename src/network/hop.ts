@@ -17,6 +17,7 @@ export const DROPPED = -1;
 const RING_INITIAL = 16;
 /** Of hops at which nothing has ever waited: a large cluster has hundreds of thousands. */
 const NO_RING = new Float64Array(0);
+const NO_SIZES = new Int32Array(0);
 
 export class Hop {
   readonly name: string;
@@ -32,7 +33,7 @@ export class Hop {
   private busyNs = 0;
   /** Trains that found the hop idle, and the waiting times in ns of those that did not. */
   private unqueued = 0;
-  private readonly waitTimes = new Histogram();
+  readonly waitTimes = new Histogram();
 
   private readonly nsPerByte: number;
   private readonly profileCpuNsPerPacket: number;
@@ -46,7 +47,8 @@ export class Hop {
 
   /** Waiting trains: when each starts to be sent, and its size. A ring, oldest first. */
   private starts = NO_RING;
-  private sizes = NO_RING;
+  /** Integers: a number out of a Float64Array would turn waitingPackets into a double and undo what was compiled. */
+  private sizes = NO_SIZES;
   private head = 0;
   private waiting = 0;
   private waitingPackets = 0;
@@ -118,18 +120,26 @@ export class Hop {
     return this.waitingPackets;
   }
 
-  /** Share of the time until `nowNs` in which it was sending. What lies ahead is one busy stretch. */
+  /** Trains that were accepted. */
+  get trains(): number {
+    return this.waitTimes.count + this.unqueued;
+  }
+
+  /** For how long until `nowNs` it was sending. What lies ahead is one busy stretch. */
+  sentForNs(nowNs: SimTimeNs): number {
+    return this.busyNs - this.backlogNs(nowNs);
+  }
+
+  /** Share of the time until `nowNs` in which it was sending. */
   utilisation(nowNs: SimTimeNs): number {
-    if (nowNs === 0) return 0;
-    return (this.busyNs - Math.max(0, this.busyUntilNs - nowNs)) / nowNs;
+    return nowNs === 0 ? 0 : this.sentForNs(nowNs) / nowNs;
   }
 
   /** The quantile over all trains of their time in the queue, in ns; 0 where none came. */
   waitQuantileNs(q: number): number {
     const queued = this.waitTimes.count;
-    const trains = queued + this.unqueued;
-    if (queued === 0 || q * trains <= this.unqueued) return 0;
-    return this.waitTimes.quantile((q * trains - this.unqueued) / queued);
+    if (queued === 0 || q * this.trains <= this.unqueued) return 0;
+    return this.waitTimes.quantile((q * this.trains - this.unqueued) / queued);
   }
 
   /** A train finds the hop busy. @returns whether there is room for it */
@@ -184,7 +194,7 @@ export class Hop {
     const size = this.starts.length;
     const grown = Math.max(RING_INITIAL, 2 * size);
     const starts = new Float64Array(grown);
-    const sizes = new Float64Array(2 * grown);
+    const sizes = new Int32Array(2 * grown);
     for (let i = 0; i < this.waiting; i++) {
       const from = (this.head + i) & (size - 1);
       starts[i] = this.starts[from]!;

@@ -130,6 +130,8 @@ export class Transport implements PacketReceiver {
   /** connect() returns an error at once: the application sees it before anything else happens to it. */
   #failSoon(socket: Socket): void {
     const { generation } = socket;
+    // Of UDP too: it is connected to nobody, and nothing leaves it.
+    socket.state = SocketState.synSent;
     this.#sim.callAfter(0, Phase.deliver, () => {
       if (socket.generation !== generation) return;
       if (socket.protocol === UDP) socket.handler!.failed(socket, "EHOSTUNREACH");

@@ -88,10 +88,11 @@ export class UdpTransport {
 
   /**
    * send() on a connected socket.
-   * @returns false for one larger than UDP can carry (EMSGSIZE)
+   * @returns false for one larger than UDP can carry (EMSGSIZE), and where connect() has failed
    */
   send(socket: Socket, bytes: number, message: number, info: number): boolean {
-    const { localAddress, remoteAddress, remotePort } = socket;
+    const { localAddress, remoteAddress, remotePort, state } = socket;
+    if (state !== SocketState.established) return false;
     return this.#send(socket, localAddress, remoteAddress, remotePort, bytes, message, info);
   }
 

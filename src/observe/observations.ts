@@ -249,6 +249,26 @@ export interface Observer {
   /** Something worth a line in events.csv. `kind` is lower_snake_case, `object` is "kind/name". */
   event?(atNs: SimTimeNs, kind: string, object: string, detail: string): void;
 
+  /** A hop, or another place that drops packets, before its first hopLoaded(); dense from 0. */
+  hopNamed?(hop: number, name: string, kind: string): void;
+  /**
+   * What a hop did in the window that is about to close, told of those that did anything.
+   * @param packets,bytes that it accepted
+   * @param drops packets, for whatever cause
+   * @param sentForNs time in which it was sending, and `waitP99Ns` 99th percentile of the time that packets waited
+   *   to be sent; -1: it has no finite rate
+   * @param backlogNs how long a packet would wait that came now
+   */
+  hopLoaded?(
+    hop: number,
+    packets: number,
+    bytes: number,
+    drops: number,
+    sentForNs: DurationNs | -1,
+    waitP99Ns: DurationNs | -1,
+    backlogNs: DurationNs,
+  ): void;
+
   /** A metrics window [startNs, endNs) closed; the last one may be shorter. */
   windowClosed?(startNs: SimTimeNs, endNs: SimTimeNs): void;
 }
@@ -395,6 +415,14 @@ const fanOuts: { readonly [Name in ObservationName]: (list: Wanting<Name>) => Ob
   },
   event: (list) => (atNs, kind, object, detail) => {
     for (const observer of list) observer.event(atNs, kind, object, detail);
+  },
+  hopNamed: (list) => (hop, name, kind) => {
+    for (const observer of list) observer.hopNamed(hop, name, kind);
+  },
+  hopLoaded: (list) => (hop, packets, bytes, drops, sentForNs, waitP99Ns, backlogNs) => {
+    for (const observer of list) {
+      observer.hopLoaded(hop, packets, bytes, drops, sentForNs, waitP99Ns, backlogNs);
+    }
   },
   windowClosed: (list) => (startNs, endNs) => {
     for (const observer of list) observer.windowClosed(startNs, endNs);

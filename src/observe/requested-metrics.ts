@@ -38,4 +38,48 @@ export const requestedFiles: readonly MetricsFile[] = [
       },
     ],
   },
+  {
+    file: "hop_load.csv",
+    rowPer:
+      "window and hop, or other place of hops.csv, at which anything happened in the window; only with `--report`",
+    columns: [
+      { name: "hop", unit: "name", meaning: "Hop or place, as in hops.csv." },
+      {
+        name: "kind",
+        unit: "name",
+        meaning: "Its kind, as in hops.csv.",
+      },
+      windowStart,
+      windowLength,
+      {
+        name: "packets",
+        unit: "count",
+        meaning: "Packets that the hop took in the window.",
+      },
+      { name: "bytes", unit: "bytes", meaning: "Bytes of those packets, headers included." },
+      {
+        name: "drops",
+        unit: "count",
+        meaning: "Packets dropped there in the window, for whatever cause.",
+      },
+      {
+        name: "utilisation",
+        unit: "ratio",
+        meaning: "Share of the window in which the hop was sending.",
+        emptyWhen: "the hop has no finite rate",
+      },
+      {
+        name: "queue_p99_ns",
+        unit: "ns",
+        meaning: "99th percentile of the time packets of the window waited in the hop's queue.",
+        emptyWhen: "nothing waits at such a hop",
+      },
+      {
+        name: "backlog_ns",
+        unit: "ns",
+        meaning: "How long a packet would have waited there that came at the end of the window.",
+        emptyWhen: "nothing waits at such a hop",
+      },
+    ],
+  },
 ];

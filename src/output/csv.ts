@@ -39,9 +39,16 @@ export function* csvChunks(table: Table): Generator<string> {
   if (rows.length > 0) yield stringify(rows, dialect);
 }
 
+/** A cell and the comma behind it; behind the last there is none. */
+const CELL = /(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/g;
+
 /** Cells of one record as csvChunks writes it, without its end; the apostrophe before a formula is still there. */
 export function cellsOf(record: string): string[] {
   if (!record.includes('"')) return record.split(",");
-  const cells = record.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^",]*))/g);
-  return [...cells].map(([, quoted, plain = ""]) => quoted?.replaceAll('""', '"') ?? plain);
+  const cells: string[] = [];
+  for (const [, quoted, plain = "", end] of record.matchAll(CELL)) {
+    cells.push(quoted?.replaceAll('""', '"') ?? plain);
+    if (end === "") break;
+  }
+  return cells;
 }

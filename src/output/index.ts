@@ -17,6 +17,8 @@ export {
 export { count, counted, duration, figureText, printable, ratio } from "./format.ts";
 export { causeInWords } from "./headline.ts";
 export { partialPath, removeLeftovers } from "./leftovers.ts";
+export { openResults } from "./opened.ts";
+export { checkFiles, writeFile } from "./files.ts";
 export { manifest, type ManifestInput, type WallClock } from "./manifest.ts";
 export { notModelled } from "./not-modelled.ts";
 export { combine, replicationTables, type ReplicatedSummary } from "./replications.ts";

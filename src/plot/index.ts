@@ -17,7 +17,7 @@ export interface DrawnFigure {
   readonly content: string | Uint8Array;
 }
 
-/** @throws UserError for a folder that holds no results of one run */
+/** @throws ResultsError for a folder that holds no results of one run */
 export async function plotResults(
   folder: string,
   kinds: readonly FigureKindName[],

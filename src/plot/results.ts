@@ -1,12 +1,12 @@
 /**
  * What a figure is drawn from: the tables and the papers of a results folder.
  *
- * Owns: reading them, and saying what is missing. Refuses to own: what is drawn of them (kinds/).
+ * Owns: reading them. Refuses to own: judging whether it is one run's (output/opened.ts), and what is drawn of them (kinds/).
  */
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "csv-parse/sync";
-import { UserError, type Mistake } from "../scenario/mistakes.ts";
+import { openResults } from "../output/index.ts";
 
 export type Row = Readonly<Record<string, string>>;
 
@@ -22,7 +22,6 @@ export interface PlottedResults {
 }
 
 interface Manifest {
-  readonly generator?: string;
   readonly scenario: string;
   readonly seed: string;
   readonly versions: { readonly podstorm: string };
@@ -37,17 +36,12 @@ interface Summary {
 /** More marks than that would hide what they mark. */
 const MOST_FAULTS = 40;
 
-/** @throws UserError for a folder that holds no results of one run */
+/** @throws ResultsError for a folder that holds no results of one run */
 export function readResults(folder: string): PlottedResults {
-  const manifest = json(folder, "manifest.json") as Manifest;
-  if (manifest.generator !== "podstorm") throw problem(folder, "manifest.json is not podstorm's");
-  if (!existsSync(join(folder, "requests.csv"))) {
-    const isMany = existsSync(join(folder, "replications.csv"));
-    throw problem(folder, isMany ? "several runs" : "there is no requests.csv", isMany);
-  }
+  const { manifest, summary } = openResults<Manifest, Summary>(folder, "a figure is");
   const table = (file: string): readonly Row[] =>
     parse(readFileSync(join(folder, file), "utf8"), { columns: true });
-  const { faults = [] } = json(folder, "summary.json") as Summary;
+  const { faults = [] } = summary;
   return {
     scenario: manifest.scenario,
     seed: manifest.seed,
@@ -69,28 +63,4 @@ function faultTimes(events: readonly Row[], faults: readonly string[]): readonly
     kinds.has(kind!) ? [Number(atNs)] : [],
   );
   return [...new Set(times)].slice(0, MOST_FAULTS);
-}
-
-function json(folder: string, file: string): unknown {
-  try {
-    return JSON.parse(readFileSync(join(folder, file), "utf8"));
-  } catch {
-    throw problem(folder, `there is no ${file} to read`);
-  }
-}
-
-function problem(folder: string, found: string, isMany = false): UserError {
-  const allowed = isMany
-    ? "one of its replications, as FOLDER/replication-0"
-    : "a folder that a run has written";
-  const mistake: Mistake = {
-    file: folder,
-    line: null,
-    column: null,
-    path: "",
-    found,
-    allowed,
-    suggestion: null,
-  };
-  return new UserError([mistake]);
 }

@@ -18,12 +18,12 @@ import {
 } from "./cluster.ts";
 import { failuresOf, readFailures, readStages } from "./failures.ts";
 import { readFlows } from "./flows.ts";
-import { openResults, type ResultsFolder } from "./folder.ts";
+import { openFolder, type ResultsFolder } from "./folder.ts";
+import { readTracks } from "./hopTracks.ts";
 import { lagOf } from "./lag.ts";
 import { arrivals, HOPS_MAX, readEndpointLoad, readHops, readSkew, worstHops } from "./load.ts";
 import { readMarks } from "./marks.ts";
 import type { Bins, ClusterModel, FailureModel, Report } from "./model.ts";
-
 import { readTraffic } from "./traffic.ts";
 import { figureTables, verdictOf } from "./verdict.ts";
 
@@ -31,7 +31,7 @@ const BINS_MAX = 600;
 
 /** @throws ResultsError for a folder that is none of one run */
 export async function buildReport(dir: string): Promise<Report> {
-  const results = await openResults(dir);
+  const results = openFolder(dir);
   const { manifest, summary } = results;
   const { durationNs, windowNs } = manifest.parameters;
   const bins = binsOf(durationNs, windowNs, BINS_MAX);
@@ -103,7 +103,9 @@ async function readCluster(results: ResultsFolder) {
     packets,
     worstHop,
   }));
-  const load = { ...rows.load, skew, hops: worstHops(hops), drops };
+  const worst = worstHops(hops);
+  const tracks = await readTracks(results, { bins, nodes, size, hops, worst });
+  const load = { ...rows.load, skew, hops: worst, tracks, drops };
   const pods = cluster.pods.slice(0, PODS_MAX);
   return { parts, load, lag, pods: cluster.pods.length, cluster: { ...cluster, pods, flows } };
 }

@@ -4,9 +4,9 @@
  * Owns: where the built browser part lies, and not writing over what is no report. The rooms' other reports are
  * something else: observe/report.ts is what a finished run tells, output/replay.ts the command that repeats it.
  */
-import { open, readFile, stat, writeFile } from "node:fs/promises";
+import { open, readFile, stat } from "node:fs/promises";
 import { dirname, relative, resolve, sep } from "node:path";
-import { ResultsError } from "../output/index.ts";
+import { ResultsError, writeFile } from "../output/index.ts";
 import { buildReport } from "./build.ts";
 import { reportHtml, reportStart, type Assets } from "./html.ts";
 
@@ -22,7 +22,7 @@ export async function builtAssets(): Promise<Assets> {
 }
 
 /**
- * Writes the report of a results folder.
+ * Writes the report of a results folder, whole or not at all.
  * @returns its size in bytes
  * @throws ResultsError for what is no results folder, and for a file that cannot be written
  */
@@ -33,11 +33,7 @@ export async function writeReport(
 ): Promise<number> {
   await checkReportFile(file, dir);
   const html = reportHtml(await buildReport(dir), await assets());
-  try {
-    await writeFile(file, html);
-  } catch (error) {
-    throw new ResultsError(`cannot write ${file}: ${(error as NodeJS.ErrnoException).code}`);
-  }
+  await writeFile(file, [html]);
   return Buffer.byteLength(html);
 }
 

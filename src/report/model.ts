@@ -193,6 +193,8 @@ export interface LoadModel {
     readonly indices: Readonly<Record<SkewIndex, readonly (number | null)[]>>;
   }[];
   readonly hops: readonly HopModel[];
+  /** Of hops over time; empty where it was not recorded. The first two have the cluster's nodes as their first rows. */
+  readonly tracks: readonly HopTrack[];
   readonly drops: readonly {
     readonly cause: string;
     readonly packets: number;
@@ -211,6 +213,17 @@ export interface HopModel {
   readonly drops: number;
   readonly utilisation: number | null;
   readonly queueP99Ns: number | null;
+}
+
+/** Load of several hops, by hop and then bin; -2: nothing went through it then, -1: nothing waits at such a hop. */
+export interface HopTrack {
+  readonly title: string;
+  readonly rows: readonly string[];
+  readonly utilisation: readonly number[];
+  /** Of several windows or hops the highest. */
+  readonly queueP99Ns: readonly number[];
+  readonly packets: readonly number[];
+  readonly drops: readonly number[];
 }
 
 /** One by one, the first that failed. */

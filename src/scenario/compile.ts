@@ -31,7 +31,8 @@ import { clientPods, outsideClients, withSidecars, Workloads } from "./compile/w
 import { ClusterDns } from "./compile/dns.ts";
 import { LawWatch } from "./compile/laws/index.ts";
 import { conntrackReports } from "./compile/conntracks.ts";
-import { hopReports } from "./compile/hops.ts";
+import { containerReports } from "./compile/containers.ts";
+import { hopReports, HopWindows } from "./compile/hops.ts";
 import type { ResolvedScenario } from "./resolved.ts";
 
 /** A compiled scenario. run(a); run(b) equals run(b). */
@@ -79,9 +80,13 @@ export function compile(
   const { sim, observations, network, stack, transport, cluster } = parts;
   laws.attach(cluster, sim);
   bringUp(scenario, parts);
-  const windows = sampleWindows(sim, scenario, (startNs, endNs) =>
-    observations.windowClosed(startNs, endNs),
-  );
+  const hops = observers.some(({ hopLoaded }) => hopLoaded !== undefined)
+    ? new HopWindows(network, observations)
+    : null;
+  const windows = sampleWindows(sim, scenario, (startNs, endNs) => {
+    hops?.close(endNs);
+    observations.windowClosed(startNs, endNs);
+  });
   return {
     sim,
     cluster,
@@ -97,6 +102,7 @@ export function compile(
       return {
         hops: hopReports(network, sim.nowNs),
         conntracks: conntrackReports(network),
+        ...containerReports(parts.programs, network),
         brokenLaws: laws.brokenLaws({ ...parts, scenario, nowNs: sim.nowNs }),
         eventFingerprint: sim.fingerprint(),
       };

@@ -100,6 +100,26 @@ export class Histogram {
     return this.largest;
   }
 
+  /**
+   * As quantile(), of the values alone that were recorded since `earlier` was a copy of this; within 1/256 of the
+   * value also at its ends. NaN when there are none.
+   */
+  quantileSince(earlier: Histogram, q: number): number {
+    let rank = Math.max(1, Math.ceil(q * (this.total - earlier.total)));
+    for (let chunk = 0; chunk < CHUNKS; chunk++) {
+      const counts = this.chunks[chunk];
+      if (counts === undefined) continue;
+      const before = earlier.chunks[chunk];
+      const width = chunk === 0 ? 1 : 2 ** (chunk - 1);
+      const base = chunk === 0 ? 0 : SUB_BUCKETS;
+      for (let i = 0; i < SUB_BUCKETS; i++) {
+        rank -= counts[i]! - (before === undefined ? 0 : before[i]!);
+        if (rank <= 0) return (base + i) * width + Math.floor((width - 1) / 2);
+      }
+    }
+    return NaN;
+  }
+
   /** The used buckets in increasing order: lowest value, width in integers, count. */
   *buckets(): Generator<readonly [low: number, width: number, count: number]> {
     for (let chunk = 0; chunk < CHUNKS; chunk++) {

@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { writeFile } from "../../src/cli/files.ts";
+import { writeFile } from "../../src/output/index.ts";
 import { runCli } from "../../src/cli/program.ts";
 import { fakeDependencies, fakeTerminal } from "./fakes.ts";
 

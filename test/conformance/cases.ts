@@ -4,7 +4,12 @@ import { ChangeLedger } from "../../src/kubernetes/ledger.ts";
 import type { NodeView } from "../../src/kubernetes/proxy/route.ts";
 import { kubeProxyProfile } from "../../src/kubernetes/proxy/profile.ts";
 import { RuleBuilder, RuleTable, tableBase } from "../../src/kubernetes/proxy/rules.ts";
-import { AddressTable, parsePrefix, type AddressId } from "../../src/network/address.ts";
+import {
+  AddressTable,
+  parsePrefix,
+  parsePrefixes,
+  type AddressId,
+} from "../../src/network/address.ts";
 import { TransportProtocol, type FirstPacket } from "../../src/network/nat.ts";
 import { ownData, readData } from "./data.ts";
 import { serviceOf, sliceOf, type CaseService, type CaseSlice } from "./objects.ts";
@@ -14,13 +19,14 @@ export type Mode = (typeof MODES)[number];
 
 export interface Flow {
   readonly name: string;
-  readonly protocol: "TCP" | "UDP" | "SCTP";
+  /** Not set: TCP. */
+  readonly protocol?: "TCP" | "UDP" | "SCTP" | null;
   readonly sourceIP: string;
   readonly destIP: string;
   readonly destPort: number;
   readonly output: string;
   readonly masq: boolean;
-  readonly modes?: readonly Mode[];
+  readonly modes?: readonly Mode[] | null;
 }
 
 export interface Scenario {
@@ -28,22 +34,22 @@ export interface Scenario {
   readonly proxyMode: readonly Mode[];
   readonly node: {
     readonly name: string;
-    readonly zone: string | null;
+    readonly zone?: string | null;
     readonly ipFamily: "IPv4" | "IPv6";
     readonly localDetector: {
       readonly kind: "clusterCIDR" | "none";
       readonly cidr?: string | null;
     };
-    readonly masqueradeAll: boolean;
+    readonly masqueradeAll?: boolean | null;
     readonly perMode: Readonly<
       Record<
         string,
         {
-          readonly nodePortAddresses: readonly string[] | null;
-          readonly localhostNodePorts: boolean | null;
+          readonly nodePortAddresses?: readonly string[] | null;
+          readonly localhostNodePorts?: boolean | null;
           readonly nodeIP: string;
           readonly localIPs: readonly string[];
-          readonly serviceCIDRs: string | null;
+          readonly serviceCIDRs?: string | readonly string[] | null;
         }
       >
     >;
@@ -51,7 +57,7 @@ export interface Scenario {
   readonly steps: readonly {
     readonly description: string;
     readonly services: readonly CaseService[];
-    readonly endpointSlices: readonly CaseSlice[];
+    readonly endpointSlices?: readonly CaseSlice[];
     readonly flows: readonly Flow[];
   }[];
 }
@@ -84,7 +90,7 @@ export function flowCases(scenario: Scenario) {
   return scenario.proxyMode.flatMap((mode) =>
     scenario.steps.flatMap((step) =>
       step.flows
-        .filter(({ modes }) => modes === undefined || modes.includes(mode))
+        .filter(({ modes }) => modes?.includes(mode) ?? true)
         .map((flow) => ({ mode, step, flow, name: `${mode}, ${step.description}: ${flow.name}` })),
     ),
   );
@@ -92,7 +98,7 @@ export function flowCases(scenario: Scenario) {
 
 export function firstPacketOf(flow: Flow, addresses: AddressTable): FirstPacket {
   return {
-    protocol: TransportProtocol[flow.protocol],
+    protocol: TransportProtocol[flow.protocol ?? "TCP"],
     source: addresses.intern(flow.sourceIP),
     sourcePort: 40_000,
     destination: addresses.intern(flow.destIP),
@@ -112,12 +118,12 @@ export function nodeOf(scenario: Scenario, step: Step, mode: Mode): CaseNode {
   const family = node.ipFamily === "IPv6" ? 6 : 4;
   const ledger = new ChangeLedger(createObservations([]));
   const builder = new RuleBuilder(addresses, ledger, kubeProxyProfile);
-  const slices = step.endpointSlices.map(sliceOf);
+  const slices = (step.endpointSlices ?? []).flatMap(sliceOf);
   const rules = step.services.map(serviceOf).flatMap((service) => {
     const own = slices.filter(
       (s) => s.service === `${service.metadata.namespace}/${service.metadata.name}`,
     );
-    return builder.build(service, own, { name: node.name, zone: node.zone }, family);
+    return builder.build(service, own, { name: node.name, zone: node.zone ?? null }, family);
   });
   const local = settings.localIPs.map((text) => addresses.intern(text));
   const own = new Set(local);
@@ -131,10 +137,10 @@ export function nodeOf(scenario: Scenario, step: Step, mode: Mode): CaseNode {
     isHere: () => false,
     primaryAddresses: [addresses.intern(settings.nodeIP)],
     podNetworks: cidr ? [parsePrefix(cidr)] : [],
-    masqueradeAll: node.masqueradeAll,
+    masqueradeAll: node.masqueradeAll ?? false,
     nodePortAddresses: (settings.nodePortAddresses ?? []).map(parsePrefix),
     localhostNodePorts: settings.localhostNodePorts ?? false,
-    serviceCIDRs: (settings.serviceCIDRs ?? "").split(",").filter(Boolean).map(parsePrefix),
+    serviceCIDRs: [settings.serviceCIDRs || []].flat().flatMap((text) => parsePrefixes(text)),
   };
   const ownAddresses = local.filter((address) => !loopbacks.has(address));
   return { table, view, family, ownAddresses };

@@ -7,17 +7,21 @@ import { describe, expect, it } from "vitest";
 import { categorizeEndpoints, type ProxyEndpoint } from "../../src/kubernetes/proxy/categorize.ts";
 import { readData } from "./data.ts";
 
+type CaseEndpoint = Partial<Omit<ProxyEndpoint, "text">> & { readonly endpoint: string };
+
+/** A field that is not there is Go's zero value. */
 interface TopologyCase {
   readonly id: string;
   readonly name: string;
-  readonly node: { readonly name: string | null; readonly zone: string | null };
+  readonly node: { readonly name?: string | null; readonly zone?: string | null };
   readonly service: {
-    readonly internalTrafficPolicy: "Cluster" | "Local";
-    readonly externalTrafficPolicy: "Cluster" | "Local";
-    readonly externallyAccessible: boolean;
+    readonly internalTrafficPolicy?: "Cluster" | "Local" | null;
+    readonly externalTrafficPolicy?: "Cluster" | "Local" | null;
+    readonly nodePort?: number | null;
+    readonly externallyAccessible?: boolean | null;
   };
   readonly preferSameTrafficDistribution: boolean;
-  readonly endpoints: readonly (Omit<ProxyEndpoint, "text"> & { readonly endpoint: string })[];
+  readonly endpoints?: readonly CaseEndpoint[] | null;
   readonly expected: {
     readonly clusterEndpoints: readonly string[] | null;
     readonly localEndpoints: readonly string[] | null;
@@ -28,29 +32,45 @@ interface TopologyCase {
 
 const cases = readData<TopologyCase[]>("TOPOLOGY", "topology.json");
 
-/** The order does not matter in upstream's table. An unused list is null, or empty without endpoints. */
+function asSeen(written: CaseEndpoint): ProxyEndpoint {
+  return {
+    text: written.endpoint,
+    isLocal: written.isLocal ?? false,
+    ready: written.ready ?? false,
+    serving: written.serving ?? false,
+    terminating: written.terminating ?? false,
+    zoneHints: written.zoneHints ?? null,
+    nodeHints: written.nodeHints ?? null,
+  };
+}
+
+/** The order does not matter in upstream's table. Without endpoints upstream has no list where the table has an empty one. */
 function sorted(
-  endpoints: readonly { readonly text: string }[] | null,
+  found: readonly { readonly text: string }[] | null,
   expected: readonly string[] | null,
+  isWithout: boolean,
 ): string[] | null {
-  if (endpoints === null) return expected?.length === 0 ? [] : null;
-  return endpoints.map(({ text }) => text).sort();
+  if (found === null || isWithout) return expected?.length === 0 ? [] : null;
+  return found.map(({ text }) => text).sort();
 }
 
 describe("CategorizeEndpoints", () => {
   it.each(cases)("$id: $name", ({ node, service, endpoints, expected, ...options }) => {
-    const found = categorizeEndpoints(
-      endpoints.map((each) => ({ ...each, text: each.endpoint })),
-      {
-        ...service,
-        nodeName: node.name,
-        zone: node.zone,
-        preferSameTrafficDistribution: options.preferSameTrafficDistribution,
-      },
-    );
+    const { internalTrafficPolicy, externalTrafficPolicy, externallyAccessible, nodePort } =
+      service;
+    const given = (endpoints ?? []).map(asSeen);
+    const found = categorizeEndpoints(given, {
+      internalTrafficPolicy: internalTrafficPolicy ?? "Cluster",
+      externalTrafficPolicy: externalTrafficPolicy ?? "Cluster",
+      externallyAccessible: externallyAccessible ?? (nodePort ?? 0) > 0,
+      nodeName: node.name ?? null,
+      zone: node.zone ?? null,
+      preferSameTrafficDistribution: options.preferSameTrafficDistribution,
+    });
+    const isWithout = given.length === 0;
     expect({
-      cluster: sorted(found.cluster, expected.clusterEndpoints),
-      local: sorted(found.local, expected.localEndpoints),
+      cluster: sorted(found.cluster, expected.clusterEndpoints, isWithout),
+      local: sorted(found.local, expected.localEndpoints, isWithout),
       all: found.all.map(({ text }) => text).sort(),
       hasAny: found.hasAny,
     }).toEqual({

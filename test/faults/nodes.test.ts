@@ -30,7 +30,7 @@ describe("crashNode", () => {
   });
 
   test("by workload: a node that runs a pod of it when the time has come", async () => {
-    // Broken on purpose: the pods were not asked for, and the first node crashed.
+    // Broken on purpose: the pods were not asked for, and the first node crashed, or was drained.
     const fault = 'crashNode({ workload: "deploy/web", at: "3s", for: "1s" })';
     const one = await run(fault, "6s", webManifest({ replicas: 1 }));
     one.finish();
@@ -38,6 +38,14 @@ describe("crashNode", () => {
     const began = ({ events }: typeof one) => events.filter((each) => each.includes("fault_began"));
     expect(began(one)).toEqual([`3 fault_began node/${pod!.spec.nodeName} crashNode`]);
     expect(pod!.spec.nodeName).not.toBe("node-1");
+    const drained = await run(
+      fault.replace("crashNode", "drain"),
+      "6s",
+      webManifest({ replicas: 1 }),
+    );
+    drained.finish();
+    const events = drained.events.filter((each) => each.includes("node_drained"));
+    expect(events).toEqual([expect.stringContaining(`node/${pod!.spec.nodeName} `)]);
     const many = await run('crashNode({ workload: "deploy/web", at: "1s" })', "2s");
     many.finish();
     expect(began(many)).toHaveLength(1);
@@ -127,7 +135,7 @@ export default {
     'scenario.ts:7:34 faults[1].how: "water"; allowed: "power", "network"',
     "scenario.ts:8:37 faults[2].components: []; allowed: a list of at least 1",
     "scenario.ts:9:15 faults[3].factor: 0; allowed: a number from 1 to 100000",
-    'scenario.ts:10:17 faults[4].what: "etc"; allowed: "server", "etcd" (did you mean "etcd"?)',
+    'scenario.ts:10:17 faults[4].what: "etc"; allowed: "server", "process", "etcd" (did you mean "etcd"?)',
     "scenario.ts:11:5 faults[5]: neither nodes nor workload; allowed: one of the two",
     "scenario.ts:12:5 faults[6]: both nodes and workload; allowed: one of the two",
     `scenario.ts:12:34 faults[6].workload: no workload "deploy/web"; allowed: one of the manifests' workloads: there are none`,

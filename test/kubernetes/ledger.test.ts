@@ -147,9 +147,30 @@ describe("a report", () => {
     ledger.readiness(a, true, 30);
     ledger.statusWritten(status(true, 10, 10), 30);
     write(true, 10, 32);
-    ledger.programmed("node-0", named(a.metadata.uid), true, 10, arrival, 40);
+    // One has heard of it. The other stood still, as soak's seed 55988 has it: what it programs now came before.
+    const at = (deliveredNs: number) => ({ deliveredNs, trackedNs: 40, syncStartedNs: 40 });
+    ledger.programmed("node-0", named(a.metadata.uid), true, 10, at(35), 41);
+    ledger.programmed("node-1", named(a.metadata.uid), true, 10, at(15), 41);
     expect(written).toEqual(["0 6 7 8", "1 10 12 13", "2 -1 20 22", "3 -1 -1 32"]);
-    expect(reports).toEqual(["3 node-0 40"]);
+    // Seen to fail when a report may be of a change that was not stored when the node was told.
+    expect(reports).toEqual(["3 node-0 41", "1 node-1 41"]);
+  });
+
+  /** Soak, seed 20593. Seen to fail when a report may be of a change that no slice told of. */
+  test("of an endpoint that left is of the change that a slice told of, not of a later flip that none saw", () => {
+    const { ledger, reports } = book();
+    ledger.atRest(a);
+    const { uid: podUid } = a.metadata;
+    const unready = { podUid, observedCauseNs: 5, conditions: { ready: false } };
+    const ready = slice("s", [endpoint("10.0.0.1", { podUid })]);
+    const told = slice("s", [endpoint("10.0.0.1", unready)]);
+    ledger.readiness(a, false, 5);
+    ledger.sliceWritten(ready, told, 6);
+    ledger.readiness(a, true, 7);
+    ledger.deleted(a, 8);
+    ledger.sliceWritten(told, slice("s", []), 9);
+    ledger.programmed("node-0", named(podUid), false, null, arrival, 10);
+    expect(reports).toEqual(["0 node-0 10"]);
   });
 
   test("of an endpoint that nobody knows is none", () => {

@@ -43,6 +43,8 @@ const calls: { readonly [Name in keyof Required<Observer>]: Parameters<Required<
     dnsQuerySent: [32],
     dnsQueryEnded: [33, 4, 34, 35],
     event: [25, "kind", "object", "detail"],
+    hopNamed: [85, "hop", "kind"],
+    hopLoaded: [86, 87, 88, 89, 90, 91, 92],
     windowClosed: [26, 27],
   };
 const names = Object.keys(calls) as (keyof Observer)[];

@@ -8,9 +8,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { config } from "../../src/plot/figure.ts";
 import { figureKinds } from "../../src/plot/kinds/index.ts";
 import { plotResults, type FigureKindName } from "../../src/plot/index.ts";
 import { readResults, type PlottedResults } from "../../src/plot/results.ts";
+import { lightness, rgbOf } from "../helpers/colors.ts";
 import { resultsIn } from "./folder.ts";
 
 let parent: string;
@@ -125,15 +127,27 @@ describe("what they show", () => {
   });
 });
 
+// Seen to fail: with the colours of Okabe and Ito in their own order.
+it("gives neighbours colours that differ as greys too", () => {
+  const colors = config.range.category.map((text) => lightness(rgbOf(text)));
+  for (const [i, own] of colors.entries()) {
+    const next = colors[(i + 1) % colors.length]!;
+    expect(Math.abs(own - next), config.range.category[i]).toBeGreaterThanOrEqual(10);
+  }
+});
+
 describe("a folder that cannot be drawn", () => {
   it("is told apart: no results, and several runs", async () => {
     const empty = join(parent, "empty");
     mkdirSync(empty);
-    await expect(plotResults(empty, kinds, "svg")).rejects.toThrow("there is no manifest.json");
+    await expect(plotResults(empty, kinds, "svg")).rejects.toThrow(
+      /cannot read .*manifest\.json \(ENOENT\)/,
+    );
     const many = join(parent, "many");
     mkdirSync(many);
-    writeFileSync(join(many, "manifest.json"), readFileSync(join(folder, "manifest.json")));
-    writeFileSync(join(many, "replications.csv"), "figure\n");
+    const manifest = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8")) as object;
+    const several = { ...manifest, files: ["intervals.csv", "replication-0", "replication-1"] };
+    writeFileSync(join(many, "manifest.json"), JSON.stringify(several));
     await expect(plotResults(many, kinds, "svg")).rejects.toThrow("replication-0");
   });
 });

@@ -11,6 +11,7 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { count } from "../../src/output/index.ts";
 import { buildReport, reportHtml, type Report } from "../../src/report/index.ts";
 import { builtCommand, runScript } from "../cli/spawned.ts";
 import { hostile, rowsOf, scenario, short, temporaryFolder, withHostileNames } from "./results.ts";
@@ -221,6 +222,27 @@ suite(`a report in Chromium${why}`, () => {
     const stopped = await page.locator(".now").getAttribute("data-at");
     await page.waitForTimeout(300);
     expect(await page.locator(".now").getAttribute("data-at")).toBe(stopped);
+    expect(said).toEqual([]);
+    await page.close();
+  });
+
+  // Seen to fail: with figures of the first hops whatever was chosen; with heat maps that did not listen to the axis.
+  it("shows nodes and links over time, on the shared axis", async () => {
+    const { page, said } = await opened(file);
+    const [first, second] = report.load.tracks;
+    expect(await page.locator("#load figcaption", { hasText: first!.title }).count()).toBe(1);
+    await page.locator("#load .choices select").first().selectOption(second!.title);
+    await page.locator("#load .choices select").last().selectOption("packets a window");
+    const heat = page.locator("#load .heat").last();
+    await heat.focus();
+    await page.keyboard.press("ArrowRight");
+    const read = page.locator("#load .readout.block").last();
+    const expected = `switch/node-1, from 0 ns: ${count(second!.packets[0]!)}`;
+    expect(await read.textContent()).toBe(expected);
+    await page.getByRole("button", { name: "Zoom in" }).click();
+    await heat.focus();
+    await page.keyboard.press("Home");
+    expect(await heat.getAttribute("aria-label")).toContain(" 12 columns");
     expect(said).toEqual([]);
     await page.close();
   });

@@ -138,6 +138,37 @@ describe("the race of A and AAAA in conntrack", () => {
     },
   );
 
+  /** glibc connects its socket, so eBPF's hook gives it its server before there is a packet. Seen to fail without. */
+  test("does not happen in eBPF mode, where no packet is aimed at the Service's address", async () => {
+    const fields = clients("").replace(
+      "profile: {",
+      'profile: { kubernetes: { kubeProxy: { mode: "ebpf" } },',
+    );
+    const run = await runDns(fields, "10s");
+    expect(run.drops["conntrack_insert_failed"]).toBeUndefined();
+    expect(results(run.queries)).toEqual({ noerror: 80 });
+    for (const { conntrack } of run.run.transport.network.hosts) {
+      for (const entry of conntrack!.entries(17)) {
+        expect(entry.replySource).toBe(entry.originalDestination);
+      }
+    }
+    perfect(run);
+  });
+
+  /** Seen to fail with questions sent from a socket that is connected to nobody. */
+  test("has no servers there: the lookup is refused at once, and nothing is sent", async () => {
+    const fields = `profile: { kubernetes: { kubeProxy: { mode: "ebpf" } } },
+      ${asking("api.example.com.", "", "dns: { replicas: 1 }")},
+      faults: [resetPods({ selector: "k8s-app=kube-dns", namespace: "kube-system", count: 1,
+        how: "crash", at: "500ms" })]`;
+    const run = await runDns(fields, "5s");
+    expect(run.lookups).toMatchObject([
+      { result: "refused", startNs: seconds(1), endNs: seconds(1) },
+    ]);
+    expect(run.queriesSent).toBe(0);
+    perfect(run);
+  });
+
   /** Seen to fail without NOTRACK for the node's address. */
   test("does not happen with a cache on the node, which conntrack does not see", async () => {
     const fields = clients("").replace("dns: {}", "dns: { nodeLocal: true }");

@@ -43,8 +43,9 @@ export default defineScenario({
 
 const files = (clients: string) => ({ "scenario.ts": scenario(clients), "dns.yaml": dns });
 
-async function run(clients: string) {
-  const loaded = await loadFiles(files(clients), { profile: defaultProfile });
+async function run(clients: string, change: (text: string) => string = (text) => text) {
+  const written = Object.entries(files(clients)).map(([name, text]) => [name, change(text)]);
+  const loaded = await loadFiles(Object.fromEntries(written), { profile: defaultProfile });
   const outcomes = new Map<string, number>();
   const endpoints = new Set<number>();
   const made = compile(loaded, [
@@ -78,6 +79,18 @@ test("from outside, by a UDP node port, it is masqueraded and answered", async (
   const udp = hosts.flatMap(({ conntrack }) => [...(conntrack?.entries(17) ?? [])]);
   expect(udp.length).toBeGreaterThan(100);
   expect(udp.some((entry) => entry.replyDestination !== entry.originalSource)).toBe(true);
+});
+
+/** Seen to fail with a datagram sent on a socket whose connect() was refused: it reached the node's rules. */
+test("connect() is refused in eBPF mode where nobody serves, and nothing is sent", async () => {
+  const client = '{ name: "c", to: "svc/dns:dns", load: openLoop(20) }';
+  const { made, outcomes } = await run(client, (text) =>
+    text
+      .replace("replicas: 3", "replicas: 0")
+      .replace("duration", 'profile: { kubernetes: { kubeProxy: { mode: "ebpf" } } }, duration'),
+  );
+  expect(Object.keys(outcomes)).toEqual(["unreachable"]);
+  expect(made.transport.network.packets.sent).toBe(0);
 });
 
 test("the port's name says which protocol is meant when two have one number", async () => {

@@ -22,6 +22,7 @@ export function drawCase(seed: number): WholeScenario {
     durationMs: [SHORTEST_MS, LONGEST_MS],
     chaos: true,
     calls: true,
+    owners: true,
     faultsMax: 3,
   });
   const [whole] = fc.sample(all, { seed, numRuns: 1 }) as [WholeScenario];

@@ -59,6 +59,8 @@ function* smallerThan(whole: WholeScenario): Generator<WholeScenario> {
   }
   const nodes = input.cluster?.nodes ?? 0;
   if (nodes > 1) yield change({ cluster: { ...input.cluster, nodes: nodes - 1 } });
+  // What is still referred to is no scenario without it.
+  for (const i of objects.keys()) yield { ...whole, objects: objects.toSpliced(i, 1) };
   for (const fewer of fewerReplicas(objects)) yield { ...whole, objects: fewer };
 }
 

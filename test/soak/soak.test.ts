@@ -86,12 +86,25 @@ test("a failure is found, shrunk to the one fault that causes it, and written to
   }
 });
 
-test("a case is the same each time it is drawn, and others differ in the kinds of their faults", () => {
+test("a case is the same each time it is drawn, and others differ in the kinds of their faults and objects", () => {
   expect(drawCase(3)).toEqual(drawCase(3));
   const kinds = new Set<string>();
+  const objectKinds = new Set<string>();
   for (let seed = 1; seed <= 40; seed++) {
-    for (const { kind } of drawCase(seed).input.faults!) kinds.add(kind);
+    const { input, objects } = drawCase(seed);
+    for (const { kind } of input.faults!) kinds.add(kind);
+    for (const { kind } of objects as { kind: string }[]) objectKinds.add(kind);
   }
+  expect([...objectKinds].sort()).toEqual([
+    "CronJob",
+    "DaemonSet",
+    "Deployment",
+    "HorizontalPodAutoscaler",
+    "Job",
+    "PodDisruptionBudget",
+    "Service",
+    "StatefulSet",
+  ]);
   expect([...kinds].sort()).toEqual(
     expect.arrayContaining(["flushConntrack", "netem", "partition", "resetPods", "stealCpu"]),
   );

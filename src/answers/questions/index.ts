@@ -5,6 +5,7 @@
  */
 import type { Question } from "../contract.ts";
 import { coldPods } from "./cold-pods.ts";
+import { etp } from "./etp.ts";
 import { keepaliveSkew } from "./keepalive-skew.ts";
 import { maxsurge } from "./maxsurge.ts";
 import { minsync } from "./minsync.ts";
@@ -20,6 +21,7 @@ export const questions = {
   minsync,
   "keepalive-skew": keepaliveSkew,
   "cold-pods": coldPods,
+  etp,
   "nodeport-hop": nodeportHop,
   "node-loss": nodeLoss,
 } as const satisfies Readonly<Record<string, Question>>;

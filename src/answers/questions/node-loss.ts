@@ -2,11 +2,10 @@
 import { seconds, type DurationNs, type SimTimeNs } from "../../engine/index.ts";
 import { Outcome, type OutcomeCode } from "../../observe/index.ts";
 import { crashNode } from "../../scenario/faults/words.ts";
-import { optionMistake, UserError } from "../../scenario/index.ts";
 import type { Change, Figure, Measures, Question, Watch } from "../contract.ts";
 import type { Target } from "../draft.ts";
 import type { Lab, Point } from "../lab.ts";
-import { callersAssume, prepareCallers } from "../rollout.ts";
+import { callersAssume, prepareCallers, refuseSingleNode } from "../rollout.ts";
 import type { Settings } from "../settings.ts";
 import { value, withRange } from "../words.ts";
 
@@ -155,9 +154,7 @@ class NodeLossWatch implements Watch {
 }
 
 async function find(lab: Lab, settings: Settings): ReturnType<Question["find"]> {
-  if (lab.target.nodes < 2) {
-    throw new UserError([optionMistake("--nodes", "with a single node all is gone", "2 or more")]);
-  }
+  refuseSingleNode(lab.target);
   const point = await lab.at(settings);
   const figure = lost(point);
   // What is otherwise is asked for the difference alone.

@@ -8,6 +8,8 @@ export class OverlayMap<K, V> {
   readonly #base: ReadonlyMap<K, V>;
   /** undefined: deleted since. */
   readonly #overlay = new Map<K, V | undefined>();
+  /** Keys of the base among the overlay's that are deleted. */
+  #deleted = 0;
   #size: number;
 
   constructor(base: ReadonlyMap<K, V>) {
@@ -20,19 +22,31 @@ export class OverlayMap<K, V> {
   }
 
   get(key: K): V | undefined {
-    return this.#overlay.has(key) ? this.#overlay.get(key) : this.#base.get(key);
+    if (this.#overlay.size > 0) {
+      const own = this.#overlay.get(key);
+      if (own !== undefined || (this.#deleted > 0 && this.#overlay.has(key))) return own;
+    }
+    return this.#base.get(key);
   }
 
-  set(key: K, value: V): void {
-    if (this.get(key) === undefined) this.#size++;
+  /** @returns what was there before */
+  set(key: K, value: V): V | undefined {
+    const before = this.get(key);
+    if (before === undefined) {
+      this.#size++;
+      if (this.#deleted > 0 && this.#overlay.has(key)) this.#deleted--;
+    }
     this.#overlay.set(key, value);
+    return before;
   }
 
   delete(key: K): boolean {
     if (this.get(key) === undefined) return false;
     this.#size--;
-    if (this.#base.has(key)) this.#overlay.set(key, undefined);
-    else this.#overlay.delete(key);
+    if (this.#base.has(key)) {
+      this.#deleted++;
+      this.#overlay.set(key, undefined);
+    } else this.#overlay.delete(key);
     return true;
   }
 

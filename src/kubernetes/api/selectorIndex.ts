@@ -65,6 +65,8 @@ export class PodLabelIndex {
       if (smallest === null || pods.size < smallest.size) smallest = pods;
     }
     if (smallest === null) return [];
+    // All stand there by the one pair that is asked for.
+    if (Object.keys(selector).length === 1) return [...smallest.values()];
     return [...smallest.values()].filter((pod) => matchesLabels(selector, pod.metadata.labels));
   }
 }

@@ -41,6 +41,7 @@ export interface SliceChanges {
 /** Endpoints that share one list of port numbers: they go into slices of their own. */
 export interface PortGroup {
   readonly ports: SlicePorts;
+  /** By uid of the pod: it has one address of a family. */
   readonly endpoints: ReadonlyMap<string, Endpoint>;
 }
 
@@ -93,43 +94,51 @@ export function desiredGroups(
   zoneOf: (nodeName: string) => string | undefined = () => undefined,
 ): PortGroup[] {
   const groups = new Map<string, { ports: SlicePorts; endpoints: Map<string, Endpoint> }>();
+  let group: { ports: SlicePorts; endpoints: Map<string, Endpoint> } | undefined;
+  let groupKey = "";
   for (const pod of pods) {
     if (!isEndpoint(pod)) continue;
-    const address = pod.status.podIPs.find((each) => familyOf(each) === family);
-    if (address === undefined) continue;
-    const { ports, key, endpoint, identity } = memberOf(
-      service,
-      pod,
-      address,
-      zoneOf(pod.spec.nodeName!),
-    );
-    let group = groups.get(key);
-    if (group === undefined) groups.set(key, (group = { ports, endpoints: new Map() }));
-    group.endpoints.set(identity, endpoint);
+    const member = memberOf(service, pod, family, zoneOf(pod.spec.nodeName!));
+    if (member === null) continue;
+    // Mostly that of the pod before.
+    if (group === undefined || member.key !== groupKey) {
+      groupKey = member.key;
+      group = groups.get(groupKey);
+      if (group === undefined) {
+        groups.set(groupKey, (group = { ports: member.ports, endpoints: new Map() }));
+      }
+    }
+    group.endpoints.set(pod.metadata.uid, member.endpoint);
   }
   return [...groups.values()];
 }
 
 interface Member {
   readonly service: Service;
+  readonly family: IpFamily;
+  readonly zone: string | undefined;
   readonly ports: SlicePorts;
   readonly key: string;
   readonly endpoint: Endpoint;
-  readonly identity: string;
 }
 
 /** What each version of a pod last was in a Service: a sync looks at all pods, and few have changed. */
 const members = new WeakMap<Pod, Member>();
 
-function memberOf(service: Service, pod: Pod, address: IpText, zone: string | undefined): Member {
+/** null: the pod has no address of that family. */
+function memberOf(
+  service: Service,
+  pod: Pod,
+  family: IpFamily,
+  zone: string | undefined,
+): Member | null {
   const known = members.get(pod);
-  if (known?.service === service && known.endpoint.address === address) {
-    if (known.endpoint.zone === zone) return known;
-  }
+  if (known?.service === service && known.family === family && known.zone === zone) return known;
+  const address = pod.status.podIPs.find((each) => familyOf(each) === family);
+  if (address === undefined) return null;
   const ports = portsOf(service, pod);
   const endpoint = endpointOf(service, pod, address, zone);
-  const key = JSON.stringify(ports);
-  const member: Member = { service, ports, key, endpoint, identity: identityOf(endpoint) };
+  const member: Member = { service, family, zone, ports, key: JSON.stringify(ports), endpoint };
   members.set(pod, member);
   return member;
 }
@@ -251,14 +260,13 @@ function refresh(
   const endpoints: Endpoint[] = [];
   let differs = false;
   for (const present of slice.endpoints) {
-    const key = identityOf(present);
-    const wanted = left.get(key);
-    if (wanted === undefined) {
+    const wanted = left.get(present.podUid);
+    if (wanted?.address !== present.address) {
       differs = true;
       continue;
     }
-    left.delete(key);
-    const same = sameConditions(present, wanted);
+    left.delete(present.podUid);
+    const same = present === wanted || sameConditions(present, wanted);
     endpoints.push(same ? present : wanted);
     if (!same) differs = true;
   }
@@ -344,10 +352,6 @@ export function portsOf(service: Service, pod: Pod): SlicePorts {
     const port = resolveTargetPort(targetPort, pod);
     return port === null ? [] : [{ name, protocol, port }];
   });
-}
-
-function identityOf(endpoint: Endpoint): string {
-  return `${endpoint.address}|${endpoint.podUid}`;
 }
 
 function sameConditions(a: Endpoint, b: Endpoint): boolean {

@@ -10,9 +10,11 @@ import { LAST_CHANGE_TRIGGER_TIME, type EndpointSlice, type Pod } from "../api/t
 
 const RESOLUTION_NS = seconds(1);
 
+/** As of the last sync. */
 interface ServiceState {
-  readonly serviceNs: SimTimeNs;
-  readonly podsNs: ReadonlyMap<string, SimTimeNs>;
+  pods: readonly Pod[];
+  /** By name, of the pods that have a Ready condition. */
+  readonly podsNs: Map<string, SimTimeNs>;
 }
 
 export class TriggerTimeTracker {
@@ -29,25 +31,15 @@ export class TriggerTimeTracker {
    * @returns the least trigger time that is new; null when there is none
    */
   update(key: string, createdNs: SimTimeNs, pods: readonly Pod[]): SimTimeNs | null {
-    const serviceNs = truncate(createdNs);
-    const podsNs = new Map<string, SimTimeNs>();
-    for (const { metadata, status } of pods) {
-      // Until the kubelet has spoken there is no Ready condition.
-      const { lastTransitionTimeNs } = status.ready;
-      if (lastTransitionTimeNs > 0) podsNs.set(metadata.name, truncate(lastTransitionTimeNs));
-    }
     const known = this.#states.get(key);
-    this.#states.set(key, { serviceNs, podsNs });
+    const state = known ?? { pods: [], podsNs: new Map<string, SimTimeNs>() };
+    this.#states.set(key, state);
     const restedNs = this.#syncedNs;
-    if (known === undefined && (restedNs === null || createdNs > restedNs)) return serviceNs;
     // Before the first sync of a run that began at rest, all that was there had been seen.
-    const before = (name: string): SimTimeNs =>
-      known === undefined ? restedNs! : (known.podsNs.get(name) ?? -1);
-    let leastNs: SimTimeNs | null = null;
-    for (const [name, atNs] of podsNs) {
-      if (atNs > before(name) && (leastNs === null || atNs < leastNs)) leastNs = atNs;
-    }
-    return leastNs;
+    const unseenNs = known === undefined ? (restedNs ?? -1) : -1;
+    const leastNs = note(state, pods, unseenNs);
+    const isNew = known === undefined && (restedNs === null || createdNs > restedNs);
+    return isNew ? truncate(createdNs) : leastNs;
   }
 
   forget(key: string): void {
@@ -65,4 +57,43 @@ export function withTriggerTime(slice: EndpointSlice, triggerNs: SimTimeNs | nul
 
 function truncate(atNs: SimTimeNs): SimTimeNs {
   return Math.floor(atNs / RESOLUTION_NS) * RESOLUTION_NS;
+}
+
+/**
+ * Takes the pods as they are now. Few of many have changed since the last sync, and their order is that in which they
+ * came: what is the same pod in both lists costs a comparison.
+ * @param unseenNs what counts as the last time of a pod that was not there
+ * @returns the least time that is later than the pod's last; null when there is none
+ */
+function note(state: ServiceState, pods: readonly Pod[], unseenNs: SimTimeNs): SimTimeNs | null {
+  const { pods: old, podsNs } = state;
+  const gone: Pod[] = [];
+  const came: Pod[] = [];
+  let at = 0;
+  for (const pod of pods) {
+    while (at < old.length && old[at]!.metadata.name !== pod.metadata.name) gone.push(old[at++]!);
+    if (at === old.length || old[at] !== pod) came.push(pod);
+    if (at < old.length) at++;
+  }
+  gone.push(...old.slice(at));
+  state.pods = pods;
+  let leastNs: SimTimeNs | null = null;
+  for (const pod of came) {
+    const atNs = readyNs(pod);
+    if (atNs === null || atNs <= (podsNs.get(pod.metadata.name) ?? unseenNs)) continue;
+    if (leastNs === null || atNs < leastNs) leastNs = atNs;
+  }
+  for (const { metadata } of gone) podsNs.delete(metadata.name);
+  for (const pod of came) {
+    const atNs = readyNs(pod);
+    if (atNs === null) podsNs.delete(pod.metadata.name);
+    else podsNs.set(pod.metadata.name, atNs);
+  }
+  return leastNs;
+}
+
+/** null: until the kubelet has spoken there is no Ready condition. */
+function readyNs({ status }: Pod): SimTimeNs | null {
+  const { lastTransitionTimeNs } = status.ready;
+  return lastTransitionTimeNs > 0 ? truncate(lastTransitionTimeNs) : null;
 }

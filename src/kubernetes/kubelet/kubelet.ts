@@ -247,7 +247,9 @@ export class Kubelet {
 
   #byKey(key: string): PodWorker | undefined {
     // A force-deleted pod may still be going down while its successor of the same name runs.
-    return [...this.#workers.values()].findLast((worker) => worker.key === key);
+    let last: PodWorker | undefined;
+    for (const worker of this.#workers.values()) if (worker.key === key) last = worker;
+    return last;
   }
 
   #added(pod: Pod, earlier?: EarlierRuns): void {

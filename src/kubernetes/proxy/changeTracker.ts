@@ -6,7 +6,8 @@
  * pkg/proxy/endpointschangetracker.go; rules of kube-proxy, section 12.
  */
 import type { SimTimeNs } from "../../engine/index.ts";
-import type { Endpoint, EndpointSlice } from "../api/types.ts";
+import type { EndpointSlice } from "../api/types.ts";
+import { changedPods } from "./sliceVersions.ts";
 
 /** When a change of an endpoint came to the process, and when the process took note of it. */
 export interface Arrival {
@@ -20,7 +21,7 @@ export type Arrivals = ReadonlyMap<string, ReadonlyMap<string, Arrival>>;
 export class ChangeTracker {
   #startNs: SimTimeNs;
   readonly #services = new Set<string>();
-  readonly #triggers = new Map<string, SimTimeNs[]>();
+  #triggers = new Map<string, SimTimeNs[]>();
   #arrivals = new Map<string, Map<string, Arrival>>();
 
   /** @param startNs triggers from before it are not this proxy's to answer for */
@@ -61,7 +62,7 @@ export class ChangeTracker {
     const { service } = (slice ?? previous)!;
     let times = this.#arrivals.get(service);
     if (times === undefined) this.#arrivals.set(service, (times = new Map()));
-    noteDifferences(previous?.endpoints ?? [], slice?.endpoints ?? [], times, arrival);
+    for (const podUid of changedPods(previous, slice)) times.set(podUid, arrival);
   }
 
   /** The sync that took these has failed: they still wait, unless something newer has come. */
@@ -85,38 +86,11 @@ export class ChangeTracker {
     readonly arrivals: Arrivals;
   } {
     const services = [...this.#services];
-    const triggers = new Map(this.#triggers);
+    const triggers = this.#triggers;
     const arrivals = this.#arrivals;
     this.#services.clear();
-    this.#triggers.clear();
+    this.#triggers = new Map();
     this.#arrivals = new Map();
     return { services, triggers, arrivals };
   }
-}
-
-/**
- * Versions of a slice share the endpoints that did not change, mostly at the same places: what is alike at both
- * ends costs a comparison.
- */
-function noteDifferences(
-  before: readonly Endpoint[],
-  after: readonly Endpoint[],
-  times: Map<string, Arrival>,
-  arrival: Arrival,
-): void {
-  let from = 0;
-  while (from < before.length && before[from] === after[from]) from++;
-  let cut = 0;
-  const most = Math.min(before.length, after.length) - from;
-  while (cut < most && before.at(-1 - cut) === after.at(-1 - cut)) cut++;
-  const gone = before.slice(from, before.length - cut);
-  const old = new Map(gone.map((endpoint) => [endpoint.podUid, endpoint]));
-  for (const { podUid, conditions, observedCauseNs } of after.slice(from, after.length - cut)) {
-    const was = old.get(podUid);
-    old.delete(podUid);
-    const isSame =
-      was?.conditions.ready === conditions.ready && was.observedCauseNs === observedCauseNs;
-    if (!isSame) times.set(podUid, arrival);
-  }
-  for (const podUid of old.keys()) times.set(podUid, arrival);
 }

@@ -72,7 +72,8 @@ export class KubeProxy implements ProxyProcess {
 
   /** The proxier of that family; undefined where the cluster's Services have none of it. */
   of(family: 4 | 6): Proxier | undefined {
-    return this.proxiers.find((proxier) => proxier.family === family);
+    for (const proxier of this.proxiers) if (proxier.family === family) return proxier;
+    return undefined;
   }
 
   /** ProxyHealthServer.Health: both are. */

@@ -15,7 +15,7 @@ import {
 import type { AddressId } from "../../network/address.ts";
 import type { DataPlane } from "./contract.ts";
 import { emptyRoute, Router, type Route, type RouteTraits } from "./route.ts";
-import type { RuleEndpoint } from "./rules.ts";
+import { DestinationKind, type RuleEndpoint } from "./rules.ts";
 
 /** What a mode adds to the common rules. */
 export interface Chooser {
@@ -28,6 +28,7 @@ export interface Chooser {
 export class RoutedRules implements NatRules {
   readonly dropsInvalid: boolean;
   readonly #router: Router;
+  readonly #refusesExternalAtOutput: boolean;
   readonly #chooser: Chooser;
   readonly #routed: DataPlane["routed"];
   /** What the last decision was made by: for whoever looks at packets. */
@@ -35,6 +36,7 @@ export class RoutedRules implements NatRules {
 
   constructor(plane: DataPlane, traits: RouteTraits, chooser: Chooser) {
     this.#router = new Router(plane.table, plane.view, traits);
+    this.#refusesExternalAtOutput = traits.refusesExternalAtOutput;
     this.dropsInvalid = traits.dropsInvalid && !plane.profile.conntrackTcpBeLiberal;
     this.#chooser = chooser;
     this.#routed = plane.routed;
@@ -45,9 +47,10 @@ export class RoutedRules implements NatRules {
     return this.#router.isForeign(source);
   }
 
-  decide(_point: NatHookPoint, packet: FirstPacket, decision: NatDecision): void {
+  decide(point: NatHookPoint, packet: FirstPacket, decision: NatDecision): void {
     const { route } = this;
     this.#router.route(packet, route);
+    if (point === "OUTPUT" && !this.#refusesExternalAtOutput) leaveIfExternal(packet, route);
     const chosen = route.verdict === "endpoints" ? this.#chooser.choose(route, packet) : null;
     decision.walkNs = this.#chooser.walkNs(route, chosen);
     if (chosen !== null) {
@@ -60,6 +63,16 @@ export class RoutedRules implements NatRules {
     if (route.verdict === "endpoints") refuse(decision, NatVerdict.reject, "no_destination");
     else if (route.verdict === "drop") refuse(decision, NatVerdict.drop, route.cause);
     else if (route.verdict === "reject") refuse(decision, NatVerdict.reject, route.cause);
+  }
+}
+
+/** What is external and nobody serves is not refused on its way out; the source ranges' rule is at OUTPUT too. */
+function leaveIfExternal({ destinationIsLocal }: FirstPacket, route: Route): void {
+  const { verdict, cause, destination } = route;
+  if (destinationIsLocal || verdict === "endpoints" || cause === "source_range") return;
+  const kind = destination?.kind;
+  if (kind === DestinationKind.externalIP || kind === DestinationKind.loadBalancer) {
+    route.verdict = "none";
   }
 }
 

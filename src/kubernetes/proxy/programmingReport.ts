@@ -5,8 +5,8 @@
  * kube-proxy itself reads nothing of it.
  */
 import type { SimTimeNs } from "../../engine/index.ts";
-import type { EndpointSlice } from "../api/types.ts";
-import type { ChangeLedger } from "../ledger.ts";
+import type { Endpoint, EndpointSlice } from "../api/types.ts";
+import type { ChangeLedger, EndpointName } from "../ledger.ts";
 import type { Arrival } from "./changeTracker.ts";
 
 /** One Service's rules that have come into force. */
@@ -22,44 +22,84 @@ export interface Programmed {
   readonly nowNs: SimTimeNs;
 }
 
-interface EndpointState {
+/** A pod's endpoint that is used from now on, or no longer. */
+interface Difference {
+  readonly of: EndpointName;
   readonly ready: boolean;
-  readonly causeNs: number | null;
+  /** As its slice says; null when it has left. */
+  readonly causeNs: SimTimeNs | null;
 }
 
-const NOTHING_ARRIVED: ReadonlyMap<string, Arrival> = new Map();
-
 export function reportProgrammed(ledger: ChangeLedger, programmed: Programmed): void {
-  const { node, service, family, before, after, syncStartedNs, nowNs } = programmed;
-  const addressType = family === 4 ? "IPv4" : "IPv6";
-  const arrived = programmed.arrived ?? NOTHING_ARRIVED;
-  // Nothing else can differ, but where there was nothing before.
-  const among = before.length === 0 ? null : arrived;
-  const was = endpointStates(before, among);
-  const is = endpointStates(after, among);
-  for (const podUid of new Set([...is.keys(), ...was.keys()])) {
-    const ready = is.get(podUid)?.ready ?? false;
-    if (ready === (was.get(podUid)?.ready ?? false)) continue;
-    const causeNs = is.get(podUid)?.causeNs ?? null;
-    const { deliveredNs = syncStartedNs, trackedNs = syncStartedNs } = arrived.get(podUid) ?? {};
-    const times = { deliveredNs, trackedNs, syncStartedNs };
-    const of = { service, podUid, addressType } as const;
+  const { node, arrived, syncStartedNs, nowNs } = programmed;
+  for (const { of, ready, causeNs } of differencesOf(programmed)) {
+    const arrival = arrived?.get(of.podUid);
+    const deliveredNs = arrival?.deliveredNs ?? syncStartedNs;
+    const times = { deliveredNs, trackedNs: arrival?.trackedNs ?? syncStartedNs, syncStartedNs };
     ledger.programmed(node, of, ready, causeNs, times, nowNs);
   }
 }
 
-/** @param among the pods asked for, by uid; null for all */
-function endpointStates(
-  slices: readonly EndpointSlice[],
-  among: ReadonlyMap<string, unknown> | null,
-): Map<string, EndpointState> {
-  const states = new Map<string, EndpointState>();
-  if (among?.size === 0) return states;
-  for (const { endpoints } of slices) {
-    for (const { podUid, conditions, observedCauseNs } of endpoints) {
-      if (among !== null && !among.has(podUid)) continue;
-      states.set(podUid, { ready: conditions.ready, causeNs: observedCauseNs });
+interface Compared {
+  readonly service: string;
+  readonly differences: readonly Difference[];
+}
+
+/** By list before and after, which nodes share: what differs between two of them is found once for all nodes. */
+const compared = new WeakMap<
+  readonly EndpointSlice[],
+  WeakMap<readonly EndpointSlice[], Compared>
+>();
+
+function differencesOf(programmed: Programmed): readonly Difference[] {
+  const { service, before, after } = programmed;
+  let known = compared.get(before);
+  if (known === undefined) compared.set(before, (known = new WeakMap()));
+  let found = known.get(after);
+  if (found?.service !== service) {
+    known.set(after, (found = { service, differences: [...difference(programmed)] }));
+  }
+  return found.differences;
+}
+
+function* difference({ service, family, before, after }: Programmed): Generator<Difference> {
+  const addressType = family === 4 ? "IPv4" : "IPv6";
+  const among = podsThatMayDiffer(before, after);
+  const was = endpointsOf(before, among);
+  const is = endpointsOf(after, among);
+  for (const podUid of new Set([...is.keys(), ...was.keys()])) {
+    const ready = is.get(podUid)?.conditions.ready ?? false;
+    if (ready === (was.get(podUid)?.conditions.ready ?? false)) continue;
+    const causeNs = is.get(podUid)?.observedCauseNs ?? null;
+    yield { of: { service, podUid, addressType }, ready, causeNs };
+  }
+}
+
+/** Those of slices that are not in both lists: most of a long list are. */
+function podsThatMayDiffer(
+  before: readonly EndpointSlice[],
+  after: readonly EndpointSlice[],
+): ReadonlySet<string> {
+  const pods = new Set<string>();
+  for (const [these, those] of [
+    [before, after],
+    [after, before],
+  ] as const) {
+    for (const slice of these) {
+      if (!those.includes(slice)) for (const { podUid } of slice.endpoints) pods.add(podUid);
     }
   }
-  return states;
+  return pods;
+}
+
+/** By uid of the pod. */
+function endpointsOf(
+  slices: readonly EndpointSlice[],
+  among: ReadonlySet<string>,
+): Map<string, Endpoint> {
+  const found = new Map<string, Endpoint>();
+  for (const { endpoints } of slices) {
+    for (const each of endpoints) if (among.has(each.podUid)) found.set(each.podUid, each);
+  }
+  return found;
 }

@@ -32,6 +32,7 @@ import type { ProxyBase } from "./proxyBase.ts";
 import { countEndpoints, countMissing, sameServing } from "./ruleDifferences.ts";
 import { RuleTable, type RuleBuilder, type RuleNode, type ServicePortRules } from "./rules.ts";
 import { BoundedFrequencyRunner } from "./runner.ts";
+import { withSlice } from "./sliceVersions.ts";
 
 /** What the proxiers of a kube-proxy have in common. */
 export interface ProxierOptions {
@@ -88,8 +89,11 @@ export class Proxier {
   readonly #process: ProxyProcess;
   readonly #slices: OverlayMap<string, readonly EndpointSlice[]>;
   readonly #programmed: OverlayMap<string, readonly ServicePortRules[]>;
-  /** Slices that the rules in force were made of: what a change is measured against. */
-  readonly #inForce: OverlayMap<string, readonly EndpointSlice[]>;
+  /**
+   * Slices that the rules were last made of: what a change is measured against. Rules that are lost are no
+   * change; what has changed meanwhile is programmed by the sync that makes them again.
+   */
+  readonly #lastApplied: OverlayMap<string, readonly EndpointSlice[]>;
   readonly #tracker: ChangeTracker;
   readonly #runner: BoundedFrequencyRunner;
   readonly #syncPeriodNs: DurationNs;
@@ -126,7 +130,7 @@ export class Proxier {
     this.#process = process;
     this.table = new RuleTable(base.table);
     this.#slices = new OverlayMap(base.slices);
-    this.#inForce = new OverlayMap(base.slices);
+    this.#lastApplied = new OverlayMap(base.slices);
     this.#programmed = new OverlayMap(base.programmed);
     this.#endpoints = base.size.endpoints;
     this.#fullSyncDue = base.isCold;
@@ -180,7 +184,7 @@ export class Proxier {
     const { nowNs } = this.#options.sim;
     this.#tracker.restart(nowNs);
     // What the last process had been told and not written is news again.
-    for (const key of this.#slices.keys()) this.#slices.set(key, this.#inForce.get(key) ?? []);
+    for (const key of this.#slices.keys()) this.#slices.set(key, this.#lastApplied.get(key) ?? []);
     const listed = new Set<string>();
     for (const slice of slices) {
       listed.add(objectKey(slice));
@@ -199,10 +203,7 @@ export class Proxier {
 
   /** The node has lost its kernel's memory: nothing is programmed. Only of a process that is stopped. */
   forgetRules(): void {
-    for (const key of this.#programmed.keys()) {
-      this.#put(key, []);
-      this.#inForce.set(key, []);
-    }
+    for (const key of this.#programmed.keys()) this.#put(key, []);
     this.#staleEndpoints = 0;
     this.#isFlushed = false;
   }
@@ -227,7 +228,6 @@ export class Proxier {
     for (const service of this.#process.services.values()) {
       const key = objectKey(service);
       this.#put(key, []);
-      this.#inForce.set(key, []);
       this.#unsynced.add(key);
     }
     const nextLookNs = (Math.floor(sim.nowNs / this.#syncPeriodNs) + 1) * this.#syncPeriodNs;
@@ -274,8 +274,7 @@ export class Proxier {
 
   #put(key: string, rules: readonly ServicePortRules[]): void {
     const before = this.#programmed.get(key) ?? [];
-    for (const old of before) this.table.remove(old);
-    for (const each of rules) this.table.put(each);
+    this.table.replace(before, rules);
     this.#endpoints += countEndpoints(rules) - countEndpoints(before);
     this.#programmed.set(key, rules);
     this.#options.programmed?.(key, rules, this.family);
@@ -283,14 +282,10 @@ export class Proxier {
   }
 
   #putSlice(slice: EndpointSlice, now: EndpointSlice | null, deliveredNs: SimTimeNs): void {
-    const { name } = slice.metadata;
-    const known = this.#slices.get(slice.service) ?? [];
-    // Slices of one Service are in one namespace: their names tell them apart.
-    const others = known.filter((each) => each.metadata.name !== name);
-    const previous = known.find((each) => each.metadata.name === name) ?? null;
+    const { previous, slices } = withSlice(this.#slices.get(slice.service), slice, now);
     const times = { deliveredNs, trackedNs: this.#options.sim.nowNs };
     this.#tracker.endpointsArrived(previous, now, times);
-    this.#slices.set(slice.service, now === null ? others : [...others, now]);
+    this.#slices.set(slice.service, slices);
   }
 
   #request(): void {
@@ -301,9 +296,8 @@ export class Proxier {
   #sync(): void {
     const { sim, profile, mode } = this.#options;
     const { services, triggers, arrivals } = this.#tracker.take();
-    const changes = [...new Set([...this.#unsynced, ...services])].map((key) =>
-      this.#changeOf(key),
-    );
+    const keys = this.#unsynced.size === 0 ? services : new Set([...this.#unsynced, ...services]);
+    const changes = Array.from(keys, (key) => this.#changeOf(key));
     const work = this.#workOf(changes, this.#isFullSync());
     const durationNs = Math.round(mode.syncNs(profile, work) * (this.#options.cpuStretch?.() ?? 1));
     this.lastWork = work;
@@ -358,8 +352,7 @@ export class Proxier {
 
   #changesUdpEndpoints({ key, rules }: Change): boolean {
     const before = this.#programmed.get(key) ?? [];
-    const isUdp = [...before, ...rules].some(({ protocol }) => protocol === TransportProtocol.UDP);
-    return isUdp && !sameServing(before, rules);
+    return (before.some(isUdp) || rules.some(isUdp)) && !sameServing(before, rules);
   }
 
   /** At the end of a sync that changed endpoints of a UDP Service: all of them are looked at. */
@@ -392,7 +385,7 @@ export class Proxier {
 
   #isFullSync(): boolean {
     const { sim, profile } = this.#options;
-    const hourly = !this.#isLarge && sim.nowNs - this.#lastFullNs >= profile.fullSyncPeriodNs;
+    const hourly = !this.#isLarge && sim.nowNs - this.#lastFullNs > profile.fullSyncPeriodNs;
     return this.#fullSyncDue || hourly;
   }
 
@@ -433,7 +426,7 @@ export class Proxier {
     this.#put(key, rules);
     this.#options.applied?.(key, slices, this.family);
     const { ledger, node, sim } = this.#options;
-    const before = this.#inForce.get(key) ?? [];
+    const before = this.#lastApplied.get(key) ?? [];
     reportProgrammed(ledger, {
       node: node.name,
       service: key,
@@ -444,6 +437,10 @@ export class Proxier {
       syncStartedNs: taken.startedAtNs,
       nowNs: sim.nowNs,
     });
-    this.#inForce.set(key, slices);
+    this.#lastApplied.set(key, slices);
   }
+}
+
+function isUdp({ protocol }: ServicePortRules): boolean {
+  return protocol === TransportProtocol.UDP;
 }

@@ -46,6 +46,11 @@ export interface RouteTraits {
   readonly localhostNodePorts: boolean;
   /** An explicit rule lets health-check node ports in. */
   readonly acceptsHealthChecks: boolean;
+  /**
+   * The node's own packets are refused where nobody serves an external address. iptables mode's KUBE-EXTERNAL-SERVICES
+   * hangs on INPUT and FORWARD only: such a packet leaves the node.
+   */
+  readonly refusesExternalAtOutput: boolean;
   /** A node port that nobody serves is refused on every own address (--dst-type LOCAL), allowed or not. */
   readonly refusesOnAllAddresses: boolean;
   /** Ports of a ClusterIP that no Service has are refused. */

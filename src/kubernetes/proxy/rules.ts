@@ -113,7 +113,8 @@ export function isWithClusterIP({ metadata }: EndpointSlice): boolean {
 /** Services of which kube-proxy makes no rules. */
 export function isLeftAlone(service: Service): boolean {
   const { clusterIP, type } = service.spec;
-  return isForAnotherProxy(service) || clusterIP === "None" || type === "ExternalName";
+  const hasAddress = clusterIP !== "None" && clusterIP !== "";
+  return isForAnotherProxy(service) || !hasAddress || type === "ExternalName";
 }
 
 export function sliceFamily({ addressType }: EndpointSlice): 4 | 6 {
@@ -126,6 +127,17 @@ export function isOfFamily({ spec }: Service, family: 4 | 6): boolean {
   return families.includes(family === 4 ? "IPv4" : "IPv6");
 }
 
+/** What has been made of a list of slices. */
+interface Made {
+  readonly service: Service;
+  readonly family: 4 | 6;
+  readonly matters: PlaceThatMatters;
+  readonly byPlace: Map<string, readonly ServicePortRules[]>;
+}
+
+/** What nodes must have in common to see one version. */
+type PlaceThatMatters = "node" | "zone" | "nothing";
+
 /** Builds versions. Nodes that see the same Service and slices get the same object. */
 export class RuleBuilder {
   readonly addresses: AddressTable;
@@ -136,6 +148,8 @@ export class RuleBuilder {
     string,
     { readonly seen: string; readonly rules: ServicePortRules[] }
   >();
+  /** By the list of slices itself, which most nodes share. */
+  readonly #made = new WeakMap<readonly EndpointSlice[], Made>();
   /** The ports of each family, in lists of their own. */
   readonly #positions = { 4: new Map<string, number>(), 6: new Map<string, number>() };
 
@@ -161,8 +175,29 @@ export class RuleBuilder {
     family: 4 | 6,
   ): readonly ServicePortRules[] {
     if (isLeftAlone(service)) return [];
-    const place = placeThatMatters(service, slices, node);
-    if (place === null) return this.#build(service, slices, node, family);
+    let made = this.#made.get(slices);
+    if (made?.service !== service || made.family !== family) {
+      const matters = placeThatMatters(service, slices);
+      this.#made.set(slices, (made = { service, family, matters, byPlace: new Map() }));
+    }
+    if (made.matters === "node") return this.#build(service, slices, node, family);
+    const place = made.matters === "zone" ? (node.zone ?? "") : "";
+    let rules = made.byPlace.get(place);
+    if (rules === undefined) {
+      rules = this.#buildShared(service, slices, node, family, place);
+      made.byPlace.set(place, rules);
+    }
+    return rules;
+  }
+
+  /** Nodes that have come to lists of their own may still have the same in them. */
+  #buildShared(
+    service: Service,
+    slices: readonly EndpointSlice[],
+    node: RuleNode,
+    family: 4 | 6,
+    place: string,
+  ): ServicePortRules[] {
     const key = `${objectKey(service)}|${family}|${place}`;
     const seen = [service, ...slices].map((each) => each.metadata.resourceVersion).join(" ");
     const shared = this.#shared.get(key);
@@ -273,8 +308,10 @@ export class RuleBuilder {
       );
       if (target === undefined) continue;
       for (const endpoint of slice.endpoints) {
-        const { address, podUid } = endpoint;
-        const text = family === 4 ? `${address}:${target.port}` : `[${address}]:${target.port}`;
+        const { podUid } = endpoint;
+        const address = this.addresses.intern(endpoint.address);
+        const ip = this.addresses.text(address);
+        const text = family === 4 ? `${ip}:${target.port}` : `[${ip}]:${target.port}`;
         const isLocal = endpoint.nodeName === nodeName && nodeName !== "";
         const known = byText.get(text);
         if (known !== undefined && !isPreferred(known, isLocal, endpoint.conditions)) continue;
@@ -284,7 +321,7 @@ export class RuleBuilder {
           ...endpoint.conditions,
           zoneHints: endpoint.zoneHints ?? null,
           nodeHints: endpoint.nodeHints ?? null,
-          address: this.addresses.intern(address),
+          address,
           port: target.port,
           podUid,
           index: this.#ledger.endpointIndex(key, podUid, slice.addressType),
@@ -309,26 +346,23 @@ function isPreferred(
   return known.terminating && !terminating;
 }
 
-/** What nodes must have in common to see one version: a text, or null where each node differs. */
-function placeThatMatters(
-  { spec }: Service,
-  slices: readonly EndpointSlice[],
-  { zone }: RuleNode,
-): string | null {
-  if (spec.internalTrafficPolicy === "Local" || spec.externalTrafficPolicy === "Local") return null;
+function placeThatMatters({ spec }: Service, slices: readonly EndpointSlice[]): PlaceThatMatters {
+  if (spec.internalTrafficPolicy === "Local" || spec.externalTrafficPolicy === "Local") {
+    return "node";
+  }
   let isZoneHinted = false;
   for (const { endpoints } of slices) {
     for (const { nodeHints, zoneHints } of endpoints) {
-      if (nodeHints !== undefined) return null;
+      if (nodeHints !== undefined) return "node";
       if (zoneHints !== undefined) isZoneHinted = true;
     }
   }
-  return isZoneHinted ? (zone ?? "") : "";
+  return isZoneHinted ? "zone" : "nothing";
 }
 
 /** Whether nodes make different rules of a Service. */
 export function isNodeSpecific(service: Service, slices: readonly EndpointSlice[]): boolean {
-  return placeThatMatters(service, slices, { name: "", zone: "-" }) !== "";
+  return placeThatMatters(service, slices) !== "nothing";
 }
 
 /** What one node's kernel holds: the versions in force, by destination. */
@@ -383,18 +417,40 @@ export class RuleTable {
   }
 
   put(rules: ServicePortRules): void {
-    for (const [key, destination] of destinationsOf(rules)) {
-      this.#byDestination.set(key, destination);
-    }
+    this.#place(rules);
     this.#count(rules, 1);
   }
 
   remove(rules: ServicePortRules): void {
+    this.#displace(rules);
+    this.#count(rules, -1);
+  }
+
+  /** Versions of a Service take the place of earlier ones. Mostly they differ in their endpoints only. */
+  replace(before: readonly ServicePortRules[], after: readonly ServicePortRules[]): void {
+    const isAlike =
+      before.length === after.length && before.every((old, i) => isAt(old, after[i]!));
+    if (isAlike) {
+      for (const rules of after) this.#place(rules);
+      return;
+    }
+    for (const old of before) this.remove(old);
+    for (const rules of after) this.put(rules);
+  }
+
+  #place(rules: ServicePortRules): void {
+    for (const [key, destination] of destinationsOf(rules)) {
+      this.#byDestination.set(key, destination);
+    }
+    if (rules.protocol === TransportProtocol.UDP) this.#udp.set(rules.position, rules);
+  }
+
+  #displace(rules: ServicePortRules): void {
     for (const [key] of destinationsOf(rules)) {
       // Another Service may have taken the address or port over meanwhile.
       if (this.#byDestination.get(key)?.rules === rules) this.#byDestination.delete(key);
     }
-    this.#count(rules, -1);
+    if (rules.protocol === TransportProtocol.UDP) this.#udp.delete(rules.position);
   }
 
   /** All destinations in force, in no order that means anything. */
@@ -408,11 +464,7 @@ export class RuleTable {
   }
 
   #count(rules: ServicePortRules, sign: 1 | -1): void {
-    const { clusterIP, nodePort, healthCheckNodePort, protocol } = rules;
-    if (protocol === TransportProtocol.UDP) {
-      if (sign > 0) this.#udp.set(rules.position, rules);
-      else this.#udp.delete(rules.position);
-    }
+    const { clusterIP, nodePort, healthCheckNodePort } = rules;
     this.#servicePorts += sign;
     if (nodePort !== null) this.#nodePorts += sign;
     this.#clusterIPs.set(clusterIP, (this.#clusterIPs.get(clusterIP) ?? 0) + sign);
@@ -456,11 +508,35 @@ function nodeKey(family: 4 | 6): number {
   return family === 4 ? -1 : -2;
 }
 
-function destinationsOf(rules: ServicePortRules): [number, Destination][] {
+/** Whether a version holds the place of another: at the same addresses and ports, and counted alike. */
+function isAt(one: ServicePortRules, other: ServicePortRules): boolean {
+  const [places, others] = [destinationsOf(one), destinationsOf(other)];
+  return (
+    one.position === other.position &&
+    one.protocol === other.protocol &&
+    one.nodePort === other.nodePort &&
+    one.healthCheckNodePort === other.healthCheckNodePort &&
+    places.length === others.length &&
+    places.every(([key], i) => key === others[i]![0])
+  );
+}
+
+type Place = readonly [key: number, destination: Destination];
+
+/** All nodes hold the same versions. */
+const placesOf = new WeakMap<ServicePortRules, readonly Place[]>();
+
+function destinationsOf(rules: ServicePortRules): readonly Place[] {
+  let places = placesOf.get(rules);
+  if (places === undefined) placesOf.set(rules, (places = findDestinations(rules)));
+  return places;
+}
+
+function findDestinations(rules: ServicePortRules): Place[] {
   const { protocol, port, family, nodePort } = rules;
   const at = (address: AddressId, onPort: number, kind: DestinationKindCode) =>
-    [destinationKey(address, protocol, onPort), { rules, kind }] as [number, Destination];
-  const found = [at(rules.clusterIP, port, DestinationKind.clusterIP)];
+    [destinationKey(address, protocol, onPort), { rules, kind }] as const;
+  const found: Place[] = [at(rules.clusterIP, port, DestinationKind.clusterIP)];
   for (const address of rules.externalIPs)
     found.push(at(address, port, DestinationKind.externalIP));
   for (const vip of rules.loadBalancerVIPs) found.push(at(vip, port, DestinationKind.loadBalancer));

@@ -12,6 +12,7 @@ import type { Recorder, RecordingContext, Table, Trend } from "../recorder.ts";
 import type { RunTotals } from "../totals.ts";
 import { ConnectionFlows } from "./connection-flows.ts";
 import { Conntracks } from "./conntracks.ts";
+import { ContainerCpu } from "./container-cpu.ts";
 import { Dns } from "./dns.ts";
 import { DnsUpdateLag } from "./dns-update-lag.ts";
 import { EndpointLoad } from "./endpoint-load.ts";
@@ -19,6 +20,7 @@ import { EndpointUpdateLag } from "./endpoint-update-lag.ts";
 import { Events } from "./events.ts";
 import { FailedRequests } from "./failed-requests.ts";
 import { Failures } from "./failures.ts";
+import { HopLoad } from "./hop-load.ts";
 import { Hops } from "./hops.ts";
 import { KubeProxies } from "./kube-proxies.ts";
 import { LoadSkew } from "./load-skew.ts";
@@ -49,6 +51,7 @@ const recorderTable: readonly ((shared: Shared) => Recorder)[] = [
   ({ directory }) => new Dns(directory),
   () => new Hops(),
   () => new Conntracks(),
+  () => new ContainerCpu(),
   ({ directory }) => new KubeProxies(directory),
   () => new Events(),
 ];
@@ -56,9 +59,10 @@ const recorderTable: readonly ((shared: Shared) => Recorder)[] = [
 /** Kept beside the others only when they are asked for, and no part of what a run's results are known by. */
 const onRequest: Readonly<Record<RequestedRecorder, (shared: Shared) => Recorder>> = {
   flows: ({ directory }) => new ConnectionFlows(directory),
+  hopLoad: () => new HopLoad(),
 };
 
-export type RequestedRecorder = "flows";
+export type RequestedRecorder = "flows" | "hopLoad";
 
 /** One run's recorders. Hand `observers` to the run; afterwards ask for tables and totals. */
 export class Recording {

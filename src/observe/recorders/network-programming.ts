@@ -29,6 +29,8 @@ export const NETWORK_PROGRAMMING_BUCKETS_S: readonly number[] = [
   ...Array.from({ length: 7 }, (_, i) => 120 + 30 * i),
 ];
 
+const BOUNDS_NS = NETWORK_PROGRAMMING_BUCKETS_S.map((boundS) => seconds(boundS));
+
 /** Five minutes of one node. */
 interface Window {
   readonly node: number;
@@ -42,7 +44,7 @@ interface Window {
 export class NetworkProgramming implements Recorder {
   readonly #changes: Changes;
   readonly #directory: Directory;
-  private readonly metricWindows = new Map<string, Window>();
+  private readonly metricWindows = new Windows();
 
   constructor(changes: Changes, directory: Directory) {
     this.#changes = changes;
@@ -50,12 +52,11 @@ export class NetworkProgramming implements Recorder {
   }
 
   networkProgrammed(node: number, triggerNs: SimTimeNs, atNs: SimTimeNs): void {
-    const window = windowAt(this.metricWindows, node, atNs);
-    window.metric ??= [...NETWORK_PROGRAMMING_BUCKETS_S, Infinity].map(() => 0);
-    const bucket = NETWORK_PROGRAMMING_BUCKETS_S.findIndex(
-      (boundS) => atNs - triggerNs <= seconds(boundS),
-    );
-    window.metric[bucket < 0 ? NETWORK_PROGRAMMING_BUCKETS_S.length : bucket]!++;
+    const window = this.metricWindows.at(node, atNs);
+    window.metric ??= Array.from({ length: BOUNDS_NS.length + 1 }, () => 0);
+    let bucket = 0;
+    while (bucket < BOUNDS_NS.length && atNs - triggerNs > BOUNDS_NS[bucket]!) bucket++;
+    window.metric[bucket]!++;
   }
 
   tables({ endNs }: RecordingContext): readonly Table[] {
@@ -101,31 +102,43 @@ export class NetworkProgramming implements Recorder {
 
   /** By time, then by node. */
   #windows(): Window[] {
-    const windows = new Map<string, Window>();
+    const windows = new Windows();
     for (const [id, { changedAtNs }] of this.#changes.records.entries()) {
       // The list of ready pods changes as the kubelet sees it, or as the deletion does.
       const sinceNs = this.#changes.seenAtNs(id) ?? changedAtNs;
       for (let node = 0; node < this.#directory.nodes.length; node++) {
         const atNs = this.#changes.programmedAtNs(id, node);
-        if (atNs !== null) windowAt(windows, node, atNs).lagsNs.push(atNs - sinceNs);
+        if (atNs !== null) windows.at(node, atNs).lagsNs.push(atNs - sinceNs);
       }
     }
-    for (const [key, window] of this.metricWindows) {
-      windows.set(key, { ...window, lagsNs: windows.get(key)?.lagsNs ?? [] });
+    for (const { node, startNs, metric } of this.metricWindows.all()) {
+      const window = windows.at(node, startNs);
+      if (metric !== undefined) window.metric = metric;
     }
-    return [...windows.values()].sort((a, b) => a.startNs - b.startNs || a.node - b.node);
+    return [...windows.all()].sort((a, b) => a.startNs - b.startNs || a.node - b.node);
   }
 }
 
-function windowAt(windows: Map<string, Window>, node: number, atNs: SimTimeNs): Window {
-  const number = Math.floor(atNs / SLI_WINDOW_NS);
-  const key = `${number} ${node}`;
-  let window = windows.get(key);
-  if (window === undefined) {
-    window = { node, startNs: number * SLI_WINDOW_NS, lagsNs: [] };
-    windows.set(key, window);
+/** Made when they are first asked for. */
+class Windows {
+  /** By the number of the window, then by node. */
+  readonly #byNumber = new Map<number, Map<number, Window>>();
+
+  at(node: number, atNs: SimTimeNs): Window {
+    const number = Math.floor(atNs / SLI_WINDOW_NS);
+    let ofNodes = this.#byNumber.get(number);
+    if (ofNodes === undefined) this.#byNumber.set(number, (ofNodes = new Map()));
+    let window = ofNodes.get(node);
+    if (window === undefined) {
+      window = { node, startNs: number * SLI_WINDOW_NS, lagsNs: [] };
+      ofNodes.set(node, window);
+    }
+    return window;
   }
-  return window;
+
+  *all(): Generator<Window> {
+    for (const ofNodes of this.#byNumber.values()) yield* ofNodes.values();
+  }
 }
 
 /** null of nothing. */

@@ -8,6 +8,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { duration } from "../../output/format.ts";
 import type { Mark } from "../model.ts";
+import { useAway } from "./away.ts";
 import { cssColor, filling, type Look } from "./palette.ts";
 import { Figures, Legend, useReport, type LegendItem } from "./parts.tsx";
 import { theme, useShared, type Range, type TimeAxis } from "./state.ts";
@@ -36,6 +37,8 @@ export interface ChartProps {
   /** Bars stand on one another, in the order of the series. */
   readonly isStacked?: boolean;
   readonly isLog?: boolean;
+  /** Values are whole numbers, and so are the ticks. */
+  readonly isWhole?: boolean;
 }
 
 const FONT = "12px system-ui, sans-serif";
@@ -47,6 +50,7 @@ export function TimeChart(props: ChartProps): JSX.Element {
   const [place, setPlace] = useState<number | null>(null);
   const { marks } = useReport();
   const mode = useShared(theme);
+  useAway(holder);
   useEffect(() => {
     const made = makePlot(holder.current!, props, marks, setPlace);
     plot.current = made;
@@ -173,29 +177,10 @@ function makePlot(
   marks: readonly Mark[],
   read: (place: number | null) => void,
 ): uPlot {
-  const { axis, x, series, format, height = 180, isStacked = false, isLog = false } = props;
-  const ink = cssColor("--ink-soft");
-  const grid = { stroke: cssColor("--grid"), width: 1 };
+  const { axis, x, series, height = 180, isStacked = false, isLog = false } = props;
   const order = isStacked ? [...series.keys()].toReversed() : [...series.keys()];
   const drawn = isStacked ? stacked(series) : series.map(({ values }) => values);
   const { from, to } = axis.range.value;
-  const axes: uPlot.Axis[] = [
-    {
-      stroke: ink,
-      grid,
-      ticks: grid,
-      font: FONT,
-      values: (_, ticks) => ticks.map((tick) => `${tick} s`),
-    },
-    {
-      stroke: ink,
-      grid,
-      ticks: grid,
-      font: FONT,
-      size: 64,
-      values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : format(tick))),
-    },
-  ];
   const options: uPlot.Options = {
     width: widthOf(holder),
     height,
@@ -204,7 +189,7 @@ function makePlot(
       x: { time: false, min: from, max: to },
       y: isLog ? { distr: 3 } : { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] },
     },
-    axes,
+    axes: axesOf(props),
     series: [{}, ...order.map((i) => seriesOptions(series[i]!))],
     cursor: {
       drag: { x: true, y: false, setScale: false },
@@ -213,6 +198,7 @@ function makePlot(
     },
     hooks: {
       drawClear: [(plot) => drawMarks(plot, marks)],
+      draw: [(plot) => drawLetters(plot, marks)],
       setCursor: [(plot) => read(plot.cursor.idx ?? null)],
       setSelect: [
         (plot) => {
@@ -229,14 +215,40 @@ function makePlot(
   return new uPlot(options, data, holder);
 }
 
-/** Each on top of those before it. */
-function stacked(series: readonly Series[]): number[][] {
-  const tops: number[][] = [];
-  for (const { values } of series) {
-    const below = tops.at(-1);
-    tops.push(values.map((value, i) => (value ?? 0) + (below?.[i] ?? 0)));
-  }
-  return tops;
+function axesOf({ format, isLog = false, isWhole = false }: ChartProps): uPlot.Axis[] {
+  const ink = cssColor("--ink-soft");
+  const grid = { stroke: cssColor("--grid"), width: 1 };
+  return [
+    {
+      stroke: ink,
+      grid,
+      ticks: grid,
+      font: FONT,
+      values: (_, ticks) => ticks.map((tick) => `${tick} s`),
+    },
+    {
+      stroke: ink,
+      grid: isLog ? { ...grid, filter: decades } : grid,
+      ticks: isLog ? { ...grid, filter: decades } : grid,
+      font: FONT,
+      size: 64,
+      values: (_, ticks) =>
+        ticks.map((tick) =>
+          tick === null || (isWhole && !Number.isInteger(tick)) ? "" : format(tick),
+        ),
+    },
+  ];
+}
+
+/** Each on top of those before it; what is nothing is not drawn. */
+function stacked(series: readonly Series[]): (number | null)[][] {
+  const below = series[0]?.values.map(() => 0) ?? [];
+  return series.map(({ values }) =>
+    values.map((value, i) => {
+      below[i]! += value ?? 0;
+      return value === null || value === 0 ? null : below[i]!;
+    }),
+  );
 }
 
 function seriesOptions({ look, kind, width = 2 }: Series): uPlot.Series {
@@ -246,7 +258,7 @@ function seriesOptions({ look, kind, width = 2 }: Series): uPlot.Series {
       stroke,
       width: 1,
       fill: (plot) => filling(plot.ctx, look) as unknown as CanvasRenderingContext2D["fillStyle"],
-      paths: uPlot.paths.bars!({ size: [0.92, 60], align: 1 }),
+      paths: uPlot.paths.bars!({ size: [0.92, 300], align: 1 }),
       points: { show: false },
     };
   }
@@ -254,9 +266,21 @@ function seriesOptions({ look, kind, width = 2 }: Series): uPlot.Series {
     stroke,
     width,
     dash: [...look.dash],
-    points: { show: false },
+    points: { show: true, size: width * 3, fill: stroke, filter: alone },
     ...(kind === "step" && { paths: uPlot.paths.stepped!({ align: 1 }) }),
   };
+}
+
+/** Of the ticks of a logarithmic axis those that have a line. */
+function decades(_: uPlot, ticks: number[]): (number | null)[] {
+  return ticks.map((tick) => (Number.isInteger(Math.log10(tick)) ? tick : null));
+}
+
+/** What has no neighbour to draw a line to. */
+function alone(plot: uPlot, series: number): number[] {
+  const values = plot.data[series]!;
+  const has = (i: number): boolean => values[i] !== null && values[i] !== undefined;
+  return [...values.keys()].filter((i) => has(i) && !has(i - 1) && !has(i + 1));
 }
 
 /** Faults: a line at an instant, a tinted stretch for what lasts, and a letter that the list below explains. */
@@ -267,8 +291,7 @@ function drawMarks(plot: uPlot, marks: readonly Mark[]): void {
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
-  ctx.font = `${11 * scale}px system-ui, sans-serif`;
-  for (const [i, { fromNs, toNs }] of marks.entries()) {
+  for (const { fromNs, toNs } of marks) {
     const left = plot.valToPos(fromNs / 1e9, "x", true);
     const right = plot.valToPos(toNs / 1e9, "x", true);
     ctx.fillStyle = cssColor("--mark-tint");
@@ -280,8 +303,26 @@ function drawMarks(plot: uPlot, marks: readonly Mark[]): void {
     ctx.moveTo(left, bbox.top);
     ctx.lineTo(left, bbox.top + bbox.height);
     ctx.stroke();
+  }
+  ctx.restore();
+}
+
+/** In front of what is drawn, each on a ground of its own. */
+function drawLetters(plot: uPlot, marks: readonly Mark[]): void {
+  const { ctx, bbox } = plot;
+  const scale = devicePixelRatio;
+  ctx.save();
+  ctx.font = `bold ${11 * scale}px system-ui, sans-serif`;
+  ctx.textBaseline = "middle";
+  ctx.textAlign = "left";
+  for (const [i, { fromNs }] of marks.entries()) {
+    const left = plot.valToPos(fromNs / 1e9, "x", true);
+    if (left < bbox.left || left > bbox.left + bbox.width) continue;
+    const letter = markLetter(i);
+    ctx.fillStyle = cssColor("--paper");
+    ctx.fillRect(left + scale, bbox.top, ctx.measureText(letter).width + 5 * scale, 14 * scale);
     ctx.fillStyle = cssColor("--mark");
-    ctx.fillText(markLetter(i), left + 3 * scale, bbox.top + 11 * scale);
+    ctx.fillText(letter, left + 3 * scale, bbox.top + 7 * scale);
   }
   ctx.restore();
 }

@@ -5,9 +5,12 @@
  */
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { duration } from "../../output/format.ts";
+import type { Bins } from "../model.ts";
+import { useAway } from "./away.ts";
 import { cssColor, filling, rampColor } from "./palette.ts";
 import { Figures } from "./parts.tsx";
-import { theme, useShared, type Theme } from "./state.ts";
+import { theme, useShared, type Theme, type TimeAxis } from "./state.ts";
 
 export interface HeatMapProps {
   readonly title: string;
@@ -34,6 +37,7 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
   const [at, setAt] = useState<readonly [number, number] | null>(null);
   const [width, setWidth] = useState(0);
   const mode = useShared(theme);
+  useAway(holder);
   const most = cells.reduce((a, b) => Math.max(a, b), 0);
   const rowHeight =
     rows.length <= 12 ? 22 : rows.length <= 40 ? 14 : Math.max(3, Math.floor(520 / rows.length));
@@ -88,6 +92,31 @@ export function HeatMap(props: HeatMapProps): JSX.Element {
       <CellFigures {...props} />
     </figure>
   );
+}
+
+/** One over time, which shows the stretch that all charts show. */
+export function TimeHeatMap({
+  axis,
+  bins,
+  ...rest
+}: Omit<HeatMapProps, "columns" | "columnTitle"> & {
+  readonly axis: TimeAxis;
+  readonly bins: Bins;
+}): JSX.Element {
+  const range = useShared(axis.range);
+  const all = bins.startNs.length;
+  const first = Math.max(
+    0,
+    bins.startNs.findLastIndex((ns) => ns / 1e9 <= range.from),
+  );
+  const end = bins.startNs.findIndex((ns) => ns / 1e9 >= range.to);
+  const last = Math.max(first + 1, end < 0 ? all : end);
+  const cells = rest.rows.flatMap((_, row) =>
+    rest.cells.slice(row * all + first, row * all + last),
+  );
+  if (rest.cells.every((value) => value === -2)) return <p>{rest.title}: none at any time.</p>;
+  const columns = bins.startNs.slice(first, last).map((ns) => `from ${duration(ns)}`);
+  return <HeatMap {...rest} {...{ columns, cells }} columnTitle="windows" />;
 }
 
 /** The first of them: a table of all would be as hard to read as the picture. */

@@ -8,10 +8,12 @@ import { useMemo, useState } from "preact/hooks";
 import { count, duration, ratio } from "../../output/format.ts";
 import { skewIndices, type HopModel, type Report } from "../model.ts";
 import { TimeChart, type Series } from "./chart.tsx";
-import { HeatMap } from "./heatmap.tsx";
+import { HopLoadView } from "./hopLoad.tsx";
+import { TimeHeatMap } from "./heatmap.tsx";
+import { percent } from "./format.ts";
 import { look } from "./palette.ts";
 import { Table, Term, useReport, View } from "./parts.tsx";
-import { Choice, secondsOf } from "./timeline.tsx";
+import { Choice, hasValues, secondsOf } from "./timeline.tsx";
 import type { TimeAxis } from "./state.ts";
 
 export function LoadView({ axis }: { axis: TimeAxis }): JSX.Element {
@@ -25,8 +27,9 @@ export function LoadView({ axis }: { axis: TimeAxis }): JSX.Element {
         of={load.skew.map(({ service }) => cluster.services[service]!)}
         {...{ chosen, choose }}
       />
-      {skew !== undefined && <EndpointLoad service={skew.service} />}
+      {skew !== undefined && <EndpointLoad axis={axis} service={skew.service} />}
       {skew !== undefined && <Skew axis={axis} skew={skew} />}
+      <HopLoadView axis={axis} />
       <Hops hops={load.hops} />
       <Drops />
     </View>
@@ -44,7 +47,7 @@ const measures = [
 ] as const;
 const measureNames = ["requests a window", measures[1][1], measures[2][1]];
 
-function EndpointLoad({ service }: { service: number }): JSX.Element {
+function EndpointLoad({ axis, service }: { axis: TimeAxis; service: number }): JSX.Element {
   const { load, cluster } = useReport();
   const [chosen, choose] = useState(0);
   const [measure, , of] = measures[chosen]!;
@@ -59,15 +62,13 @@ function EndpointLoad({ service }: { service: number }): JSX.Element {
         <Term of={of}>{measureNames[chosen]}</Term> of each endpoint of {cluster.services[service]},
         window by window.
       </p>
-      <HeatMap
+      <TimeHeatMap
         title={`Load per endpoint over time: ${measureNames[chosen]}`}
-        rows={rows}
-        columns={load.bins.startNs.map((ns) => `from ${duration(ns)}`)}
-        cells={cells}
+        {...{ axis, rows, cells }}
+        bins={load.bins}
         format={(value) => (Number.isInteger(value) ? count(value) : ratio(value))}
         none=""
         rowTitle="endpoints"
-        columnTitle="windows"
       />
     </>
   );
@@ -112,7 +113,7 @@ function Skew({
 }: {
   axis: TimeAxis;
   skew: Report["load"]["skew"][number];
-}): JSX.Element {
+}): JSX.Element | null {
   const { load, cluster } = useReport();
   const x = useMemo(() => secondsOf(load.bins), [load]);
   const series = useMemo(
@@ -126,6 +127,7 @@ function Skew({
       })),
     [skew],
   );
+  if (!hasValues(series)) return null;
   return (
     <TimeChart
       title={`Skew of ${cluster.services[skew.service]}`}
@@ -144,7 +146,7 @@ function Hops({ hops }: { hops: readonly HopModel[] }): JSX.Element {
   const most = Math.max(0.000_001, ...own.map(({ utilisation }) => utilisation ?? 0));
   return (
     <div>
-      <h3>Nodes and links</h3>
+      <h3>Hops of the whole run</h3>
       <Choice label="Hops of kind" of={kinds} {...{ chosen, choose }} />
       <Table
         caption={
@@ -183,7 +185,7 @@ function Bar({ share, most }: { share: number | null; most: number }): JSX.Eleme
         <rect width="90" height="10" class="trough" />
         <rect width={(90 * share) / most} height="10" class="level" />
       </svg>{" "}
-      {share === 0 ? "0 %" : `${Number((100 * share).toPrecision(2))} %`}
+      {percent(share)}
     </span>
   );
 }

@@ -44,6 +44,7 @@ function Page({ report }: { report: Report }): JSX.Element {
   }, [shown]);
   const has = (id: string): boolean =>
     !(id === "failures" && report.failures.total === 0) &&
+    !(id === "cluster" && report.cluster.nodes.length === 0) &&
     !(id === "lag" && report.lag.kinds.length === 0);
   const { podstorm, kubernetes } = report.versions;
   return (
@@ -71,9 +72,7 @@ function Page({ report }: { report: Report }): JSX.Element {
         <ThemeButton />
       </header>
       <main>
-        {views.slice(0, shown).map(([id, , view]) => (
-          <div key={id}>{view(axis)}</div>
-        ))}
+        {views.slice(0, shown).map(([id, , view]) => has(id) && <div key={id}>{view(axis)}</div>)}
       </main>
       <footer>
         <p>

@@ -30,22 +30,33 @@ export function TimelineView({ axis }: { axis: TimeAxis }): JSX.Element {
     >
       <AxisButtons axis={axis} />
       <Marks axis={axis} />
-      <TimeChart
-        title="Requests a second, by how they ended"
-        {...{ axis, x, series: traffic, isStacked: true }}
-        format={(value) => count(Math.round(value))}
-      />
+      {hasValues(traffic) ? (
+        <TimeChart
+          title="Requests a second, by how they ended"
+          {...{ axis, x, series: traffic, isStacked: true }}
+          format={(value) => count(Math.round(value))}
+          isWhole
+        />
+      ) : (
+        <p>No request ended in this run.</p>
+      )}
       {failures.length > 0 && (
         <TimeChart
           title="Failed requests a window, by cause"
           {...{ axis, x, series: failures, isStacked: true }}
           format={(value) => count(Math.round(value))}
+          isWhole
         />
       )}
       <Latency axis={axis} x={x} />
       <Ready axis={axis} />
     </View>
   );
+}
+
+/** Whether there is anything to draw. */
+export function hasValues(series: readonly Series[]): boolean {
+  return series.some(({ values }) => values.some((value) => value !== null && value !== 0));
 }
 
 export function secondsOf({ startNs }: Bins): number[] {
@@ -174,7 +185,7 @@ function Latency({ axis, x }: { axis: TimeAxis; x: readonly number[] }): JSX.Ele
         return {
           label,
           values,
-          look: look([0, 2, 3][i]!),
+          look: look([0, 1, 4][i]!),
           kind: "line",
           of: `requests.csv:latency_${label}_ns`,
         };
@@ -189,11 +200,17 @@ function Latency({ axis, x }: { axis: TimeAxis; x: readonly number[] }): JSX.Ele
         of={clients.map(({ name, service }) => `${name} to ${service}`)}
         {...{ chosen, choose }}
       />
-      <TimeChart
-        title={`Latency of served requests, ${client.name} to ${client.service}`}
-        {...{ axis, x, series, isLog: true }}
-        format={(ns) => duration(Math.round(ns))}
-      />
+      {hasValues(series) ? (
+        <TimeChart
+          title={`Latency of served requests, ${client.name} to ${client.service}`}
+          {...{ axis, x, series, isLog: true }}
+          format={(ns) => duration(Math.round(ns))}
+        />
+      ) : (
+        <p>
+          No request of {client.name} to {client.service} was served: there is no latency.
+        </p>
+      )}
     </>
   );
 }

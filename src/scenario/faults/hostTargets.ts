@@ -1,6 +1,7 @@
 /** Hosts by name, by zone, or all outside: targets of the faults of machines and of the lines between them. */
 import type { z } from "zod";
 import type { HostGroup } from "../../faults/hosts.ts";
+import type { StruckNodes } from "../../faults/struckNodes.ts";
 import type { FileMistakes } from "../mistakes.ts";
 import type { SchemaWords } from "../schema/words.ts";
 import type { ChaosDraw, FaultSurroundings, FaultTargets } from "./contract.ts";
@@ -32,6 +33,46 @@ export const nodeTargets: FaultTargets<{ nodes: Hosts }> = {
   fields: (words) => ({ nodes: hostList(words, NODES_ALLOWED) }),
   check: ({ nodes }, { hosts }, mistakes) => void hosts(nodes, "nodes", mistakes.within(["nodes"])),
 };
+
+/** `nodes: ...`, or `workload: ...` for one that runs a pod of it. */
+export interface StruckNodesInput {
+  /** Either this or `workload`. */
+  nodes?: NodesInput;
+  /** "deploy/web": one node that runs a pod of it, drawn when the time has come. */
+  workload?: string;
+}
+
+export const struckTargets: FaultTargets<{
+  nodes: z.ZodOptional<Hosts>;
+  workload: z.ZodOptional<z.ZodType<string>>;
+}> = {
+  fields: (words) => ({
+    nodes: hostList(words, NODES_ALLOWED).optional(),
+    workload: words.text('a workload such as "deploy/web"').optional(),
+  }),
+  check: ({ nodes, workload }, { hosts, podsOf }, mistakes) => {
+    if ((nodes === undefined) === (workload === undefined)) {
+      const found = nodes === undefined ? "neither nodes nor workload" : "both nodes and workload";
+      mistakes.add([], found, "one of the two");
+    }
+    if (nodes !== undefined) hosts(nodes, "nodes", mistakes.within(["nodes"]));
+    if (workload !== undefined) podsOf(workload, mistakes.within(["workload"]));
+  },
+};
+
+/** null where that has been found wrong before. */
+export function struckNodes(
+  {
+    nodes = [],
+    workload,
+  }: {
+    readonly nodes?: readonly string[] | undefined;
+    readonly workload?: string | undefined;
+  },
+  { hosts, podsOf }: FaultSurroundings,
+): StruckNodes | null {
+  return workload === undefined ? hosts(nodes, "nodes") : podsOf(workload);
+}
 
 /** `hosts: ...`: those with connection tracking, nodes and Docker hosts. */
 export const trackedTargets: FaultTargets<{ hosts: Hosts }> = {

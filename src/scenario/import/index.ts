@@ -8,7 +8,7 @@ import { basename, resolve } from "node:path";
 import { pathText, UserError, type Mistake } from "../mistakes.ts";
 import type { ResolvedScenario } from "../resolved.ts";
 import { guessCalls, type Calls } from "./calls.ts";
-import { readObjects } from "./documents.ts";
+import { KUSTOMIZE_ADVICE, readObjects } from "./documents.ts";
 import { draftOf, type Draft, type DraftWishes } from "./draft.ts";
 import { judgeScenario, type Finding, type Verdict } from "./judge.ts";
 import type { RawValue } from "./json.ts";
@@ -74,6 +74,7 @@ export function importCluster(
   const notes: Note[] = [];
   const subjects = raw.map((each) => new Subject(each, notes));
   prepare(subjects);
+  refuseKustomizations(subjects, mistakes);
   for (const subject of subjects) if (!subject.isDropped) repairAlone(subject);
   const { draft, calls, scenario } = agree(subjects, wishes);
   const kept = subjects.filter(({ isDropped }) => !isDropped);
@@ -113,10 +114,10 @@ function agree(
   let wanted = wishes;
   for (let round = 0; ; round++) {
     const calls = guessCalls(subjects);
-    if (calls.calls.some(({ target }) => target.startsWith("dns://"))) dropDns(subjects);
     const kept = subjects.filter(({ isDropped }) => !isDropped);
     const ingresses = subjects.filter(({ kind }) => kind === "Ingress");
     const draft = draftOf(kept, ingresses, calls, wanted);
+    if (draft.cluster.dns !== undefined && dropDns(kept)) continue;
     const written = dataOf(fieldsOf(draft, []));
     const values = kept.map(({ kind, value }) => keptParts(kind, value));
     const verdict = judgeScenario(written, values);
@@ -136,14 +137,17 @@ function agree(
   }
 }
 
-/** CoreDNS as it was read: the scenario's own takes its place, with a model of what it does. */
-function dropDns(subjects: readonly Subject[]): void {
+/**
+ * CoreDNS as it was read: the scenario's own takes its place, with a model of what it does.
+ * @returns whether there was one
+ */
+function dropDns(kept: readonly Subject[]): boolean {
   const own = new Set(["Service kube-system/kube-dns", "Deployment kube-system/coredns"]);
-  for (const each of subjects) {
-    if (!each.isDropped && own.has(`${each.kind} ${each.key}`)) {
-      each.drop("the scenario has a DNS of its own, as names of headless Services are called");
-    }
+  const read = kept.filter(({ kind, key }) => own.has(`${kind} ${key}`));
+  for (const each of read) {
+    each.drop("the scenario has a DNS of its own, as names of headless Services are called");
   }
+  return read.length > 0;
 }
 
 /** Whole workloads, the largest first, until what is left is a cluster. */
@@ -198,6 +202,13 @@ function nameOf([first = "import"]: readonly string[]): string {
   if (first === "-") return "stdin";
   const name = basename(resolve(first)).replace(/\.(ya?ml|json)$/i, "");
   return /^[\w.-]+$/.test(name) ? name : "import";
+}
+
+/** @throws UserError where there is nothing else: it names files that were not read */
+function refuseKustomizations(subjects: readonly Subject[], mistakes: Mistake[]): void {
+  if (subjects.some(({ kind }) => kind !== "Kustomization")) return;
+  for (const { raw } of subjects) raw.mistakes.add([], "a kustomization", KUSTOMIZE_ADVICE);
+  throw new UserError(mistakes);
 }
 
 function nothingFound(paths: readonly string[], passedOver: number): UserError {

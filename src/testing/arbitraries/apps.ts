@@ -1,11 +1,13 @@
 /**
- * Arbitrary applications: a Deployment of a few pods with a Service in front, and what its pods do.
+ * Arbitrary applications: a workload of a few pods with a Service in front, and what its pods do.
  *
- * Owns: the shapes of pods and Services that the model tells apart. `app-N` is the name of the Nth Deployment
- * and of its Service, and its pods carry the label `app: app-N`.
+ * Owns: the shapes of pods and Services that the model tells apart. `app-N` is the name of the Nth workload
+ * and of its Service, and its pods carry the label `app: app-N`. Refuses to own: workloads that are more than a plain
+ * Deployment (owners.ts).
  */
 import fc from "fast-check";
 import { exponential, type ServerInput } from "../../index.ts";
+import { companionsOf, owners, type Owner } from "./owners.ts";
 
 export interface App {
   readonly replicas: number;
@@ -21,6 +23,8 @@ export interface App {
   /** A second container on a port of its own, behind the Service's second port. */
   readonly sidecar: boolean;
   readonly server?: ServerInput | undefined;
+  /** Default: a Deployment as it comes. */
+  readonly owner?: Owner | undefined;
 }
 
 /** The port of every Service; a Service with a sidecar behind it has SIDECAR_PORT too. */
@@ -32,12 +36,16 @@ export function services(): fc.Arbitrary<object[]> {
   return apps().map((drawn) => drawn.flatMap(manifestOf));
 }
 
-/** One to three applications; {@link manifestOf} gives the objects of one. */
-export function apps(): fc.Arbitrary<App[]> {
-  return fc.array(app(), { minLength: 1, maxLength: 3 });
+/**
+ * One to three applications; {@link manifestOf} gives the objects of one.
+ *
+ * @param options `owners`: run by workloads of every kind; default: by Deployments
+ */
+export function apps(options: { owners?: boolean } = {}): fc.Arbitrary<App[]> {
+  return fc.array(app(options.owners === true), { minLength: 1, maxLength: 3 });
 }
 
-function app(): fc.Arbitrary<App> {
+function app(withOwner: boolean): fc.Arbitrary<App> {
   return fc.record({
     replicas: fc.integer({ min: 1, max: 5 }),
     service: fc.oneof(
@@ -50,6 +58,7 @@ function app(): fc.Arbitrary<App> {
     preStopSeconds: fc.option(fc.integer({ min: 1, max: 2 }), { nil: undefined, freq: 2 }),
     sidecar: fc.boolean(),
     server: fc.option(server(), { nil: undefined }),
+    ...(withOwner ? { owner: fc.option(owners(), { nil: undefined, freq: 4 }) } : {}),
   });
 }
 
@@ -76,8 +85,17 @@ function server(): fc.Arbitrary<ServerInput> {
   });
 }
 
-/** The two objects of an application, as Kubernetes has them. */
+const PLAIN: Owner = { kind: "Deployment", spec: {} };
+const SHORT_NAMES = { Deployment: "deploy", StatefulSet: "sts", DaemonSet: "ds" } as const;
+
+/** What a scenario calls an application's workload, as "deploy/app-0". */
+export function workloadOf({ owner = PLAIN }: App, index: number): string {
+  return `${SHORT_NAMES[owner.kind]}/app-${index}`;
+}
+
+/** The objects of an application, as Kubernetes has them. */
 export function manifestOf(app: App, index: number): object[] {
+  const { owner = PLAIN, replicas } = app;
   const name = `app-${index}`;
   const labels = { app: name };
   const ports = [{ name: "http", port: SERVICE_PORT, targetPort: app.targetPort }];
@@ -85,10 +103,11 @@ export function manifestOf(app: App, index: number): object[] {
   return [
     {
       apiVersion: "apps/v1",
-      kind: "Deployment",
+      kind: owner.kind,
       metadata: { name },
       spec: {
-        replicas: app.replicas,
+        ...(owner.kind === "DaemonSet" ? {} : { replicas }),
+        ...owner.spec,
         selector: { matchLabels: labels },
         template: { metadata: { labels }, spec: podSpecOf(app) },
       },
@@ -99,18 +118,27 @@ export function manifestOf(app: App, index: number): object[] {
       metadata: { name },
       spec: { ...app.service, selector: labels, ports: app.sidecar ? [...ports, side] : ports },
     },
+    ...companionsOf(owner, name, replicas),
   ];
 }
 
-function podSpecOf({ probe, graceSeconds, preStopSeconds: seconds, sidecar }: App): object {
+function podSpecOf({ probe, graceSeconds, preStopSeconds: seconds, sidecar, owner }: App): object {
+  // An autoscaler measures by the request.
+  const resources = { requests: { cpu: "100m" } };
   const main = {
     name: "main",
     image: "nginx:1.29",
+    ...(owner?.utilization === undefined ? {} : { resources }),
     ports: [{ name: "http", containerPort: 80 }],
     ...(probe ? { readinessProbe: probe } : {}),
     ...(seconds ? { lifecycle: { preStop: { sleep: { seconds } } } } : {}),
   };
-  const side = { name: "side", image: "envoy:1.36", ports: [{ containerPort: SIDECAR_PORT }] };
+  const side = {
+    name: "side",
+    image: "envoy:1.36",
+    ports: [{ containerPort: SIDECAR_PORT }],
+    ...(owner?.utilization === undefined ? {} : { resources }),
+  };
   return {
     terminationGracePeriodSeconds: graceSeconds,
     containers: sidecar ? [main, side] : [main],

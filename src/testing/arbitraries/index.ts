@@ -9,5 +9,6 @@
 export { apps, manifestOf, services, SERVICE_PORT, SIDECAR_PORT, type App } from "./apps.ts";
 export { clusters } from "./clusters.ts";
 export { faults, type FaultTargets } from "./faults.ts";
+export type { Owner } from "./owners.ts";
 export { profiles } from "./profiles.ts";
 export { scenarios, type ScenarioNeeds, type WholeScenario } from "./scenarios.ts";

@@ -8,10 +8,11 @@
  */
 import fc from "fast-check";
 import type { OriginInput, ScenarioInput } from "../../index.ts";
-import { apps, manifestOf, type App } from "./apps.ts";
+import { apps, manifestOf, workloadOf, type App } from "./apps.ts";
 import { calls, callsOf, type CallDraft } from "./calls.ts";
 import { clients, type ClientDraft } from "./clients.ts";
 import { chaos, resets, type ResetDraft } from "./faults.ts";
+import { STARTS_AT, taskObject, tasks, taskServer, type Task } from "./owners.ts";
 import { losslessProfiles, lossyProfiles, profiles } from "./profiles.ts";
 
 /** Everything that `run` needs. */
@@ -40,6 +41,8 @@ export interface ScenarioNeeds {
   readonly chaos?: boolean;
   /** Servers that call each other; default: none does. */
   readonly calls?: boolean;
+  /** Workloads of every kind, with budgets, autoscalers and Jobs; default: Deployments alone. */
+  readonly owners?: boolean;
   /** Shortest and longest run, in ms. */
   readonly durationMs?: readonly [number, number];
 }
@@ -75,11 +78,12 @@ export function scenarios(needs: ScenarioNeeds = {}): fc.Arbitrary<WholeScenario
       nodes: fc.integer({ min: 1, max: 5 }),
       durationMs: fc.integer({ min: span[0], max: span[1] }),
       coldStart: coldStart === undefined ? rarely(fc.constant(true)) : fc.constant(coldStart),
-      apps: apps(),
+      apps: apps({ owners: needs.owners === true }),
       clients: clients(clientsMin),
       faults: resets(faultsMin, faultsMax),
       profile: profile === undefined ? profiles() : PROFILES[profile](),
       ...(needs.calls === true ? { calls: calls() } : {}),
+      ...(needs.owners === true ? { tasks: tasks() } : {}),
       ...(needs.chaos === true ? { chaos: chaos(), zones: fc.integer({ min: 1, max: 3 }) } : {}),
     })
     .map(wholeScenario)
@@ -108,6 +112,7 @@ interface Draft {
   readonly chaos?: ScenarioInput["chaos"];
   readonly zones?: number;
   readonly calls?: readonly CallDraft[];
+  readonly tasks?: readonly Task[];
 }
 
 function wholeScenario({
@@ -118,28 +123,28 @@ function wholeScenario({
   profile,
   chaos,
   calls = [],
+  tasks: jobs = [],
   ...drafts
 }: Draft): WholeScenario {
-  const servers = Object.fromEntries(
-    drafts.apps.flatMap(({ server }, i) => {
-      const called = callsOf(calls, i, drafts.apps.length);
-      const own = called.length === 0 ? server : { ...server, calls: called };
-      return own === undefined ? [] : [[`deploy/app-${i}`, own] as const];
-    }),
-  );
+  const servers = drafts.apps.flatMap((app, i) => {
+    const called = callsOf(calls, i, drafts.apps.length);
+    const own = called.length === 0 ? app.server : { ...app.server, calls: called };
+    return own === undefined ? [] : [[workloadOf(app, i), own] as const];
+  });
   return {
     input: {
       duration: `${durationMs}ms`,
       ...(coldStart ? { coldStart } : {}),
       window: "500ms",
       cluster: { nodes, ...(zones === undefined ? {} : { zones }) },
-      servers,
+      servers: Object.fromEntries([...servers, ...jobs.map(taskServer)]),
       clients: drafts.clients.map((make, i) => make(`client-${i}`, drafts.apps)),
       faults: drafts.faults.map((make) => make(drafts.apps.length)),
       ...(profile === undefined ? {} : { profile }),
       ...(chaos === undefined ? {} : { chaos }),
+      ...(jobs.length === 0 ? {} : { startsAt: STARTS_AT }),
     },
-    objects: drafts.apps.flatMap(manifestOf),
+    objects: [...drafts.apps.flatMap(manifestOf), ...jobs.map(taskObject)],
   };
 }
 

@@ -22,7 +22,13 @@ import {
   type SrvRecord,
 } from "../../kubernetes/dns/messages.ts";
 import type { AddressId } from "../../network/address.ts";
-import type { Socket, SocketError, SocketHandler } from "../../network/socket.ts";
+import { TransportProtocol } from "../../network/nat.ts";
+import {
+  SocketState,
+  type Socket,
+  type SocketError,
+  type SocketHandler,
+} from "../../network/socket.ts";
 import { LookupResult, QueryResult, type LookupResultCode } from "../../observe/observations.ts";
 import { Deadlines } from "../deadlines.ts";
 import type { ProgramContext } from "../program.ts";
@@ -305,13 +311,22 @@ export class Resolver implements SocketHandler {
     this.#closeSocket(lookup);
     const { programs, namespace } = this.#context;
     const { nameserver } = this.#options;
-    const { udp } = programs.transport;
-    lookup.socket = udp.connect(namespace, nameserver, DNS_PORT, this, lookup.index);
+    const { transport } = programs;
+    lookup.socket = transport.connect(
+      namespace,
+      nameserver,
+      DNS_PORT,
+      this,
+      lookup.index,
+      TransportProtocol.UDP,
+    );
     if (lookup.socket === null) {
       lookup.unsent = 0;
       this.#finish(lookup, LookupResult.failed);
       return;
     }
+    // connect() is refused where nobody serves the address: failed() is next.
+    if (lookup.socket.state !== SocketState.established) return;
     this.#armDeadline(lookup);
     this.#sendNext(lookup);
     if (!lookup.isSingle && lookup.unsent !== 0) this.#sendNext(lookup);

@@ -27,6 +27,7 @@ import { DestinationKind, type RuleEndpoint } from "../rules.ts";
 export const ebpfTraits: RouteTraits = {
   localhostNodePorts: true,
   acceptsHealthChecks: false,
+  refusesExternalAtOutput: true,
   refusesOnAllAddresses: false,
   rejectsUnknownPorts: false,
   dropsUnknownAddresses: false,

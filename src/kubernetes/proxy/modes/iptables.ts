@@ -14,6 +14,7 @@ import { DestinationKind, type RuleEndpoint } from "../rules.ts";
 export const iptablesTraits: RouteTraits = {
   localhostNodePorts: true,
   acceptsHealthChecks: true,
+  refusesExternalAtOutput: false,
   refusesOnAllAddresses: true,
   rejectsUnknownPorts: false,
   dropsUnknownAddresses: false,

@@ -42,6 +42,7 @@ const CLOSE_WAIT_NS = seconds(60);
 export const ipvsTraits: RouteTraits = {
   localhostNodePorts: false,
   acceptsHealthChecks: true,
+  refusesExternalAtOutput: true,
   refusesOnAllAddresses: false,
   // KUBE-IPVS-FILTER rejects what is aimed at a Service's address and no Service's port.
   rejectsUnknownPorts: true,

@@ -15,6 +15,7 @@ import type { RouteTraits } from "../route.ts";
 export const nftablesTraits: RouteTraits = {
   localhostNodePorts: false,
   acceptsHealthChecks: false,
+  refusesExternalAtOutput: true,
   refusesOnAllAddresses: false,
   rejectsUnknownPorts: true,
   dropsUnknownAddresses: true,

@@ -121,8 +121,8 @@ class LiveConnections {
 
   constructor(network: Network, sockets: readonly Socket[]) {
     this.#network = network;
-    for (const { addresses } of network.namespaces) {
-      for (const address of addresses) this.#addresses.add(address);
+    for (const { addresses, alive } of network.namespaces) {
+      if (alive) for (const address of addresses) this.#addresses.add(address);
     }
     for (const socket of sockets) {
       if (socket.state === SocketState.free || socket.protocol !== TransportProtocol.TCP) continue;
@@ -133,7 +133,7 @@ class LiveConnections {
     }
   }
 
-  /** Whether one of its ends has a socket, or its end may have passed the host unseen: a packet lost, or a pod gone. */
+  /** Whether one of its ends has a socket, or its end may have passed the host unseen: a packet lost, a pod gone, a node down. */
   mayHold(id: number): boolean {
     const { packets, conntracks } = this.#network;
     if (packets.dropped > 0) return true;
@@ -206,7 +206,8 @@ function passedHost(
   return host.conntrack !== null && hasKeptAll(host.conntrack) ? host : null;
 }
 
-function hasKeptAll({ counters }: Conntrack): boolean {
+/** Whether no entry has left a host's table before its time. */
+export function hasKeptAll({ counters }: Conntrack): boolean {
   // What kube-proxy deletes is UDP's, and no open connection.
   return counters.earlyDropped === 0 && counters.dropped === 0 && counters.flushes === 0;
 }

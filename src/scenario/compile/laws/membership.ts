@@ -16,9 +16,9 @@ const Held = { never: 0, usable: 1, removed: 2 } as const;
 const REPORTED_MAX = 5;
 
 interface Endpoint {
-  readonly service: number;
-  readonly address: string;
-  readonly node: string;
+  service: number;
+  address: string;
+  node: string;
   /** Usable in truth. */
   usable: boolean;
   /** What each node begins with. */
@@ -67,7 +67,10 @@ export class MembershipWatch implements Observer {
     this.#byAddress[service] = new Map();
   }
 
-  /** Until a change says that it was added, an endpoint has been there since before the run. */
+  /**
+   * Until a change says that it was added, an endpoint has been there since before the run. One that is named again has
+   * another address, as its node has booted: nodes hold of it what they held.
+   */
   endpointNamed(
     endpoint: number,
     service: number,
@@ -75,7 +78,9 @@ export class MembershipWatch implements Observer {
     _pod: string,
     node: string,
   ): void {
-    const made = { service, address, node, usable: true, begins: Held.usable, held: null };
+    const known = this.#endpoints[endpoint];
+    const fresh = { usable: true, begins: Held.usable, held: null };
+    const made = Object.assign(known ?? fresh, { service, address, node });
     this.#endpoints[endpoint] = made;
     this.#byAddress[service]!.set(address, made);
   }

@@ -7,6 +7,7 @@ import { objectKey } from "../../../kubernetes/api/types.ts";
 import { SocketState, type Socket } from "../../../network/socket.ts";
 import type { Observer } from "../../../observe/observations.ts";
 import type { BrokenLaw } from "../../../observe/report.ts";
+import { hasKeptAll } from "./conntrack.ts";
 import type { LawContext } from "./contract.ts";
 
 /** Remembers the endpoints' addresses. */
@@ -41,7 +42,11 @@ function* clusterIPs({ cluster, scenario, nowNs }: LawContext): Generator<Broken
   }
 }
 
-/** An open connection ends in a namespace that holds the address of the endpoint it was routed to. */
+/**
+ * An open connection ends in a namespace that holds the address of the endpoint it was routed to. Where the host that
+ * routed it has lost its table, a packet in the middle of it is routed anew, maybe elsewhere (nf_conntrack_tcp_loose):
+ * both ends take it for open until the reset arrives.
+ */
 function* connections(
   { transport, network, nowNs }: LawContext,
   addresses: readonly (readonly string[])[],
@@ -52,6 +57,8 @@ function* connections(
     if (peer === null || socket.routeNote < 0) continue;
     // A proxy answers for the endpoint; its own connection to it is looked at by itself.
     if (network.hosts[peer.namespace!.host]!.steering !== null) continue;
+    const table = network.hosts[socket.routedBy]?.conntrack ?? null;
+    if (table !== null && !hasKeptAll(table)) continue;
     const endpoints = addresses[socket.routeNote >> 1]!;
     // An endpoint is named by one of its pod's addresses; a dual-stack pod has another for the other family.
     const held = [...peer.namespace!.addresses].map((id) => network.addresses.text(id));

@@ -8,6 +8,7 @@ import type { SimTimeNs } from "../../../engine/index.ts";
 import {
   objectKey,
   type Kind,
+  type Node,
   type ObjectByKind,
   type Pod,
   type PodDisruptionBudget,
@@ -64,10 +65,14 @@ export class WorkloadWatch {
   /** Nothing is left to do: each owner has the pods that it wants. */
   #compareCounts({ api }: Cluster): void {
     const active = new Map<string, Pod[]>();
+    /** Finished or on their way out: where one is, a StatefulSet and a DaemonSet make no other. */
+    const leaving = new Map<string, Pod[]>();
     for (const pod of api.list("Pod")) {
-      if (pod.metadata.ownerUid === null || !isActive(pod)) continue;
-      const known = active.get(pod.metadata.ownerUid);
-      if (known === undefined) active.set(pod.metadata.ownerUid, [pod]);
+      const { ownerUid } = pod.metadata;
+      if (ownerUid === null) continue;
+      const book = isActive(pod) ? active : leaving;
+      const known = book.get(ownerUid);
+      if (known === undefined) book.set(ownerUid, [pod]);
       else known.push(pod);
     }
     const compare = (
@@ -83,15 +88,21 @@ export class WorkloadWatch {
     for (const set of api.list("StatefulSet")) {
       // One that is not ready keeps the next from coming.
       const own = active.get(set.metadata.uid) ?? [];
-      if (own.every(isReady)) compare(set, set.spec.replicas);
+      if (own.every(isReady) && !leaving.has(set.metadata.uid)) compare(set, set.spec.replicas);
     }
     const nodes = [...api.list("Node")];
     for (const set of api.list("DaemonSet")) {
-      const placements = nodes.map((node) => [node.metadata.name, placementOn(set, node)] as const);
-      // What a node keeps that should get none may be there or not.
-      const kept = new Set(placements.flatMap(([name, how]) => (how === "keeps" ? [name] : [])));
-      const wanted = placements.filter(([, how]) => how === "runs").length;
-      compare(set, wanted, ({ spec }) => !kept.has(spec.nodeName ?? ""));
+      const left = leaving.get(set.metadata.uid)?.map(({ spec }) => spec.nodeName);
+      const isOpen = (node: Node): boolean => {
+        // What a node keeps that should get none may be there or not.
+        const { name } = node.metadata;
+        return placementOn(set, node) === "keeps" || left?.includes(name) === true;
+      };
+      const open = new Set(nodes.filter(isOpen).map(({ metadata }) => metadata.name));
+      const wanted = nodes.filter(
+        (node) => !open.has(node.metadata.name) && placementOn(set, node) === "runs",
+      );
+      compare(set, wanted.length, ({ spec }) => !open.has(spec.nodeName ?? ""));
     }
   }
 }

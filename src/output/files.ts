@@ -7,7 +7,8 @@
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { asResultsError, partialPath, removeLeftovers, ResultsError } from "../output/index.ts";
+import { asResultsError, ResultsError } from "./errors.ts";
+import { partialPath, removeLeftovers } from "./leftovers.ts";
 
 /** Changes nothing. @throws ResultsError */
 export function checkFiles(paths: readonly string[]): void {
@@ -35,7 +36,7 @@ export function checkFiles(paths: readonly string[]): void {
 export async function writeFile(
   path: string,
   chunks: Iterable<string | Uint8Array>,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<void> {
   const target = resolve(path);
   const temporary = partialPath(target);
@@ -44,7 +45,7 @@ export async function writeFile(
     const file = await open(temporary, "wx");
     try {
       for (const chunk of gathered(chunks)) {
-        signal.throwIfAborted();
+        signal?.throwIfAborted();
         await file.writeFile(chunk);
       }
     } finally {
