@@ -114,11 +114,12 @@ export class Point {
 
   /** The mean of a measure over replications. */
   figure(name: string, measure: string, unit: FigureUnit): Figure {
-    const figure = figureOf(name, unit, this.values(measure), this.#confidence);
+    const values = this.values(measure);
+    const figure = figureOf(name, unit, values, this.#confidence);
     if (figure.low === null || figure.high === null) return figure;
-    // Nothing that is measured is below nothing, and no share beyond all, whatever an interval of few says.
-    const most = unit === "share" ? 1 : Infinity;
-    return { ...figure, low: Math.max(0, figure.low), high: Math.min(most, figure.high) };
+    // Nothing is less than none and no share beyond all of it, whatever an interval of few says.
+    const low = values.some((value) => value < 0) ? figure.low : Math.max(0, figure.low);
+    return { ...figure, low, high: unit === "share" ? Math.min(1, figure.high) : figure.high };
   }
 
   /** How much more one measure is than another, replication by replication. */
