@@ -96,9 +96,11 @@ export class Scene {
     this.#podLooks = new Int8Array(cluster.pods.length).fill(-1);
     this.#still.font = this.#font();
     const room = this.layout.hasProxies ? 14 : 50;
-    this.#names = cluster.nodes.map(({ name }, i) =>
-      shortened(this.#still, name, this.layout.boxes[i]!.width - room),
-    );
+    this.#names = cluster.nodes.map(({ name }, i) => {
+      const text = shortened(this.#still, name, this.layout.boxes[i]!.width - room);
+      // Of a name of which two letters are left nobody learns anything.
+      return text !== name && text.length < 6 ? "" : text;
+    });
   }
 
   #font(): string {
@@ -229,7 +231,11 @@ export class Scene {
       pen.fillStyle = this.#paints.ink;
       const { name } = this.#options.cluster.nodes[node]!;
       const text = isSmall ? name : `kube-proxy ${name}`;
-      pen.fillText(shortened(pen, text, proxy.width - 58), proxy.x + 8, proxy.y + PROXY / 2);
+      pen.fillText(
+        shortened(pen, text, proxy.width - (isSmall ? 44 : 58)),
+        proxy.x + 8,
+        proxy.y + PROXY / 2,
+      );
     }
     this.#badge(pen, node);
   }
@@ -327,10 +333,11 @@ export class Scene {
     pen.font = "11px system-ui, sans-serif";
     pen.textBaseline = "middle";
     pen.fillStyle = paints.soft;
-    const text = [`out ${percent(load.out)}, in ${percent(load.in)}`];
+    const room = box.width - 44;
+    const both = [`out ${percent(load.out)}`, `in ${percent(load.in)}`];
+    const text = pen.measureText(both.join(", ")).width <= room ? [both.join(", ")] : both;
     if (load.queueP99Ns > 0) text.push(`queue ${duration(load.queueP99Ns)}`);
     if (load.drops > 0) text.push(`${count(load.drops)} drops`);
-    const room = box.width - 44;
     for (const [line, each] of text.entries()) {
       pen.fillText(shortened(pen, each, room), box.x + 42, top + 13 + 14 * line);
     }
