@@ -68,8 +68,8 @@ export interface ReplicationRequest {
   readonly overrides: ScenarioOverrides;
   readonly replications: number;
   readonly jobs: number;
-  /** Folder in which each replication gets its own. */
-  readonly folder: string;
+  /** Folder in which each replication gets its own, once there is one: threads start meanwhile. */
+  readonly folder: Promise<string>;
 }
 
 /** What an import makes of somebody's manifests. */

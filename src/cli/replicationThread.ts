@@ -10,8 +10,15 @@ import type { ReplicationRequest } from "./dependencies.ts";
 import type { RunIo } from "./io.ts";
 import type { ThreadReply } from "./threads.ts";
 
-/** Which replication, from 0. */
-export type ReplicationTask = number;
+export interface ReplicationTask {
+  /** Which, from 0. */
+  readonly replication: number;
+  /** In which it gets a folder of its own. */
+  readonly folder: string;
+}
+
+/** What a thread begins with. */
+export type ThreadScenario = Pick<ReplicationRequest, "file" | "overrides">;
 
 const silent = { write: () => true };
 
@@ -26,10 +33,12 @@ const io: RunIo = {
   breathe: () => Promise.resolve(),
 };
 
-function listen(port: NonNullable<typeof parentPort>, request: ReplicationRequest): void {
-  const { file, overrides, folder } = request;
-  const loaded = load(request);
-  port.on("message", (replication: ReplicationTask) => {
+function listen(port: NonNullable<typeof parentPort>, given: ThreadScenario): void {
+  const { file, overrides } = given;
+  const loaded = load(given);
+  // Whoever started this thread finds the same wrong with the scenario: told only when it is to be run.
+  loaded.catch(() => {});
+  port.on("message", ({ replication, folder }: ReplicationTask) => {
     void loaded
       .then(async ({ scenario, dependencies, runInto }) => {
         const args = { file, ...overrides, quiet: true, output: "table", replication } as const;
@@ -44,7 +53,7 @@ function listen(port: NonNullable<typeof parentPort>, request: ReplicationReques
   });
 }
 
-async function load({ file, overrides }: ReplicationRequest) {
+async function load({ file, overrides }: ThreadScenario) {
   const { realDependencies } = await import("./rooms.ts");
   const { runInto } = await import("./run.ts");
   const { loadScenario } = await import("../scenario/load.ts");
@@ -52,4 +61,4 @@ async function load({ file, overrides }: ReplicationRequest) {
   return { scenario, runInto, dependencies: realDependencies() };
 }
 
-if (!isMainThread && parentPort !== null) listen(parentPort, workerData as ReplicationRequest);
+if (!isMainThread && parentPort !== null) listen(parentPort, workerData as ThreadScenario);

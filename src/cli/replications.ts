@@ -17,11 +17,13 @@ import {
   shellCommand,
   subjectWords,
   summaryFormats,
+  type Summary,
   viewOfReplications,
   writeResults,
 } from "../output/index.ts";
 import { optionMistake, UserError } from "../scenario/mistakes.ts";
-import type { Dependencies } from "./dependencies.ts";
+import type { ResolvedScenario } from "../scenario/resolved.ts";
+import type { Dependencies, ScenarioOverrides } from "./dependencies.ts";
 import { ExitCode, wantsColour, type ExitCodeValue, type Io } from "./io.ts";
 import {
   annotate,
@@ -51,48 +53,77 @@ export async function replicationsCommand(
   refuseStdin(args, "a file, with --replications");
   refuseInstruments(args);
   const overrides = overridesOf(args);
-  const scenario = await dependencies.loadScenario(file, overrides);
+  const prepared = prepare(args, overrides, io, dependencies);
+  const folder = prepared.then((made) => made.folder);
+  // Where the threads fail first, nobody waits for it.
+  folder.catch(() => {});
+  const request = { file, overrides, replications, jobs, folder };
+  try {
+    const summaries = await dependencies.replicate(request, io.signal, counter(io, args));
+    return await conclude(args, summaries, await prepared, io, dependencies);
+  } finally {
+    const made = await prepared.catch(() => null);
+    if (made !== null) await rm(made.folder, { recursive: true, force: true });
+  }
+}
+
+interface Prepared {
+  readonly scenario: ResolvedScenario;
+  readonly dir: string;
+  /** Beside `dir`, so that the replications' folders can be renamed into it. */
+  readonly folder: string;
+}
+
+/** What can be wrong is found before the first replication; the threads start meanwhile. */
+async function prepare(
+  args: ReplicationsArguments,
+  overrides: ScenarioOverrides,
+  io: Io,
+  dependencies: Dependencies,
+): Promise<Prepared> {
+  const scenario = await dependencies.loadScenario(args.file, overrides);
   io.signal.throwIfAborted();
   const dir = args.out ?? `results/${scenario.name}`;
   await checkResultsFolder(dir);
   if (!args.quiet) tellAssumed(scenario, io);
-  // Beside the results, so that the replications' folders can be renamed into them.
   const folder = partialPath(resolve(dir));
   await mkdir(folder, { recursive: true });
-  try {
-    const request = { file, overrides, replications, jobs, folder };
-    const count = counter(io, args);
-    const summaries = await dependencies.replicate(request, io.signal, count);
-    const combined = combine(summaries);
-    const options = { ...args, seed: scenario.seed };
-    const words = ["sim", "run", ...subjectWords(args), ...replayOptions(options)];
-    const replay = shellCommand([...words, "--replications", String(replications)]);
-    const manifest = replicationsManifest(combined, replay, dependencies.version);
-    const { fingerprint } = await writeResults(
-      dir,
-      {
-        tables: replicationTables(summaries, combined),
-        folders: summaries.map((_, i) => join(folder, `replication-${i}`)),
-        documents: (digest) => ({ "summary.json": combined, "manifest.json": manifest(digest) }),
-      },
-      io.signal,
-    );
+  return { scenario, dir, folder };
+}
+
+/** Writes what the replications come to, and says it. */
+async function conclude(
+  args: ReplicationsArguments,
+  summaries: readonly Summary[],
+  { scenario, dir, folder }: Prepared,
+  io: Io,
+  dependencies: Dependencies,
+): Promise<ExitCodeValue> {
+  const combined = combine(summaries);
+  const options = { ...args, seed: scenario.seed };
+  const words = ["sim", "run", ...subjectWords(args), ...replayOptions(options)];
+  const replay = shellCommand([...words, "--replications", String(args.replications)]);
+  const manifest = replicationsManifest(combined, replay, dependencies.version);
+  const { fingerprint } = await writeResults(
+    dir,
+    {
+      tables: replicationTables(summaries, combined),
+      folders: summaries.map((_, i) => join(folder, `replication-${i}`)),
+      documents: (digest) => ({ "summary.json": combined, "manifest.json": manifest(digest) }),
+    },
+    io.signal,
+  );
+  if (!args.quiet) {
     const view = viewOfReplications(combined, summaries, fingerprint);
-    if (!args.quiet) {
-      const width = io.stdout.columns ?? 80;
-      const colour = wantsColour(io.stdout, io.env);
-      io.stdout.write(
-        summaryFormats[args.output](view, { width, colour, resultsDir: dir, replay }),
-      );
-    }
-    const brokenLaws = summaries.flatMap((summary) => summary.brokenLaws);
-    const judged = { thresholds: combined.thresholds, brokenLaws };
-    if (io.env["GITHUB_ACTIONS"] === "true") annotate(judged, file, io);
-    const laws = reportLaws(judged, io, replay);
-    return laws === ExitCode.done ? reportThresholds(judged, io) : laws;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+    const width = io.stdout.columns ?? 80;
+    const colour = wantsColour(io.stdout, io.env);
+    io.stdout.write(summaryFormats[args.output](view, { width, colour, resultsDir: dir, replay }));
   }
+  const brokenLaws = summaries.flatMap((summary) => summary.brokenLaws);
+  const judged = { thresholds: combined.thresholds, brokenLaws };
+  if (io.env["GITHUB_ACTIONS"] === "true") annotate(judged, args.file, io);
+  const laws = reportLaws(judged, io, replay);
+  return laws === ExitCode.done ? reportThresholds(judged, io) : laws;
 }
 
 /** @throws UserError for what belongs to a single run: here the files would be written over each other */

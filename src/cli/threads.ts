@@ -9,7 +9,7 @@ import { Worker } from "node:worker_threads";
 import type { Answer, AnswerOptions, Measures } from "../answers/index.ts";
 import type { Summary } from "../output/index.ts";
 import type { TrialTask } from "./answerThread.ts";
-import type { ReplicationTask } from "./replicationThread.ts";
+import type { ReplicationTask, ThreadScenario } from "./replicationThread.ts";
 import type { ReplicationRequest } from "./dependencies.ts";
 
 /** What a thread says of a task. */
@@ -75,23 +75,29 @@ class Threads<Task, Done> {
   }
 }
 
-/** @param done called as each is done, in any order. @returns summaries in the order of the replications */
+/**
+ * The threads load the scenario while the caller still checks it; what they find wrong with it they would say as
+ * well, but the caller's word is the one that is heard.
+ * @param done called as each is done, in any order. @returns summaries in the order of the replications
+ */
 export async function replicate(
   request: ReplicationRequest,
   signal: AbortSignal,
   done: () => void,
 ): Promise<readonly Summary[]> {
-  const { replications, jobs } = request;
+  const { file, overrides, replications, jobs } = request;
+  const scenario: ThreadScenario = { file, overrides };
   const threads = new Threads<ReplicationTask, Summary>(
     "replicationThread",
-    request,
+    scenario,
     Math.min(jobs, replications),
     signal,
   );
   try {
+    const folder = await request.folder;
     return await Promise.all(
       Array.from({ length: replications }, async (_, replication) => {
-        const summary = await threads.run(replication);
+        const summary = await threads.run({ replication, folder });
         done();
         return summary;
       }),

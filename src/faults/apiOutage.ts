@@ -4,8 +4,11 @@ import { during, type Span } from "./span.ts";
 
 export interface ApiOutageSpec extends Span {
   readonly kind: "apiOutage";
-  /** server: connections die and watches with them. etcd: watches stay and writes wait. */
-  readonly what: "server" | "etcd";
+  /**
+   * server: it stands still; connections die in time and watches with them. process: it is gone; connections are reset and
+   * refused. etcd: watches stay and writes wait.
+   */
+  readonly what: "server" | "process" | "etcd";
 }
 
 export const apiOutage: FaultScheduler<ApiOutageSpec> = (spec, context) => {

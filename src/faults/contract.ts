@@ -18,9 +18,9 @@ import type { Overlaps } from "./overlaps.ts";
 
 /** What can happen to the API server and to the ways to it. */
 export interface ApiServerSwitches {
-  /** The server, or only its etcd, stands still. */
-  pause(what: "server" | "etcd"): void;
-  resume(what: "server" | "etcd"): void;
+  /** The server, or only its etcd, stands still; or the server's process is gone. */
+  pause(what: "server" | "etcd" | "process"): void;
+  resume(what: "server" | "etcd" | "process"): void;
   /** Writes take so many times as long. */
   slow(factor: number): void;
   /** "kubelet/NODE", "kube-proxy/NODE", "kube-controller-manager", "kube-scheduler". */

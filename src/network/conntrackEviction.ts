@@ -79,7 +79,7 @@ export class Eviction {
   /** gc_worker_can_early_drop(), while the table is nearly full. */
   private makesRoom(id: EntryId): boolean {
     const { entries, tables } = this;
-    if (entries.count <= this.profile.pressedShare * entries.limit) return false;
+    if (entries.count < this.profile.pressedShare * entries.limit) return false;
     const assured = (tables.flagsOf(id) & EntryFlag.assured) !== 0;
     return !assured || canEarlyDrop(tables.stateOf(id));
   }

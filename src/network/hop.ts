@@ -17,6 +17,7 @@ export const DROPPED = -1;
 const RING_INITIAL = 16;
 /** Of hops at which nothing has ever waited: a large cluster has hundreds of thousands. */
 const NO_RING = new Float64Array(0);
+const NO_SIZES = new Int32Array(0);
 
 export class Hop {
   readonly name: string;
@@ -46,7 +47,8 @@ export class Hop {
 
   /** Waiting trains: when each starts to be sent, and its size. A ring, oldest first. */
   private starts = NO_RING;
-  private sizes = NO_RING;
+  /** Integers: a number out of a Float64Array would turn waitingPackets into a double and undo what was compiled. */
+  private sizes = NO_SIZES;
   private head = 0;
   private waiting = 0;
   private waitingPackets = 0;
@@ -192,7 +194,7 @@ export class Hop {
     const size = this.starts.length;
     const grown = Math.max(RING_INITIAL, 2 * size);
     const starts = new Float64Array(grown);
-    const sizes = new Float64Array(2 * grown);
+    const sizes = new Int32Array(2 * grown);
     for (let i = 0; i < this.waiting; i++) {
       const from = (this.head + i) & (size - 1);
       starts[i] = this.starts[from]!;

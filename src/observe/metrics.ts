@@ -8,6 +8,7 @@
 
 import { client, service, target, windowLength, windowStart } from "./metric-words.ts";
 import type { Metric, MetricsFile } from "./metric-words.ts";
+import { containerCpuFile } from "./container-metrics.ts";
 import { dnsFile, dnsUpdateLagFile } from "./dns-metrics.ts";
 import { requestedFiles } from "./requested-metrics.ts";
 
@@ -540,6 +541,7 @@ export const metricsFiles: readonly MetricsFile[] = [
       },
     ],
   },
+  containerCpuFile,
   {
     file: "kube_proxy.csv",
     rowPer: "node and IP family",

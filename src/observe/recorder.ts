@@ -7,7 +7,7 @@
 import type { SimTimeNs } from "../engine/index.ts";
 import type { Histogram } from "../stats/index.ts";
 import type { Observer } from "./observations.ts";
-import type { ConntrackReport, HopReport } from "./report.ts";
+import type { ConntrackReport, ContainerCpuReport, HopReport } from "./report.ts";
 import type { RunTotals } from "./totals.ts";
 
 /** null is an empty cell: no such value, which is not the same as zero. */
@@ -26,6 +26,7 @@ export interface RecordingContext {
   readonly endNs: SimTimeNs;
   readonly hops: readonly HopReport[];
   readonly conntracks: readonly ConntrackReport[];
+  readonly containers?: readonly ContainerCpuReport[];
 }
 
 /** All durations of one measure that have the same tags (measures.ts). */

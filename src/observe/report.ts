@@ -47,6 +47,21 @@ export interface ConntrackReport {
   readonly deleted: number;
 }
 
+/** A container under a CPU limit, by its cgroup's cpu.stat. */
+export interface ContainerCpuReport {
+  /** namespace/name of its pod. */
+  readonly pod: string;
+  readonly container: string;
+  /** How often it had been started again before. */
+  readonly restarts: number;
+  readonly node: string;
+  readonly limitMillis: number;
+  readonly usedNs: DurationNs;
+  readonly periods: number;
+  readonly throttledPeriods: number;
+  readonly throttledNs: DurationNs;
+}
+
 /** A routing law found broken. */
 export interface BrokenLaw {
   /** Number and name, as docs/invariants.md has it. */
@@ -61,6 +76,8 @@ export interface BrokenLaw {
 export interface RunEnd {
   readonly hops: readonly HopReport[];
   readonly conntracks: readonly ConntrackReport[];
+  /** Absent where no container has a limit. */
+  readonly containers?: readonly ContainerCpuReport[];
   readonly brokenLaws: readonly BrokenLaw[];
   /** Rolling hash over every event, 16 hex digits. */
   readonly eventFingerprint: string;

@@ -27,7 +27,7 @@ export function conclude(
   end: RunEnd,
   durationNs: DurationNs,
 ): Conclusion {
-  const context = { endNs: durationNs, hops: end.hops, conntracks: end.conntracks };
+  const context = { ...end, endNs: durationNs };
   const totals = recording.totals(context);
   const tables = recording.tables(context);
   const measured = { durationNs, totals, trends: recording.trends(), tables };

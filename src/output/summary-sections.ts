@@ -5,6 +5,7 @@
  * and the look (summary-text.ts, formats/).
  */
 import type { ClientTotals, DurationQuantiles } from "../observe/index.ts";
+import { saidOnce } from "../scenario/alike.ts";
 import { count, counted, duration, measured, percentage, printable, ratio } from "./format.ts";
 import type { Summary } from "./summary.ts";
 import type { TextRow } from "./text-table.ts";
@@ -342,7 +343,8 @@ function skew({ skew: services }: Summary): Section | null {
     ratio(each.gini),
   ]);
   const notes = services.flatMap(({ service, worst }) =>
-    worst === null
+    // Of one pod there is nothing to be uneven with.
+    worst === null || worst.maxOverMean === 1
       ? []
       : [
           `Most uneven window of ${printable(service)}: max/mean ${ratio(worst.maxOverMean)}, from ${duration(worst.windowStartNs)}.`,
@@ -394,8 +396,12 @@ function failedStarts(summary: Summary): Section | null {
 
 function ignored(summary: Summary): Section | null {
   if (summary.ignored.length === 0) return null;
-  const notes = summary.ignored.map(({ object, place, reason }) =>
-    printable(`${object} (${place}): ${reason}`),
-  );
+  // summary.json has each of them.
+  const said = summary.ignored.map(({ object, place, reason }) => ({
+    object,
+    place,
+    text: reason,
+  }));
+  const notes = saidOnce(said).map(printable);
   return { title: "Read and ignored", head: [], rows: [], notes };
 }

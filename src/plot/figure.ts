@@ -50,16 +50,17 @@ export const config = {
   header: { labelFontSize: 11, titleFontSize: 11 },
   line: { strokeWidth: 1.8 },
   range: {
+    // Light beside dark: neighbours differ as greys too.
     category: [
       "#0072b2",
-      "#d55e00",
-      "#009e73",
-      "#cc79a7",
       "#e69f00",
-      "#56b4e9",
       "#000000",
+      "#cc79a7",
+      "#00604a",
+      "#56b4e9",
+      "#7a2f00",
       "#8a8a8a",
-      "#b3a100",
+      "#5e2470",
     ],
   },
 } as const;

@@ -262,7 +262,13 @@ class Adviser {
       rules:
         row.node === "" || row.attempts > 1
           ? null
-          : { node: row.node, decidedAtNs: row.startedAtNs, version: null, inForceSinceNs: null },
+          : {
+              node: row.node,
+              decidedAtNs: row.startedAtNs,
+              version: null,
+              inForceSinceNs: null,
+              viaDns: false,
+            },
       departure:
         departure === null
           ? null
@@ -328,5 +334,8 @@ function triesOf({
     endpoint,
     pod,
     node,
+    rules: null,
+    departure: null,
+    life: null,
   }));
 }

@@ -31,6 +31,7 @@ import { clientPods, outsideClients, withSidecars, Workloads } from "./compile/w
 import { ClusterDns } from "./compile/dns.ts";
 import { LawWatch } from "./compile/laws/index.ts";
 import { conntrackReports } from "./compile/conntracks.ts";
+import { containerReports } from "./compile/containers.ts";
 import { hopReports, HopWindows } from "./compile/hops.ts";
 import type { ResolvedScenario } from "./resolved.ts";
 
@@ -101,6 +102,7 @@ export function compile(
       return {
         hops: hopReports(network, sim.nowNs),
         conntracks: conntrackReports(network),
+        ...containerReports(parts.programs, network),
         brokenLaws: laws.brokenLaws({ ...parts, scenario, nowNs: sim.nowNs }),
         eventFingerprint: sim.fingerprint(),
       };

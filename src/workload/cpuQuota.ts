@@ -16,6 +16,17 @@ const LEAST_QUOTA_NS = ms(1);
 /** Work that is done but for rounding, in ns. */
 const ROUNDING_NS = 0.5;
 
+/** Counters of cgroup's cpu.stat. */
+export interface CpuStat {
+  readonly usedNs: DurationNs;
+  /** nr_periods: periods in which there was work, and the idle one after each. */
+  readonly periods: number;
+  /** nr_throttled: of them, those at whose end work stood still. */
+  readonly throttledPeriods: number;
+  /** throttled_usec: how long CPUs with work stood still, added up over them. */
+  readonly throttledNs: DurationNs;
+}
+
 export interface CpuQuotaOptions {
   readonly limitMillis: number;
   /** CPUs of the host. */
@@ -45,8 +56,12 @@ export class CpuQuota {
   /** Older wake-ups are void. */
   #generation = 0;
   #usedNs = 0;
-  /** How long there was work that stood still. */
+  /** How long CPUs with work stood still, added up over them. */
   #throttledNs = 0;
+  #periods = 0;
+  #throttledPeriods = 0;
+  /** Ends of periods that the timer will still count when nothing runs: that of the last work, and one idle period. */
+  #countsIdle = 0;
 
   constructor(options: CpuQuotaOptions) {
     this.#options = options;
@@ -62,9 +77,23 @@ export class CpuQuota {
     return this.#usedNs;
   }
 
-  get throttledNs(): number {
+  /** cpu.stat of the container's cgroup. */
+  get stat(): CpuStat {
     this.#advance();
-    return this.#throttledNs;
+    return {
+      usedNs: Math.round(this.#usedNs),
+      periods: this.#periods,
+      throttledPeriods: this.#throttledPeriods,
+      throttledNs: Math.round(this.#throttledNs),
+    };
+  }
+
+  /** The process has ended: nothing wants CPU any more. */
+  stop(): void {
+    this.#advance();
+    this.#jobs.length = 0;
+    this.#ends.length = 0;
+    this.#generation = (this.#generation + 1) | 0;
   }
 
   /** A job wants that much CPU time, of one CPU. */
@@ -89,6 +118,11 @@ export class CpuQuota {
     for (const job of done) this.#options.done(job);
   }
 
+  /** CPUs that have a job. */
+  get #busyCpus(): number {
+    return Math.min(this.#options.cores, this.#jobs.length);
+  }
+
   /** CPU time that each job gets in a nanosecond. */
   get #share(): number {
     return Math.min(1, this.#options.cores / this.#jobs.length);
@@ -100,7 +134,7 @@ export class CpuQuota {
     const working = this.#jobs.length > 0;
     if (this.#throttled) {
       const untilNs = Math.min(nowNs, this.#periodEndNs);
-      if (working) this.#throttledNs += untilNs - this.#updatedNs;
+      if (working) this.#throttledNs += (untilNs - this.#updatedNs) * this.#busyCpus;
       this.#updatedNs = untilNs;
       if (nowNs < this.#periodEndNs) return;
     }
@@ -116,6 +150,7 @@ export class CpuQuota {
     this.#progress += passedNs * this.#share;
     this.#leftNs -= cpuNs;
     this.#usedNs += cpuNs;
+    if (cpuNs > 0) this.#countsIdle = 2;
     this.#updatedNs = toNs;
   }
 
@@ -124,10 +159,20 @@ export class CpuQuota {
     const periods = Math.floor((nowNs - this.#periodEndNs) / CFS_PERIOD_NS);
     const beginNs = this.#periodEndNs + periods * CFS_PERIOD_NS;
     if (working) this.#burn(beginNs);
+    this.#countPeriods(periods + 1, working);
     this.#throttled = false;
     this.#leftNs = this.#quotaNs;
     this.#periodEndNs = beginNs + CFS_PERIOD_NS;
     if (working) this.#burn(nowNs);
+  }
+
+  /** sched_cfs_period_timer: it runs while there is work, and once more before it finds that there is none. */
+  #countPeriods(ended: number, working: boolean): void {
+    const counted = working ? ended : Math.min(ended, this.#countsIdle);
+    this.#countsIdle = working ? 1 : this.#countsIdle - counted;
+    this.#periods += counted;
+    // Only the first of them can have begun before: what lay in between was never used up.
+    if (this.#throttled && working) this.#throttledPeriods++;
   }
 
   /** The next instant at which something changes: a job is done, the quota is used up, or comes again. */

@@ -15,8 +15,18 @@ import type { AddressId } from "../network/address.ts";
 import type { Transport } from "../network/transport.ts";
 import type { Namespace } from "../network/host.ts";
 import type { Observations } from "../observe/observations.ts";
+import type { CpuStat } from "./cpuQuota.ts";
 
 export type Signal = "SIGTERM" | "SIGKILL";
+
+/** A process under a CPU limit, and its cgroup's cpu.stat. */
+export interface CpuReport {
+  /** As its context names it: namespace/pod/container/restarts. */
+  readonly name: string;
+  readonly host: number;
+  readonly limitMillis: number;
+  readonly stat: CpuStat;
+}
 
 /** One running process. It ends by telling `exited`, once. */
 export interface Program {
@@ -29,6 +39,8 @@ export interface Program {
   exec?(cpuNs: DurationNs, done: (ran: boolean) => void): void;
   /** Working set, of those that have a model of it. */
   memoryBytes?: (() => number) | undefined;
+  /** What cpu.stat of its cgroup says; null without a CPU limit. */
+  cpuReport?(): CpuReport | null;
   /** CPU time used so far. */
   cpuUsedNs?(nowNs: SimTimeNs): number;
   /** Clients: when each of the requests began that have not ended. For checking that none is lost. */

@@ -35,6 +35,7 @@ import {
   answerInfo,
   EXIT_KILLED,
   RequestInfo,
+  type CpuReport,
   type Program,
   type ProgramContext,
   type Signal,
@@ -204,6 +205,13 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
     const tookNs = programs.stretched(cpuNs, this.#context);
     if (this.#quota !== null) this.#quota.start(-1 - number, tookNs);
     else programs.completeAt(programs.sim.nowNs + tookNs, this.#id, Timer.exec, number);
+  }
+
+  cpuReport(): CpuReport | null {
+    if (this.#quota === null) return null;
+    const { name, namespace } = this.#context;
+    const limitMillis = this.#options.cpuLimitMillis!;
+    return { name, host: namespace.host, limitMillis, stat: this.#quota.stat };
   }
 
   cpuUsedNs(): number {
@@ -517,6 +525,7 @@ export class RequestServer implements Program, ListenerHandler, DatagramHandler 
     for (const socket of this.#udpSockets) programs.transport.udp.close(socket);
     this.#udpSockets = [];
     this.#calls?.end();
+    this.#quota?.stop();
     for (const connection of this.#connections) {
       if (connection.work !== Work.none) this.#observeEnd(connection);
       if (connection.socket === null) continue;

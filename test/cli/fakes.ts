@@ -179,10 +179,11 @@ export function fakeDependencies(
       const { runInto } = await import("../../src/cli/run.ts");
       const own = fakeDependencies(options);
       const summaries = [];
+      const dirs = await folder;
       for (let replication = 0; replication < replications; replication++) {
         const scenario = await own.loadScenario(file, overrides);
         const args = { file, ...overrides, quiet: true, output: "table", replication } as const;
-        const dir = join(folder, `replication-${replication}`);
+        const dir = join(dirs, `replication-${replication}`);
         summaries.push((await runInto(dir, scenario, args, fakeTerminal(), own)).summary);
         done();
       }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
+import { optionMistake, UserError } from "../../src/scenario/mistakes.ts";
 import { fakeDependencies, fakeTerminal } from "./fakes.ts";
 import { builtCommand, runScript } from "./spawned.ts";
 
@@ -70,6 +71,28 @@ it("leaves nothing behind when a replication fails", async () => {
   });
   const argv = ["run", "s.ts", "--out", join(folder, "out"), "--replications", "2"];
   expect(await runCli(argv, io, dependencies)).toBe(1);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+/** Seen to fail when the threads were started after the check: it waited for ever. */
+it("lets the threads start while the scenario is checked, and is heard when it is wrong", async () => {
+  const io = fakeTerminal();
+  let start = (): void => {};
+  const started = new Promise<void>((resolve) => (start = resolve));
+  const dependencies = fakeDependencies({
+    replicate: async ({ folder }) => {
+      start();
+      await folder;
+      throw new Error("ran a scenario that is wrong");
+    },
+    loadScenario: async () => {
+      await started;
+      throw new UserError([optionMistake("--seed", "x", "a number")]);
+    },
+  });
+  const argv = ["run", "s.ts", "--out", join(folder, "out"), "--replications", "2"];
+  expect(await runCli(argv, io, dependencies)).toBe(2);
+  expect(io.err()).toContain("--seed");
   expect(readdirSync(folder)).toEqual([]);
 });
 

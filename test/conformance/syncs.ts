@@ -68,7 +68,7 @@ export class RepeatedSyncs {
       slices: [1, 2].map((n) => sliceOf(n, [`10.0.${n}.1`])),
       cold: true,
       mode: proxyModes[mode],
-      programmed: (key) => void this.#written.add(key),
+      told: { programmed: (key) => void this.#written.add(key) },
     });
     this.#before = this.#rendered();
   }

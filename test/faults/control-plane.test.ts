@@ -108,7 +108,7 @@ export default {
     `scenario.ts:6:21 faults[0].nodes: no node outside; allowed: one of ${nodes}`,
     "scenario.ts:7:37 faults[1].components: []; allowed: a list of at least 1",
     "scenario.ts:8:15 faults[2].factor: 0; allowed: a number from 1 to 100000",
-    'scenario.ts:9:17 faults[3].what: "etc"; allowed: "server", "etcd" (did you mean "etcd"?)',
+    'scenario.ts:9:17 faults[3].what: "etc"; allowed: "server", "process", "etcd" (did you mean "etcd"?)',
     `scenario.ts:10:16 faults[4].nodes: no node node-3; allowed: one of ${nodes} (did you mean node-1?)`,
   ]);
 });

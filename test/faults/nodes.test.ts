@@ -135,7 +135,7 @@ export default {
     'scenario.ts:7:34 faults[1].how: "water"; allowed: "power", "network"',
     "scenario.ts:8:37 faults[2].components: []; allowed: a list of at least 1",
     "scenario.ts:9:15 faults[3].factor: 0; allowed: a number from 1 to 100000",
-    'scenario.ts:10:17 faults[4].what: "etc"; allowed: "server", "etcd" (did you mean "etcd"?)',
+    'scenario.ts:10:17 faults[4].what: "etc"; allowed: "server", "process", "etcd" (did you mean "etcd"?)',
     "scenario.ts:11:5 faults[5]: neither nodes nor workload; allowed: one of the two",
     "scenario.ts:12:5 faults[6]: both nodes and workload; allowed: one of the two",
     `scenario.ts:12:34 faults[6].workload: no workload "deploy/web"; allowed: one of the manifests' workloads: there are none`,

@@ -37,7 +37,8 @@ export function runningProxies(
     mode?: ProxyMode;
     connections?: ConnectionTable;
     ledger?: ChangeLedger;
-    programmed?: KubeProxyOptions["programmed"];
+    /** What they tell. */
+    told?: Pick<KubeProxyOptions, "programmed" | "synced" | "applied" | "triggerProgrammed">;
     /** Of the cluster's Services. */
     families?: readonly (4 | 6)[];
   } = {},
@@ -79,7 +80,7 @@ export function runningProxies(
         ledger,
         bases,
         connections: options.connections ?? null,
-        ...(options.programmed && { programmed: options.programmed }),
+        ...options.told,
       }),
   );
   const rulesAt = (proxy = proxies[0]!, address = "10.96.0.10"): ServicePortRules | undefined =>

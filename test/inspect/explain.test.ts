@@ -206,6 +206,28 @@ describe("an explanation", () => {
     expect(others).toBeGreaterThanOrEqual(2);
   });
 
+  // Broken on purpose: what was true of the last try said of each.
+  it("says of each try which rules chose, and what was true then", async () => {
+    const retries = '{ attempts: 2, initialBackoff: "200ms", jitter: 0 }';
+    const knobs = { how: "kill", times: 8, retries, timeout: "300ms" } as const;
+    const explanation = explain(await scenarioWith(knobs), { firstFailure: Outcome.timeout });
+    const { tries, rules, departure } = explanation;
+    expect(tries.length).toBe(2);
+    for (const each of tries) {
+      expect(each.rules!.node).toBe(each.node);
+      expect(each.rules!.decidedAtNs).toBeGreaterThanOrEqual(each.dialledAtNs!);
+      expect(each.rules!.decidedAtNs).toBeLessThan(each.endedAtNs!);
+      expect(each.life!.pod).toBe(each.pod);
+    }
+    expect([rules, departure]).toEqual([tries[1]!.rules, tries[1]!.departure]);
+    const text = explanationFormats.text(explanation);
+    expect(text).toContain("(200 ms after the last), new connection");
+    const lines = text.split("\n").map((line) => line.split(" ")[0]);
+    const until = lines.indexOf("Its");
+    const each = ["Try", "Rules", "Truth", "Update"];
+    expect(lines.slice(2, until - 1).filter((word) => word !== "")).toEqual(each.concat(each));
+  });
+
   it("of a request over a kept connection follows the packet that opened it", async () => {
     const kept = explain(await scenarioWith({ times: 0, keepAlive: true }), { request: 400 });
     expect(kept.outcome).toBe("served");

@@ -239,3 +239,79 @@ describe("a server that stands still", () => {
     expect(all.commits).toEqual(["1.200 a", "3.010 bb"]);
   });
 });
+
+describe("a server whose process is gone", () => {
+  // Broken on purpose: dials that wait for an answer, as of a server that stands still (30 s and more).
+  test("resets what is open and refuses what comes: requests fail at once", () => {
+    const all = parts();
+    all.at(10, () => all.api.pause("process"));
+    all.write(20, "a");
+    all.write(30, "bb");
+    all.at(40, () => all.api.resume("process"));
+    all.write(41, "ccc");
+    all.sim.run(seconds(60));
+    expect(all.answers.map(([, error]) => error)).toEqual(["Timeout", "Timeout", null]);
+    for (const [i, writtenS] of [20, 30].entries()) {
+      expect(all.answers[i]![0] - writtenS).toBeLessThan(0.001);
+    }
+    expect(all.commits.map((line) => line.split(" ")[1])).toEqual(["ccc"]);
+  });
+
+  /**
+   * At 10 s its connection is reset; it asks again at once, then after 0.8 s, doubling, times 1 to 2. The new server's
+   * cache begins with what is stored now, so the version where the watch ended is too old: it lists.
+   * Broken on purpose: a history that the new process still has (no list).
+   */
+  test("its watches ask again for what comes next, and list when a new process knows nothing of that", () => {
+    const all = parts();
+    create(all, 1, "a");
+    // Under way to etcd when the process ends: it happens, and nobody is told.
+    all.write(10 - 0.005, "bb");
+    all.at(10, () => all.api.pause("process"));
+    all.at(14, () => all.api.resume("process"));
+    all.sim.run(seconds(13.9));
+    expect(all.commits.length).toBe(2);
+    expect(all.answers).toEqual([[10 + RESPONSE_NS / 1e9, "Timeout"]]);
+    expect((all.informer as { lists?: number }).lists).toBe(1);
+    all.sim.run(seconds(60));
+    expect((all.informer as { lists?: number }).lists).toBe(2);
+    expect(all.heard.map((line) => line.split(" ").slice(1).join(" "))).toEqual([
+      "added a",
+      "added bb",
+    ]);
+    // The sixth try at the latest, and one back-off more before the list.
+    expect(Number(all.heard[1]!.split(" ")[0])).toBeLessThan(14 + 12.8 + 25.6);
+    expect(all.api.isIdle).toBe(true);
+  });
+
+  // Broken on purpose: a watch that was refused lists.
+  test("a watch that had seen all goes on where it was", () => {
+    const all = parts();
+    create(all, 1, "a");
+    all.at(10, () => all.api.pause("process"));
+    all.at(14, () => all.api.resume("process"));
+    create(all, 50, "bb");
+    all.sim.run(seconds(60));
+    expect((all.informer as { lists?: number }).lists).toBe(1);
+    expect(all.heard.length).toBe(2);
+  });
+
+  // Broken on purpose: they are seated, and committed, while nobody is there.
+  test("what waited for a seat is forgotten, and its seats are free", () => {
+    const all = parts();
+    const busy = all.api.client({ name: "busy", qps: 1e6, burst: 1e6 });
+    const errors: (string | null)[] = [];
+    // 56 seats of global-default at rest.
+    all.at(10, () => {
+      for (let i = 0; i < 60; i++) {
+        busy.create("Pod", pod(`p${i}`), (_pod, error) => errors.push(error));
+      }
+    });
+    all.at(10.005, () => all.api.pause("process"));
+    all.at(12, () => all.api.resume("process"));
+    all.sim.run(seconds(13));
+    expect(all.commits.length).toBe(56);
+    expect(errors).toEqual(Array(60).fill("Timeout"));
+    expect(all.api.flowControl.waiting).toBe(0);
+  });
+});

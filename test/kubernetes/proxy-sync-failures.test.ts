@@ -3,7 +3,7 @@
  * trigger times. Facts: rules of kube-proxy, sections 11 and 12.
  */
 import { describe, expect, test } from "vitest";
-import { ms, Phase, seconds } from "../../src/engine/index.ts";
+import { hours, minutes, ms, Phase, seconds } from "../../src/engine/index.ts";
 import { LAST_CHANGE_TRIGGER_TIME, type EndpointSlice } from "../../src/kubernetes/api/types.ts";
 import { kubeProxyProfile } from "../../src/kubernetes/proxy/profile.ts";
 import { nftables } from "../../src/kubernetes/proxy/modes/nftables.ts";
@@ -59,6 +59,68 @@ describe("a sync that fails", () => {
   });
 });
 
+// Seen to fail: the end of the fault taken into it; a shorter fault that ends a longer one.
+test("a sync that ends when the fault does succeeds, and of two faults the longer one counts", () => {
+  const failuresOf = (untilNs: number, alsoUntilNs = untilNs): number => {
+    const { sim, hand, proxies } = runningProxies({ slices: [slice("s", three)] });
+    proxies[0]!.breakSyncsUntil(untilNs);
+    proxies[0]!.breakSyncsUntil(alsoUntilNs);
+    hand.patch("EndpointSlice", "default/s", without("10.0.0.2"));
+    sim.run(seconds(5));
+    return proxies[0]!.of(4)!.failures;
+  };
+  expect(failuresOf(HEARD_NS + SYNC_NS)).toBe(0);
+  expect(failuresOf(HEARD_NS + SYNC_NS + 1)).toBe(1);
+  expect(failuresOf(seconds(1), 0)).toBe(1);
+});
+
+// Seen to fail: an hour taken for more than one. Upstream: time.Since(lastFullSync) > FullSyncPeriod.
+test("more than an hour after the last full sync the next one is full", () => {
+  const { sim, hand, costs } = runningProxies({ slices: [slice("s", three)] });
+  const patchAt = (atNs: number, gone: string): void => {
+    sim.callAt(atNs - HEARD_NS, Phase.start, () =>
+      hand.patch("EndpointSlice", "default/s", without(gone)),
+    );
+  };
+  patchAt(hours(1), "10.0.0.1");
+  patchAt(hours(1) + minutes(1), "10.0.0.2");
+  patchAt(hours(1) + minutes(2), "10.0.0.3");
+  sim.run(hours(1) + minutes(3));
+  expect(costs.map(({ full }) => full)).toEqual([false, true, false]);
+});
+
+// Seen to fail: each of the three left out; a failed sync told as one that has not failed.
+test("whoever asks is told of syncs, of what is in force and of trigger times", () => {
+  const told: unknown[] = [];
+  const { sim, hand, proxies } = runningProxies({
+    slices: [slice("s", three)],
+    told: {
+      synced: (startedNs, full, failed, family) =>
+        told.push(["synced", startedNs, full, failed, family]),
+      applied: (key, slices, family) => told.push(["applied", key, slices.length, family]),
+      triggerProgrammed: (triggerNs, family) => told.push(["trigger", triggerNs, family]),
+    },
+  });
+  proxies[0]!.breakSyncsUntil(seconds(1));
+  hand.patch("EndpointSlice", "default/s", without("10.0.0.2"));
+  sim.callAt(seconds(5), Phase.start, () =>
+    hand.patch("EndpointSlice", "default/s", (stored) => ({
+      ...without("10.0.0.1")(stored),
+      metadata: {
+        ...stored.metadata,
+        annotations: { [LAST_CHANGE_TRIGGER_TIME]: String(seconds(4)) },
+      },
+    })),
+  );
+  sim.run(seconds(10));
+  expect(told).toEqual([
+    ["synced", HEARD_NS, false, true, 4],
+    ["applied", "default/web", 1, 4],
+    ["trigger", seconds(4), 4],
+    ["synced", seconds(5) + HEARD_NS, true, false, 4],
+  ]);
+});
+
 // Broken on purpose: what a failed sync was for looked at again in every sync after the one that made up for it.
 test("what a retry has made up for is not looked at again", () => {
   const other = service({ clusterIP: "10.96.0.11" }, "other");
@@ -112,6 +174,8 @@ describe("flushed tables", () => {
     sim.callAt(seconds(31), Phase.start, () => proxies[0]!.of(4)!.flushed());
     sim.run(seconds(31));
     expect(endpoints()).toBeNull();
+    // Not all that it was told is programmed, though nothing is to be written yet.
+    expect(proxies[0]!.of(4)!.isIdle).toBe(false);
     sim.run(seconds(60) + SYNC_NS - 1);
     expect(endpoints()).toBeNull();
     sim.run(seconds(60) + SYNC_NS);
@@ -150,12 +214,16 @@ describe("flushed tables", () => {
 
 describe("stale chains", () => {
   /** Stale endpoints that each of three syncs, 10 s apart, has in its table; and of two more, 40 s after each other. */
-  function stale(count: number, mode?: typeof nftables): number[] {
+  function stale(
+    count: number,
+    mode?: typeof nftables,
+    atS: readonly number[] = [10, 20, 30, 70, 110],
+  ): number[] {
     const many = Array.from({ length: count }, (_, i) =>
       endpoint(`10.${Math.floor(i / 250)}.1.${i % 250}`),
     );
     const run = runningProxies({ slices: [slice("s", many)], ...(mode && { mode }) });
-    for (const [index, atNs] of [10, 20, 30, 70, 110].map((at) => seconds(at)).entries()) {
+    for (const [index, atNs] of atS.map((at) => seconds(at)).entries()) {
       run.sim.callAt(atNs, Phase.start, () =>
         run.hand.patch("EndpointSlice", "default/s", without(`10.0.1.${index}`)),
       );
@@ -173,6 +241,9 @@ describe("stale chains", () => {
     // The first sync cleans up, the next two leave one each, the fourth takes all three, the fifth its own.
     expect(stale(1100)).toEqual([1, 1, 2, 3, 1]);
     expect(stale(1100, nftables)).toEqual([1, 1, 1, 1, 1]);
+    // One syncPeriod is not enough; what the second sync has left is there for the third.
+    expect(stale(1100, undefined, [10, 40, 80])).toEqual([1, 1, 2]);
+    expect(stale(1100, undefined, [10, 40.001, 80])).toEqual([1, 1, 1]);
   });
 });
 
@@ -217,6 +288,13 @@ describe("network programming latency", () => {
     sim.run(seconds(5));
     const expected = HEARD_NS + SYNC_NS - ms(5);
     expect(proxies[0]!.of(4)!.programming).toEqual({ count: 1, sumNs: expected, maxNs: expected });
+    // A shorter one leaves the greatest as it is. Seen to fail: the last taken for the greatest.
+    sim.callAt(seconds(6), Phase.start, () =>
+      hand.patch("EndpointSlice", "default/s", triggered(seconds(6) + ms(6))),
+    );
+    sim.run(seconds(10));
+    const both = { count: 2, sumNs: 2 * expected - ms(1), maxNs: expected };
+    expect(proxies[0]!.of(4)!.programming).toEqual(both);
   });
 
   test("has no sample for a sync that fails, nor for what it was for", () => {
@@ -249,5 +327,23 @@ describe("kube-proxy's own health", () => {
     expect(healthy(seconds(80))).toBe(false);
     expect(healthy(seconds(100))).toBe(true);
     expect(proxy!.isIdle).toBe(true);
+  });
+
+  // Seen to fail: a process that never has done with starting, and is healthy for ever.
+  test("of one that starts is beyond doubt until its first sync has succeeded, and no longer", () => {
+    const { sim, hand, proxies } = runningProxies({ slices: [slice("s", three)], cold: true });
+    const [proxy] = proxies;
+    proxy!.breakSyncsUntil(seconds(70));
+    sim.run(seconds(69));
+    expect(proxy!.isHealthy).toBe(true);
+    sim.run(seconds(200));
+    proxy!.breakSyncsUntil(seconds(300));
+    hand.patch("EndpointSlice", "default/s", without("10.0.0.2"));
+    // A later change does not make the first one younger.
+    sim.callAt(seconds(230), Phase.start, () =>
+      hand.patch("EndpointSlice", "default/s", without("10.0.0.1")),
+    );
+    sim.run(seconds(261));
+    expect(proxy!.isHealthy).toBe(false);
   });
 });

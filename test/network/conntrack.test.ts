@@ -643,6 +643,36 @@ describe("the table", () => {
   });
 
   /**
+   * nf_conntrack_max95: from 95 % on, and entry by entry. Seen to fail with 19 of 20 taken for too few, and with all
+   * that close taken however few are left.
+   */
+  it("that was full gives up closing connections while 95 % of it is taken", () => {
+    const bench = new Bench({ minEntries: 20, maxPerCore: 1 });
+    for (let port = 1; port <= 20; port++) establish(bench, port);
+    expect(establish(bench, 21)).toBe("conntrack_full");
+    bench.table.deleteEntries(6, ({ originalSourcePort }) => originalSourcePort === 1);
+    for (const port of [18, 19, 20]) {
+      bench.send([CLIENT, port, SERVER, 80], FIN_ACK);
+      expect(bench.state).toBe(CtState.finWait);
+    }
+    expect(bench.table.count).toBe(19);
+    bench.sim.run(seconds(100));
+    // A new connection finds the collector's pass due: one entry goes, and then there are too few.
+    bench.send([CLIENT, 30, SERVER, 80], Flag.syn);
+    expect(bench.table.count).toBe(18 + 1);
+  });
+
+  /** Unconfirmed entries are in no bucket yet. Seen to fail with those taken too. */
+  it("that is full takes nothing that is still on its way through netfilter", () => {
+    const bench = new Bench({ minEntries: 1, maxPerCore: 1, confirmNs: 1000 });
+    expect(bench.send([CLIENT, 1, SERVER, 80], Flag.syn)).toHaveLength(4);
+    expect(bench.send([CLIENT, 2, SERVER, 80], Flag.syn)).toBe("conntrack_full");
+    bench.sim.run(1001);
+    expect(bench.send([CLIENT, 2, SERVER, 80], Flag.syn)).toHaveLength(4);
+    expect(bench.table.counters.earlyDropped).toBe(1);
+  });
+
+  /**
    * A SYN a second, each of which times out after 120 s. Seen to fail with collect() left out of begin(), and with a
    * look at each entry a minute after the last one at that entry.
    */

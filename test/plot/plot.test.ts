@@ -8,9 +8,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { config } from "../../src/plot/figure.ts";
 import { figureKinds } from "../../src/plot/kinds/index.ts";
 import { plotResults, type FigureKindName } from "../../src/plot/index.ts";
 import { readResults, type PlottedResults } from "../../src/plot/results.ts";
+import { lightness, rgbOf } from "../helpers/colors.ts";
 import { resultsIn } from "./folder.ts";
 
 let parent: string;
@@ -123,6 +125,15 @@ describe("what they show", () => {
       expect(valuesOf(figureKinds[kind].draw(results))).toContainEqual([{ t: 2 }]);
     }
   });
+});
+
+// Seen to fail: with the colours of Okabe and Ito in their own order.
+it("gives neighbours colours that differ as greys too", () => {
+  const colors = config.range.category.map((text) => lightness(rgbOf(text)));
+  for (const [i, own] of colors.entries()) {
+    const next = colors[(i + 1) % colors.length]!;
+    expect(Math.abs(own - next), config.range.category[i]).toBeGreaterThanOrEqual(10);
+  }
 });
 
 describe("a folder that cannot be drawn", () => {

@@ -6,6 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { contrast, lightness, rgbOf } from "../helpers/colors.ts";
 
 interface Look {
   readonly color: string;
@@ -25,30 +26,10 @@ const { look, rampColor, COLOURS } = (await import(
 )) as Palette;
 const style = readFileSync(new URL("style.css", browser), "utf8");
 
-/** WCAG 2's relative luminance. */
-function luminance(rgb: readonly number[]): number {
-  const [red, green, blue] = rgb.map((value) => {
-    const share = value / 255;
-    return share <= 0.040_45 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-  }) as [number, number, number];
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-}
-
-/** CIE L*: how light a grey of it is seen, 0 to 100. */
-function lightness(rgb: readonly number[]): number {
-  return 116 * Math.cbrt(luminance(rgb)) - 16;
-}
-
-function contrast(a: readonly number[], b: readonly number[]): number {
-  const [low, high] = [luminance(a), luminance(b)].sort((x, y) => x - y) as [number, number];
-  return (high + 0.05) / (low + 0.05);
-}
-
 /** A variable of a theme: light is written first, dark second. */
 function colorOf(name: string, theme: "light" | "dark"): number[] {
-  const all = [...style.matchAll(new RegExp(`${name}: #([0-9a-f]{6});`, "g"))];
-  const text = all[theme === "light" ? 0 : 1]![1]!;
-  return [0, 2, 4].map((at) => Number.parseInt(text.slice(at, at + 2), 16));
+  const all = [...style.matchAll(new RegExp(`${name}: (#[0-9a-f]{6});`, "g"))];
+  return rgbOf(all[theme === "light" ? 0 : 1]![1]!);
 }
 
 describe.each(["light", "dark"] as const)("series in the %s theme", (theme) => {

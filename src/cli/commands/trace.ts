@@ -25,10 +25,14 @@ const traceOutputs = ["text", "json", "mermaid", "dot"] as const satisfies reado
 export function addTrace({ program, io, dependencies, ended }: CommandLine): void {
   lookCommand(program, "trace")
     .description("show the path of a first packet, sent at an instant of the run")
-    .requiredOption("--from <place>", "pod/NAME, node/NAME, outside or outside/NAME", nonEmpty)
+    .requiredOption(
+      "--from <place>",
+      "pod/NAME, node/NAME, container/NAME, host/NAME, outside or outside/NAME",
+      nonEmpty,
+    )
     .requiredOption(
       "--to <target>",
-      "svc/NAME:PORT, pod/NAME:PORT, node/NAME:PORT or IP:PORT",
+      "svc/NAME:PORT, pod/NAME:PORT, node/NAME:PORT, container/NAME:PORT, host/NAME:PORT or IP:PORT",
       nonEmpty,
     )
     .addOption(outputOption("how it is printed", traceOutputs))

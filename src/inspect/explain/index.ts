@@ -5,6 +5,7 @@
  * Owns: the order of these, and putting the explanation together. Refuses to own: advice (advice.ts), the look (text.ts).
  */
 import type { SimTimeNs } from "../../engine/index.ts";
+import { objectKey } from "../../kubernetes/api/types.ts";
 import { lagStages } from "../../observe/changes.ts";
 import { outcomeNames } from "../../observe/index.ts";
 import { compile, type Run } from "../../scenario/compile.ts";
@@ -69,7 +70,7 @@ export class Explainer {
       startedAtNs: found.tries[0]?.startedAtNs ?? 0,
       endedAtNs: last?.endedAtNs ?? null,
       outcome: last?.outcome == null ? null : outcomeNames[last.outcome]!,
-      tries: found.tries.map((each) => this.#tryOf(each)),
+      tries: found.tries.map((each) => this.#tryOf(found, each, each === last ? packet : null)),
       ...this.#decision(found, last, packet),
       packet,
       options: scenario.clients[found.client] ?? null,
@@ -99,8 +100,10 @@ export class Explainer {
     return followSocket(this.#again, this.#scenario, dialled.socket, to);
   }
 
-  #tryOf({ startedAtNs, endedAtNs, outcome, dialled, endpoint, node }: SeenTry): Try {
+  #tryOf(found: SeenRequest, seen: SeenTry, packet: Trace | null): Try {
+    const { startedAtNs, endedAtNs, outcome, dialled, endpoint, node } = seen;
     const { directory } = this.#watch;
+    const { rules, departure, life } = this.#decision(found, seen, packet);
     const known = endpoint < 0 ? null : directory.endpoint(endpoint);
     return {
       startedAtNs,
@@ -110,6 +113,9 @@ export class Explainer {
       endpoint: known?.address ?? null,
       pod: known?.pod ?? null,
       node: known === null ? null : (directory.nodes[node] ?? null),
+      rules,
+      departure,
+      life,
     };
   }
 
@@ -136,6 +142,7 @@ export class Explainer {
             decidedAtNs,
             version: inForce?.version ?? null,
             inForceSinceNs: inForce?.atNs ?? null,
+            viaDns: this.#isHeadless(name),
           };
     const life = lifeAt(lives.lives(), pod, decidedAtNs);
     return {
@@ -144,6 +151,11 @@ export class Explainer {
       life,
       others: this.#usableOthers(found, last.endpoint, decidedAtNs),
     };
+  }
+
+  #isHeadless(service: string): boolean {
+    const { services } = this.#scenario.cluster;
+    return services.some((each) => objectKey(each) === service && each.spec.clusterIP === "None");
   }
 
   #departure({ endpoint, node }: SeenTry, atNs: SimTimeNs, life: PodLife | null): Departure | null {

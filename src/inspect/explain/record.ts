@@ -19,6 +19,10 @@ export interface Try {
   readonly pod: string | null;
   /** Whose rules chose it. */
   readonly node: string | null;
+  /** Of this try's connection, as of the last one's below. */
+  readonly rules: Rules | null;
+  readonly departure: Departure | null;
+  readonly life: PodLife | null;
 }
 
 /** What a node routed by when it chose. */
@@ -29,6 +33,8 @@ export interface Rules {
   /** Greatest resourceVersion of the EndpointSlices that its rules were made of; null: as when the run began. */
   readonly version: number | null;
   readonly inForceSinceNs: SimTimeNs | null;
+  /** No rules chose: the client dialled an address that DNS had told it, of a headless Service. */
+  readonly viaDns: boolean;
 }
 
 /** The change that the rules did not hold yet. */

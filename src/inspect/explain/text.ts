@@ -12,10 +12,7 @@ export function explanationText(explanation: Explanation): string {
   const lines = [
     ...heading(explanation),
     "",
-    ...tryLines(explanation),
-    ...rulesLines(explanation),
-    ...truthLines(explanation),
-    ...departureLines(explanation),
+    ...explanation.tries.flatMap((each, i) => tryLines(each, explanation.tries[i - 1], i + 1)),
     ...packetLines(explanation),
     "",
     ...adviceLines(explanation),
@@ -39,11 +36,19 @@ function heading(explanation: Explanation): string[] {
   ];
 }
 
-function tryLines({ tries }: Explanation): string[] {
-  return tries.map((each, i) => row(`Try ${i + 1}`, tryText(each)));
+function tryLines(own: Try, before: Try | undefined, number: number): string[] {
+  return [
+    row(`Try ${number}`, tryText(own, before)),
+    ...rulesLines(own),
+    ...truthLines(own),
+    ...departureLines(own),
+  ];
 }
 
-function tryText({ startedAtNs, outcome, dialledAtNs, endpoint, pod }: Try): string {
+function tryText(own: Try, before: Try | undefined): string {
+  const { startedAtNs, outcome, dialledAtNs, endpoint, pod } = own;
+  const endedAtNs = before?.endedAtNs ?? null;
+  const after = endedAtNs === null ? "" : ` (${duration(startedAtNs - endedAtNs)} after the last)`;
   const connection =
     dialledAtNs === null
       ? "no connection"
@@ -51,23 +56,24 @@ function tryText({ startedAtNs, outcome, dialledAtNs, endpoint, pod }: Try): str
         ? "new connection"
         : `connection opened ${duration(startedAtNs - dialledAtNs)} before`;
   const to = endpoint === null ? "" : ` to ${endpoint} (pod/${pod})`;
-  return `${at(startedAtNs)}, ${connection}${to}: ${outcome ?? "not ended"}`;
+  return `${at(startedAtNs)}${after}, ${connection}${to}: ${outcome ?? "not ended"}`;
 }
 
-function rulesLines({ rules, tries }: Explanation): string[] {
+function rulesLines({ rules, endpoint }: Try): string[] {
   if (rules === null) return [row("Rules", "no node's rules chose an endpoint")];
-  const { node, decidedAtNs, version, inForceSinceNs } = rules;
+  const { node, decidedAtNs, version, inForceSinceNs, viaDns } = rules;
+  if (viaDns) {
+    return [row("Rules", `none: the client on ${node} had ${endpoint} from DNS`)];
+  }
   const of =
     version === null
       ? "as they were when the run began"
       : `of EndpointSlices up to version ${version}, in force since ${at(inForceSinceNs!)}`;
-  return [
-    row("Rules", `${node} chose ${tries.at(-1)!.endpoint} at ${at(decidedAtNs)}, by rules ${of}`),
-  ];
+  return [row("Rules", `${node} chose ${endpoint} at ${at(decidedAtNs)}, by rules ${of}`)];
 }
 
 /** What had happened to the pod before it was chosen, and what came next. */
-function truthLines({ rules, life, departure }: Explanation): string[] {
+function truthLines({ rules, life, departure }: Try): string[] {
   if (life === null || rules === null) return [];
   const { decidedAtNs } = rules;
   const own = life.steps.filter(({ stage }) => !nodeStages.has(stage));
@@ -95,8 +101,11 @@ const nodeStages: ReadonlySet<LifeStage> = new Set([
   "removed from slice",
 ] as const);
 
-function departureLines({ departure, rules }: Explanation): string[] {
+function departureLines({ departure, rules }: Try): string[] {
   if (departure === null || rules === null) return [];
+  if (rules.viaDns) {
+    return [row("Update", "by DNS: when its servers' answers held it is in dns_update_lag.csv")];
+  }
   const { atNs, programmedAtNs } = departure;
   if (programmedAtNs === null) {
     return [row("Update", `${rules.node} never programmed that in this run`)];

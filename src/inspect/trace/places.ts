@@ -23,9 +23,10 @@ const OUTSIDE_ADDRESS = "203.0.113.254";
 /** RFC 3849. */
 const OUTSIDE_ADDRESS6 = "2001:db8::ffff";
 
-const FROM_ALLOWED = '"pod/NAME", "NAMESPACE/pod/NAME", "node/NAME", "outside" or "outside/NAME"';
+const FROM_ALLOWED =
+  '"pod/NAME", "NAMESPACE/pod/NAME", "node/NAME", "container/NAME", "host/NAME" of a Docker host, "outside" or "outside/NAME"';
 const TO_ALLOWED =
-  '"svc/NAME:PORT", "NAMESPACE/svc/NAME:PORT", "pod/NAME:PORT", "node/NAME:PORT" or "IP:PORT"; "/udp" or "/sctp" behind a port number';
+  '"svc/NAME:PORT", "NAMESPACE/svc/NAME:PORT", "pod/NAME:PORT", "node/NAME:PORT", "container/NAME:PORT", "host/NAME:PORT" or "IP:PORT"; "/udp" or "/sctp" behind a port number';
 
 interface Reference {
   readonly namespace: string;
@@ -48,6 +49,8 @@ const KINDS: Readonly<Record<string, string>> = {
   node: "node",
   svc: "svc",
   service: "svc",
+  container: "container",
+  host: "host",
   outside: "outside",
 };
 
@@ -72,12 +75,17 @@ export class Places {
     this.#scenario = scenario;
   }
 
-  /** "pod/web-0", "node/node-1", "outside/internet-0". */
-  placeOf = (namespace: Namespace): string => {
-    if (namespace.kind === "guest") return `pod/${namespace.name}`;
-    const isNode = namespace.host < this.#scenario.cluster.nodes.length;
-    return `${isNode ? "node" : "outside"}/${namespace.name}`;
+  /** "pod/web-0", "node/node-1", "container/web", "host/docker-1", "outside/internet-0". */
+  placeOf = ({ kind, host, name }: Namespace): string => {
+    const isNode = host < this.#scenario.cluster.nodes.length;
+    if (kind === "guest") return `${isNode ? "pod" : "container"}/${name}`;
+    if (isNode) return `node/${name}`;
+    return `${this.#isDockerHost(name) ? "host" : "outside"}/${name}`;
   };
+
+  #isDockerHost(name: string): boolean {
+    return this.#scenario.docker.hosts.some((each) => each.name === name);
+  }
 
   /** The namespace to send from; null after a mistake. */
   origin(text: string): Namespace | null {
@@ -173,9 +181,15 @@ export class Places {
 
   #namespace(option: string, { kind, namespace, name }: Reference): Namespace | null {
     if (kind === "pod") return this.#pod(option, namespace, name);
+    if (kind === "container") return this.#container(option, name);
     const { hosts } = this.#run.transport.network;
     const nodes = this.#scenario.cluster.nodes.length;
-    const among = kind === "node" ? hosts.slice(0, nodes) : this.#outside();
+    const among =
+      kind === "node"
+        ? hosts.slice(0, nodes)
+        : kind === "host"
+          ? hosts.filter((host) => this.#isDockerHost(host.name))
+          : this.#outside();
     const found = among.find((host) => host.name === name);
     if (found !== undefined) return found.namespace;
     const known = among.map((host) => `${kind}/${host.name}`);
@@ -198,6 +212,24 @@ export class Places {
     if (found !== undefined) return found;
     const what = `pod ${key} has no address (${pod.status.phase})`;
     return this.#mistake(option, what, "a pod that runs at that time");
+  }
+
+  /** In the host's network it has no namespace but the host's. */
+  #container(option: string, name: string): Namespace | null {
+    const { containers } = this.#scenario.docker;
+    const spec = containers.find((each) => each.name === name);
+    if (spec === undefined) {
+      const known = containers.map((each) => `container/${each.name}`);
+      return this.#unknown(option, `no container ${name}`, `container/${name}`, known);
+    }
+    const { hosts, namespaces } = this.#run.transport.network;
+    const host = hosts.find((each) => each.name === spec.host)!;
+    if (spec.network === "host") return host.namespace;
+    const found = namespaces.find(
+      (each) => each.alive && each.host === host.index && each.name === name,
+    );
+    const allowed = "a container that runs at that time";
+    return found ?? this.#mistake(option, `container ${name} does not run`, allowed);
   }
 
   /** Hosts that are no nodes, track nothing and balance nobody's load: those of clients. */

@@ -17,8 +17,11 @@ const sides = ["client", "server"] as const;
 interface Held {
   readonly sentNs: SimTimeNs;
   readonly deliver: () => void;
-  readonly lost: () => void;
+  readonly lost: Lost;
 }
+
+/** It never gets through. @param refused the host answers that nobody listens there: connect() has failed at once */
+export type Lost = (refused: boolean) => void;
 
 /** SYNs of a dial that is not answered go out again after so many seconds (timings §10). */
 const SYN_RETRIES_S = [1, 2, 3, 4, 5, 7, 11, 19, 35];
@@ -30,6 +33,10 @@ export class Connection {
   readonly #profile: ApiServerProfile;
   /** What keeps the two apart, by cause: a partition, a server that stands still. */
   readonly #causes = new Set<string>();
+  /** Nobody listens at the other end: the host's kernel refuses. */
+  #isRefused = false;
+  /** The process at the other end is gone, and the client has not been told yet. */
+  #isDoomed = false;
   /** As the client sees it: it has not closed the connection. */
   #isOpen = true;
   /** Sent and not acknowledged, in order: on a dead connection, or until a dial succeeds. */
@@ -43,7 +50,7 @@ export class Connection {
   #dialledNs: SimTimeNs | null = null;
   /** Requests that have no answer yet, each told when the connection is closed. */
   #unanswered = new Set<() => void>();
-  readonly #onClosed: (() => void)[] = [];
+  readonly #onClosed: ((silentNs: number) => void)[] = [];
 
   constructor(name: string, sim: Simulation, profile: ApiServerProfile) {
     this.name = name;
@@ -53,7 +60,8 @@ export class Connection {
 
   /** What this side sends now arrives. */
   isThroughFrom(side: Side): boolean {
-    return this.#isOpen && this.#causes.size === 0 && this.#held[side].length === 0;
+    const isThrough = this.#isOpen && !this.#isDoomed && this.#causes.size === 0;
+    return isThrough && this.#held[side].length === 0;
   }
 
   /** A frame is on its way. */
@@ -61,7 +69,8 @@ export class Connection {
     this.#lastFrameNs = this.#sim.nowNs;
   }
 
-  onClosed(listener: () => void): void {
+  /** @param listener told for how long nothing had come before it was closed */
+  onClosed(listener: (silentNs: number) => void): void {
     this.#onClosed.push(listener);
   }
 
@@ -72,7 +81,7 @@ export class Connection {
   }
 
   /** Sends something: now, or when TCP gets it through; `lost` when it never does. */
-  pass(from: Side, deliver: () => void, lost: () => void): void {
+  pass(from: Side, deliver: () => void, lost: Lost): void {
     if (this.isThroughFrom(from)) {
       this.sent();
       deliver();
@@ -80,6 +89,25 @@ export class Connection {
     }
     this.#held[from].push({ sentNs: this.#sim.nowNs, deliver, lost });
     if (!this.#isOpen && this.#dialledNs === null) this.#dial();
+  }
+
+  /** The server's process ends: its kernel resets what it has, and refuses what comes. */
+  refuse(): void {
+    this.#isRefused = true;
+    if (!this.#isOpen) return;
+    this.#isDoomed = true;
+    if (this.#causes.size === 0) this.#resetSoon();
+  }
+
+  /** A new process listens. What the last one had stays gone. */
+  accept(): void {
+    this.#isRefused = false;
+  }
+
+  #resetSoon(): void {
+    this.#sim.callAfter(this.#profile.networkNs, Phase.deliver, () => {
+      if (this.#isDoomed && this.#causes.size === 0) this.#close(0);
+    });
   }
 
   /** From now on nothing passes, for this cause among others. */
@@ -92,13 +120,17 @@ export class Connection {
     // An idle connection is pinged each readIdle, and the answer counts as a frame.
     const idleNs = (this.#sim.nowNs - this.#lastFrameNs) % readIdleNs;
     this.#closeNs = this.#sim.nowNs - idleNs + readIdleNs + pingTimeoutNs;
-    this.#arm(this.#closeNs, () => this.#close());
+    this.#arm(this.#closeNs, () => this.#close(readIdleNs + pingTimeoutNs));
   }
 
   mend(cause: string): void {
     if (!this.#causes.delete(cause) || this.#causes.size > 0) return;
     if (!this.#isOpen) {
       if (this.#dialledNs !== null) this.#arm(this.#nextSynNs(), () => this.#connected());
+      return;
+    }
+    if (this.#isDoomed) {
+      this.#resetSoon();
       return;
     }
     const headNs = this.#clientHeadNs();
@@ -134,17 +166,22 @@ export class Connection {
     return atNs;
   }
 
-  /** No frame and no answer to the ping: the transport closes the connection under all that use it. */
-  #close(): void {
+  /**
+   * No frame and no answer to the ping, or a reset: the transport closes the connection under all that use it.
+   * @param silentNs for how long nothing had come
+   */
+  #close(silentNs: number): void {
     this.#isOpen = false;
+    this.#isDoomed = false;
     this.#closeNs = null;
+    this.#sim.cancel(this.#timer);
     for (const side of sides) this.#sim.cancel(this.#retransmits[side]);
     const held = [...this.#taken("client"), ...this.#taken("server")];
     const unanswered = this.#unanswered;
     this.#unanswered = new Set();
     for (const lost of unanswered) lost();
-    for (const { lost } of held) lost();
-    for (const listener of this.#onClosed) listener();
+    for (const { lost } of held) lost(false);
+    for (const listener of this.#onClosed) listener(silentNs);
   }
 
   #dial(): void {
@@ -152,11 +189,11 @@ export class Connection {
     const { networkNs, connection } = this.#profile;
     this.#dialledNs = nowNs;
     if (this.#causes.size > 0) {
-      this.#arm(nowNs + connection.dialTimeoutNs, () => this.#dialFailed());
+      this.#arm(nowNs + connection.dialTimeoutNs, () => this.#dialFailed(false));
       return;
     }
-    // TCP and TLS: a round trip each.
-    this.#arm(nowNs + 4 * networkNs, () => this.#connected());
+    // TCP and TLS: a round trip each. A refusal is one.
+    this.#arm(nowNs + (this.#isRefused ? 2 : 4) * networkNs, () => this.#connected());
   }
 
   #nextSynNs(): SimTimeNs {
@@ -165,16 +202,20 @@ export class Connection {
     return retries.find((atNs) => atNs >= nowNs) ?? nowNs;
   }
 
-  #dialFailed(): void {
+  #dialFailed(refused: boolean): void {
     this.#dialledNs = null;
-    for (const { lost } of this.#taken("client")) lost();
+    for (const { lost } of this.#taken("client")) lost(refused);
   }
 
   #connected(): void {
     if (this.#causes.size > 0) {
       const { dialTimeoutNs } = this.#profile.connection;
       const endNs = Math.max(this.#sim.nowNs, this.#dialledNs! + dialTimeoutNs);
-      this.#arm(endNs, () => this.#dialFailed());
+      this.#arm(endNs, () => this.#dialFailed(false));
+      return;
+    }
+    if (this.#isRefused) {
+      this.#dialFailed(true);
       return;
     }
     this.#dialledNs = null;

@@ -88,7 +88,7 @@ export class WatchCache<K extends Kind> implements Watch<K> {
     this.#version = version;
     this.#backoffNs = profile.connection.relistBaseNs;
     this.#objects = new OverlayMap(source.list());
-    connection.onClosed(() => this.#closed());
+    connection.onClosed((silentNs) => this.#closed(silentNs));
   }
 
   get size(): number {
@@ -162,14 +162,13 @@ export class WatchCache<K extends Kind> implements Watch<K> {
   }
 
   /** The connection is gone, and with it the stream of events. */
-  #closed(): void {
+  #closed(silentNs: DurationNs): void {
     if (!this.#isWatching) return;
     this.#isWatching = false;
     this.#generation++;
-    const { readIdleNs, pingTimeoutNs } = this.#profile.connection;
     const { bookmarkNs } = this.#profile.watchCache;
     // A bookmark came at least that long before the silence.
-    const toldNs = this.#sim.nowNs - readIdleNs - pingTimeoutNs - bookmarkNs;
+    const toldNs = this.#sim.nowNs - silentNs - bookmarkNs;
     this.#version = Math.max(this.#version, this.#source.versionAt(toldNs));
     this.#connect("watch");
   }
@@ -180,7 +179,8 @@ export class WatchCache<K extends Kind> implements Watch<K> {
     this.#connection.pass(
       "client",
       () => this.#sim.callAfter(this.#profile.networkNs, Phase.deliver, () => this.#begin(how)),
-      () => this.#later(),
+      // Refused: the server will know where the watch ended (isWatchErrorRetriable).
+      (refused) => this.#later(refused ? how : "list"),
     );
   }
 
@@ -192,7 +192,7 @@ export class WatchCache<K extends Kind> implements Watch<K> {
       this.#list();
     } else if (events === null) {
       // 410 Gone: too old resource version.
-      this.#later();
+      this.#later("list");
     } else {
       this.#isWatching = true;
       const { watchSendNs } = this.#profile;
@@ -201,13 +201,13 @@ export class WatchCache<K extends Kind> implements Watch<K> {
   }
 
   /** BackoffUntil: 0.8 s doubling to 30 s, each times 1 to 2; anew after two minutes of peace. */
-  #later(): void {
+  #later(how: "watch" | "list"): void {
     const { relistBaseNs, relistMaxNs } = this.#profile.connection;
     if (this.#sim.nowNs - this.#attemptNs > 4 * relistMaxNs) this.#backoffNs = relistBaseNs;
     const draw = this.#sim.streams.get(`${this.#name}/backoff`).uniform();
     const waitNs = Math.floor(this.#backoffNs * (1 + draw));
     this.#backoffNs = Math.min(relistMaxNs, 2 * this.#backoffNs);
-    this.#sim.callAfter(waitNs, Phase.start, () => this.#connect("list"));
+    this.#sim.callAfter(waitNs, Phase.start, () => this.#connect(how));
   }
 
   /** The whole state, then what happens after it. */

@@ -28,6 +28,14 @@ export interface PriorityLevelSpec {
 /** What a request is taken to last until it has ended: estimatedServiceDuration of queueset.go. */
 const GUESS_NS = ms(3);
 
+/** maximumSeatsLimit of a request that writes (work estimator's width.go). */
+const MAX_WIDTH = 10;
+
+/** Of a level that queues: 15 % of its seats, and no more than leaves a whole hand of queues room (apf_controller.go). */
+function fairWidth(seats: number, { handSize }: PriorityLevelSpec): number {
+  return Math.max(1, Math.floor(Math.min(Math.ceil(0.15 * seats), seats / handSize)));
+}
+
 interface Queue {
   readonly waiting: Waiting[];
   /** Virtual time at which the next of its requests starts. */
@@ -69,6 +77,8 @@ export class PriorityLevel {
   /** Its share of the server's seats; what it has at present is `limit`. */
   readonly seats: number;
   limit: number;
+  /** The most that one request may take. */
+  readonly maxWidth: number;
   readonly #lender: Lender;
   readonly #sim: Simulation;
   readonly #spec: PriorityLevelSpec;
@@ -105,6 +115,7 @@ export class PriorityLevel {
     this.#spec = spec;
     this.seats = seats;
     this.limit = seats;
+    this.maxWidth = Math.min(MAX_WIDTH, spec.queues === 0 ? MAX_WIDTH : fairWidth(seats, spec));
     this.#lender = lender;
     this.#measuredNs = sim.nowNs;
     this.#periodNs = sim.nowNs;
@@ -225,6 +236,8 @@ export class PriorityLevel {
 
   #fits(width: number): boolean {
     this.#settle(this.#sim.nowNs);
+    // One that is wider than the level itself is seated alone (canAccommodateSeatsLocked).
+    if (width > this.limit) return this.#inUse === 0;
     return this.#inUse + width <= this.limit;
   }
 

@@ -91,13 +91,12 @@ interface Watchers {
 
 /** What stands still. The server: it answers nobody. etcd: reads and watches go on, writes do not end. */
 export type Stall = "server" | "etcd";
+/** What can be away. The process: its connections are reset and new ones refused, until another starts. */
+export type Outage = Stall | "process";
 
 /** mutating_work_estimator.go: so many watchers' events are one seat's work for so long. */
 const WATCHES_PER_SEAT = 10;
 const EVENT_ADDITIONAL_NS = 5_000_000;
-const MAX_SEATS = 10;
-/** A request may take this share of its level's seats, and one in any case. */
-const MAX_SEATS_SHARE = 0.15;
 
 export class SimulatedApiServer implements ApiServer {
   readonly flowControl: FlowControl;
@@ -109,6 +108,9 @@ export class SimulatedApiServer implements ApiServer {
   readonly #watchers = new Map<Kind, Watchers>();
   readonly #connections = new Map<string, Connection>();
   readonly #stalls = new Set<Stall>();
+  #isDown = false;
+  /** Counts processes: what an earlier one had not begun is forgotten. */
+  #process = 0;
   /** Writes that would have ended while something stood still. */
   readonly #suspended = new Set<Execution>();
   #slowness = 1;
@@ -230,7 +232,7 @@ export class SimulatedApiServer implements ApiServer {
   /** Nothing that was asked of the server is still under way, in either direction. */
   get isIdle(): boolean {
     const { nowNs } = this.#sim;
-    if (this.#underWay > 0 || this.#stalls.size > 0) return false;
+    if (this.#underWay > 0 || this.#stalls.size > 0 || this.#isDown) return false;
     for (const [kind, { all, byNode }] of this.#watchers) {
       if (kind === "Lease") continue;
       for (const caches of [all, ...byNode.values()]) {
@@ -242,7 +244,8 @@ export class SimulatedApiServer implements ApiServer {
 
   /** Something is not as it should be: requests may fail or take long. */
   get isDisturbed(): boolean {
-    return this.#stalls.size > 0 || this.#slowness !== 1 || this.#partitioned.size > 0;
+    const isAway = this.#stalls.size > 0 || this.#isDown;
+    return isAway || this.#slowness !== 1 || this.#partitioned.size > 0;
   }
 
   /** Told when that begins, and of each thing that is added to it. */
@@ -265,8 +268,12 @@ export class SimulatedApiServer implements ApiServer {
     for (const listener of this.#onDisturbance) listener();
   }
 
-  /** The server, or only its etcd, stands still until it resumes. */
-  pause(what: Stall = "server"): void {
+  /** The server, or only its etcd, stands still until it resumes; or its process is gone. */
+  pause(what: Outage = "server"): void {
+    if (what === "process") {
+      this.#end();
+      return;
+    }
     if (this.#stalls.has(what)) return;
     this.#stalls.add(what);
     if (what === "server") for (const each of this.#connections.values()) each.cut("server");
@@ -274,7 +281,11 @@ export class SimulatedApiServer implements ApiServer {
   }
 
   /** What was under way goes on from where it was. */
-  resume(what: Stall = "server"): void {
+  resume(what: Outage = "server"): void {
+    if (what === "process") {
+      this.#restart();
+      return;
+    }
     if (!this.#stalls.delete(what)) return;
     if (what === "server") for (const each of this.#connections.values()) each.mend("server");
     if (this.#stalls.size > 0) return;
@@ -283,6 +294,25 @@ export class SimulatedApiServer implements ApiServer {
       this.#sim.cancel(execution.timer);
       this.#commit(execution);
     }
+  }
+
+  /** The process ends. What etcd has been given comes to its end; what waited for a seat is forgotten. */
+  #end(): void {
+    if (this.#isDown) return;
+    this.#isDown = true;
+    this.#process++;
+    for (const each of this.#connections.values()) each.refuse();
+    this.#disturbed();
+  }
+
+  /** Another process: its watch cache begins with what is stored now. */
+  #restart(): void {
+    if (!this.#isDown) return;
+    this.#isDown = false;
+    for (const { history } of this.#watchers.values()) {
+      history.restart(this.#sim.nowNs, this.#store.resourceVersion);
+    }
+    for (const each of this.#connections.values()) each.accept();
   }
 
   /** Writes that begin from now on take `factor` times as long; 1 is as ever. */
@@ -311,6 +341,7 @@ export class SimulatedApiServer implements ApiServer {
     if (connection === undefined) {
       connection = new Connection(name, this.#sim, this.#profile);
       if (this.#stalls.has("server")) connection.cut("server");
+      if (this.#isDown) connection.refuse();
       this.#connections.set(name, connection);
     }
     return connection;
@@ -376,11 +407,16 @@ export class SimulatedApiServer implements ApiServer {
       kind: request.kind,
       namespace: request.namespace,
     });
-    const { seats, lingerNs } = this.#widthOf(request, level?.seats ?? Infinity);
-    const run = (seat: Seat | null, startNs: SimTimeNs): void =>
-      this.#execute(request, seat, startNs, () => {
-        if (seat !== null) level!.end(seat, lingerNs);
-      });
+    const { seats, lingerNs } = this.#widthOf(request, level?.maxWidth ?? Infinity);
+    const process = this.#process;
+    const run = (seat: Seat | null, startNs: SimTimeNs): void => {
+      const isOf = process === this.#process;
+      const end = (): void => {
+        if (seat !== null) level!.end(seat, isOf ? lingerNs : 0);
+      };
+      if (isOf) this.#execute(request, seat, startNs, end);
+      else end();
+    };
     if (level === null) {
       run(null, arrivalNs);
       return;
@@ -401,12 +437,11 @@ export class SimulatedApiServer implements ApiServer {
   }
 
   /** Seats of a write, by how many watchers will be told of it. */
-  #widthOf({ kind }: Request, levelSeats: number): { seats: number; lingerNs: number } {
+  #widthOf({ kind }: Request, mostSeats: number): { seats: number; lingerNs: number } {
     const count = this.#watchersOf(kind).all.length;
     if (count < WATCHES_PER_SEAT) return { seats: 1, lingerNs: 0 };
     const work = Math.ceil(count / WATCHES_PER_SEAT);
-    const most = Math.max(1, Math.min(MAX_SEATS, Math.floor(MAX_SEATS_SHARE * levelSeats)));
-    const seats = Math.min(work, most);
+    const seats = Math.min(work, mostSeats);
     return { seats, lingerNs: Math.ceil((work * EVENT_ADDITIONAL_NS) / seats) };
   }
 
@@ -451,6 +486,7 @@ export class SimulatedApiServer implements ApiServer {
 
   /** 429: client-go waits as long as Retry-After says, and tries again with a new token. */
   #refuse(request: Request): void {
+    if (request.isAnswered) return;
     const { networkNs, retryAfterNs, maxRetries } = this.#profile;
     if (request.tries++ >= maxRetries) {
       this.#respond(request, { error: "TooManyRequests" });

@@ -43,6 +43,14 @@ export class WatchHistory {
     }
   }
 
+  /** A new process: it knows what is stored, at that version, and nothing of what was before. */
+  restart(atNs: SimTimeNs, version: number): void {
+    this.#entries = [];
+    this.#first = 0;
+    this.#droppedVersion = version;
+    this.#droppedNs = atNs;
+  }
+
   /** The version of the last event at or before a time, what a bookmark then said; 0 when that is forgotten. */
   versionAt(atNs: SimTimeNs): number {
     for (let i = this.#entries.length - 1; i >= this.#first; i--) {

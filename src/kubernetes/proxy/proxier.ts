@@ -385,7 +385,7 @@ export class Proxier {
 
   #isFullSync(): boolean {
     const { sim, profile } = this.#options;
-    const hourly = !this.#isLarge && sim.nowNs - this.#lastFullNs >= profile.fullSyncPeriodNs;
+    const hourly = !this.#isLarge && sim.nowNs - this.#lastFullNs > profile.fullSyncPeriodNs;
     return this.#fullSyncDue || hourly;
   }
 

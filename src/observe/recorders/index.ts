@@ -12,6 +12,7 @@ import type { Recorder, RecordingContext, Table, Trend } from "../recorder.ts";
 import type { RunTotals } from "../totals.ts";
 import { ConnectionFlows } from "./connection-flows.ts";
 import { Conntracks } from "./conntracks.ts";
+import { ContainerCpu } from "./container-cpu.ts";
 import { Dns } from "./dns.ts";
 import { DnsUpdateLag } from "./dns-update-lag.ts";
 import { EndpointLoad } from "./endpoint-load.ts";
@@ -50,6 +51,7 @@ const recorderTable: readonly ((shared: Shared) => Recorder)[] = [
   ({ directory }) => new Dns(directory),
   () => new Hops(),
   () => new Conntracks(),
+  () => new ContainerCpu(),
   ({ directory }) => new KubeProxies(directory),
   () => new Events(),
 ];

@@ -5,7 +5,10 @@ import { noTargets } from "./noTargets.ts";
 import { resolveSpan, spanFields, type SpanInput } from "./span.ts";
 
 export interface ApiOutageInput extends SpanInput {
-  /** server: connections die and watches with them. etcd: watches stay and writes wait. Default "server". */
+  /**
+   * server: it stands still, and clients give up in time. process: it is gone; connections are reset and refused until
+   * another starts. etcd: watches stay and writes wait. Default "server".
+   */
   what?: ApiOutageSpec["what"];
 }
 
@@ -16,10 +19,10 @@ export const apiOutage: FaultWord<"apiOutage", ApiOutageInput, ApiOutageSpec> = 
     targets: noTargets,
     options: (words) => ({
       ...spanFields(words),
-      what: words.word("server", "etcd").default("server"),
+      what: words.word("server", "process", "etcd").default("server"),
     }),
     chaos: ({ pick, between }) => ({
-      what: pick(["server", "etcd"] as const),
+      what: pick(["server", "process", "etcd"] as const),
       for: between(100, 60_000),
     }),
     resolve: (written, _surroundings, mistakes) => ({

@@ -42,6 +42,10 @@ const NAMES_A_HOST =
 const NAMES_NO_HOST =
   /_(NAME|USER|USERNAME|PASS|PASSWORD|ID|TYPE|SCHEMA|TABLE|KEY|VERSION|NAMESPACE|PREFIX|PATH|PORT)$/i;
 
+/** What traces, metrics and logs are sent to, beside the requests. */
+const TELEMETRY =
+  /(^|-)(otel|otelcol|opentelemetry|jaeger|zipkin|tempo|statsd|pushgateway|fluentd|fluent|loki|datadog|newrelic|skywalking)(-|$)/;
+
 /** @param subjects everything that was read, ConfigMaps too */
 export function guessCalls(subjects: readonly Subject[]): Calls {
   const services = subjects.filter(({ kind, isDropped }) => kind === "Service" && !isDropped);
@@ -59,7 +63,12 @@ export function guessCalls(subjects: readonly Subject[]): Calls {
         if (seen.has(service.key)) continue;
         seen.add(service.key);
         const target = targetOf(service, port) ?? graph.nameOf(service, port);
-        const reason = target === null ? whyNone(service) : graph.refusal(from, service);
+        const reason =
+          target === null
+            ? whyNone(service)
+            : TELEMETRY.test(service.name) && !TELEMETRY.test(from.name)
+              ? "telemetry, which no request waits for"
+              : graph.refusal(from, service);
         if (reason !== null || target === null) {
           if (reason !== "itself") passed.push({ from, because, reason: reason ?? "" });
           continue;
@@ -91,24 +100,8 @@ class Graph {
     return circle ? "it would close a circle of calls" : null;
   }
 
-  /** A headless Service is called by its name, and by the port that its pods listen on. */
   nameOf(service: Subject, port: number | null): string | null {
-    if (textAt(service.value, "spec", "clusterIP") !== "None") return null;
-    const ports = listAt(service.value, "spec", "ports").filter(isRecord);
-    const tcp = ports.filter((each) => (each["protocol"] ?? "TCP") === "TCP");
-    const chosen = tcp.find((each) => each["port"] === port) ?? tcp[0];
-    const containers = this.#index
-      .behind(service)
-      .flatMap((each) => listAt(each.podSpec(), "containers"));
-    const declared = containers.flatMap((each) => listAt(each, "ports")).filter(isRecord);
-    const target = chosen?.["targetPort"] ?? chosen?.["port"];
-    const number =
-      typeof target === "string"
-        ? declared.find(({ name }) => name === target)?.["containerPort"]
-        : (target ?? port ?? declared[0]?.["containerPort"]);
-    return typeof number === "number"
-      ? `dns://${service.name}.${service.namespace}:${number}`
-      : null;
+    return nameTargetOf(service, port, this.#index);
   }
 
   add(from: Subject, service: Subject): void {
@@ -253,6 +246,26 @@ export function targetOf(service: Subject, port: number | null): string | null {
     .filter((each) => (each["protocol"] ?? "TCP") === "TCP");
   const chosen = ports.find((each) => each["port"] === port) ?? ports[0];
   return chosen === undefined ? null : `${referenceTo(service)}:${String(chosen["port"])}`;
+}
+
+/** A headless Service is called by its name, and by the port that its pods listen on. */
+export function nameTargetOf(
+  service: Subject,
+  port: number | null,
+  index: PodIndex,
+): string | null {
+  if (textAt(service.value, "spec", "clusterIP") !== "None") return null;
+  const ports = listAt(service.value, "spec", "ports").filter(isRecord);
+  const tcp = ports.filter((each) => (each["protocol"] ?? "TCP") === "TCP");
+  const chosen = tcp.find((each) => each["port"] === port) ?? tcp[0];
+  const containers = index.behind(service).flatMap((each) => listAt(each.podSpec(), "containers"));
+  const declared = containers.flatMap((each) => listAt(each, "ports")).filter(isRecord);
+  const target = chosen?.["targetPort"] ?? chosen?.["port"];
+  const number =
+    typeof target === "string"
+      ? declared.find(({ name }) => name === target)?.["containerPort"]
+      : (target ?? port ?? declared[0]?.["containerPort"]);
+  return typeof number === "number" ? `dns://${service.name}.${service.namespace}:${number}` : null;
 }
 
 function whyNone(service: Subject): string {

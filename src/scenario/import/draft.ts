@@ -4,13 +4,13 @@
  * Owns: what is assumed where manifests are silent: nodes, who calls, how much, how long a request takes.
  * Every assumption is told. Refuses to own: how it is written (text.ts), and what was read (prepare.ts).
  */
-import { isRecord } from "../schema/reading.ts";
-import { PodIndex, targetOf, type Calls, type GuessedCall } from "./calls.ts";
-import { durationText, type Traffic } from "../traffic/contract.ts";
-import { listAt, recordAt, textAt } from "./json.ts";
+import { PodIndex, type Calls, type GuessedCall } from "./calls.ts";
+import { durationText, fineDuration, type Traffic } from "../traffic/contract.ts";
+import { entriesOf, isLoadGenerator, type Entry } from "./entry.ts";
+import { CONCURRENCY, loadOf, serviceNsOf, USUAL_SERVICE_NS, type Load } from "./load.ts";
 import { rangesFor, type Ranges } from "./networks.ts";
 import { forgetNodeRules } from "./places.ts";
-import { cpuOf, podsOf, roomFor, type Room } from "./room.ts";
+import { roomFor, type Room } from "./room.ts";
 import { isWorkload, referenceTo, type Subject } from "./subject.ts";
 
 /** What the command line says, where it says something. */
@@ -23,15 +23,6 @@ export interface DraftWishes {
   readonly traffic?: Traffic | undefined;
   /** NAME or NAMESPACE/NAME of the Deployment that requests come to first. */
   readonly deployment?: string | undefined;
-}
-
-/** Where requests come in. */
-export interface Entry {
-  readonly service: Subject;
-  /** "svc/web:80". */
-  readonly target: string;
-  readonly via: "clusterIP" | "nodePort" | "loadBalancer";
-  readonly why: string;
 }
 
 export interface Draft {
@@ -48,6 +39,8 @@ export interface Draft {
     readonly calls: readonly GuessedCall[];
     /** Requests from outside come to it first. */
     readonly isFirst: boolean;
+    /** CPU time of a request, on average. */
+    readonly serviceNs: number;
   }[];
   readonly traffic: Traffic | null;
   /** null: nothing that could be called was read. */
@@ -58,13 +51,9 @@ export interface Draft {
   readonly assumptions: readonly string[];
 }
 
-/** Of the profile's server: what a request takes where nobody says anything. */
-const SERVICE_SECONDS = 0.004;
-const CONCURRENCY = 8;
-const RATE = 100;
 const CLIENT_PODS = 2;
-/** Part of a workload's capacity that the assumed rate takes at most. */
-const BUSY = 0.5;
+/** Workloads that one line of the report names. */
+const MOST_NAMED = 8;
 const ZONES = 3;
 const DURATION = "2m";
 
@@ -84,23 +73,30 @@ export function draftOf(
   const asksForZones = !hasNodes && forgetNodeRules(workloads, wishes.zones !== undefined);
   const zones = wishes.zones ?? (asksForZones ? ZONES : undefined);
   const room = roomFor(workloads, nodes, CLIENT_PODS, wishes.nodes ?? null);
-  const entries = entriesOf(wantedOf(services, index, wishes), index, ingresses, calls);
+  const entries = entriesOf(services, index, ingresses, calls, wishes.deployment);
   const entry = entries[0] ?? null;
   const graph = new Map<Subject, GuessedCall[]>();
   for (const call of calls.calls) graph.set(call.from, [...(graph.get(call.from) ?? []), call]);
   const first = entry === null ? [] : index.behind(entry.service);
-  const rate = wishes.rate ?? rateFor(first, graph, index);
+  const load = loadOf(first, graph, index);
+  const rate = wishes.rate ?? load.rate;
   tellNodes(room, hasNodes, zones, asksForZones, assumptions);
   tellTraffic(entry, rate, wishes, assumptions);
-  const idle = workloads.filter((each) => graph.has(each) && !index.isServed(each));
+  tellWhereTheyEnd(first, graph, services, index, assumptions);
+  tellSmall(load, assumptions);
+  const idle = workloads.filter(
+    (each) => graph.has(each) && (!index.isServed(each) || isLoadGenerator(each)),
+  );
   for (const each of idle) {
     const called = graph.get(each)!.map(({ target }) => target);
+    const what = isLoadGenerator(each) ? "makes load by its name," : "is behind no Service";
     assumptions.push(
-      `${referenceTo(each)} is behind no Service and calls ${called.join(", ")}: it runs without a request`,
+      `${referenceTo(each)} ${what} and calls ${called.join(", ")}: it runs without a request`,
     );
   }
   const named = workloads.filter(
-    (each) => first.includes(each) || (graph.has(each) && !idle.includes(each)),
+    (each) =>
+      first.includes(each) || load.small.has(each) || (graph.has(each) && !idle.includes(each)),
   );
   return {
     duration: wishes.duration ?? durationOf(wishes.traffic),
@@ -108,13 +104,14 @@ export function draftOf(
       ...((room.nodes > 0 || !hasNodes) && { nodes: room.nodes }),
       ...(zones !== undefined && { zones }),
       ...(Object.keys(room.shape).length > 0 && { nodeShape: room.shape }),
-      ...(calls.calls.some(({ target }) => target.startsWith("dns://")) && { dns: {} }),
+      ...(needsDns(calls, entry) && { dns: {} }),
       ...rangesFor(subjects, room.nodes),
     },
     servers: named.map((workload) => ({
       workload,
       calls: graph.get(workload) ?? [],
       isFirst: first.includes(workload),
+      serviceNs: serviceNsOf(workload),
     })),
     traffic: wishes.traffic ?? null,
     entry,
@@ -122,18 +119,6 @@ export function draftOf(
     rate,
     assumptions,
   };
-}
-
-/** Services that requests may come to. */
-function wantedOf(
-  services: readonly Subject[],
-  index: PodIndex,
-  { deployment }: DraftWishes,
-): readonly Subject[] {
-  if (deployment === undefined) return services;
-  const isMeant = ({ kind, name, key }: Subject): boolean =>
-    kind === "Deployment" && (name === deployment || key === deployment);
-  return services.filter((each) => index.behind(each).some(isMeant));
 }
 
 function tellNodes(
@@ -168,7 +153,7 @@ function tellTraffic(
     assumptions.push("no client: no Service with pods and a TCP port was read");
     return;
   }
-  const where = `${rate} requests/s to ${entry.target}, ${entry.why}`;
+  const where = `${rate} ${rate === 1 ? "request" : "requests"}/s to ${entry.target}, ${entry.why}`;
   const isSaid = wishes.rate !== undefined || wishes.traffic !== undefined;
   assumptions.push(isSaid ? `requests go to ${entry.target}, ${entry.why}` : where);
   assumptions.push(
@@ -176,107 +161,43 @@ function tellTraffic(
   );
 }
 
+function needsDns({ calls }: Calls, entry: Entry | null): boolean {
+  return entry?.via === "name" || calls.some(({ target }) => target.startsWith("dns://"));
+}
+
+/** A front door that calls nobody, in front of others, is not what its makers meant. */
+function tellWhereTheyEnd(
+  first: readonly Subject[],
+  graph: ReadonlyMap<Subject, unknown>,
+  services: readonly Subject[],
+  index: PodIndex,
+  assumptions: string[],
+): void {
+  if (first.length === 0 || first.some((each) => graph.has(each))) return;
+  const others = services.filter((service) => {
+    const behind = index.behind(service);
+    return behind.length > 0 && !behind.some((each) => first.includes(each));
+  });
+  if (others.length === 0) return;
+  const names = first.map(referenceTo).join(", ");
+  assumptions.push(
+    `nothing that was read says whom ${names} calls: requests end there, and the pods of ` +
+      `${others.length} other Service${others.length === 1 ? "" : "s"} get none; write \`calls\` where you know them`,
+  );
+}
+
+function tellSmall({ small }: Load, assumptions: string[]): void {
+  if (small.size === 0) return;
+  const each = [...small]
+    .slice(0, MOST_NAMED)
+    .map((workload) => `${referenceTo(workload)} ${fineDuration(serviceNsOf(workload))}`);
+  if (small.size > MOST_NAMED) each.push(`... and ${small.size - MOST_NAMED} more`);
+  const usual = fineDuration(USUAL_SERVICE_NS);
+  assumptions.push(
+    `less than ${usual} where the CPU limit says that its work is small: ${each.join(", ")}`,
+  );
+}
+
 function durationOf(traffic: Traffic | undefined): string {
   return traffic === undefined ? DURATION : durationText(traffic.durationNs);
-}
-
-/** A rate that no workload on the way is more than half busy with. */
-function rateFor(
-  first: readonly Subject[],
-  graph: ReadonlyMap<Subject, readonly GuessedCall[]>,
-  index: PodIndex,
-): number {
-  const share = new Map<Subject, number>();
-  const visit = (subject: Subject, part: number, depth: number): void => {
-    share.set(subject, (share.get(subject) ?? 0) + part);
-    if (depth > 32 || share.size > 10_000) return;
-    for (const { to } of graph.get(subject) ?? []) spread(index.behind(to), part, depth);
-  };
-  const spread = (behind: readonly Subject[], part: number, depth: number): void => {
-    const pods = behind.reduce((sum, each) => sum + podsOf(each), 0);
-    if (pods === 0) return;
-    for (const each of behind) visit(each, (part * podsOf(each)) / pods, depth + 1);
-  };
-  spread(first, 1, 0);
-  let rate = RATE;
-  for (const [subject, part] of share) {
-    if (part > 0) rate = Math.min(rate, (BUSY * capacityOf(subject)) / part);
-  }
-  return Math.max(1, Math.floor(rate));
-}
-
-/** Requests per second of all its pods. */
-function capacityOf(workload: Subject): number {
-  let most = CONCURRENCY / SERVICE_SECONDS;
-  const container = listAt(workload.podSpec(), "containers").find(isRecord);
-  const limit = cpuOf(recordAt(container, "resources", "limits")?.["cpu"]);
-  if (limit !== null) most = Math.min(most, limit / 1000 / SERVICE_SECONDS);
-  return most * podsOf(workload);
-}
-
-/** Names that a shop's front door has. */
-const FRONT = /front|gateway|ingress|web|www|edge|proxy|\bui\b|portal|productpage|vote/;
-
-/** Services that requests from outside may come to, the most likely first. */
-function entriesOf(
-  all: readonly Subject[],
-  index: PodIndex,
-  ingresses: readonly Subject[],
-  calls: Calls,
-): Entry[] {
-  const services = all.filter((each) => index.behind(each).length > 0);
-  const called = new Set(calls.calls.map(({ to }) => to));
-  const callers = new Set(calls.calls.map(({ from }) => from));
-  const routed = ingressBackends(ingresses);
-  const ranked = services.flatMap((service) => {
-    const target = targetOf(service, routed.get(service.key) ?? null);
-    if (target === null) return [];
-    const type = textAt(service.value, "spec", "type");
-    const calling = index.behind(service).some((each) => callers.has(each));
-    const [rank, why] =
-      type === "LoadBalancer"
-        ? [0, "the load balancer's Service"]
-        : routed.has(service.key)
-          ? [1, "which an Ingress leads to"]
-          : type === "NodePort"
-            ? [2, "which has a node port"]
-            : calling && !called.has(service)
-              ? [3, "which calls others and nobody calls"]
-              : FRONT.test(service.name)
-                ? [4, "by its name"]
-                : [called.has(service) ? 6 : 5, "the first of what was read"];
-    const isSystem = /^(kube-|.*-system$|monitoring$|istio-)/.test(service.namespace);
-    const via =
-      type === "LoadBalancer" ? "loadBalancer" : type === "NodePort" ? "nodePort" : "clusterIP";
-    const front = FRONT.test(service.name) ? 0 : 0.5;
-    return [
-      {
-        rank: Number(rank) + front + (isSystem ? 10 : 0),
-        entry: { service, target, via, why } as Entry,
-      },
-    ];
-  });
-  const sorted = ranked.toSorted((a, b) => a.rank - b.rank);
-  return sorted.filter(({ rank }, index) => index === 0 || rank < 3).map(({ entry }) => entry);
-}
-
-/** Services that Ingresses lead to, and by which port. */
-function ingressBackends(ingresses: readonly Subject[]): Map<string, number | null> {
-  const found = new Map<string, number | null>();
-  for (const ingress of ingresses) {
-    const { value } = ingress.raw;
-    const paths = listAt(value, "spec", "rules").flatMap((rule) => listAt(rule, "http", "paths"));
-    const backends = [
-      recordAt(value, "spec", "defaultBackend"),
-      recordAt(value, "spec", "backend"),
-      ...paths.map((each) => recordAt(each, "backend")),
-    ];
-    for (const backend of backends) {
-      const name = textAt(backend, "service", "name") ?? textAt(backend, "serviceName");
-      const port = recordAt(backend, "service", "port")?.["number"] ?? backend?.["servicePort"];
-      if (name === null) continue;
-      found.set(`${ingress.namespace}/${name}`, typeof port === "number" ? port : null);
-    }
-  }
-  return found;
 }

@@ -113,10 +113,10 @@ function agree(
   let wanted = wishes;
   for (let round = 0; ; round++) {
     const calls = guessCalls(subjects);
-    if (calls.calls.some(({ target }) => target.startsWith("dns://"))) dropDns(subjects);
     const kept = subjects.filter(({ isDropped }) => !isDropped);
     const ingresses = subjects.filter(({ kind }) => kind === "Ingress");
     const draft = draftOf(kept, ingresses, calls, wanted);
+    if (draft.cluster.dns !== undefined && dropDns(kept)) continue;
     const written = dataOf(fieldsOf(draft, []));
     const values = kept.map(({ kind, value }) => keptParts(kind, value));
     const verdict = judgeScenario(written, values);
@@ -136,14 +136,17 @@ function agree(
   }
 }
 
-/** CoreDNS as it was read: the scenario's own takes its place, with a model of what it does. */
-function dropDns(subjects: readonly Subject[]): void {
+/**
+ * CoreDNS as it was read: the scenario's own takes its place, with a model of what it does.
+ * @returns whether there was one
+ */
+function dropDns(kept: readonly Subject[]): boolean {
   const own = new Set(["Service kube-system/kube-dns", "Deployment kube-system/coredns"]);
-  for (const each of subjects) {
-    if (!each.isDropped && own.has(`${each.kind} ${each.key}`)) {
-      each.drop("the scenario has a DNS of its own, as names of headless Services are called");
-    }
+  const read = kept.filter(({ kind, key }) => own.has(`${kind} ${key}`));
+  for (const each of read) {
+    each.drop("the scenario has a DNS of its own, as names of headless Services are called");
   }
+  return read.length > 0;
 }
 
 /** Whole workloads, the largest first, until what is left is a cluster. */

@@ -59,7 +59,11 @@ function reasonFor({ kind, raw: { apiVersion } }: Subject): string {
   if (ACCESS.test(kind)) return "access control is not simulated";
   if (ADMISSION.test(kind)) return "admission is not modelled";
   if (kind === "Event") return "a record of the past";
-  return `a kind the simulator has no use for (${apiVersion})`;
+  const [group = ""] = apiVersion.split("/");
+  // Groups of Kubernetes' own have no dot, or end like this.
+  return group.includes(".") && !/(^|\.)k8s\.io$/.test(group)
+    ? `a custom resource (${apiVersion}): pods and Services that its controller makes are not here; kubectl get, where it runs, has them`
+    : `a kind the simulator has no use for (${apiVersion})`;
 }
 
 function prepareOne(subject: Subject, nodes: ReadonlySet<string>): void {

@@ -3,7 +3,8 @@
  *
  * Owns: the words. Long lists are cut, and say so. Refuses to own: where it is printed, and escaping (cli/).
  */
-import type { Calls } from "./calls.ts";
+import { saidOnce } from "../alike.ts";
+import type { Calls, PassedCall } from "./calls.ts";
 import type { Draft } from "./draft.ts";
 import { referenceTo, type Note, type Subject } from "./subject.ts";
 import type { PassedOver } from "./sources.ts";
@@ -34,19 +35,27 @@ export function importReport({ subjects, notes, passedOver, calls, draft }: Repo
         ({ from, target, because }) => `${referenceTo(from)} calls ${target}: ${because}`,
       ),
     ),
-    ...section(
-      "Named, and not called",
-      calls.passed.map(
-        ({ from, because, reason }) => `${referenceTo(from)}: ${because}: ${reason}`,
-      ),
-    ),
-    ...section("Changed", grouped(changed)),
+    ...section("Named, and not called", passedOnce(calls.passed)),
+    ...section("Changed", saidOnce(changed)),
     ...section("Ignored", [
-      ...grouped(ignored),
+      ...saidOnce(ignored),
       ...counted(notes),
       ...passedOver.map(({ place, reason }) => `${place}: ${reason}`),
     ]),
   ];
+}
+
+/** Most parts of a shop are told of the same collector. */
+function passedOnce(passed: readonly PassedCall[]): string[] {
+  const alike = new Map<string, Subject[]>();
+  for (const { from, because, reason } of passed) {
+    const text = `${because}: ${reason}`;
+    alike.set(text, [...(alike.get(text) ?? []), from]);
+  }
+  return [...alike].map(([text, from]) => {
+    const others = from.length === 1 ? "" : ` and ${from.length - 1} more`;
+    return `${referenceTo(from[0]!)}${others}: ${text}`;
+  });
 }
 
 function section(title: string, lines: readonly string[]): string[] {
@@ -61,22 +70,6 @@ function countsOf(subjects: readonly Subject[]): string {
   const counts = new Map<string, number>();
   for (const { kind } of subjects) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   return [...counts].map(([kind, count]) => `${count} ${kind}`).join(", ");
-}
-
-/** What is said of several objects is said once. */
-function grouped(notes: readonly Note[]): string[] {
-  const byText = new Map<string, Note[]>();
-  for (const note of notes) {
-    const key = `${note.object.slice(0, note.object.indexOf(" "))} ${note.text}`;
-    const known = byText.get(key);
-    if (known === undefined) byText.set(key, [note]);
-    else known.push(note);
-  }
-  return [...byText.values()].map((own) => {
-    const { object, place, text } = own[0]!;
-    const others = own.length === 1 ? "" : ` and ${own.length - 1} more`;
-    return `${object} (${place})${others}: ${text}`;
-  });
 }
 
 function counted(notes: readonly Note[]): string[] {

@@ -4,7 +4,9 @@
  * Owns: which fields are written, in which order, and what is said beside them. Refuses to own: what they
  * hold (draft.ts) and how they are formatted (text.ts).
  */
-import type { Draft, Entry } from "./draft.ts";
+import type { Draft } from "./draft.ts";
+import type { Entry } from "./entry.ts";
+import { fineDuration } from "../traffic/contract.ts";
 import { clientsFor, type Traffic } from "../traffic/index.ts";
 import { referenceTo } from "./subject.ts";
 import { Remarked, scenarioText, Word } from "./text.ts";
@@ -12,10 +14,12 @@ import { Remarked, scenarioText, Word } from "./text.ts";
 /** @param manifests what `cluster.manifests` names */
 export function fieldsOf(draft: Draft, manifests: readonly string[]): Record<string, unknown> {
   const { cluster, servers, entry, duration, rate, traffic } = draft;
-  const entries = servers.map(({ workload, calls, isFirst }) => [
+  const entries = servers.map(({ workload, calls, isFirst, serviceNs }) => [
     referenceTo(workload),
     {
-      serviceTime: (isFirst ? traffic?.serviceTime : null) ?? new Word("exponential", ["4ms"]),
+      serviceTime:
+        (isFirst ? traffic?.serviceTime : null) ??
+        new Word("exponential", [fineDuration(serviceNs)]),
       ...(isFirst && traffic?.responseBytes && { responseSize: traffic.responseBytes }),
       ...(calls.length > 0 && { calls: calls.map(({ target }) => target) }),
     },
@@ -39,7 +43,7 @@ export function fieldsOf(draft: Draft, manifests: readonly string[]): Record<str
 function clientsOf(entry: Entry, rate: number, traffic: Traffic | null): unknown[] {
   const client = {
     name: "users",
-    from: new Word(entry.via === "clusterIP" ? "pods" : "outside", [2]),
+    from: new Word(isInside(entry) ? "pods" : "outside", [2]),
     to: targetWord(entry),
     load: new Word("openLoop", [rate]),
     timeout: "5s",
@@ -47,14 +51,18 @@ function clientsOf(entry: Entry, rate: number, traffic: Traffic | null): unknown
   return traffic === null ? [client] : clientsFor(client, traffic);
 }
 
-function targetWord({ via, target }: Entry): unknown {
-  return via === "clusterIP" ? target : new Word(via, [target]);
+function isInside({ via }: Entry): boolean {
+  return via === "clusterIP" || via === "name";
+}
+
+function targetWord(entry: Entry): unknown {
+  return isInside(entry) ? entry.target : new Word(entry.via, [entry.target]);
 }
 
 /** The file's text. @param manifest name of the manifest beside it */
 export function writtenScenario(draft: Draft, manifest: string): string {
   const { entry, otherEntries } = draft;
-  const first = draft.servers[0]?.workload;
+  const first = (draft.servers.find(({ isFirst }) => isFirst) ?? draft.servers[0])?.workload;
   const rollout = first !== undefined && /^(Deployment|StatefulSet|DaemonSet)$/.test(first.kind);
   const remarks = [
     ...(otherEntries.length > 0

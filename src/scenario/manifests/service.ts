@@ -102,7 +102,10 @@ function listWithoutEffect(
 ): void {
   for (const [index, { appProtocol }] of (spec.ports ?? []).entries()) {
     if (appProtocol === undefined) continue;
-    ignore(["spec", "ports", index, "appProtocol"], "no part of the model looks at it");
+    ignore(
+      ["spec", "ports", index, "appProtocol"],
+      "appProtocol: no part of the model looks at it",
+    );
   }
   if (spec.loadBalancerClass !== undefined) {
     ignore(["spec", "loadBalancerClass"], "all classes get the same load balancer");

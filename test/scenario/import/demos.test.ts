@@ -43,11 +43,11 @@ describe("demos", () => {
         /apiVersion: v1[^]*/,
         "",
       ),
-    ].join("");
+    ].join("\n");
     const { imported, served, failed } = await check(text);
     expect(imported.draft.entry!.target).toBe("svc/frontend-external:80");
-    expect(calls(imported.report)).toHaveLength(7);
-    expect(imported.report.join("\n")).toContain("deploy/loadgenerator is behind no Service");
+    expect(calls(imported.report)).toHaveLength(8);
+    expect(imported.report.join("\n")).toContain("deploy/loadgenerator makes load by its name");
     expect(failed).toBe(0);
     expect(served).toBeGreaterThan(10);
   });
@@ -373,6 +373,70 @@ spec: { hostNetwork: true, nodeName: cp, containers: [{ name: a, image: x }] }
     expect(scenario.cluster.workloads).toEqual([]);
     expect(imported.report.join("\n")).toContain("every simulated node has a kube-proxy");
     expect(failed).toBe(0);
+  });
+});
+
+/**
+ * Who is called first, and by whom. Seen to fail: with isLoadGenerator() never true the load generator is asked, with
+ * TELEMETRY never true a request waits for the collector, without ASIDE the webhook is asked, and without
+ * nameTargetOf() nobody asks Cassandra.
+ */
+describe("the way in", () => {
+  test("is what a load generator calls, though it has a Service itself; nobody waits for a collector", async () => {
+    const telemetry = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://otel-collector:4317" };
+    const text = [
+      shopPart("load-generator", { env: { LOCUST_HOST: "http://edge:8080", ...telemetry } }),
+      shopPart("edge", { port: 8080, env: { SHOP_ADDR: "shop:80", ...telemetry } }),
+      shopPart("shop", { env: telemetry }),
+      shopPart("otel-collector", { port: 4317 }),
+    ].join("\n");
+    const { imported, served, failed } = await check(text);
+    expect(imported.draft.entry).toMatchObject({
+      target: "svc/edge:8080",
+      why: "which deploy/load-generator calls",
+    });
+    expect(calls(imported.report)).not.toContainEqual(expect.stringContaining("collector"));
+    expect(imported.report.join("\n")).toMatch(
+      /deploy\/load-generator and 2 more: .*4317: telemetry, which no request waits for/,
+    );
+    expect([served > 10, failed]).toEqual([true, 0]);
+  });
+
+  test("is no webhook, and said to end where nothing says whom it calls", async () => {
+    const text = [shopPart("ca-webhook"), shopPart("issuer"), shopPart("reviews")].join("\n");
+    const { imported } = await check(text);
+    expect(imported.draft.entry!.target).toBe("svc/issuer:80");
+    expect(imported.report.join("\n")).toMatch(
+      /says whom deploy\/issuer calls: requests end there, and the pods of 2 other Services get none/,
+    );
+  });
+
+  test("is a name where all Services are headless, and what an operator would make is missed aloud", async () => {
+    const kafka =
+      "apiVersion: kafka.example.io/v1\nkind: Kafka\nmetadata: { name: k }\nspec: { replicas: 3 }\n";
+    const ring = shopPart("ring", {
+      kind: "StatefulSet",
+      port: 9042,
+      more: "\n  serviceName: ring\n  replicas: 3",
+      service: "\n  clusterIP: None",
+    });
+    const { imported, scenario, served } = await check(`${ring}\n${kafka}`);
+    expect(imported.draft.entry!.target).toBe("dns://ring.default:9042");
+    expect(scenario.cluster.dns).not.toBeNull();
+    expect(served).toBeGreaterThan(10);
+    expect(imported.report.join("\n")).toMatch(/Kafka k .*: a custom resource .*controller makes/);
+  });
+
+  /** Seen to fail with 4 ms for every workload: 1 request/s, and the tiny one took 200 ms of its CPU limit for each. */
+  test("bears the usual load where a CPU limit is tiny", async () => {
+    const tiny = shopPart("tiny").replace(
+      "image:",
+      "resources: { limits: { cpu: 2m } }\n          image:",
+    );
+    const { imported, served, failed } = await check(tiny);
+    expect(imported.draft.rate).toBe(25);
+    expect(imported.report.join("\n")).toContain("small: deploy/tiny 40us");
+    expect([served > 10, failed]).toEqual([true, 0]);
   });
 });
 
