@@ -16,10 +16,10 @@ export function answerInProcess(
 ): Promise<Answer> {
   return answerBy(question, options, (base) => {
     const trials = new Trials(base, signal);
-    return async (settings, replications) => {
+    return async (settings, from, to) => {
       const measures: Measures[] = [];
-      while (measures.length < replications) {
-        measures.push(await trials.run(settings, measures.length));
+      for (let replication = from; replication < to; replication++) {
+        measures.push(await trials.run(settings, replication));
       }
       return measures;
     };

@@ -10,8 +10,8 @@ import type { Figure, Measures } from "./contract.ts";
 import type { Target } from "./draft.ts";
 import type { Settings } from "./settings.ts";
 
-/** @returns of the first so many replications, in their order */
-export type Runner = (settings: Settings, replications: number) => Promise<readonly Measures[]>;
+/** @returns of the replications from one number up to, but not including, another, in their order */
+export type Runner = (settings: Settings, from: number, to: number) => Promise<readonly Measures[]>;
 
 export interface LabOptions {
   readonly target: Target;
@@ -29,7 +29,8 @@ export class Lab {
   readonly goal: number | undefined;
   readonly #replications: number;
   readonly #runner: Runner;
-  readonly #points = new Map<string, Promise<Point>>();
+  /** Of each choice of settings, as many as were asked for so far. */
+  readonly #trials = new Map<string, Promise<readonly Measures[]>>();
 
   constructor(options: LabOptions, runner: Runner) {
     this.target = options.target;
@@ -41,21 +42,21 @@ export class Lab {
 
   /** How many settings were tried. */
   get points(): number {
-    return this.#points.size;
+    return this.#trials.size;
   }
 
   /** @param replications fewer, where what is looked at hardly differs between them */
-  at(settings: Settings, replications = this.#replications): Promise<Point> {
+  async at(settings: Settings, replications = this.#replications): Promise<Point> {
     const entries = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
-    const key = JSON.stringify([replications, entries]);
-    let point = this.#points.get(key);
-    if (point === undefined) {
-      point = this.#runner(settings, replications).then(
-        (trials) => new Point(trials, this.confidence),
-      );
-      this.#points.set(key, point);
-    }
-    return point;
+    const key = JSON.stringify(entries);
+    const known = this.#trials.get(key) ?? Promise.resolve([]);
+    const trials = known.then(async (have) => {
+      const { length } = have;
+      if (length >= replications) return have;
+      return [...have, ...(await this.#runner(settings, length, replications))];
+    });
+    this.#trials.set(key, trials);
+    return new Point((await trials).slice(0, replications), this.confidence);
   }
 
   /**

@@ -12,6 +12,7 @@ export function value({ mean, unit }: Pick<Figure, "mean" | "unit">): string {
 }
 
 function textOf(figure: number, unit: Figure["unit"]): string {
+  if (unit === "ns" && figure === 0) return "0 s";
   // Durations are whole nanoseconds, and differences of them may be negative.
   if (unit === "ns") return `${figure < 0 ? "-" : ""}${figureText(Math.abs(figure), unit)}`;
   if (unit === "count" && figure >= 1000) return count(Math.round(figure));

@@ -125,11 +125,9 @@ export async function answerOnThreads(
   try {
     return await answerBy(name, options, (base) => {
       threads = new Threads("answerThread", base, jobs, signal);
-      return (settings, replications) =>
+      return (settings, from, to) =>
         Promise.all(
-          Array.from({ length: replications }, (_, replication) =>
-            trialOf({ settings, replication }),
-          ),
+          Array.from({ length: to - from }, (_, i) => trialOf({ settings, replication: from + i })),
         );
     });
   } finally {

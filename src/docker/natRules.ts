@@ -54,6 +54,11 @@ export class DockerNatRules implements NatRules {
     this.#nsPerRule = options.nsPerRule;
   }
 
+  /** DOCKER, in its order. */
+  get chain(): readonly DnatRule[] {
+    return this.#chain;
+  }
+
   append(rule: DnatRule): void {
     this.#chain.push(rule);
   }

@@ -31,7 +31,8 @@ interface Change {
   /** When its kubelet noticed, and when the pod's status was stored; NEVER where it took neither. */
   seenAtNs: SimTimeNs | typeof NEVER;
   statusAtNs: SimTimeNs | typeof NEVER;
-  isWritten: boolean;
+  /** When a slice told of it for the first time; NEVER until then. */
+  writtenAtNs: SimTimeNs | typeof NEVER;
 }
 
 /** How a change came to a node: its kube-proxy was told, took note of it, and began the sync that holds it. */
@@ -56,8 +57,8 @@ interface Tracked {
   address: string;
   usable: boolean;
   readonly changes: Change[];
-  /** Changes that slices told of under another cause than their own, by `told()`. */
-  readonly toldAs: Map<string, Change>;
+  /** Changes that slices told of under another cause than their own, by `told()`, the newest last. */
+  readonly toldAs: Map<string, Change[]>;
 }
 
 export class ChangeLedger {
@@ -193,11 +194,11 @@ export class ChangeLedger {
     const found = match(tracked, usable, causeNs);
     // A pod whose node is back is ready again for the reason that it was ready before.
     const newest = tracked.changes.findLast((each) => each.usable === usable);
-    const change = isFlip && found?.isWritten === true ? newest : found;
+    const change = isFlip && found !== undefined && isWritten(found) ? newest : found;
     if (change === undefined) return;
-    if (change.atNs !== causeNs) tracked.toldAs.set(told(usable, causeNs), change);
-    if (change.isWritten) return;
-    change.isWritten = true;
+    if (change.atNs !== causeNs) noteTold(tracked, told(usable, causeNs), change);
+    if (isWritten(change)) return;
+    change.writtenAtNs = atNs;
     this.#observations.endpointWritten(change.id, change.seenAtNs, change.statusAtNs, atNs);
   }
 
@@ -215,7 +216,7 @@ export class ChangeLedger {
   ): void {
     const tracked = this.#named(name);
     if (tracked === undefined) return;
-    const change = match(tracked, usable, causeNs, isWritten) ?? match(tracked, usable, causeNs);
+    const change = heardOf(tracked, usable, causeNs, deliveredNs);
     if (change === undefined) return;
     const { id } = change;
     this.#observations.endpointProgrammed(id, node, atNs, deliveredNs, trackedNs, syncStartedNs);
@@ -231,7 +232,7 @@ export class ChangeLedger {
     atNs: SimTimeNs,
   ): void {
     const tracked = this.#named(name);
-    const change = tracked && match(tracked, usable, causeNs);
+    const change = tracked && heardOf(tracked, usable, causeNs, knownNs);
     if (change !== undefined) this.#observations.endpointAnswered(change.id, server, knownNs, atNs);
   }
 
@@ -244,7 +245,7 @@ export class ChangeLedger {
   ): void {
     const id = this.#changes++;
     tracked.usable = usable;
-    const steps = { seenAtNs: NEVER, statusAtNs: NEVER, isWritten: false } as const;
+    const steps = { seenAtNs: NEVER, statusAtNs: NEVER, writtenAtNs: NEVER } as const;
     tracked.changes.push({ id, usable, atNs, ...steps });
     this.#gone[tracked.index] = usable ? 0 : 1;
     this.#observations.endpointChanged(
@@ -315,14 +316,30 @@ function match(
 ): Change | undefined {
   const isAlike = (each: Change): boolean => each.usable === usable && among(each);
   return (
-    (toldAs.size === 0 ? undefined : toldAs.get(told(usable, causeNs))) ??
+    (toldAs.size === 0 ? undefined : toldAs.get(told(usable, causeNs))?.findLast(among)) ??
     changes.findLast((each) => isAlike(each) && each.atNs === causeNs) ??
     changes.findLast((each) => isAlike(each) && each.atNs <= (causeNs ?? Infinity))
   );
 }
 
-/** A node knows nothing but what a slice told. */
-const isWritten = (change: Change): boolean => change.isWritten;
+/** That of which somebody can tell who was told at `atNs`: a slice had told of it by then. */
+function heardOf(
+  tracked: Tracked,
+  usable: boolean,
+  causeNs: SimTimeNs | null,
+  atNs: SimTimeNs,
+): Change | undefined {
+  const hasCome = (each: Change): boolean => isWritten(each) && each.writtenAtNs <= atNs;
+  return match(tracked, usable, causeNs, hasCome) ?? match(tracked, usable, causeNs);
+}
+
+const isWritten = ({ writtenAtNs }: Change): boolean => writtenAtNs !== NEVER;
+
+function noteTold({ toldAs }: Tracked, how: string, change: Change): void {
+  const changes = toldAs.get(how);
+  if (changes === undefined) toldAs.set(how, [change]);
+  else if (changes.at(-1) !== change) changes.push(change);
+}
 
 function told(usable: boolean, causeNs: SimTimeNs | null): string {
   return `${usable}|${causeNs}`;

@@ -2,7 +2,8 @@
  * IP addresses as small integers.
  *
  * Owns: interning (each address text has one id in a simulation) and prefix tests. Refuses to own:
- * who holds an address (namespaces do) and how one is chosen (ipam/). Parsing is ip-address's.
+ * who holds an address (namespaces do) and how one is chosen (ipam/). Parsing is ip-address's, but for IPv4
+ * addresses in their plain form.
  */
 import { Address4, Address6 } from "ip-address";
 
@@ -118,11 +119,22 @@ export function parsePrefixes(text: string): readonly Prefix[] {
   return text.split(",").map((each) => parsePrefix(each));
 }
 
+/** The plain form of an IPv4 address, which nearly all are in: a large cluster has tens of thousands. */
+const DOTTED = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/;
+
+function parseDotted(text: string): bigint | null {
+  const octets = DOTTED.exec(text)?.slice(1).map(Number);
+  if (octets === undefined || octets.some((octet) => octet > 255)) return null;
+  return BigInt(octets.reduce((word, octet) => word * 256 + octet, 0));
+}
+
 /** IPv4 in IPv6's clothes, which Go takes for IPv4. */
 const MAPPED = /^::ffff:(?=\d+\.)/i;
 
 /** As Kubernetes' ParseIPSloppy: leading zeros of IPv4 mean nothing, "::ffff:10.0.0.1" is IPv4. */
 function parseAddress(text: string): { family: 4 | 6; value: bigint; canonical: string } {
+  const value = parseDotted(text);
+  if (value !== null) return { family: 4, value, canonical: text };
   if (!text.includes("/")) {
     const plain = text.replace(MAPPED, "");
     const dotted = plain.includes(":") ? plain : plain.replaceAll(/(?<!\d)0+(?=\d)/g, "");

@@ -9,7 +9,7 @@ import { NO_ADDRESS, type AddressId, type AddressTable, type Prefix } from "./ad
 import type { Conntrack } from "./conntrack.ts";
 import type { EgressFaults } from "./egress.ts";
 import type { Hop } from "./hop.ts";
-import type { ConnectionWatcher, NatRules } from "./nat.ts";
+import { NatChain, type ConnectionWatcher, type NatRules } from "./nat.ts";
 import type { Packet } from "./packet.ts";
 import type { LinuxProfile } from "./profile.ts";
 import { RouteTable, type Route } from "./routeTable.ts";
@@ -135,6 +135,8 @@ export class Host {
   /** Packets held for addresses that are being resolved. */
   readonly resolving = new Map<AddressId, Resolution>();
 
+  #programmed: NatRules | null = null;
+  #appended: NatRules | null = null;
   readonly #addresses: AddressTable;
   readonly #fabric: FabricLookup;
   /** Its own, once it has any, and those that it has with others. Of equally long ones its own counts. */
@@ -175,9 +177,21 @@ export class Host {
     readonly socketNat: NatRules | null;
     readonly watcher: ConnectionWatcher | null;
   }): void {
-    this.nat = rules.nat;
+    this.#programmed = rules.nat;
+    this.#setNat();
     this.socketNat = rules.socketNat;
     if (this.conntrack !== null) this.conntrack.watcher = rules.watcher;
+  }
+
+  /** Rules at the end of the nat chains, behind what is programmed. */
+  appendNat(rules: NatRules): void {
+    this.#appended = rules;
+    this.#setNat();
+  }
+
+  #setNat(): void {
+    const [first, then] = [this.#programmed, this.#appended];
+    this.nat = first !== null && then !== null ? new NatChain(first, then) : (first ?? then);
   }
 
   addRoute(route: Route): void {

@@ -91,6 +91,27 @@ export interface NatRules {
   decide(point: NatHookPoint, packet: FirstPacket, decision: NatDecision): void;
 }
 
+/** Rules behind others in the same chains: what the first let pass comes to them. */
+export class NatChain implements NatRules {
+  readonly #first: NatRules;
+  readonly #then: NatRules;
+
+  constructor(first: NatRules, then: NatRules) {
+    this.#first = first;
+    this.#then = then;
+  }
+
+  get dropsInvalid(): boolean {
+    return this.#first.dropsInvalid === true;
+  }
+
+  decide(point: NatHookPoint, packet: FirstPacket, decision: NatDecision): void {
+    this.#first.decide(point, packet, decision);
+    const isDecided = decision.verdict !== NatVerdict.accept || decision.dnatAddress !== NO_ADDRESS;
+    if (!isDecided) this.#then.decide(point, packet, decision);
+  }
+}
+
 /** Keeps books of the connections that rules have translated. */
 export interface ConnectionWatcher {
   /** How long an established TCP connection may be silent, for its own table. */

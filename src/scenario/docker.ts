@@ -6,8 +6,10 @@
  */
 import { ANY_ADDRESS, type PublishedPort } from "../docker/contract.ts";
 import { conflicts } from "../docker/portAllocator.ts";
+import type { Node } from "../kubernetes/api/types.ts";
 import { parsePrefix, parsePrefixes } from "../network/address.ts";
 import { checkApart, hostAddresses } from "./cluster.ts";
+import { ownersOf, type ManifestObjects } from "./manifests/objects.ts";
 import { nearest, type FileMistakes } from "./mistakes.ts";
 import type { DockerTarget, ResolvedContainer, ResolvedDocker } from "./resolved.ts";
 import type { ContainerPart, DockerPart, DockerTargetPart, PortPart } from "./schema/docker.ts";
@@ -217,18 +219,25 @@ interface Known {
   readonly allHosts: boolean;
   readonly docker: ResolvedDocker;
   readonly allContainers: boolean;
+  /** Of the cluster; null where it could not be read. */
+  readonly nodes: readonly Node[] | null;
+  readonly objects: ManifestObjects;
 }
 
 /** null after mistakes. `mistakes` are those of the client's `to`. */
 export function resolveDockerTarget(
   to: DockerTargetPart,
   from: ClientPart["from"] | undefined,
-  { docker, allHosts, allContainers }: Known,
+  { docker, allHosts, allContainers, nodes, objects }: Known,
   mistakes: FileMistakes,
 ): DockerTarget | null {
   if (!allHosts) return null;
   const kind = from?.kind;
   const at = { port: to.port, protocol: to.protocol === "udp" ? "UDP" : "TCP" } as const;
+  if (to.via === "hostPort" && nodes?.some(({ metadata }) => metadata.name === to.name) === true) {
+    checkPodsServe(at, objects, mistakes.within(["hostPort"]));
+    return { via: "hostPort", host: to.name, ...at };
+  }
   if (to.via === "localhost") {
     if (kind === "host" && allContainers) {
       const host = (from as { host: string }).host;
@@ -246,6 +255,23 @@ export function resolveDockerTarget(
   return to.via === "container"
     ? containerTarget(to.name, at, docker, allContainers, mistakes.within(["container"]))
     : hostPortTarget(to.name, at, docker, allContainers, mistakes.within(["hostPort"]));
+}
+
+/** Some pod of the cluster asks for that port of its node. */
+function checkPodsServe(
+  { port, protocol }: Port,
+  objects: ManifestObjects,
+  mistakes: FileMistakes,
+): void {
+  if (!objects.complete.workloads) return;
+  const held = [...ownersOf(objects), ...objects.pods].flatMap(({ object }) => {
+    const { containers } = object.kind === "Pod" ? object.spec : object.spec.template.spec;
+    return containers.flatMap(({ ports }) => ports.filter(({ hostPort }) => hostPort !== null));
+  });
+  if (held.some((each) => each.hostPort === port && each.protocol === protocol)) return;
+  const known = held.map((each) => portText(each.hostPort!, each.protocol));
+  const allowed = `host ports of pods: ${[...new Set(known)].join(", ") || "there are none"}`;
+  mistakes.add([], `no pod has host port ${portText(port, protocol)}`, allowed);
 }
 
 type Port = Pick<DockerTarget, "port" | "protocol">;

@@ -168,7 +168,7 @@ export interface ServiceTarget {
 export type DockerTarget = { readonly port: number; readonly protocol: "TCP" | "UDP" } & (
   | /** The address of a container, looked up when the client starts. */
     { readonly via: "container"; readonly container: string }
-    /** A Docker host's own address. */
+    /** A Docker host's own address, or a node's. */
   | { readonly via: "hostPort"; readonly host: string }
   /** 127.0.0.1 where the client runs. */
   | { readonly via: "localhost" }

@@ -16,9 +16,9 @@ import { Trials, type TrialBase } from "../../src/answers/trial.ts";
 /** One after the other. */
 export function runnerOf(base: TrialBase): Runner {
   const trials = new Trials(base, new AbortController().signal);
-  return async (settings, replications) => {
+  return async (settings, from, to) => {
     const measures = [];
-    for (let i = 0; i < replications; i++) measures.push(await trials.run(settings, i));
+    for (let i = from; i < to; i++) measures.push(await trials.run(settings, i));
     return measures;
   };
 }

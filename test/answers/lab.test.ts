@@ -2,7 +2,8 @@
  * Searching, pairing and intervals.
  *
  * Seen to fail: with the halving's branches swapped (a number that does not hold is found), with moreThan() taking
- * the other's trials in reverse order, with replication 0 run for all, and with no cap on a share.
+ * the other's trials in reverse order, with replication 0 run for all, with no cap on a share, and with what is missing
+ * counted from 0.
  */
 import { describe, expect, it } from "vitest";
 import fc from "fast-check";
@@ -59,17 +60,21 @@ describe("points", () => {
     expect(share.low).toBeGreaterThan(0.8);
   });
 
-  it("of the same settings are tried once", async () => {
-    let runs = 0;
-    const lab = new Lab(options, (_settings, replications) => {
-      runs++;
-      return Promise.resolve(Array.from({ length: replications }, () => ({})));
+  it("of the same settings are tried once, and of more replications only those that are missing", async () => {
+    const ran: string[] = [];
+    const lab = new Lab(options, (_settings, from, to) => {
+      ran.push(`${from} to ${to}`);
+      return Promise.resolve(Array.from({ length: to - from }, (_, i) => ({ x: from + i })));
     });
-    await lab.at({ sleep: 1, mode: "ipvs" });
-    await lab.at({ mode: "ipvs", sleep: 1 });
-    expect(runs).toBe(1);
-    expect((await lab.at({ sleep: 1, mode: "ipvs" }, 2)).trials).toHaveLength(2);
-    expect(runs).toBe(2);
+    expect((await lab.at({ sleep: 1, mode: "ipvs" }, 2)).values("x")).toEqual([0, 1]);
+    const [all, again] = await Promise.all([
+      lab.at({ mode: "ipvs", sleep: 1 }),
+      lab.at({ sleep: 1, mode: "ipvs" }),
+    ]);
+    expect(all.values("x")).toEqual([0, 1, 2]);
+    expect(again.trials).toEqual(all.trials);
+    expect((await lab.at({ sleep: 1, mode: "ipvs" }, 1)).values("x")).toEqual([0]);
+    expect(ran).toEqual(["0 to 2", "2 to 3"]);
   });
 });
 

@@ -141,7 +141,7 @@ describe("with the real rooms", () => {
     ],
     [
       ["trace", hello, "--from", "svc/hello", "--to", "svc/hello:81"],
-      '--from: "svc/hello"; allowed: "pod/NAME", "NAMESPACE/pod/NAME", "node/NAME", "outside" or "outside/NAME"\n' +
+      '--from: "svc/hello"; allowed: "pod/NAME", "NAMESPACE/pod/NAME", "node/NAME", "container/NAME", "host/NAME" of a Docker host, "outside" or "outside/NAME"\n' +
         "--to: no port 81 of default/hello; allowed: one of the ports 80",
     ],
     [

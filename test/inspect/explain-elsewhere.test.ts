@@ -69,6 +69,13 @@ export default defineScenario({
     };
     const published = trace("container/api", "host/docker-1:8080", 1);
     expect(published.verdict).toMatchObject({ kind: "delivered", place: "container/web" });
+    // The daemons' rules, host by host: out of one bridge, and into the other. Seen to fail: none of them.
+    const rules = published.steps.flatMap((step) => (step.kind === "netfilter" ? step.rules : []));
+    expect(rules.map(({ hook, chain, text }) => `${hook} ${chain} ${text}`)).toEqual([
+      "POSTROUTING POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE",
+      "PREROUTING PREROUTING -m addrtype --dst-type LOCAL -j DOCKER",
+      "PREROUTING DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80",
+    ]);
     expect(trace("host/docker-1", "container/web:80", 1).verdict).toMatchObject({
       kind: "delivered",
     });

@@ -16,9 +16,18 @@ import {
   scale,
   type FaultInput,
 } from "../../src/index.ts";
-import type { Kind, ObjectByKind, Pod, ReplicaSet } from "../../src/kubernetes/api/types.ts";
+import type {
+  Deployment,
+  Kind,
+  ObjectByKind,
+  Pod,
+  ReplicaSet,
+} from "../../src/kubernetes/api/types.ts";
+import type { SharedInformers } from "../../src/kubernetes/controllers/contract.ts";
+import { proportionalSizes, sizeAnnotations } from "../../src/kubernetes/controllers/rollout.ts";
 import { ControllerActs } from "../../src/scenario/compile/laws/acts.ts";
 import { manifestOf, type App } from "../../src/testing/arbitraries/apps.ts";
+import { deployment, replicaSet } from "../helpers/kube-objects.ts";
 import { play } from "./law.ts";
 import { resolved } from "./written.ts";
 
@@ -209,4 +218,40 @@ test("a controller that believes what was is held to that (law 12 asked too much
     resolved({ input: { ...input, faults: [...faults] }, objects: [workload("Deployment", {})] }),
   );
   expect(end.brokenLaws).toEqual([]);
+});
+
+/**
+ * Soak, seed 56432: scaled from 1 to 4 in the middle of the second of two rollouts, with watches of 500 ms. The oldest
+ * ReplicaSet was made for 2 pods at most, so its share is 2 more, and of the 4 too many the largest has but 3 to give: 6 pods
+ * of 5, as GetReplicaSetProportion() has it. Seen to fail with the surge asked of it.
+ */
+test("what a scaled Deployment's ReplicaSets share may come to more than the surge (law 12 asked too much)", () => {
+  const surge = { maxSurge: 1, maxUnavailable: 0 };
+  const now = deployment(4, surge);
+  const sized = (name: string, replicas: number, of: Deployment): ReplicaSet => {
+    const { metadata, ...rest } = replicaSet(replicas);
+    const annotations = sizeAnnotations(of);
+    return { ...rest, metadata: { ...metadata, name, uid: name, annotations } };
+  };
+  const found = [sized("c", 1, deployment(1, surge)), sized("a", 3, now), sized("b", 3, now)];
+  const sizes = [...proportionalSizes(now, found)].map(
+    ([{ metadata }, n]) => `${metadata.name} ${n}`,
+  );
+  expect(sizes).toEqual(["a 0", "b 3", "c 3"]);
+
+  const said = (sets: ReplicaSet[]): string[] => {
+    const told: string[] = [];
+    const acts = new ControllerActs({ nowNs: 0 }, (_object, detail) => told.push(detail));
+    const believed = { of: () => ({ get: () => now }), byOwner: () => ({ of: () => sets }) };
+    acts.begins("deployment-controller", "default/web", believed as unknown as SharedInformers);
+    for (const set of [resized(found[1]!, -3), resized(found[0]!, 2)]) {
+      const metadata = { ...set.metadata, ownerUid: now.metadata.uid };
+      acts.asks("deployment-controller", "ReplicaSet", { ...set, metadata });
+    }
+    return told;
+  };
+  expect(said(found)).toEqual([]);
+  // Of a rollout that goes on, it would be broken.
+  const going = found.map((set) => sized(set.metadata.name, set.spec.replicas, now));
+  expect(said(going)).toEqual(["1 to 3 makes 6 pods of 5"]);
 });

@@ -19,6 +19,30 @@ describe("interning", () => {
     expect(table.family(id)).toBe(6);
   });
 
+  it("reads IPv4 addresses in their plain form as in any other", () => {
+    // Broken on purpose: octets up to 999, and leading zeros, taken in the plain form.
+    const octet = fc.oneof(fc.nat(255), fc.nat(999)).map(String);
+    const odd = fc.constantFrom("", "00", "01", "-1", "1e1", " 1", "1/8", "256");
+    const part = fc.oneof({ weight: 9, arbitrary: octet }, { weight: 1, arbitrary: odd });
+    const parts = fc.array(part, { minLength: 3, maxLength: 5 });
+    const read = (text: string): string | null => {
+      const table = new AddressTable();
+      try {
+        const id = table.intern(text);
+        return `${table.text(id)} ${table.prefixBits(id, 32)}`;
+      } catch {
+        return null;
+      }
+    };
+    fc.assert(
+      fc.property(parts, (groups) => {
+        const text = groups.join(".");
+        expect(read(text)).toBe(read(`::ffff:${text}`));
+      }),
+      { numRuns: 500, seed: 1 },
+    );
+  });
+
   it("reads addresses as kube-proxy does: zeros in front mean nothing, mapped IPv4 is IPv4", () => {
     const table = new AddressTable();
     const id = table.intern("10.180.0.1");

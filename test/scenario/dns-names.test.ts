@@ -175,9 +175,11 @@ describe("an answer that is larger than a datagram may be", () => {
     const done = await runDns(fields, "4s", workload("Deployment", 40), ({ transport }) => {
       const connect = transport.connect.bind(transport);
       const cache = transport.network.addresses.intern("169.254.20.10");
-      // Nobody listens on the port beside it.
-      transport.connect = (namespace, address, port, ...rest) =>
-        connect(namespace, address, address === cache ? port + 1 : port, ...rest);
+      // Nobody listens on the port beside it; UDP is left alone.
+      transport.connect = (namespace, address, port, handler, data, protocol) => {
+        const isBeside = address === cache && protocol !== TransportProtocol.UDP;
+        return connect(namespace, address, isBeside ? port + 1 : port, handler, data, protocol);
+      };
     });
     expect(Object.keys(results(done.lookups))).toEqual(["refused"]);
     expect(done.lookups.length).toBeGreaterThan(3);

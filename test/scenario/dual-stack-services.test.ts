@@ -16,6 +16,7 @@ import { outcomeNames } from "../../src/observe/observations.ts";
 import { compile, type Run } from "../../src/scenario/compile.ts";
 import { defaultProfile } from "../../src/scenario/profile.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
+import { DNS_PORT } from "../../src/workload/dns/server.ts";
 import { tallied } from "../mechanism/tally.ts";
 import { loadFiles, mistakesIn } from "./files.ts";
 
@@ -91,10 +92,13 @@ function connectedFamilies(run: Run, asked: Map<string, Set<IpFamily>>): void {
   const { transport } = run;
   const { addresses } = transport.network;
   const connect = transport.connect.bind(transport);
-  transport.connect = (namespace, address, ...rest) => {
-    const known = asked.get(namespace.name) ?? new Set();
-    asked.set(namespace.name, known.add(familyOf(addresses.text(address))));
-    return connect(namespace, address, ...rest);
+  transport.connect = (namespace, address, port, ...rest) => {
+    // Not what a resolver asks its name server by.
+    if (port !== DNS_PORT) {
+      const known = asked.get(namespace.name) ?? new Set();
+      asked.set(namespace.name, known.add(familyOf(addresses.text(address))));
+    }
+    return connect(namespace, address, port, ...rest);
   };
 }
 

@@ -3,6 +3,7 @@
  *
  * Owns: walking the rendered rules to what the run has decided. Refuses to own: rendering and walking (../rules).
  */
+import { DockerNatRules } from "../../docker/natRules.ts";
 import { RoutedRules } from "../../kubernetes/proxy/natRules.ts";
 import type { AddressId } from "../../network/address.ts";
 import type { Host } from "../../network/host.ts";
@@ -13,6 +14,7 @@ import { programmedOn, proxyMode, rulesOn } from "../node.ts";
 import type { Hook } from "../rules/contract.ts";
 import { ruleRenderers } from "../rules/index.ts";
 import { firstHook, walk } from "../rules/walk.ts";
+import { dockerRules } from "./dockerRules.ts";
 import type { TraceRule } from "./record.ts";
 import type { PacketView, RuleBook } from "./recorder.ts";
 
@@ -44,8 +46,12 @@ export class NodeRuleBook implements RuleBook {
     after: PacketView,
   ): readonly TraceRule[] {
     const { cluster, transport } = this.#run;
-    if (cluster.proxies[host.index] === undefined) return [];
     const { addresses } = transport.network;
+    if (host.nat instanceof DockerNatRules) {
+      const daemon = { ...this.#scenario.docker, nat: host.nat, addresses };
+      return dockerRules(daemon, point, before, after);
+    }
+    if (cluster.proxies[host.index] === undefined) return [];
     const family = addresses.family(before.destination);
     const { view, kernel } = programmedOn(this.#run, host.index, family);
     const isTranslated =

@@ -7,6 +7,7 @@
  */
 import type { DurationNs, SimTimeNs } from "../../engine/index.ts";
 import type { AddressId } from "../../network/address.ts";
+import type { PortMapping } from "../../network/portmap.ts";
 import type { Container, Pod, ProbeHandler } from "../api/types.ts";
 
 /** A pod's network namespace with its address. */
@@ -22,8 +23,14 @@ export interface PodNetwork {
   /**
    * CNI ADD. null: the node's range has no free address.
    * @param wanted the address that it has had for days, where that is free
+   * @param ports host ports of its containers
    */
-  add(node: number, podName: string, wanted?: string | null): Sandbox | null;
+  add(
+    node: number,
+    podName: string,
+    wanted?: string | null,
+    ports?: readonly PortMapping[],
+  ): Sandbox | null;
   /** CNI DEL: sockets in the namespace die silently, the link goes, the address returns to the range. */
   del(sandbox: Sandbox): void;
 }

@@ -16,6 +16,7 @@ import {
 } from "../../engine/index.ts";
 import { objectKey, type Pod, type PodStatus } from "../api/types.ts";
 import { Container } from "./container.ts";
+import { portMappings } from "./hostPorts.ts";
 import type { Sandbox } from "./contract.ts";
 import type { KubeletContext } from "./kubelet.ts";
 import { killContainer, TerminationOrder } from "./killing.ts";
@@ -90,7 +91,7 @@ export class PodWorker implements Listed {
   startAtRest(): Pod {
     const { network, node, nodeName, sim, ledger, pleg } = this.#context;
     const [address = null] = this.#pod.status.podIPs;
-    this.#sandbox = network.add(node, this.#pod.metadata.name, address);
+    this.#sandbox = network.add(node, this.#pod.metadata.name, address, portMappings(this.#pod));
     if (this.#sandbox === null) throw new Error(`${nodeName} has no address for pod ${this.key}`);
     this.#volumesReady = true;
     this.#makeContainers(true, new Map());
@@ -306,7 +307,7 @@ export class PodWorker implements Listed {
 
   #addSandbox(): boolean {
     const { network, node, nodeName } = this.#context;
-    this.#sandbox = network.add(node, this.#pod.metadata.name);
+    this.#sandbox = network.add(node, this.#pod.metadata.name, null, portMappings(this.#pod));
     if (this.#sandbox === null) this.#event("no_address", nodeName);
     else this.#event("sandbox_created", this.#podIPs().join(" "));
     return this.#sandbox !== null;

@@ -7,6 +7,7 @@
  */
 import { parsePrefix, parsePrefixes, type AddressId, type AddressTable } from "../address.ts";
 import type { Host, Namespace } from "../host.ts";
+import { PortMap, type PortMapping } from "../portmap.ts";
 import { HostLocalAllocator } from "../ipam/hostLocal.ts";
 import { RouteTable } from "../routeTable.ts";
 import type { Guest, GuestHost, GuestNetwork, NetworkKind } from "./contract.ts";
@@ -32,6 +33,7 @@ export class BridgeNetwork implements GuestNetwork {
   readonly #ranges = new Map<number, readonly Range[]>();
   /** What each guest holds of its host's ranges, in their order. */
   readonly #allocated = new Map<number, readonly bigint[]>();
+  readonly #portMaps = new Map<number, PortMap>();
   readonly #namespaceFor: (name: string, host: Host) => Namespace;
 
   /**
@@ -54,7 +56,12 @@ export class BridgeNetwork implements GuestNetwork {
     }
   }
 
-  add(hostIndex: number, name: string, wanted: string | null = null): Guest | null {
+  add(
+    hostIndex: number,
+    name: string,
+    wanted: string | null = null,
+    ports: readonly PortMapping[] = [],
+  ): Guest | null {
     const { network, stack } = this.#parts;
     const host = network.hosts[hostIndex]!;
     const values = this.#allocate(hostIndex, wanted);
@@ -70,6 +77,7 @@ export class BridgeNetwork implements GuestNetwork {
       stack.resolved(host, address);
     }
     this.#allocated.set(namespace.index, values);
+    if (ports.length > 0) this.#portMapOf(host).forward(namespace.index, addresses, ports);
     return { namespace: namespace.index, node: hostIndex, addresses };
   }
 
@@ -78,9 +86,22 @@ export class BridgeNetwork implements GuestNetwork {
     const values = this.#allocated.get(guest.namespace);
     if (values === undefined) return;
     this.#allocated.delete(guest.namespace);
+    this.#portMaps.get(guest.node)?.unforward(guest.namespace);
     for (const address of guest.addresses) network.hosts[guest.node]!.unplug(address);
     transport.closeNamespace(network.namespaces[guest.namespace]!);
     this.#release(guest.node, values);
+  }
+
+  /** Made with the first guest that has a port of the host. */
+  #portMapOf(host: Host): PortMap {
+    let portMap = this.#portMaps.get(host.index);
+    if (portMap === undefined) {
+      const { cidr } = this.#parts.hosts.find((each) => each.host === host)!;
+      portMap = new PortMap(host, this.#parts.network.addresses, parsePrefixes(cidr));
+      this.#portMaps.set(host.index, portMap);
+      host.appendNat(portMap);
+    }
+    return portMap;
   }
 
   /** One address of each range, or none at all when one of them is used up. */

@@ -6,6 +6,7 @@
 import type { AddressId } from "../address.ts";
 import type { Host } from "../host.ts";
 import type { Network } from "../network.ts";
+import type { PortMapping } from "../portmap.ts";
 import type { NetworkStack } from "../stack.ts";
 import type { Transport } from "../transport.ts";
 
@@ -27,8 +28,14 @@ export interface GuestNetwork {
   /**
    * null: the host's range has no free address.
    * @param wanted its address of the first range, where that is free
+   * @param ports of the host that lead to it (CNI's portMappings)
    */
-  add(host: number, name: string, wanted?: string | null): Guest | null;
+  add(
+    host: number,
+    name: string,
+    wanted?: string | null,
+    ports?: readonly PortMapping[],
+  ): Guest | null;
   del(guest: Guest): void;
 }
 

@@ -229,7 +229,7 @@ function axesOf({ format, isLog = false, isWhole = false }: ChartProps): uPlot.A
     {
       stroke: ink,
       grid: isLog ? { ...grid, filter: decades } : grid,
-      ticks: grid,
+      ticks: isLog ? { ...grid, filter: decades } : grid,
       font: FONT,
       size: 64,
       values: (_, ticks) =>
@@ -314,6 +314,7 @@ function drawLetters(plot: uPlot, marks: readonly Mark[]): void {
   ctx.save();
   ctx.font = `bold ${11 * scale}px system-ui, sans-serif`;
   ctx.textBaseline = "middle";
+  ctx.textAlign = "left";
   for (const [i, { fromNs }] of marks.entries()) {
     const left = plot.valToPos(fromNs / 1e9, "x", true);
     if (left < bbox.left || left > bbox.left + bbox.width) continue;

@@ -17,7 +17,13 @@ import { serversOfPort } from "../docker.ts";
 import type { DockerTarget, ResolvedClient, ResolvedScenario } from "../resolved.ts";
 import { serverProgram } from "../servers/index.ts";
 import { defaultServer } from "../servers/requests.ts";
-import { workloadCount, workloadIndex, type Dialled, type Workloads } from "./workloads.ts";
+import {
+  workloadCount,
+  workloadIndex,
+  workloadsWithHostPort,
+  type Dialled,
+  type Workloads,
+} from "./workloads.ts";
 
 /** Exit code of a client that was given no address: as of curl without a host. */
 const EXIT_NO_ADDRESS = 6;
@@ -61,7 +67,7 @@ export class DockerWorkloads {
       case "container":
         return this.#docker!.containers.get(to.container)!.address;
       case "hostPort":
-        return this.#docker!.host(to.host).address;
+        return this.#network.hosts.find(({ name }) => name === to.host)!.address;
       case "localhost":
         return this.#network.useLoopback();
     }
@@ -71,6 +77,10 @@ export class DockerWorkloads {
     if (to.via === "container") return [this.#workloadOf(to.container)];
     if (from.kind === "sidecar") return [workloadIndex(this.#scenario, from.at!)];
     const host = to.via === "hostPort" ? to.host : from.at!;
+    const { nodes } = this.#scenario.cluster;
+    if (nodes.some(({ metadata }) => metadata.name === host)) {
+      return workloadsWithHostPort(this.#scenario, to);
+    }
     const servers = serversOfPort(this.#scenario.docker, host, to);
     return servers.map(({ name }) => this.#workloadOf(name));
   }

@@ -247,6 +247,24 @@ export function workloadCount({ cluster }: ResolvedScenario): number {
   return ownersIn(cluster).length + cluster.pods.length;
 }
 
+/** Numbers of the workloads whose pods ask for a port of their node. */
+export function workloadsWithHostPort(
+  { cluster }: ResolvedScenario,
+  wanted: { readonly port: number; readonly protocol: string },
+): number[] {
+  const templates = ownersIn(cluster).map(({ spec }) => spec.template.spec);
+  const specs: PodSpec[] = [...templates, ...cluster.pods.map(({ spec }) => spec)];
+  return specs.flatMap(({ containers }, index) =>
+    containers.some(({ ports }) =>
+      ports.some(
+        ({ hostPort, protocol }) => hostPort === wanted.port && protocol === wanted.protocol,
+      ),
+    )
+      ? [index]
+      : [],
+  );
+}
+
 /** Number of the workload that a client's own pod lies in. */
 export function workloadIndex(scenario: ResolvedScenario, key: string): number {
   return workloadsOf(scenario).findIndex((each) => each.key === key);

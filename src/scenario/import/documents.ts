@@ -4,11 +4,20 @@
  * Owns: the choice of the parser, lists of every kind and depth, templates that nobody has filled in, and
  * what stands in a folder beside manifests. Refuses to own: what an object means.
  */
+import { basename } from "node:path";
 import type { FileMistakes, Mistake } from "../mistakes.ts";
 import { decode, readText, type YamlDocument } from "../manifests/yaml.ts";
 import { FileMistakes as Mistakes } from "../mistakes.ts";
 import { isRecord } from "../schema/reading.ts";
-import { looksLikeJson, readJson, textAt, type RawValue } from "./json.ts";
+import {
+  looksLikeJson,
+  listAt,
+  readJson,
+  recordAt,
+  tellNoJson,
+  textAt,
+  type RawValue,
+} from "./json.ts";
 import type { PassedOver, Source } from "./sources.ts";
 
 /** One object as it stands in a file. */
@@ -23,6 +32,8 @@ const DEEPEST_LIST = 8;
 const TEMPLATE = /\{\{.*?\}\}/;
 const TEMPLATE_ADVICE =
   "manifests: fill templates in first, as in helm template DIR | sim import -f -";
+
+export const KUSTOMIZE_ADVICE = "what it comes to: kustomize build DIR | sim import -f -";
 
 /** All objects of all files, in order. */
 export function readObjects(
@@ -45,10 +56,26 @@ export function readObjects(
       new Mistakes(file.shown, () => null, sink).add([], "no object", "Kubernetes manifests");
     } else if (isEmpty && file.isNamed) {
       const own = documents[0]!.mistakes;
-      own.add([], "no object with apiVersion and kind", "Kubernetes manifests");
+      const [found, allowed] = otherTool(file.shown) ?? [
+        "no object with apiVersion and kind",
+        "Kubernetes manifests",
+      ];
+      own.add([], found, allowed);
     } else passedOver.push(...passed);
   }
   return objects;
+}
+
+/** Files of other tools, by their names: what they are, and how to come to manifests. */
+function otherTool(file: string): readonly [found: string, allowed: string] | null {
+  const name = basename(file).toLowerCase();
+  if (/^kustomization(\.ya?ml)?$/.test(name)) return ["a kustomization", KUSTOMIZE_ADVICE];
+  if (/^(docker-)?compose\b.*\.ya?ml$/.test(name)) {
+    return ["a Compose file", "Kubernetes manifests, as kompose convert makes them of it"];
+  }
+  return /^(chart|values\b.*)\.ya?ml$/.test(name)
+    ? ["a part of a Helm chart", "manifests: helm template DIR | sim import -f -"]
+    : null;
 }
 
 function documentsOf(
@@ -60,15 +87,19 @@ function documentsOf(
   const text = decode(content, whole);
   if (text === null) return [];
   const before = sink.length;
-  const documents =
-    (looksLikeJson(text) ? readJson(shown, text, sink) : null) ??
-    readText(shown, text, sink, repeated);
+  const json = looksLikeJson(text) ? readJson(shown, text, sink) : null;
+  const documents = json ?? readText(shown, text, sink, repeated);
   if (sink.length > before && TEMPLATE.test(text)) {
     sink.length = before;
     const line = lineOf(text, TEMPLATE);
     const at = new Mistakes(shown, () => ({ line, column: 1 }), sink);
     at.add([], "a template: {{ ... }}", TEMPLATE_ADVICE);
     return [];
+  }
+  if (json === null && sink.length > before && /^\s*\{\s*"/.test(text)) {
+    // It was meant as JSON: what a YAML parser makes of it helps nobody.
+    sink.length = before;
+    tellNoJson(shown, text, sink);
   }
   return documents;
 }
@@ -118,8 +149,15 @@ function collect(
   else objects.push({ apiVersion, kind, value, mistakes });
 }
 
+/** What has to be filled in for an object to mean anything; braces in other texts may be meant. */
 function namesOf(value: RawValue): string[] {
-  return [textAt(value, "metadata", "name"), textAt(value, "metadata", "namespace")].filter(
-    (each) => each !== null,
+  const pod = recordAt(value, "spec", "template", "spec") ?? recordAt(value, "spec");
+  const images = listAt(pod, "containers").map((each) =>
+    isRecord(each) ? textAt(each, "image") : null,
   );
+  return [
+    textAt(value, "metadata", "name"),
+    textAt(value, "metadata", "namespace"),
+    ...images,
+  ].filter((each) => each !== null);
 }

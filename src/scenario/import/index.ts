@@ -8,7 +8,7 @@ import { basename, resolve } from "node:path";
 import { pathText, UserError, type Mistake } from "../mistakes.ts";
 import type { ResolvedScenario } from "../resolved.ts";
 import { guessCalls, type Calls } from "./calls.ts";
-import { readObjects } from "./documents.ts";
+import { KUSTOMIZE_ADVICE, readObjects } from "./documents.ts";
 import { draftOf, type Draft, type DraftWishes } from "./draft.ts";
 import { judgeScenario, type Finding, type Verdict } from "./judge.ts";
 import type { RawValue } from "./json.ts";
@@ -74,6 +74,7 @@ export function importCluster(
   const notes: Note[] = [];
   const subjects = raw.map((each) => new Subject(each, notes));
   prepare(subjects);
+  refuseKustomizations(subjects, mistakes);
   for (const subject of subjects) if (!subject.isDropped) repairAlone(subject);
   const { draft, calls, scenario } = agree(subjects, wishes);
   const kept = subjects.filter(({ isDropped }) => !isDropped);
@@ -201,6 +202,13 @@ function nameOf([first = "import"]: readonly string[]): string {
   if (first === "-") return "stdin";
   const name = basename(resolve(first)).replace(/\.(ya?ml|json)$/i, "");
   return /^[\w.-]+$/.test(name) ? name : "import";
+}
+
+/** @throws UserError where there is nothing else: it names files that were not read */
+function refuseKustomizations(subjects: readonly Subject[], mistakes: Mistake[]): void {
+  if (subjects.some(({ kind }) => kind !== "Kustomization")) return;
+  for (const { raw } of subjects) raw.mistakes.add([], "a kustomization", KUSTOMIZE_ADVICE);
+  throw new UserError(mistakes);
 }
 
 function nothingFound(paths: readonly string[], passedOver: number): UserError {

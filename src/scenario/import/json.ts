@@ -12,24 +12,68 @@ import { isRecord } from "../schema/reading.ts";
 /** Of what begins as JSON does and is none, short texts are read as YAML: flow style begins so too. */
 const LONGEST_FLOW = 1_000_000;
 
-/** null: no JSON. */
+/** null: no JSON. One value, or several one after the other, as jq writes them. */
 export function readJson(file: string, text: string, sink: Mistake[]): YamlDocument[] | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
+  const values = parsed(text);
+  if (values === null) {
     if (text.length <= LONGEST_FLOW) return null;
-    const offset = Number(/position (\d+)/.exec((error as Error).message)?.[1] ?? text.length);
-    const place = new JsonPlaces(text).placeOf(offset);
-    const found = `no JSON: ${(error as Error).message.replace(/ at position .*$/s, "").replace(/, "[^]*$/, "")}`;
-    new FileMistakes(file, () => place, sink).add([], found.slice(0, 120));
+    tellNoJson(file, text, sink);
     return [];
   }
-  const places = new JsonPlaces(text);
-  const mistakes = new FileMistakes(file, (path) => places.find(path), sink);
-  const before = sink.length;
-  const plain = plainJson(value, mistakes);
-  return sink.length > before || plain === undefined ? [] : [{ value: plain, mistakes }];
+  return values.flatMap(({ value, offset }) => {
+    const places = new JsonPlaces(text, offset);
+    const mistakes = new FileMistakes(file, (path) => places.find(path), sink);
+    const before = sink.length;
+    const plain = plainJson(value, mistakes);
+    return sink.length > before || plain === undefined ? [] : [{ value: plain, mistakes }];
+  });
+}
+
+/** Where a text stops to be JSON. */
+export function tellNoJson(file: string, text: string, sink: Mistake[]): void {
+  let message = "";
+  try {
+    JSON.parse(text);
+  } catch (error) {
+    ({ message } = error as Error);
+  }
+  const offset = Number(/position (\d+)/.exec(message)?.[1] ?? text.length);
+  const place = new JsonPlaces(text, 0).placeOf(offset);
+  const found = `no JSON: ${message.replace(/ at position .*$/s, "").replace(/, "[^]*$/, "")}`;
+  new FileMistakes(file, () => place, sink).add([], found.slice(0, 120));
+}
+
+function parsed(text: string): { readonly value: unknown; readonly offset: number }[] | null {
+  try {
+    return [{ value: JSON.parse(text), offset: 0 }];
+  } catch {
+    return parsedStream(text);
+  }
+}
+
+/** Objects with nothing but white space between them. */
+function parsedStream(text: string): { readonly value: unknown; readonly offset: number }[] | null {
+  const values = [];
+  let depth = 0;
+  let offset = 0;
+  let isText = false;
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i];
+    if (isText) {
+      if (char === "\\") i++;
+      else isText = char !== '"';
+    } else if (char === '"') isText = true;
+    else if (char === "{") depth++;
+    else if (char === "}" && --depth === 0) {
+      try {
+        values.push({ value: JSON.parse(text.slice(offset, i + 1)) as unknown, offset });
+      } catch {
+        return null;
+      }
+      offset = i + 1;
+    }
+  }
+  return text.slice(offset).trim() === "" && values.length > 0 ? values : null;
 }
 
 /** A copy without nulls; undefined for null, and after a mistake. */
@@ -74,8 +118,12 @@ class JsonPlaces {
   /** Offsets of what stands in the list `items` at the top: a dump of a cluster is one. */
   #items: number[] | null = null;
 
-  constructor(text: string) {
+  readonly #start: number;
+
+  /** @param start where the value begins */
+  constructor(text: string, start: number) {
     this.#text = text;
+    this.#start = start;
   }
 
   find(path: Path): { line: number; column: number } {
@@ -83,7 +131,7 @@ class JsonPlaces {
   }
 
   #offsetOf(path: Path): number {
-    let offset = this.#skipSpace(0);
+    let offset = this.#skipSpace(this.#start);
     let rest = path;
     if (path[0] === "items" && typeof path[1] === "number") {
       this.#items ??= this.#offsetsOfItems(offset);

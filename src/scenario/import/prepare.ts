@@ -62,7 +62,7 @@ function reasonFor({ kind, raw: { apiVersion } }: Subject): string {
   const [group = ""] = apiVersion.split("/");
   // Groups of Kubernetes' own have no dot, or end like this.
   return group.includes(".") && !/(^|\.)k8s\.io$/.test(group)
-    ? `a custom resource (${apiVersion}): pods and Services that its controller makes are not here; kubectl get, where it runs, has them`
+    ? `a custom resource (${apiVersion}): whatever its controller makes of it is not here; kubectl get, where it runs, has it`
     : `a kind the simulator has no use for (${apiVersion})`;
 }
 

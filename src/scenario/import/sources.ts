@@ -80,7 +80,12 @@ class Reader {
     }
     if (stats.isDirectory()) this.#folder(path, 0);
     else if (stats.isFile()) this.#file(path, true);
-    else this.#wrong(path, "neither a file nor a folder");
+    else
+      this.#wrong(
+        path,
+        "neither a file nor a folder",
+        "a file, a folder or -: COMMAND | sim import -f -",
+      );
   }
 
   #folder(folder: string, depth: number): void {

@@ -98,7 +98,7 @@ export function container(reference: string): ContainerTargetInput {
   return { kind: "container", container: reference };
 }
 
-/** "HOST:PORT", or "HOST:PORT/udp": a port of a Docker host, by the host's own address. */
+/** "HOST:PORT", or "HOST:PORT/udp": a port of a Docker host, or a pod's host port on a node, by the host's own address. */
 export function hostPort(reference: string): HostPortInput {
   return { kind: "hostPort", hostPort: reference };
 }

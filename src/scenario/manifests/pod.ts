@@ -436,15 +436,6 @@ function noticeContainer(
     if (Array.isArray(words) && onlySleepNs(words.map(String)) !== null) continue;
     if (valueAt(container, parts) !== undefined) ignore([...at, ...parts], COMMAND_REASON);
   }
-  const ports = valueAt(container, ["ports"]);
-  if (
-    Array.isArray(ports) &&
-    ports.some((port) => isRecord(port) && port["hostPort"] !== undefined)
-  ) {
-    const reason =
-      "the scheduler keeps a hostPort free on the node, but no packet is sent on from it";
-    ignore([...at, "ports"], reason);
-  }
 }
 
 /** Parts of affinity and spread constraints that are read and have no effect. */

@@ -134,15 +134,28 @@ export function decode(content: Uint8Array, mistakes: FileMistakes): string | nu
     mistakes.add([], `${content.length} bytes`, `at most ${LARGEST_FILE} bytes`);
     return null;
   }
-  const isUtf16 =
-    (content[0] === 0xff && content[1] === 0xfe) || (content[0] === 0xfe && content[1] === 0xff);
+  const encoding = encodingOf(content);
+  let text: string | null = null;
   try {
-    if (!isUtf16) return new TextDecoder("utf-8", { fatal: true }).decode(content);
+    if (encoding !== "utf-32") text = new TextDecoder(encoding, { fatal: true }).decode(content);
   } catch {
-    // Reported below, as UTF-16 is.
+    // Reported below.
   }
-  mistakes.add([], isUtf16 ? "UTF-16 text" : "bytes that are no UTF-8", "a text file in UTF-8");
+  if (text !== null && !text.includes("\0")) return text;
+  const found =
+    text !== null
+      ? "a byte that is 0, as in UTF-16 without its mark"
+      : encoding === "utf-8"
+        ? "bytes that are no UTF-8"
+        : `bytes that are no ${encoding === "utf-32" ? "UTF-8: UTF-32" : "UTF-16"}`;
+  mistakes.add([], found, "a text file in UTF-8");
   return null;
+}
+
+/** By the byte order mark; PowerShell writes UTF-16 with one. */
+function encodingOf([a, b, c, d]: Uint8Array): "utf-8" | "utf-16le" | "utf-16be" | "utf-32" {
+  if (a === 0xff && b === 0xfe) return c === 0 && d === 0 ? "utf-32" : "utf-16le";
+  return a === 0xfe && b === 0xff ? "utf-16be" : "utf-8";
 }
 
 function partsOf(text: string): number {

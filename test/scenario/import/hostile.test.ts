@@ -40,7 +40,24 @@ describe("broken files", () => {
     ["an alias bomb", bomb, /^a\.yaml:\d+:\d+ .*(more than 1000 times|too many values)/],
     ["deep JSON", "[".repeat(100_000) + "]".repeat(100_000), /^a\.yaml.*nested more than 200 deep/],
     ["deep YAML", "a: ".repeat(1) + "{a: ".repeat(5000), /nested more than 200 deep/],
-    ["UTF-16", utf16("kind: Service"), /^a\.yaml: UTF-16 text; allowed: a text file in UTF-8/],
+    [
+      "UTF-16 without its mark",
+      utf16("kind: Service").subarray(2),
+      /^a\.yaml: a byte that is 0, as/,
+    ],
+    ["UTF-32", new Uint8Array([0xff, 0xfe, 0, 0, 0x61, 0, 0, 0]), /^a\.yaml: .*UTF-32; allowed/],
+    ["half a character of UTF-16", utf16("kind: S").subarray(0, -1), /^a\.yaml: .* no UTF-16/],
+    ["JSON that ends too early", '{"kind":"List","items":[{"a":', /^a\.yaml:1:\d+:? .*no JSON: /],
+    [
+      "an image that is a template",
+      shopPart("web").replace(/image: .*/, 'image: "{{ .Values.image }}"'),
+      /^a\.yaml:\d+:1:? a template.*helm template DIR \| sim import -f -/,
+    ],
+    [
+      "only a kustomization",
+      "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n",
+      /^a\.yaml:1:1:? a kustomization; allowed: what it comes to: kustomize build DIR/,
+    ],
     ["Latin-1", latin1("kind: Sérvice\n"), /^a\.yaml: bytes that are no UTF-8/],
     ["a program", new Uint8Array([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0, 0xff]), /no UTF-8/],
     ["a key __proto__", '{"apiVersion":"v1","kind":"Service","__proto__":{"x":1}}', /__proto__/],
@@ -64,6 +81,35 @@ describe("broken files", () => {
     const started = performance.now();
     expect(mistakesOf(content)?.join("\n")).toMatch(said);
     expect(performance.now() - started).toBeLessThan(20_000);
+  });
+
+  test("files of other tools are told by their names, with what makes manifests of them", () => {
+    const said = (name: string) => mistakesOf("resources: [a.yaml]\n", name)?.join("\n");
+    expect(said("kustomization.yaml")).toContain("kustomize build DIR | sim import -f -");
+    expect(said("docker-compose.yml")).toContain("kompose convert");
+    expect(said("values-prod.yaml")).toContain("helm template DIR | sim import -f -");
+  });
+
+  /** Seen to fail with decode() reading UTF-8 only, and with parsedStream() giving up at once. */
+  test("PowerShell's UTF-16 with its mark, and jq's objects one after the other, are read", () => {
+    const taken = (content: string | Uint8Array) => importFiles({ "a.json": content }).objects;
+    const web = shopPart("web").replace(/---$/, "");
+    const bigEndian = Buffer.from(utf16(web)).swap16();
+    expect(importFiles({ "a.yaml": utf16(web) }).objects).toHaveLength(2);
+    expect(importFiles({ "a.yaml": new Uint8Array(bigEndian) }).objects).toHaveLength(2);
+    const object = (kind: string, name: string) =>
+      JSON.stringify({
+        apiVersion: "v1",
+        kind,
+        metadata: { name },
+        spec: { ports: [{ port: 80 }] },
+      });
+    const stream = `${object("Service", '}{"')}\n${object("Service", "a")}${object("Service", "b")}\n`;
+    const { report, objects } = importFiles({ "a.json": stream });
+    expect(objects).toHaveLength(2);
+    // The place of a mistake in a later one is its own.
+    expect(report.join("\n")).toMatch(/a\.json:1/);
+    expect(taken(`${object("Namespace", "x")}\n`)).toHaveLength(1);
   });
 
   test("more than 64 MiB are not read to the end", () => {

@@ -229,7 +229,11 @@ export class Scene {
       pen.fillStyle = this.#paints.ink;
       const { name } = this.#options.cluster.nodes[node]!;
       const text = isSmall ? name : `kube-proxy ${name}`;
-      pen.fillText(shortened(pen, text, proxy.width - 58), proxy.x + 8, proxy.y + PROXY / 2);
+      pen.fillText(
+        shortened(pen, text, proxy.width - (isSmall ? 44 : 58)),
+        proxy.x + 8,
+        proxy.y + PROXY / 2,
+      );
     }
     this.#badge(pen, node);
   }
@@ -327,10 +331,11 @@ export class Scene {
     pen.font = "11px system-ui, sans-serif";
     pen.textBaseline = "middle";
     pen.fillStyle = paints.soft;
-    const text = [`out ${percent(load.out)}, in ${percent(load.in)}`];
+    const room = box.width - 44;
+    const both = [`out ${percent(load.out)}`, `in ${percent(load.in)}`];
+    const text = pen.measureText(both.join(", ")).width <= room ? [both.join(", ")] : both;
     if (load.queueP99Ns > 0) text.push(`queue ${duration(load.queueP99Ns)}`);
     if (load.drops > 0) text.push(`${count(load.drops)} drops`);
-    const room = box.width - 44;
     for (const [line, each] of text.entries()) {
       pen.fillText(shortened(pen, each, room), box.x + 42, top + 13 + 14 * line);
     }

@@ -35,7 +35,10 @@ interface Size {
 interface Rollout {
   deployment: Deployment;
   readonly newKey: ObjectKey;
-  /** Paused, or of another size than its ReplicaSets were made for: sync.go scale() looks at no availability. */
+  /**
+   * Paused, or of another size than its ReplicaSets were made for: sync.go scale() looks at no availability, and what
+   * GetReplicaSetProportion() rounds and cuts off at zero may come to more than the surge.
+   */
   readonly isScaling: boolean;
   readonly sizes: Map<ObjectKey, Size>;
   readonly believed: SharedInformers;
@@ -115,8 +118,9 @@ export class ControllerActs implements ActListener {
     const size = sizes.get(key) ?? { found: set, replicas };
     size.replicas = replicas;
     sizes.set(key, size);
+    if (rollout.isScaling) return;
     if (replicas > before) this.#grows(rollout, set, before);
-    else if (replicas < before && !rollout.isScaling) {
+    else if (replicas < before) {
       if (key === newKey) this.#newShrinks(rollout, set, before);
       else this.#oldShrinks(rollout, set, before, size.found);
     }
@@ -130,7 +134,7 @@ export class ControllerActs implements ActListener {
     let total = 0;
     for (const each of sizes.values()) total += each.replicas;
     if (total > most) this.#tell(set, `${before} to ${replicas} makes ${total} pods of ${most}`);
-    if (rollout.isScaling || deployment.spec.strategy !== "Recreate") return;
+    if (deployment.spec.strategy !== "Recreate") return;
     for (const [key, { found }] of sizes) {
       if (key === objectKey(set)) continue;
       const pods = believed.byOwner("Pod").of(found.metadata.uid);
