@@ -114,10 +114,12 @@ export class Point {
 
   /** The mean of a measure over replications. */
   figure(name: string, measure: string, unit: FigureUnit): Figure {
-    const figure = figureOf(name, unit, this.values(measure), this.#confidence);
-    if (unit !== "share" || figure.low === null || figure.high === null) return figure;
-    // No share is beyond all of it, whatever an interval of few says.
-    return { ...figure, low: Math.max(0, figure.low), high: Math.min(1, figure.high) };
+    const values = this.values(measure);
+    const figure = figureOf(name, unit, values, this.#confidence);
+    if (figure.low === null || figure.high === null) return figure;
+    // Nothing is less than none and no share beyond all of it, whatever an interval of few says.
+    const low = values.some((value) => value < 0) ? figure.low : Math.max(0, figure.low);
+    return { ...figure, low, high: unit === "share" ? Math.min(1, figure.high) : figure.high };
   }
 
   /** How much more one measure is than another, replication by replication. */

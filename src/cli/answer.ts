@@ -6,6 +6,7 @@
  */
 import { availableParallelism } from "node:os";
 import type { AnswerFormatName, AnswerOptions } from "../answers/index.ts";
+import { counted } from "../output/index.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { wantsColour, type Io } from "./io.ts";
 
@@ -34,7 +35,7 @@ export async function answerCommand(
   };
   try {
     const answer = await dependencies.answer(question, options, jobs, io.signal, () =>
-      tell(`${++runs} runs`),
+      tell(counted(++runs, "run")),
     );
     const { answerFormats } = await import("../answers/index.ts");
     const width = io.stdout.columns ?? 80;

@@ -4,7 +4,7 @@
  * Owns: exit codes for errors, and the text that lets an internal fault be replayed.
  */
 import { SimulationFault } from "../engine/index.ts";
-import { printable, ResultsError } from "../output/index.ts";
+import { printable } from "../output/index.ts";
 import { ExitCode, Interrupted, TimedOut, type ExitCodeValue, type Io } from "./io.ts";
 
 /** podstorm itself went wrong. The message holds what was handled, the simulated time and the replay. */
@@ -28,14 +28,17 @@ export class InternalFault extends Error {
 
   /** Passes on what is not a fault: an interruption, and mistakes that only compiling finds. */
   static wrap(error: unknown, nowNs: number, replay: string, signal: AbortSignal): unknown {
-    if (signal.aborted || isUserError(error) || error instanceof ResultsError) return error;
+    if (signal.aborted || isUserError(error)) return error;
     return new InternalFault(error, nowNs, replay);
   }
 }
 
-/** By name: the class lives in a room that is loaded only when a scenario is. */
+/**
+ * By name: the classes live in rooms that are loaded only when they are needed, the bundle of plot/ has its own of
+ * them, and from a thread come only their names.
+ */
 export function isUserError(error: unknown): error is Error {
-  return error instanceof Error && error.name === "UserError";
+  return error instanceof Error && /^(UserError|ResultsError)$/.test(error.name);
 }
 
 /** A signal in the middle of a scenario's own code, where no handler of ours gets its turn. */
@@ -51,7 +54,7 @@ export function reportError(error: unknown, io: Io): ExitCodeValue {
     io.stderr.write(`${ended.message}; nothing was written\n`);
     return ended instanceof TimedOut ? ExitCode.timedOut : ExitCode.interrupted;
   }
-  if (isUserError(error) || error instanceof ResultsError) {
+  if (isUserError(error)) {
     io.stderr.write(`${lines(error.message)}\n`);
     return ExitCode.userMistake;
   }

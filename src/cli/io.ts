@@ -58,7 +58,12 @@ export class TimedOut extends Error {
   override readonly name = "TimedOut";
 }
 
-/** Colour for people only: not in pipes, and not where NO_COLOR or a dumb terminal forbids it. */
+/**
+ * Colour for people only: not in pipes, and not where NO_COLOR or a dumb terminal forbids it. FORCE_COLOR, as Node has
+ * it, comes before all of these: a CI's log shows colours and is no terminal.
+ */
 export function wantsColour(stream: OutputStream, env: Io["env"]): boolean {
+  const forced = env["FORCE_COLOR"] ?? "";
+  if (forced !== "") return forced !== "0" && forced !== "false";
   return stream.isTTY === true && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
 }

@@ -9,7 +9,7 @@ import type { Dependencies } from "./dependencies.ts";
 import type { Io } from "./io.ts";
 
 export async function listCommand(io: Io, dependencies: Dependencies): Promise<void> {
-  const width = Math.max(60, io.stdout.columns ?? 80);
+  const width = Math.max(40, io.stdout.columns ?? 80);
   for (const { name, file, question } of await dependencies.listScenarios()) {
     const command = `sim run ${shown(file)}`;
     const text = question === "" ? [] : indentedText(printable(question), width);

@@ -49,6 +49,8 @@ function buildProgram(
     .version(dependencies.version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print the help of a command")
+    // Of a terminal of 60 columns half is left for what an option does.
+    .configureHelp({ minWidthToWrap: 20 })
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
@@ -70,7 +72,7 @@ function buildProgram(
 const exitCodes = `
 Exit codes:
   0    done
-  1    internal fault, or a routing law was broken; of diff: there is a difference
+  1    internal fault, or a broken routing law; of diff: there is a difference
   2    a mistake in the command, the scenario or its files; nothing is written
   99   the run is done, and a threshold was not kept to
   124  --timeout is over; nothing is written

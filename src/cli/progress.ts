@@ -132,6 +132,10 @@ function shareOf({ nowNs, durationNs }: ProgressState): number {
   return durationNs > 0 ? Math.min(1, nowNs / durationNs) : 1;
 }
 
+/** The first slices say nothing of what is to come: much is done there for the first time. */
+const ETA_SHARE = 0.01;
+const ETA_SECONDS = 5;
+
 function progressParts(state: ProgressState, seconds: number, failed: number | null) {
   const share = shareOf(state);
   const isKnown = share > 0 && seconds > 0;
@@ -144,7 +148,10 @@ function progressParts(state: ProgressState, seconds: number, failed: number | n
       : "",
     rate: seconds > 0 ? `${count(Math.round(state.eventsProcessed / seconds))} events/s` : "",
     failures: failed === null ? "" : `${count(failed)} failed`,
-    left: isKnown ? `ETA ${eta((seconds * (1 - share)) / share)}` : "",
+    left:
+      isKnown && (share >= ETA_SHARE || seconds >= ETA_SECONDS)
+        ? `ETA ${eta((seconds * (1 - share)) / share)}`
+        : "",
   };
 }
 

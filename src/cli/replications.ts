@@ -127,8 +127,15 @@ async function conclude(
 }
 
 /** @throws UserError for what belongs to a single run: here the files would be written over each other */
-function refuseInstruments({ metrics, trace, pcap, live }: ReplicationsArguments): void {
-  const files = { "--metrics": metrics, "--trace": trace, "--pcap": pcap, "--live": live };
+function refuseInstruments(args: ReplicationsArguments): void {
+  const { metrics, trace, pcap, report, live } = args;
+  const files = {
+    "--metrics": metrics,
+    "--trace": trace,
+    "--pcap": pcap,
+    "--report": report,
+    "--live": live,
+  };
   const asked = Object.entries(files).filter(([, path]) => path !== undefined);
   if (asked.length === 0) return;
   const allowed = "one of them, with --replication I instead of --replications";

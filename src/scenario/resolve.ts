@@ -371,11 +371,13 @@ function checkAutoscalers(objects: ManifestObjects): void {
     const path: Path = ["spec", "scaleTargetRef", "name"];
     if (target !== undefined) {
       const { containers } = target.object.spec.template.spec;
-      if (containers.every(({ requests }) => requests.cpuMillis > 0)) continue;
+      const silent = containers.filter(({ requests }) => requests.cpuMillis === 0);
+      if (silent.length === 0) continue;
+      const names = silent.map((each) => each.name).join(", ");
       mistakes.add(
         path,
-        `${kind} ${name} asks for no CPU`,
-        "resources.requests.cpu in each container",
+        `${kind} ${name} requests no CPU in ${silent.length === 1 ? "container" : "containers"} ${names}`,
+        "resources.requests.cpu in each container: utilisation is a share of it",
       );
     } else if (objects.complete.workloads) {
       const known = owners

@@ -30,6 +30,7 @@ export interface TerminalOptions {
   readonly env?: Record<string, string>;
   /** Wall time that passes between two looks at the clock. */
   readonly tickMs?: number;
+  readonly columns?: number;
 }
 
 export function fakeTerminal(options: TerminalOptions = {}): FakeTerminal {
@@ -38,7 +39,7 @@ export function fakeTerminal(options: TerminalOptions = {}): FakeTerminal {
   let clockMs = 0;
   const stream = (name: "out" | "err") => ({
     isTTY: options.isTTY ?? false,
-    columns: 80,
+    columns: options.columns ?? 80,
     write: (text: string) => {
       texts[name] += text;
     },

@@ -54,3 +54,16 @@ it("says which kinds there are, and what stands in the way", async () => {
   expect(blocked.err).toContain("cannot write figures to");
   expect(existsSync(join(parent, "lag.svg"))).toBe(false);
 });
+
+/** Seen to fail with instanceof: the bundle has a class of its own, and a wrong folder was an internal fault. */
+it("a folder without results is the user's mistake, though the class is the bundle's own", async () => {
+  class ResultsError extends Error {
+    override readonly name = "ResultsError";
+  }
+  const io = fakeTerminal();
+  const dependencies = fakeDependencies({
+    plot: () => Promise.reject(new ResultsError("cannot read x/manifest.json")),
+  });
+  expect(await runCli(["plot", "x"], io, dependencies)).toBe(2);
+  expect(io.err()).toBe("cannot read x/manifest.json\n");
+});

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Run } from "../../src/cli/dependencies.ts";
+import { wantsColour } from "../../src/cli/io.ts";
 import { runCli } from "../../src/cli/program.ts";
 import type { ResolvedScenario } from "../../src/scenario/resolved.ts";
 import { parseThreshold } from "../../src/scenario/thresholds.ts";
@@ -260,6 +261,11 @@ describe("on a terminal", () => {
       coloured.push(io.out().includes("\u001B["));
     }
     expect(coloured).toEqual([true, false, true, false]);
+    // Seen to fail without FORCE_COLOR.
+    const forced = [{ FORCE_COLOR: "1", NO_COLOR: "1" }, { FORCE_COLOR: "0" }, {}].map((env) =>
+      wantsColour({ isTTY: false, write: () => true }, env),
+    );
+    expect(forced).toEqual([true, false, false]);
   });
 });
 
@@ -381,6 +387,15 @@ describe("faults of podstorm give 1 and the command that replays them", () => {
     );
     expect(JSON.parse(readFileSync(join(out, "summary.json"), "utf8")).brokenLaws).toEqual([law]);
   });
+});
+
+/** Seen to fail with commander's own minWidthToWrap: lines of 111 on 60 columns; and with a line of 82 on 80. */
+it.each([60, 80, 200])("help fits %s columns", async (columns) => {
+  const io = fakeTerminal({ columns });
+  expect(await runCli(["--help"], io, fakeDependencies())).toBe(0);
+  const [head = "", codes = ""] = io.out().split("Exit codes:");
+  expect(Math.max(...head.split("\n").map((line) => line.length))).toBeLessThanOrEqual(columns);
+  expect(Math.max(...codes.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
 });
 
 describe("help, version and list go to stdout and give 0", () => {

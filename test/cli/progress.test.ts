@@ -20,6 +20,10 @@ it("shows share, simulated time, speed, rate, failures and time left", () => {
 it("promises nothing before it knows", () => {
   const state = { nowNs: 0, durationNs: seconds(60), eventsProcessed: 0 };
   expect(progressLine(state, 0, 100)).toBe(`${"░".repeat(24)}    0 %  0 ns of 60.0 s`);
+  // Seen to fail with a time left from the first slice on: 1 h 23 min for a run of two seconds.
+  const first = { nowNs: seconds(0.02), durationNs: seconds(60), eventsProcessed: 9 };
+  expect(progressLine(first, 2, 100)).not.toContain("ETA");
+  expect(progressLine(first, 6, 100)).toContain("ETA 4 h 59 min");
 });
 
 it("writes long times in minutes and hours", () => {

@@ -320,6 +320,15 @@ describe("an external address that nobody serves", () => {
     }
   });
 
+  test("is dropped all the same for whom the source ranges leave out: that rule is at OUTPUT too", () => {
+    // Broken on purpose: let go with what is only not served.
+    const spec = { ...balanced.spec, loadBalancerSourceRanges: ["203.0.113.0/24"] };
+    const guarded: Service = { ...balanced, spec };
+    const { ask } = programmedNode("iptables", [guarded], [slice("s", [here], guarded)]);
+    expect(ask(NODE_IP, VIP, 80, "OUTPUT").verdict).toBe(NatVerdict.drop);
+    expect(ask(NODE_IP, EXTERNAL_IP, 80, "OUTPUT").to).toBe("10.0.0.1:80");
+  });
+
   test("is refused where it is the node's own: the packet comes in again over lo", () => {
     expect(refused("iptables", NODE_IP, NODE_IP, "OUTPUT")).toBe(true);
     expect(refused("iptables", NODE_IP, CLUSTER_IP, "OUTPUT")).toBe(true);

@@ -3,7 +3,7 @@
  * own random streams, so the variants of a scenario see the same arrivals, choices and latencies.
  *
  * Broken on purpose and seen to fail: SIGTERM comes before the preStop sleep (no failure less); a proxy
- * takes minSyncPeriod for zero; a probe's period is ignored.
+ * takes minSyncPeriod for zero; a probe's period is ignored; syncs take 50 ms more where all else is instant.
  */
 import { describe, expect, test } from "vitest";
 import { seconds } from "../../src/engine/index.ts";

@@ -2,9 +2,11 @@
  * Ties in the lives of pods: two things that happen to one endpoint at one instant, or before a node has acted on the
  * first.
  *
- * Seen to fail: without beginStop() for
- * containers that do not run yet, a pod deleted while it starts ran; with a change's arrival taken for its sync's start, two
- * changes had one arrival; without minSyncPeriod, an endpoint that came back was gone for the node.
+ * Seen to fail: with a server that ends on SIGTERM whatever it has taken in, the last request was reset; with a kubelet that
+ * leaves a pod ready that was ready, it failed ready; without beginStop() for containers that do not run yet, a pod deleted
+ * while it starts ran; with a change's arrival taken for its sync's start, two changes had one arrival; without minSyncPeriod,
+ * an endpoint that came back was gone for the node; with a report that takes all pods of a slice for one, neither two changes
+ * nor an address used again had a report each.
  */
 import { describe, expect, it } from "vitest";
 import { ms, Phase, seconds } from "../../src/engine/index.ts";
@@ -137,6 +139,10 @@ describe("readiness failing as the probe succeeds", () => {
     rig.sim.run(sentAtNs + seconds(1.5));
     expect(rig.times("commit Running not-ready")).toHaveLength(1);
     expect(rig.times("commit Running ready").filter((atNs) => atNs > sentAtNs)).toEqual([]);
+    // At the kubelet's next look.
+    const [failedAtNs, ...more] = rig.times("commit Failed not-ready");
+    expect(more).toEqual([]);
+    expect(failedAtNs).toBeGreaterThan(sentAtNs + ms(1));
   });
 });
 

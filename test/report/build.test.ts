@@ -297,7 +297,10 @@ describe("what cannot be", () => {
       [["report", dir, "-o", join(dir, "x.html")], /lie in the results folder/],
       [["report", dir, "-o", other], /is no report of podstorm/],
       [["report", dir, "-o", join(home, "no", "x.html")], /there is no folder/],
-      [["run", scenario, "--replications", "2", "--report", html], /cannot be used with option/],
+      [
+        ["run", scenario, "--replications", "2", "--report", html],
+        /--report: several runs; allowed: one of them, with --replication I/,
+      ],
     ];
     for (const [argv, said] of cases) {
       const { code, err } = await sim(...argv);

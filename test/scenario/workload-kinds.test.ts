@@ -226,7 +226,7 @@ describe("HorizontalPodAutoscaler", () => {
       'spec.scaleTargetRef.name: no Deployment "wbe"',
     ]);
     expect(await mistakesOf(`${webManifest()}---\n${scaler("maxReplicas: 5")}`)).toEqual([
-      "spec.scaleTargetRef.name: Deployment web asks for no CPU",
+      "spec.scaleTargetRef.name: Deployment web requests no CPU in container web",
     ]);
     const order = scaler("minReplicas: 6, maxReplicas: 5");
     expect(await mistakesOf(`${withCpu}---\n${order}`)).toEqual(["spec.maxReplicas: 5"]);

@@ -29,7 +29,7 @@ function caseWithPartition(): WholeScenario {
   const client = { to: "svc/app-0:8080", load: openLoop(20), timeout: "200ms" as const };
   return {
     input: {
-      duration: "8000ms",
+      duration: "4000ms",
       cluster: { nodes: 3 },
       profile: { kubernetes: { apiServer: { watchLatency: "20ms" } } },
       clients: [

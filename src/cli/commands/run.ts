@@ -67,9 +67,7 @@ export function addRun({ program, io, dependencies, ended }: CommandLine): void 
       wholeNumber(0, 99_999),
     )
     .addOption(
-      new Option("--report <file>", "write a report to look at: one HTML file")
-        .argParser(nonEmpty)
-        .conflicts("replications"),
+      new Option("--report <file>", "write a report to look at: one HTML file").argParser(nonEmpty),
     )
     .option("--quiet", "print no summary and no progress, only errors")
     .option("--live", "draw a dashboard on the terminal while it runs");

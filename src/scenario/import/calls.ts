@@ -31,9 +31,12 @@ export interface Calls {
   readonly passed: readonly PassedCall[];
 }
 
-/** A host, perhaps with a namespace, the cluster's domain and a port, as it stands in URLs and lists. */
+/**
+ * A host, perhaps with the name of a pod before it, with a namespace, the cluster's domain and a port, as it stands
+ * in URLs and lists.
+ */
 const HOSTS =
-  /(?:^|[/@,;=\s"'[({|])([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)(?:\.([a-z0-9](?:[-a-z0-9]*[a-z0-9])?))?(?:\.svc(?:\.[a-z0-9.-]+)?)?\.?(?::(\d{1,5}))?(?=$|[/,;?\s"'\])}|])/g;
+  /(?:^|[/@,;=\s"'[({|])(?:([a-z0-9][-a-z0-9]*-\d+)\.(?!svc\b))?([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)(?:\.([a-z0-9](?:[-a-z0-9]*[a-z0-9])?))?(?:\.svc(?:\.[a-z0-9.-]+)?)?\.?(?::(\d{1,5}))?(?=$|[/,;?\s"'\])}|])/g;
 /** Names of variables whose value is a host even without a port. */
 const NAMES_A_HOST =
   /(^|_|[a-z])(ADDR(ESS(ES)?)?|HOSTS?(NAME)?|URLS?|URIS?|SERVICES?|ENDPOINTS?|SERVERS?|UPSTREAMS?|BACKENDS?|BROKERS?|TARGETS?|PEERS?|MASTER|REDIS|DB|DATABASE|MONGO|DSN)(_[A-Z0-9_]+)?$/i;
@@ -225,14 +228,16 @@ function* servicesIn(
   isHost: boolean,
 ): Generator<{ service: Subject; port: number | null }> {
   for (const match of text.matchAll(HOSTS)) {
-    const [whole, name = "", domain, port] = match;
+    const [whole, pod, name = "", domain, port] = match;
     const service =
       services.get(`${domain ?? namespace}/${name}`) ??
-      (domain === "svc" ? services.get(`${namespace}/${name}`) : undefined);
+      (domain === "svc" ? services.get(`${namespace}/${name}`) : undefined) ??
+      // "cart-1.shop" may be Service cart-1 of namespace shop as well.
+      (pod === undefined ? undefined : services.get(`${name}/${pod}`));
     if (service === undefined) continue;
     const isUrl = whole.startsWith("/") || whole.startsWith("@");
-    if (port === undefined && domain === undefined && !isUrl && !(isHost && whole === text))
-      continue;
+    const isQualified = domain !== undefined || pod !== undefined;
+    if (port === undefined && !isQualified && !isUrl && !(isHost && whole === text)) continue;
     yield { service, port: port === undefined ? null : Number(port) };
   }
 }

@@ -194,6 +194,24 @@ test("a database behind a headless Service is called by its name, with a DNS in 
   expect(served).toBeGreaterThan(50);
 });
 
+/** Seen to fail without the pod's name in HOSTS. */
+test.each([
+  ["db-0.db", "store calls dns://db.default:5432"],
+  ["db-0.db:5432", "store calls dns://db.default:5432"],
+  ["pg://u:p@db-0.db.default.svc.cluster.local/x,db-1.db", "store calls dns://db.default:5432"],
+  ["front-1.default:80", "store calls svc/front-1:80"],
+])("DB_HOST=%s is a call, to a pod's Service or to a Service with a number", (host, call) => {
+  const headless = { kind: "StatefulSet", service: "\n  clusterIP: None", port: 5432 };
+  const parts = [
+    shopPart("store", { env: { DB_HOST: host } }),
+    shopPart("db", headless),
+    shopPart("front-1"),
+  ];
+  const said = importText(parts.join("")).report.join("\n");
+  expect(said).toContain(call);
+  expect(said.match(/ calls (?:svc|dns):?\//g)).toHaveLength(1);
+});
+
 describe("installations", () => {
   test("monitoring: custom resources, ConfigMapList, a host's exporter, headless and unselected Services, APIService", async () => {
     const text = `

@@ -96,9 +96,11 @@ export class Scene {
     this.#podLooks = new Int8Array(cluster.pods.length).fill(-1);
     this.#still.font = this.#font();
     const room = this.layout.hasProxies ? 14 : 50;
-    this.#names = cluster.nodes.map(({ name }, i) =>
-      shortened(this.#still, name, this.layout.boxes[i]!.width - room),
-    );
+    this.#names = cluster.nodes.map(({ name }, i) => {
+      const text = shortened(this.#still, name, this.layout.boxes[i]!.width - room);
+      // Of a name of which two letters are left nobody learns anything.
+      return text !== name && text.length < 6 ? "" : text;
+    });
   }
 
   #font(): string {
