@@ -8,13 +8,11 @@ export interface PodTargets {
 }
 
 export function runningPods(pods: Informer<"Pod">, { namespace, selector }: PodTargets): Pod[] {
-  return [...pods.values()]
-    .filter(
-      ({ metadata, status }) =>
-        metadata.namespace === namespace &&
-        metadata.deletionTimestampNs === null &&
-        status.phase === "Running" &&
-        matchesLabels(selector, metadata.labels),
-    )
-    .sort((a, b) => (objectKey(a) < objectKey(b) ? -1 : 1));
+  const found: Pod[] = [];
+  for (const pod of pods.values()) {
+    const { metadata, status } = pod;
+    if (metadata.namespace !== namespace || metadata.deletionTimestampNs !== null) continue;
+    if (status.phase === "Running" && matchesLabels(selector, metadata.labels)) found.push(pod);
+  }
+  return found.sort((a, b) => (objectKey(a) < objectKey(b) ? -1 : 1));
 }

@@ -9,9 +9,9 @@ import type { ResolvedCluster } from "./resolved.ts";
 
 /**
  * Measured as the peak of the resident set, a run of a second at rest on Node 20 (docs/performance.md, "Memory"):
- * 10 to 1,000 nodes, 1 to 3,000 Services, 2 to 40,000 pods. Rounded up by a fifth.
+ * 2 to 5,000 nodes, 1 to 10,000 Services, 2 to 150,000 pods. Rounded up by a fifth.
  */
-const BYTES = { process: 110e6, node: 230e3, pod: 18e3, service: 48e3 } as const;
+const BYTES = { process: 120e6, node: 70e3, pod: 18e3, service: 27e3 } as const;
 
 export type Sizes = Readonly<Record<"nodes" | "pods" | "services", number>>;
 

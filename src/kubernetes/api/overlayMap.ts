@@ -61,8 +61,9 @@ export class OverlayMap<K, V> {
   /** The base's keys first, in its order; then those that came since, in order of arrival. */
   *values(): IterableIterator<V> {
     for (const [key, value] of this.#base) {
-      const now = this.#overlay.has(key) ? this.#overlay.get(key) : value;
-      if (now !== undefined) yield now;
+      const own = this.#overlay.get(key);
+      if (own !== undefined) yield own;
+      else if (this.#deleted === 0 || !this.#overlay.has(key)) yield value;
     }
     for (const [key, value] of this.#overlay) {
       if (value !== undefined && !this.#base.has(key)) yield value;
