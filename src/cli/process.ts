@@ -12,11 +12,7 @@ import { Watchdog } from "./watchdog.ts";
 export async function runProcess(dependencies: Dependencies): Promise<void> {
   const interruption = new AbortController();
   const watchdog = new Watchdog((reason) => interruption.abort(reason));
-  // The first Ctrl-C ends the run tidily, within a slice; a second one ends the process.
-  const interrupt = () => {
-    if (interruption.signal.aborted) process.exit(ExitCode.interrupted);
-    interruption.abort(signalledBy(watchdog));
-  };
+  const interrupt = interrupter(interruption, watchdog, () => process.exit(ExitCode.interrupted));
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
   const endsEarly = () => {
@@ -38,7 +34,24 @@ export async function runProcess(dependencies: Dependencies): Promise<void> {
   process.off("exit", endsEarly);
 }
 
-function signalledBy(watchdog: Watchdog): Interrupted | TimedOut {
+/**
+ * What a signal does: the first Ctrl-C ends the run tidily, within a slice; a second one ends the process. The watchdog's
+ * own signal is none of them: where this thread was busy for long, it is heard after the time-out.
+ */
+export function interrupter(
+  interruption: AbortController,
+  watchdog: Pick<Watchdog, "isOver" | "reason">,
+  exit: () => void,
+): () => void {
+  let signals = 0;
+  return () => {
+    signals++;
+    if (!interruption.signal.aborted) interruption.abort(signalledBy(watchdog));
+    else if (signals > (watchdog.isOver() ? 2 : 1)) exit();
+  };
+}
+
+function signalledBy(watchdog: Pick<Watchdog, "isOver" | "reason">): Interrupted | TimedOut {
   return watchdog.isOver() ? watchdog.reason() : new Interrupted("interrupted");
 }
 

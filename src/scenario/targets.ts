@@ -109,7 +109,15 @@ export function findWorkload(
   const known = all.map(({ object }) => reference(shortName(object.kind), object.metadata));
   const allowed = `one of ${known.join(", ") || "the manifests' workloads: there are none"}`;
   if (objects.complete.workloads) {
-    mistakes?.add([], `no workload ${describeValue(text)}`, allowed, nearest(text, known));
+    // A namespace left out, or the kind of kubectl's NAMESPACE/NAME, is more probable than a letter.
+    const bare = text.slice(text.indexOf("/") + 1);
+    const elsewhere = known.find((each) => each.endsWith(`/${text}`) || each.endsWith(`/${bare}`));
+    mistakes?.add(
+      [],
+      `no workload ${describeValue(text)}`,
+      allowed,
+      elsewhere ?? nearest(text, known),
+    );
   }
   return null;
 }

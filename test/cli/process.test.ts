@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { TimedOut } from "../../src/cli/io.ts";
+import { interrupter } from "../../src/cli/process.ts";
 import { runScript } from "./spawned.ts";
 
 let parent: string;
@@ -31,6 +33,27 @@ afterAll(() => rmSync(parent, { recursive: true, force: true }));
 
 const sim = (argv: readonly string[], act?: Parameters<typeof runScript>[3]) =>
   runScript(script, argv, parent, act);
+
+/** Seen to fail with any signal after the abort taken for a second Ctrl-C: a time-out ended with 130, unsaid. */
+it.each([
+  { isOver: false, signals: ["aborted", "exited"] },
+  { isOver: true, signals: ["aborted", "aborted", "exited"] },
+])("a second Ctrl-C ends the process, the watchdog's own signal does not: $isOver", (given) => {
+  const interruption = new AbortController();
+  let state = "";
+  interruption.signal.addEventListener("abort", () => (state = "aborted"));
+  const reason = () => new TimedOut("not done");
+  // A thread that was busy hears of its timer first, and of the signal that was sent meanwhile after it.
+  if (given.isOver) interruption.abort(reason());
+  const interrupt = interrupter(interruption, { isOver: () => given.isOver, reason }, () => {
+    state = "exited";
+  });
+  const states = given.signals.map(() => {
+    interrupt();
+    return state;
+  });
+  expect(states).toEqual(given.signals);
+});
 
 describe("sim as a process", () => {
   it("exits with 0, prints the summary and nothing on stderr", async () => {

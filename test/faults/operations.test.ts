@@ -249,7 +249,7 @@ export default {
   expect(await mistakesIn(files, { profile: defaultProfile })).toEqual([
     'scenario.ts:6:13 faults[0].workload: no workload "deploy/wbe"; allowed: one of deploy/web (did you mean deploy/web?)',
     "scenario.ts:6:37 faults[0].replicas: -1; allowed: replicas: a whole number from 0 to 1000000",
-    'scenario.ts:7:19 faults[1].workload: no workload "svc/web"; allowed: one of deploy/web',
+    'scenario.ts:7:19 faults[1].workload: no workload "svc/web"; allowed: one of deploy/web (did you mean deploy/web?)',
     'scenario.ts:8:40 faults[2].image: ""; allowed: an image',
     "scenario.ts:9:13 faults[3].nodes: no node node-9; allowed: one of node-1, node-2 (did you mean node-1?)",
     'scenario.ts:9:30 faults[3].gracePeriod: 3; allowed: a duration such as "30s", "1m30s" or "250ms" (did you mean "3s" or "3ms"?)',

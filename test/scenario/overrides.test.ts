@@ -99,9 +99,10 @@ describe("over a scenario", () => {
       '--rate "fast"',
       '--reset "deploy/web;rm"',
     ]);
-    expect(await mistakes({ resets: ["deploy/wep", "deploy/web,how=melt"] })).toEqual([
+    expect(await mistakes({ resets: ["deploy/wep", "x/web", "deploy/web,how=melt"] })).toEqual([
       '--reset "deploy/web,how=melt": how: "melt"; allowed: "delete", "crash", "kill", "sigkill", "oom", "evict"',
       '--reset "deploy/wep": no workload "deploy/wep"; allowed: one of deploy/web (did you mean deploy/web?)',
+      '--reset "x/web": no workload "x/web"; allowed: one of deploy/web (did you mean deploy/web?)',
     ]);
   });
 });

@@ -78,7 +78,7 @@ function candidatesFor(sorted: readonly number[]): Candidate[] {
     found.push({
       name: `lognormal, median ${p50}, 99th percentile ${p99}`,
       word: new Word("lognormal", [{ p50, p99 }]),
-      cdf: (x) => normalCdf((Math.log(x) - mu) / sigma),
+      cdf: (x) => (x === 0 ? 0 : normalCdf((Math.log(x) - mu) / sigma)),
     });
   }
   return found;
