@@ -15,7 +15,7 @@ import type { RawValue } from "./json.ts";
 import { keptParts } from "./keep.ts";
 import { prepare } from "./prepare.ts";
 import { repair, repairAlone } from "./repair.ts";
-import { importReport } from "./report.ts";
+import { guessesOf, importReport } from "./report.ts";
 import { fieldsOf } from "./scenarioOf.ts";
 import { readAll, readSources } from "./sources.ts";
 import { MOST_NODES, MOST_PODS, podsOf } from "./room.ts";
@@ -82,7 +82,11 @@ export function importCluster(
   const told = {
     name: nameOf(paths),
     description: `What was read from ${paths.join(", ")}`,
-    assumed: [...draft.assumptions, ...(draft.traffic?.report ?? [])],
+    assumed: [
+      ...draft.assumptions,
+      ...(draft.traffic?.report ?? []),
+      ...guessesOf(calls).map((each) => `a guess: ${each}`),
+    ],
     ignored: notes
       .filter(({ kind }) => kind !== "counted")
       .map(({ object, place, text }) => ({ object, place, reason: text })),

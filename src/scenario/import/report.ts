@@ -29,12 +29,7 @@ export function importReport({ subjects, notes, passedOver, calls, draft }: Repo
     ...(draft.traffic === null
       ? []
       : section(`Traffic: ${draft.traffic.format}`, draft.traffic.report)),
-    ...section(
-      "Guessed calls, in `servers` of the scenario, to be changed",
-      calls.calls.map(
-        ({ from, target, because }) => `${referenceTo(from)} calls ${target}: ${because}`,
-      ),
-    ),
+    ...section("Guessed calls, in `servers` of the scenario, to be changed", guessesOf(calls)),
     ...section("Named, and not called", passedOnce(calls.passed)),
     ...section("Changed", saidOnce(changed)),
     ...section("Ignored", [
@@ -43,6 +38,13 @@ export function importReport({ subjects, notes, passedOver, calls, draft }: Repo
       ...passedOver.map(({ place, reason }) => `${place}: ${reason}`),
     ]),
   ];
+}
+
+/** "shop/deploy/web calls shop/svc/cart:7070: env CART_ADDR=cart:7070". */
+export function guessesOf({ calls }: Calls): string[] {
+  return calls.map(
+    ({ from, target, because }) => `${referenceTo(from)} calls ${target}: ${because}`,
+  );
 }
 
 /** Most parts of a shop are told of the same collector. */
