@@ -2,8 +2,7 @@
  * Searching, pairing and intervals.
  *
  * Seen to fail: with the halving's branches swapped (a number that does not hold is found), with moreThan() taking
- * the other's trials in reverse order, with replication 0 run for all, with no cap on a share, and with what is missing
- * counted from 0.
+ * the other's trials in reverse order, with replication 0 run for all, and with no cap on a share.
  */
 import { describe, expect, it } from "vitest";
 import fc from "fast-check";

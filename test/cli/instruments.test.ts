@@ -1,8 +1,8 @@
 /**
  * Files for other tools, as the command line writes them.
  *
- * Seen to fail: without the second run (nothing is served in the trace), with the files checked only when they are written (the run was over by then), and with a file that was written
- * in its place, which an interruption left half there.
+ * Seen to fail: without the second run (nothing is served in the trace), and with a file that was written in its
+ * place, which an interruption left half there.
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

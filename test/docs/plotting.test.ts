@@ -2,7 +2,7 @@
  * The examples of docs/plotting.md, run by the tools that they are for: those that compute come to the same figures as this test.
  * A tool that is not there is told of and skipped.
  *
- * Seen to fail: with the lags of another kind of change, with a column misspelt in each of them, and with a unit left out.
+ * Seen to fail: with a column and a file misspelt in gnuplot's.
  */
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { spawnSync } from "node:child_process";

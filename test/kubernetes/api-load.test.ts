@@ -28,7 +28,7 @@ describe("flow schemas and levels (flowcontrol/bootstrap)", () => {
   });
 
   // kubernetes/kubernetes#118601: min(15 % rounded up, seats / hand size), and 10 everywhere. Broken on purpose: 15 %
-  // rounded down; a level without queues bounded so too.
+  // rounded down.
   test("one request takes 10 seats of a level at most, and fewer of a small one that queues", () => {
     const { levels } = new FlowControl(new Simulation({ seed: "a" }), apiServerProfile);
     expect(Object.fromEntries([...levels].map(([name, each]) => [name, each.maxWidth]))).toEqual({

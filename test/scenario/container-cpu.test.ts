@@ -26,7 +26,7 @@ export default { duration: "6s", cluster: { nodes: 2, manifests: ["web.yaml"] },
   return table === undefined ? null : [...table.rows];
 }
 
-// Broken on purpose: a process that has ended goes on throttling its last work; the runs of one container in one row.
+// Broken on purpose: a process that has ended goes on throttling its last work.
 test("each run has its own", async () => {
   const rows = (await rowsWith("resources: { limits: { cpu: 200m } }"))!;
   expect(rows.map(([, container, restarts, , limit]) => [container, restarts, limit])).toEqual([
