@@ -181,7 +181,24 @@ function firstTooDeep(text: string): number | null {
     if (depth > DEEPEST) return i;
   }
   const compact = new RegExp(`(?:^|\\n)[ ]*(?:[-?:] +){${DEEPEST}}`).exec(text);
-  return compact === null ? null : compact.index;
+  return compact === null ? tooIndented(text) : compact.index;
+}
+
+/** Where one line too many stands further in than the one before it. */
+function tooIndented(text: string): number | null {
+  const indents: number[] = [];
+  for (let from = 0; from < text.length;) {
+    let at = from;
+    while (text.charCodeAt(at) === 0x20) at++;
+    if (at < text.length && text.charCodeAt(at) !== 0x0a) {
+      while (indents.length > 0 && indents.at(-1)! >= at - from) indents.pop();
+      indents.push(at - from);
+      if (indents.length > DEEPEST + 1) return at;
+    }
+    const end = text.indexOf("\n", at);
+    from = end === -1 ? text.length : end + 1;
+  }
+  return null;
 }
 
 class Converter {

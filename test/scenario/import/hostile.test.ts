@@ -39,6 +39,11 @@ describe("broken files", () => {
   const corpus: [string, string | Uint8Array, RegExp][] = [
     ["an alias bomb", bomb, /^a\.yaml:\d+:\d+ .*(more than 1000 times|too many values)/],
     ["deep JSON", "[".repeat(100_000) + "]".repeat(100_000), /^a\.yaml.*nested more than 200 deep/],
+    [
+      "deeply indented YAML",
+      Array.from({ length: 3000 }, (_, i) => `${" ".repeat(i)}a:`).join("\n"),
+      /^a\.yaml:202:202[^\n]*nested more than 200 deep$/,
+    ],
     ["deep YAML", "a: ".repeat(1) + "{a: ".repeat(5000), /nested more than 200 deep/],
     [
       "UTF-16 without its mark",
