@@ -64,7 +64,7 @@ async function find(lab: Lab, settings: Settings): ReturnType<Question["find"]> 
       : ` A sync of nftables is the shorter one from ${count(even)} Services on (within ${BREAK_EVEN.step}).`;
   const own = lab.target.services + lab.target.filler;
   return {
-    sentence: `At ${count(own)} Services nftables takes ${value(first(nftables))} for a connection's first packet and iptables ${value(first(iptables))}; the slowest node has forgotten a pod after ${value(removal(nftables))} in nftables mode and after ${value(removal(iptables))} in iptables mode, ${sooner(saved)}.${ahead}`,
+    sentence: `At ${count(own)} Services nftables takes ${value(first(nftables))} for a connection's first packet and iptables ${value(first(iptables))}; the slowest node has forgotten a pod after ${value(removal(nftables))} in nftables mode and after ${value(removal(iptables))} in iptables mode, ${sooner(saved, nftables.moreThan(iptables, "", "removalNs", "ns"))}.${ahead}`,
     figures: [
       saved,
       iptables.moreThan(nftables, "saved of a connection's first packet", "walkNs", "ns"),
@@ -81,15 +81,8 @@ async function find(lab: Lab, settings: Settings): ReturnType<Question["find"]> 
 }
 
 /** "3.00 ms (1.00 ms to 5.00 ms) sooner". */
-function sooner(saved: Figure): string {
-  if (saved.mean === null || saved.mean >= 0) return `${withRange(saved)} sooner`;
-  const { low, high } = saved;
-  const late = {
-    mean: -saved.mean,
-    low: high === null ? null : -high,
-    high: low === null ? null : -low,
-  };
-  return `${withRange({ ...saved, ...late })} later`;
+function sooner(saved: Figure, lost: Figure): string {
+  return (saved.mean ?? 0) >= 0 ? `${withRange(saved)} sooner` : `${withRange(lost)} later`;
 }
 
 function columns(point: Point): string[] {
